@@ -1,0 +1,1 @@
+"""The visit, from the inserted card to the finished check-in."""
