@@ -1,0 +1,245 @@
+"""Moving clips made from a still, always the same for the same still: for benches, demonstrations and tests."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+
+from config import ConfigError
+from hardware.camera import Image
+from hardware.clips import write_clip
+from hardware.portraits import EYES_AT, portrait_path, upright
+
+_log = logging.getLogger("reception.clips")
+
+WIDTH, HEIGHT, FPS, FRAMES = 640, 480, 30.0, 60
+_EDITION = 1
+"""Part of the cache key; raise it when the pictures change."""
+_MARGIN = 320
+"""Backdrop around the portrait, px."""
+
+
+class Condition(StrEnum):
+    """What a generated clip shows; all but the last eight hold one face."""
+
+    CLEAN = "clean"
+    NOISE = "noise"
+    GRAINY = "grainy"
+    """So noisy that a single frame is no longer close enough, but the mean of three is."""
+    DIM = "dim"
+    DARK = "dark"
+    BRIGHT = "bright"
+    BACKLIGHT = "backlight"
+    SIDE_LIGHT = "side-light"
+    BLUR_START = "blur-start"
+    BLURRED = "blurred"
+    TILT = "tilt"
+    TILT_FAR = "tilt-far"
+    HAT = "hat"
+    MASK = "mask"
+    SUNGLASSES = "sunglasses"
+    SMALL_80 = "small-80"
+    SMALL_60 = "small-60"
+    NEAR = "near"
+    LOW = "low"
+    """As a wheelchair user stands in a picture taken for others: the face in the lower third."""
+    JPEG_30 = "jpeg-30"
+    TWO_PEOPLE = "two-people"
+    EMPTY = "empty"
+    BLACK = "black"
+    FROZEN = "frozen"
+
+
+@dataclass(frozen=True)
+class _Look:
+    scale: float = 1.0
+    roll_deg: float = 0.0
+    eyes_at: tuple[float, float] = (WIDTH / 2, 190.0)
+    noise: float = 3.0
+    light: float = 1.0
+    quality: int = 90
+
+
+_LOOKS = {
+    Condition.NOISE: _Look(noise=20),
+    Condition.GRAINY: _Look(noise=42),
+    Condition.DIM: _Look(light=0.22),
+    Condition.DARK: _Look(light=0.10),
+    Condition.BRIGHT: _Look(light=3.2),
+    Condition.TILT: _Look(roll_deg=10),
+    Condition.TILT_FAR: _Look(roll_deg=28),
+    Condition.SMALL_80: _Look(scale=80 / 180),
+    Condition.SMALL_60: _Look(scale=60 / 180),
+    Condition.NEAR: _Look(scale=2.4, eyes_at=(WIDTH / 2, 170)),
+    Condition.LOW: _Look(scale=0.9, eyes_at=(WIDTH / 2, 330)),
+    Condition.JPEG_30: _Look(quality=30),
+}
+
+
+def clip_for(photo: Path, cache: Path, condition: Condition = Condition.CLEAN) -> Path:
+    """Return the folder of the moving clip of a photo, made on first use under ``cache``; raises ConfigError."""
+    key = hashlib.sha256(f"{_EDITION} {condition}".encode() + photo_bytes(photo)).hexdigest()[:12]
+    folder = cache / f"{photo.stem}-{condition}-{key}"
+    if folder.is_dir():
+        return folder
+    look = _LOOKS.get(condition, _Look())
+    try:
+        write_clip(
+            folder,
+            moving(photo, condition),
+            source=f"made from {photo.name}, condition {condition}, by hardware/moving_stills.py",
+            fps=FPS,
+            quality=look.quality,
+        )
+    except OSError as error:
+        if not folder.is_dir():  # else another process was faster
+            raise ConfigError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    return folder
+
+
+def photo_bytes(photo: Path) -> bytes:
+    """Return the file's content; raises ConfigError."""
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{photo}: cannot be read: {error.strerror or error}") from None
+
+
+def moving(photo: Path, condition: Condition = Condition.CLEAN, frames: int = FRAMES) -> Iterator[Image]:
+    """Yield the frames of a clip, (480, 640, 3) uint8 BGR, of which the last leads smoothly to the first.
+
+    Same photo and condition, same frames. Raises ConfigError for a photo that is no picture.
+    """
+    if condition is Condition.BLACK:
+        return iter([np.zeros((HEIGHT, WIDTH, 3), np.uint8)] * frames)
+    look = _LOOKS.get(condition, _Look())
+    if condition is Condition.TWO_PEOPLE:
+        pictures = _two_people(photo, frames)
+    elif condition is Condition.EMPTY:
+        pictures = iter([_room()] * frames)
+    else:
+        pictures = _one_person(photo, condition, look, frames)
+    finished = _seen_by_camera(pictures, condition, look)
+    if condition is Condition.FROZEN:
+        return iter([next(finished)] * frames)
+    return finished
+
+
+def _one_person(photo: Path, condition: Condition, look: _Look, frames: int) -> Iterator[Image]:
+    portrait = upright(photo)
+    _dress(portrait, condition)
+    canvas = _with_backdrop(portrait)
+    for number in range(frames):
+        yield _posed(canvas, number / frames, look)
+
+
+def _two_people(photo: Path, frames: int) -> Iterator[Image]:
+    other = portrait_path("grace_hopper" if photo.stem != "grace_hopper" else "astronaut")
+    left, right = (_with_backdrop(upright(path)) for path in (photo, other))
+    for number in range(frames):
+        image = _posed(left, number / frames, _Look(scale=0.85, eyes_at=(165, 190)))
+        there = _posed(right, number / frames + 0.3, _Look(scale=0.85, eyes_at=(480, 190)))
+        image[:, WIDTH // 2 :] = there[:, WIDTH // 2 :]
+        yield image
+
+
+def _with_backdrop(portrait: Image) -> Image:
+    """Surround a portrait with what could be a room: its own mirrored edges, out of focus."""
+    margin = _MARGIN
+    wide = cv2.copyMakeBorder(portrait, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    soft = cv2.resize(cv2.GaussianBlur(cv2.resize(wide, None, fx=0.125, fy=0.125), (0, 0), 9), wide.shape[1::-1])
+    inside = np.zeros(wide.shape[:2], np.float32)
+    inside[margin + 12 : -margin, margin + 24 : -margin - 24] = 1
+    inside = cv2.GaussianBlur(inside, (0, 0), 8)[:, :, None]
+    return cast(Image, (wide * inside + soft * (1 - inside)).astype(np.uint8))
+
+
+def _posed(canvas: Image, phase: float, look: _Look) -> Image:
+    """Return the person at one moment of the movement; ``phase`` 0 to 1 is one round."""
+    turn = 2 * np.pi * phase
+    yaw = np.radians(9) * np.sin(turn)
+    roll = np.radians(look.roll_deg + 1.5 * np.sin(turn + 0.8))
+    scale = look.scale * (1 + 0.03 * np.sin(turn + 2))
+    centre_x = look.eyes_at[0] + look.scale * (14 * np.sin(turn + 1) + 3 * np.sin(3 * turn))
+    centre_y = look.eyes_at[1] + look.scale * (7 * np.sin(2 * turn) + 2 * np.sin(5 * turn))
+    # The way back, from picture to canvas, on a coarse grid: the movement is smooth.
+    step = 8
+    rows, columns = np.mgrid[0 : HEIGHT + step : step, 0 : WIDTH + step : step].astype(np.float32)
+    x, y = (columns - centre_x) / scale, (rows - centre_y) / scale
+    x, y = x * np.cos(roll) + y * np.sin(roll), y * np.cos(roll) - x * np.sin(roll)
+    depth = 62 * np.exp(-((x / 90) ** 2) - ((y - 35) / 125) ** 2)
+    x = x - depth * np.sin(yaw) + EYES_AT[0] + _MARGIN
+    y = y + EYES_AT[1] + _MARGIN
+    map_x, map_y = (_finer(axis.astype(np.float32), step) for axis in (x, y))
+    seen = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cast(Image, seen)
+
+
+def _finer(grid: Any, step: int) -> Any:
+    """Spread a grid of every ``step``-th px over all of them, exactly."""
+    rows, columns = grid.shape
+    matrix = np.array([[step, 0, 0], [0, step, 0]], np.float32)
+    return cv2.warpAffine(grid, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _seen_by_camera(pictures: Iterator[Image], condition: Condition, look: _Look) -> Iterator[Image]:
+    random = np.random.default_rng(2026)
+    grain = np.empty((HEIGHT + 64, WIDTH + 64, 3), np.int16)
+    cv2.setRNGSeed(2026)
+    cv2.randn(grain, (0, 0, 0), (look.noise,) * 3)
+    shade = _shade(condition)
+    streak = np.full((1, 17), 1 / 17, np.float32)
+    for number, image in enumerate(pictures):
+        if look.light != 1:
+            image = cast(Image, cv2.convertScaleAbs(image, alpha=look.light))
+        if shade is not None:
+            image = cast(Image, cv2.add(cv2.multiply(image, shade[0], dtype=cv2.CV_8U), shade[1], dtype=cv2.CV_8U))
+        if condition is Condition.BLURRED or (condition is Condition.BLUR_START and number < 10):
+            image = cast(Image, cv2.filter2D(image, -1, streak))
+        top, left = random.integers(0, 64, 2)
+        yield cast(Image, cv2.add(image, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U))
+
+
+def _shade(condition: Condition) -> tuple[Any, Any] | None:
+    """Return factor and addend per px, (H, W, 3) float32 and uint8, of a light that is not even."""
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    if condition is Condition.SIDE_LIGHT:
+        factor = 0.3 + 0.95 / (1 + np.exp((columns - WIDTH / 2) / 45))
+        addend = np.zeros_like(factor)
+    elif condition is Condition.BACKLIGHT:
+        away = np.hypot((columns - WIDTH / 2) / 150, (rows - 235) / 215)
+        behind = 1 / (1 + np.exp((1 - away) * 14))
+        factor, addend = 0.48 + 0.3 * behind, 150 * behind
+    else:
+        return None
+    return cv2.merge([factor] * 3), cv2.merge([addend.astype(np.uint8)] * 3)
+
+
+def _room() -> Image:
+    """Return a waiting room without anybody: a wall, a floor, a door."""
+    image = np.full((HEIGHT, WIDTH, 3), (176, 184, 188), np.uint8)
+    image[330:] = (96, 110, 124)
+    cv2.rectangle(image, (430, 90), (560, 330), (120, 140, 158), -1)
+    return cast(Image, cv2.GaussianBlur(image, (0, 0), 6))
+
+
+def _dress(portrait: Image, condition: Condition) -> None:
+    """Draw on a portrait, in its own framing: eyes at (230, 180), 113 px apart."""
+    if condition is Condition.HAT:
+        cv2.ellipse(portrait, (230, 100), (125, 105), 0, 180, 360, (60, 52, 46), -1, cv2.LINE_AA)
+        cv2.ellipse(portrait, (230, 112), (150, 30), 0, 0, 360, (48, 42, 38), -1, cv2.LINE_AA)
+    elif condition is Condition.MASK:
+        points = [(148, 205), (190, 190), (230, 182), (270, 190), (312, 205), (300, 290), (230, 335), (160, 290)]
+        cv2.fillPoly(portrait, [np.array(points, np.int32)], (226, 214, 196), cv2.LINE_AA)
+        for row in (225, 250, 275):
+            cv2.line(portrait, (165, row), (295, row), (205, 192, 174), 1, cv2.LINE_AA)
+    elif condition is Condition.SUNGLASSES:
+        for x in (188, 272):
+            cv2.ellipse(portrait, (x, 184), (40, 29), 0, 0, 360, (24, 20, 20), -1, cv2.LINE_AA)
+        cv2.line(portrait, (140, 172), (320, 172), (20, 18, 18), 6, cv2.LINE_AA)
