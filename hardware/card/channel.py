@@ -1,0 +1,55 @@
+"""The seam between a card's meaning and its transport: every reader, real or simulated, stands behind these."""
+
+from enum import Enum
+from typing import Protocol
+
+
+class CardChannel(Protocol):
+    """An exclusive connection to the card in a reader."""
+
+    def transmit(self, apdu: bytes | bytearray) -> bytes:
+        """Send one command of at least 4 bytes and return data + SW1 SW2, not interpreted.
+
+        A bytearray may hold a PIN: no copy of it outlives the call. Raises CardRemoved, ReaderError.
+        """
+
+    def close(self) -> None:
+        """Power the card off and let go of the reader; may be called twice and never raises.
+
+        Power-off matters: a verified PIN outlives a mere disconnect.
+        """
+
+
+class Presence(Enum):
+    """What is in a reader."""
+
+    EMPTY = "empty"
+    PRESENT = "present"
+    MUTE = "mute"
+    """Something is in, but does not answer."""
+
+
+class CardReader(Protocol):
+    """A card reader; safe to use from several threads."""
+
+    @property
+    def name(self) -> str:
+        """Return the reader's name as it is shown to staff."""
+
+    def presence(self) -> Presence:
+        """Return what is in the reader now. Raises ReaderError."""
+
+    def wait_for_change(self, known: Presence, timeout_s: float) -> Presence:
+        """Return as soon as the presence differs from ``known``, or ``known`` at the timeout or on cancel().
+
+        Raises ReaderError as soon as the reader or its service is lost.
+        """
+
+    def connect(self) -> CardChannel:
+        """Open the card exclusively. Raises CardRemoved when there is none, CardUnreadable, ReaderError."""
+
+    def cancel(self) -> None:
+        """Wake wait_for_change from another thread; one that starts right after is woken too."""
+
+    def close(self) -> None:
+        """Let go of everything."""

@@ -1,0 +1,91 @@
+"""What can go wrong with a card or a reader, once and for all drivers.
+
+::
+
+    CardError                 the card: another card, or the same one again, may work
+    ├── CardRemoved           it left the reader, or another card stands in its place
+    ├── CardUnreadable        something is in the reader but does not answer (upside down, foreign, faulty)
+    ├── WrongCard(kind)       it answers, but is not a My Number card
+    ├── PinWrong(tries_left)
+    ├── PinBlocked
+    ├── MatchCodeWrong(tries_left)    照合番号B; 0 means blocked
+    └── CardProtocolError     it answered what no My Number card answers
+    ReaderError               the reader or its service: no card will work until it is back
+    ├── ServiceDown
+    ├── NoReader
+    ├── ReaderBusy
+    └── ReaderStalled         an exchange took longer than any card may take
+"""
+
+from typing import Literal
+
+WrongCardKind = Literal["juki", "payment", "transit", "other"]
+"""juki: the old 住民基本台帳カード; payment: EMV; transit: a card that takes no SELECT, as FeliCa; other: the rest."""
+
+
+class CardError(Exception):
+    """The card cannot be used, or not any more."""
+
+
+class CardRemoved(CardError):
+    """The card left the reader, or another card has taken its place."""
+
+
+class CardUnreadable(CardError):
+    """Something lies in the reader but does not answer as a card."""
+
+
+class WrongCard(CardError):
+    """The card is not a My Number card."""
+
+    def __init__(self, kind: WrongCardKind) -> None:
+        super().__init__(f"not a My Number card: {kind}")
+        self.kind: WrongCardKind = kind
+
+
+class PinWrong(CardError):
+    """The card counted a wrong PIN."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"wrong PIN, {tries_left} tries left")
+        self.tries_left = tries_left
+
+
+class PinBlocked(CardError):
+    """No try is left; only the municipal office can reset the PIN."""
+
+
+class MatchCodeWrong(CardError):
+    """The card refused 照合番号B; with no try left it is blocked."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"wrong match code, {tries_left} tries left")
+        self.tries_left = tries_left
+
+
+class CardProtocolError(CardError):
+    """The card's answer breaks the rules; ``status`` is its status word where one was the reason."""
+
+    def __init__(self, what: str, status: int | None = None) -> None:
+        super().__init__(what if status is None else f"{what}: status {status:04X}")
+        self.status = status
+
+
+class ReaderError(Exception):
+    """The reader, or the service behind it, cannot be used."""
+
+
+class ServiceDown(ReaderError):
+    """The smart card service (pcscd) does not run, or was restarted."""
+
+
+class NoReader(ReaderError):
+    """No reader of the wanted name is attached, or it failed."""
+
+
+class ReaderBusy(ReaderError):
+    """Another program holds the reader."""
+
+
+class ReaderStalled(ReaderError):
+    """The card or reader took longer over one command than any card may."""
