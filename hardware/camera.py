@@ -1,12 +1,23 @@
 """Frames from a camera or from a recorded clip; the only place that opens a camera."""
 
-from collections.abc import Iterator
+import logging
+import threading
+import time
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hardware.clips import Clip
+
+_log = logging.getLogger("reception.camera")
 
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8 BGR."""
@@ -48,61 +59,318 @@ class CameraSlow(CameraError):
 class FrameSource(Protocol):
     """Where frames come from."""
 
-    paced: bool
-    """Frames arrive in real time, so that a late consumer must drop some; else every frame waits to be taken."""
-
-    def frames(self) -> Iterator[Frame]:
-        """Yield frames without end; raises CameraError."""
+    @property
+    def paced(self) -> bool:
+        """Frames arrive in real time, so that a late consumer misses some; else every frame waits to be taken."""
         ...
 
-    def check(self) -> None:
-        """Take one good frame and let go again; raises CameraError."""
+    def frames(self) -> Iterator[Frame]:
+        """Yield frames without end, until close(); raises CameraError."""
         ...
 
     def close(self) -> None:
-        """Let go of the device; idempotent."""
+        """Let go of the device for good; idempotent, never raises."""
         ...
+
+
+class CameraWatch:
+    """Tells from the frames alone that a camera is not right; each fault is known within 1.5 s.
+
+    A sensor always has noise, so equal pictures mean that no new ones come; a dark room is not black.
+    """
+
+    AFTER_MS = 1000.0
+    """How long the pictures must be black or equal."""
+    WINDOW_MS = 1500.0
+    MIN_FPS = 5.0
+    BLACK = 4.0
+    """Mean grey value; a room in the dark (0.10 of its light) has 13."""
+
+    def __init__(self) -> None:
+        self._before: Image | None = None
+        self._black_since: float | None = None
+        self._same_since: float | None = None
+        self._stamps: deque[float] = deque()
+
+    def add(self, frame: Frame) -> None:
+        """Look at the next frame; raises CameraBlack, CameraFrozen, CameraSlow."""
+        now, sample = frame.stamp_ms, frame.image[::16, ::16]
+        black = float(sample.mean()) < self.BLACK
+        same = self._before is not None and np.array_equal(sample, self._before)
+        self._before = sample.copy()
+        self._black_since = (now if self._black_since is None else self._black_since) if black else None
+        self._same_since = (now if self._same_since is None else self._same_since) if same else None
+        if self._black_since is not None and now - self._black_since >= self.AFTER_MS:
+            raise CameraBlack("the camera gives black pictures")
+        if self._same_since is not None and now - self._same_since >= self.AFTER_MS:
+            raise CameraFrozen("the camera repeats one picture")
+        self._watch_pace(now)
+
+    def _watch_pace(self, now: float) -> None:
+        self._stamps.append(now)
+        while self._stamps[0] < now - self.WINDOW_MS:
+            first = self._stamps.popleft()
+            if len(self._stamps) < self.MIN_FPS * self.WINDOW_MS / 1000:
+                raise CameraSlow(f"the camera gives {len(self._stamps)} pictures in {(now - first) / 1000:.1f} s")
+
+
+class NewestFrames:
+    """Frames of a paced source, always the newest: what the consumer is too slow for is dropped, never queued.
+
+    A thread of its own takes the frames, so that the preview is not held up by the work on single frames.
+    """
+
+    SILENT_AFTER_S = 1.5
+    OPEN_WITHIN_S = 5.0
+    """A camera may take seconds to give its first picture."""
+
+    def __init__(
+        self,
+        source: FrameSource,
+        on_frame: Callable[[Frame], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._source = source
+        self._on_frame = on_frame
+        self._stop = stop or threading.Event()
+        self._new = threading.Condition()
+        self._frame: Frame | None = None
+        self._error: Exception | None = None
+        self._over = False
+        self._thread = threading.Thread(target=self._take, name="camera", daemon=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the newest frame each time; ends at ``stop``; raises CameraError."""
+        self._thread.start()
+        patience_s = self.OPEN_WITHIN_S
+        try:
+            while not self._stop.is_set():
+                frame = self._next(patience_s)
+                if frame is None:
+                    return
+                yield frame
+                patience_s = self.SILENT_AFTER_S
+        finally:
+            self._over = True
+            # A thread that hangs in a dead driver is left behind; it touches nothing when it comes back.
+            self._thread.join(1.0)
+            self._frame = None
+
+    def _next(self, patience_s: float) -> Frame | None:
+        until = time.monotonic() + patience_s
+        with self._new:
+            while self._frame is None and not self._stop.is_set():
+                if self._error is not None:
+                    raise self._error
+                if self._over:
+                    return None
+                if time.monotonic() >= until:
+                    raise CameraSlow(f"the camera gave no picture for {patience_s:.1f} s")
+                self._new.wait(0.1)
+            frame, self._frame = self._frame, None
+            return frame
+
+    def _take(self) -> None:
+        watch = CameraWatch()
+        try:
+            with closing(cast("_Closable", self._source.frames())) as frames:
+                for frame in frames:
+                    if self._over or self._stop.is_set():
+                        break
+                    watch.add(frame)
+                    if self._on_frame is not None:
+                        self._on_frame(frame)
+                    with self._new:
+                        self._frame = frame
+                        self._new.notify()
+        except Exception as error:  # whatever it is, it belongs to the consumer
+            self._error = error
+        with self._new:
+            self._over = True
+            self._new.notify()
+
+
+class _Closable(Protocol):
+    def __iter__(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+
+
+def check_camera(source: FrameSource) -> None:
+    """Take frames until two in a row are good (at most some seconds); raises CameraError."""
+    before: Image | None = None
+    with closing(cast("_Closable", iter(NewestFrames(source)))) as frames:
+        for frame in frames:
+            if frame.image.mean() >= CameraWatch.BLACK:
+                if before is not None and not np.array_equal(before, frame.image):
+                    return
+                before = frame.image
+
+
+def recovered(source: FrameSource, stop: threading.Event, waits_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)) -> bool:
+    """Wait until a faulty camera gives good frames again; False when ``stop`` was set before.
+
+    It is opened anew for every try; the last wait repeats.
+    """
+    number = 0
+    while not stop.is_set():
+        try:
+            check_camera(source)
+            return True
+        except CameraError as error:
+            _log.info("camera not back yet: %s", error)
+        stop.wait(waits_s[min(number, len(waits_s) - 1)])
+        number += 1
+    return False
+
+
+def open_camera(index: int) -> FrameSource:
+    """Return a camera; it is opened when its frames are asked for, and let go when they are no longer."""
+    return _Camera(index)
 
 
 def open_clip(path: Path, pace: Literal["recorded", "fast"] = "recorded") -> FrameSource:
     """Return a clip as an endless source; raises ConfigError for a clip that is not right."""
-    raise NotImplementedError
+    from hardware.clips import load_clip
+
+    return _ClipSource(load_clip(path), pace)
 
 
-def open_camera(index: int) -> FrameSource:
-    """Return a camera, not opened yet."""
-    raise NotImplementedError
+class _Camera:
+    paced = True
+
+    def __init__(self, index: int) -> None:
+        self._index = index
+        self._closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        import cv2
+
+        quiet = cv2.utils.logging
+        before = quiet.setLogLevel(quiet.LOG_LEVEL_ERROR)  # "can't open camera" is said by our own error
+        try:
+            capture = cv2.VideoCapture(self._index)
+        finally:
+            quiet.setLogLevel(before)
+        try:
+            if not capture.isOpened():
+                raise self._missing()
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, 640)
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, 480)
+            capture.set(cv2.CAP_PROP_FPS, 30)
+            capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            while not self._closed.is_set():
+                there, image = capture.read()
+                if not there:
+                    raise self._missing()
+                yield Frame(cast(Image, image), time.monotonic() * 1000)
+        finally:
+            capture.release()
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _missing(self) -> CameraError:
+        if Path(f"/dev/video{self._index}").exists():
+            return CameraBusy(f"camera {self._index} is used by another program")
+        return NoCamera(f"there is no camera {self._index}")
+
+
+class _ClipSource:
+    def __init__(self, clip: "Clip", pace: Literal["recorded", "fast"]) -> None:
+        self._clip = clip
+        self.paced = pace == "recorded"
+        self._closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        yield from _recorded(self._clip, self._closed) if self.paced else self._fast()
+
+    def close(self) -> None:
+        self._closed.set()
+
+    def _fast(self) -> Iterator[Frame]:
+        clip, start = self._clip, 0.0
+        while True:
+            for number, stamp in enumerate(clip.stamps_ms):
+                if self._closed.is_set():
+                    return
+                yield Frame(clip.image(number), start + stamp)
+            start += clip.loop_ms
+
+
+def _recorded(clip: "Clip", closed: threading.Event) -> Iterator[Frame]:
+    """Yield frames when they are due; a consumer who comes late gets the one that is due by then."""
+    began = time.monotonic() * 1000
+    due = 0.0
+    while not closed.is_set():
+        wait = began + due - time.monotonic() * 1000
+        if wait > 0 and closed.wait(wait / 1000):
+            return
+        rounds, within = divmod(max(due, time.monotonic() * 1000 - began), clip.loop_ms)
+        number = bisect_right(clip.stamps_ms, within) - 1
+        yield Frame(clip.image(number), began + rounds * clip.loop_ms + clip.stamps_ms[number])
+        last = number + 1 == len(clip.stamps_ms)
+        due = rounds * clip.loop_ms + (clip.loop_ms if last else clip.stamps_ms[number + 1])
 
 
 class SteerableClip:
-    """A clip as a camera that a scenario can unplug, cover, freeze or point at another clip."""
+    """A clip as a camera that a scenario can unplug, cover, freeze or point at another clip; thread-safe."""
 
     paced = True
 
     def __init__(self, path: Path) -> None:
-        raise NotImplementedError
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._state: Literal["good", "unplugged", "black", "frozen"] = "good"
+        self.show(path)
 
     def show(self, path: Path) -> None:
-        """Go on with another clip; raises ConfigError."""
+        """Go on with another clip, from its start; raises ConfigError."""
+        from hardware.clips import load_clip
+
+        clip = load_clip(path)
+        with self._lock:
+            self._clip = clip
 
     def unplug(self) -> None:
         """Take the camera away."""
+        self._turn("unplugged")
 
     def plug(self) -> None:
         """Bring it back in good order, whatever was wrong."""
+        self._turn("good")
 
     def black(self) -> None:
         """Cover the lens."""
+        self._turn("black")
 
     def freeze(self) -> None:
         """Repeat the last picture."""
+        self._turn("frozen")
 
     def frames(self) -> Iterator[Frame]:
-        """Yield frames without end; raises CameraError."""
-        raise NotImplementedError
-
-    def check(self) -> None:
-        """Take one good frame; raises CameraError."""
+        """Yield frames without end, until close(); raises NoCamera while unplugged."""
+        shown: Clip | None = None
+        frozen: Image | None = None
+        player: Iterator[Frame] = iter(())
+        while not self._closed.is_set():
+            with self._lock:
+                clip, state = self._clip, self._state
+            if state == "unplugged":
+                raise NoCamera("the camera was unplugged")
+            if clip is not shown:
+                shown, player = clip, _recorded(clip, self._closed)
+            frame = next(player, None)
+            if frame is None:
+                return
+            if state == "black":
+                frame = Frame(np.zeros_like(frame.image), frame.stamp_ms)
+            frozen = (frame.image if frozen is None else frozen) if state == "frozen" else None
+            yield frame if frozen is None else Frame(frozen, frame.stamp_ms)
 
     def close(self) -> None:
-        """End."""
+        """End all iterations for good."""
+        self._closed.set()
+
+    def _turn(self, state: Literal["good", "unplugged", "black", "frozen"]) -> None:
+        with self._lock:
+            self._state = state

@@ -2,20 +2,19 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Event
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 import config
-
-if TYPE_CHECKING:
-    from hardware.camera import Frame, FrameSource
+from hardware.camera import Frame, FrameSource, NewestFrames
 
 Embedding = NDArray[np.float64]
 """(128,) float64; comparable only with embeddings of the same model and the same 5-point alignment."""
@@ -92,7 +91,7 @@ class FaceResult:
     distance: float | None
     """Distance on which the decision rests: of the mean, or of the single frame; None when nothing was compared."""
     guidance: Guidance | None
-    """What stood in the way longest when time ran out."""
+    """What stood in the way when time ran out."""
     frames_seen: int
     frames_used: int
     """Frames that were embedded."""
@@ -115,7 +114,7 @@ class FaceResult:
 class Engine(Protocol):
     """What a match needs from the face engine."""
 
-    def observe(self, frame: "Frame") -> Observation:
+    def observe(self, frame: Frame) -> Observation:
         """Look at a frame; the engine keeps it until the next one."""
         ...
 
@@ -128,8 +127,114 @@ class Engine(Protocol):
         ...
 
 
+def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None:
+    """Return what keeps a frame of ``height`` px from being compared, or None when it is good.
+
+    Light comes first: in the dark no other measure means anything. Where in the frame the face is does not matter, so
+    that a person in a wheelchair or a child needs no other camera.
+    """
+    if seen.faces == 0 or seen.box is None:
+        if seen.frame_brightness < limits.min_brightness:
+            return Guidance.MORE_LIGHT
+        return Guidance.LESS_LIGHT if seen.frame_brightness > limits.max_brightness else Guidance.NO_FACE
+    if seen.faces > 1:
+        return Guidance.ONE_PERSON
+    checks = (
+        (seen.box.height < limits.min_face_px, Guidance.CLOSER),
+        (seen.box.height > limits.max_face_share * height, Guidance.FURTHER),
+        (seen.brightness < limits.min_brightness, Guidance.MORE_LIGHT),
+        (seen.brightness > limits.max_brightness, Guidance.LESS_LIGHT),
+        (seen.eyes_covered, Guidance.UNCOVER_EYES),
+        (seen.mouth_covered, Guidance.UNCOVER_MOUTH),
+        (abs(seen.roll_deg) > limits.max_roll_deg, Guidance.LOOK_STRAIGHT),
+        (abs(seen.yaw) > limits.max_yaw, Guidance.LOOK_STRAIGHT),
+        (seen.sharpness < limits.min_sharpness, Guidance.HOLD_STILL),
+        (seen.score < limits.min_score, Guidance.LOOK_STRAIGHT),
+    )
+    return next((guidance for bad, guidance in checks if bad), None)
+
+
+class SteadyGuidance:
+    """What the person is told: a reason must last a moment before it shows, and then holds long enough to be read."""
+
+    SETTLE_MS = 200.0
+    HOLD_MS = 700.0
+
+    def __init__(self) -> None:
+        self.shown: Guidance | None = None
+        self._shown_at = -math.inf
+        self._candidate: Guidance | None = None
+        self._candidate_since = 0.0
+
+    def add(self, stamp_ms: float, reason: Guidance | None) -> bool:
+        """Take the gate's verdict on the next frame; True when ``shown`` changed."""
+        if reason is not self._candidate:
+            self._candidate, self._candidate_since = reason, stamp_ms
+        settled = stamp_ms - self._candidate_since >= self.SETTLE_MS
+        if reason is self.shown or not settled or stamp_ms - self._shown_at < self.HOLD_MS:
+            return False
+        self.shown, self._shown_at = reason, stamp_ms
+        return True
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether it is the person on the card, and the distance on which that rests."""
+
+    accepted: bool
+    distance: float
+
+
+class Policy:
+    """Decides from the embeddings of good frames; defaults and their error rates: config.Face.
+
+    One frame that is very close is enough. Else frames with some time between them (another pose, another noise) are
+    averaged, newest ones only, until the mean is close or ``max_frames`` were compared.
+    """
+
+    def __init__(self, photo: Embedding, settings: config.Face) -> None:
+        self._photo = photo
+        self._settings = settings
+        self._embeddings: list[Embedding] = []
+        self._last_ms = -math.inf
+        self.distance: float | None = None
+        """Of the mean of the newest frames, or of what there is while there are fewer."""
+
+    @property
+    def compared(self) -> int:
+        """How many frames were compared."""
+        return len(self._embeddings)
+
+    def wants(self, stamp_ms: float) -> bool:
+        """Whether a good frame of this time is worth an embedding."""
+        return stamp_ms - self._last_ms >= self._settings.spacing_ms
+
+    def add(self, stamp_ms: float, embedding: Embedding) -> Decision | None:
+        """Take the embedding of a good frame; None while it is undecided."""
+        settings = self._settings
+        self._last_ms = stamp_ms
+        self._embeddings.append(embedding)
+        single = float(np.linalg.norm(embedding - self._photo))
+        if single <= settings.fast_accept:
+            self.distance = single
+            return Decision(True, single)
+        newest = self._embeddings[-settings.frames :]
+        self.distance = float(np.linalg.norm(np.mean(newest, axis=0) - self._photo))
+        if len(newest) == settings.frames and self.distance <= settings.threshold:
+            return Decision(True, self.distance)
+        if len(self._embeddings) >= settings.max_frames:
+            return Decision(False, self.distance)
+        return None
+
+    def forget(self) -> None:
+        """Overwrite the embeddings of this person."""
+        for embedding in self._embeddings:
+            embedding.fill(0)
+        self._embeddings.clear()
+
+
 class FaceMatch:
-    """Runs matches of a person in front of a camera against the photo of a card."""
+    """Runs matches of the person in front of a camera against the photo of a card."""
 
     def __init__(self, engine: Engine, settings: config.Face) -> None:
         self._engine = engine
@@ -137,15 +242,112 @@ class FaceMatch:
 
     def match(
         self,
-        source: "FrameSource",
+        source: FrameSource,
         photo: Embedding,
-        on_frame: "Callable[[Frame], None] | None" = None,
+        on_frame: Callable[[Frame], None] | None = None,
         on_guidance: Callable[[Guidance | None], None] | None = None,
         stop: Event | None = None,
     ) -> FaceResult:
         """Compare frames with the photo until it is decided; raises CameraError, EngineLost.
 
         on_frame gets every frame for the preview (on a paced source from the camera's thread); on_guidance gets each
-        change of what the person should do, None when all is well. Setting ``stop`` ends it within one frame.
+        change of what the person should do, None when all is well. Setting ``stop`` ends it within one frame. Time runs
+        on the stamps of the frames.
         """
-        raise NotImplementedError
+        stop = stop or Event()
+        run = _Run(self._engine, self._settings, photo, on_guidance)
+        frames: Iterator[Frame]
+        if source.paced:
+            frames = iter(NewestFrames(source, on_frame, stop))
+        else:
+            frames = _shown(source.frames(), on_frame)
+        try:
+            with closing(cast(_Closable, frames)):
+                for frame in frames:
+                    if stop.is_set():
+                        break
+                    outcome = run.look(frame)
+                    if outcome is not None:
+                        return run.result(outcome)
+            return run.result(FaceOutcome.STOPPED if stop.is_set() else run.out_of_time())
+        finally:
+            run.policy.forget()
+            self._engine.forget()
+
+
+class _Run:
+    """One match."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        settings: config.Face,
+        photo: Embedding,
+        on_guidance: Callable[[Guidance | None], None] | None,
+    ) -> None:
+        self.policy = Policy(photo, settings)
+        self._engine = engine
+        self._settings = settings
+        self._on_guidance = on_guidance
+        self._guidance = SteadyGuidance()
+        self._reasons: Counter[Guidance] = Counter()
+        self._first_ms: float | None = None
+        self._seen = self._with_face = 0
+        self._machine_ms = 0.0
+
+    def look(self, frame: Frame) -> FaceOutcome | None:
+        """Work on one frame; return the outcome when this frame decided it, or time is over."""
+        began = time.perf_counter()
+        try:
+            decision = self._compare(frame)
+        finally:
+            self._machine_ms += (time.perf_counter() - began) * 1000
+        if decision is not None:
+            return FaceOutcome.ACCEPTED if decision.accepted else FaceOutcome.REFUSED
+        if self._first_ms is None:
+            self._first_ms = frame.stamp_ms
+        if frame.stamp_ms - self._first_ms >= self._settings.time_limit_s * 1000:
+            return self.out_of_time()
+        return None
+
+    def out_of_time(self) -> FaceOutcome:
+        if self.policy.compared >= self._settings.frames or (self.policy.compared and not self._reasons):
+            return FaceOutcome.REFUSED
+        return FaceOutcome.TIMEOUT if self._with_face else FaceOutcome.NO_FACE
+
+    def result(self, outcome: FaceOutcome) -> FaceResult:
+        failed = outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE)
+        usual = self._reasons.most_common(1)
+        return FaceResult(
+            outcome=outcome,
+            distance=self.policy.distance,
+            guidance=(self._guidance.shown or (usual[0][0] if usual else Guidance.NO_FACE)) if failed else None,
+            frames_seen=self._seen,
+            frames_used=self.policy.compared,
+            machine_ms=self._machine_ms,
+        )
+
+    def _compare(self, frame: Frame) -> Decision | None:
+        seen = self._engine.observe(frame)
+        reason = gate(seen, frame.image.shape[0], self._settings.gate)
+        self._seen += 1
+        self._with_face += seen.faces > 0
+        if reason is not None:
+            self._reasons[reason] += 1
+        if self._guidance.add(frame.stamp_ms, reason) and self._on_guidance is not None:
+            self._on_guidance(self._guidance.shown)
+        if reason is None and self.policy.wants(frame.stamp_ms):
+            return self.policy.add(frame.stamp_ms, self._engine.embed_last())
+        return None
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+def _shown(frames: Iterator[Frame], on_frame: Callable[[Frame], None] | None) -> Iterator[Frame]:
+    with closing(cast(_Closable, frames)):
+        for frame in frames:
+            if on_frame is not None:
+                on_frame(frame)
+            yield frame
