@@ -1,6 +1,6 @@
 """The My Number card over any reader: errors, the channel seam, and what a terminal does with the card."""
 
-from hardware.card.channel import CardChannel, CardReader, Presence
+from hardware.card.channel import STALL_LIMIT_S, CardChannel, CardReader, Presence
 from hardware.card.errors import (
     CardError,
     CardProtocolError,
@@ -20,6 +20,7 @@ from hardware.card.my_number_card import CardFacts, MyNumberCard, match_code_b
 from hardware.card.records import CardFace
 
 __all__ = [
+    "STALL_LIMIT_S",
     "CardChannel",
     "CardError",
     "CardFace",

@@ -3,6 +3,9 @@
 from enum import Enum
 from typing import Protocol
 
+STALL_LIMIT_S = 5.0
+"""Longest time that one command may take before the reader counts as stalled; PC/SC itself waits for ever."""
+
 
 class CardChannel(Protocol):
     """An exclusive connection to the card in a reader."""

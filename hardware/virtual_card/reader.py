@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from hardware.card import (
+    STALL_LIMIT_S,
     CardChannel,
     CardRemoved,
     CardUnreadable,
@@ -16,9 +17,6 @@ from hardware.card import (
     ServiceDown,
 )
 from hardware.virtual_card.files import SmartCard
-
-STALL_LIMIT_S = 5.0
-"""Longest time that one command may take before the reader counts as stalled."""
 
 
 class CardSlot(Protocol):
@@ -70,7 +68,7 @@ class VirtualReader:
         self._last: SmartCard | None = None
         self._moves = 0
         """Counts insertions and removals, as PC/SC does, so that a fast swap is not lost on a waiting thread."""
-        self._reported = 0
+        self._reported: int | None = None
         self._holder: _VirtualChannel | None = None
         self._stall_s = 0.0
         self._service = self._plugged = True
@@ -90,7 +88,8 @@ class VirtualReader:
 
     def presence(self) -> Presence:
         with self._changed:
-            return self._presence()
+            now, self._reported = self._presence(), self._moves
+            return now
 
     def wait_for_change(self, known: Presence, timeout_s: float) -> Presence:
         with self._changed:
@@ -131,14 +130,14 @@ class VirtualReader:
             raise NoReader(f"{self.name} is not attached")
 
     def _news(self, known: Presence) -> bool:
-        return not (self._service and self._plugged) or self._presence() != known or self._swapped()
+        return not (self._service and self._plugged) or self._presence() != known or self._swapped(known)
 
-    def _swapped(self) -> bool:
-        return self._moves - self._reported > 1
+    def _swapped(self, known: Presence) -> bool:
+        return known != Presence.EMPTY and self._reported not in (None, self._moves)
 
     def _report(self, known: Presence) -> Presence:
         now = self._presence()
-        swapped, self._reported = self._swapped(), self._moves
+        swapped, self._reported = self._swapped(known), self._moves
         # In again before anyone looked: say that it was out; the next wait says that it is in.
         return Presence.EMPTY if swapped and now == known else now
 

@@ -144,7 +144,7 @@ class _Guest:
                         return
                     _send(connection, answer)
                 case code if code == _ATR:
-                    _send(connection, self.card.atr)
+                    _send(connection, self.card.atr or b"\x00\x00")
                 case code if code in (_POWER_OFF, _POWER_ON):
                     self.card.power_off()
                 case _:

@@ -1,0 +1,309 @@
+"""A pcscd of our own with vpcd's virtual readers, for tests and the ``pcsc`` bench: Linux, as root.
+
+vpcd listens on every network interface, and anybody who reaches its port can put a card into the reader. So both
+live in a network namespace of their own; programs still reach pcscd, whose socket is a path. A thread of this
+process enters that namespace and opens the sockets of the cards in there; the cards themselves stay in this process.
+"""
+
+import ctypes
+import fcntl
+import logging
+import os
+import queue
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from hardware.card import ReaderError
+from hardware.virtual_card import CardSlot, VpcdSlot
+
+T = TypeVar("T")
+
+_PCSCD = "pcscd"
+_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+_FOLDER = Path("/run/pcscd")
+"""Compiled into pcscd and its clients: there is one pcscd per machine."""
+_PORT = 0x8C7B
+READER, SECOND_READER = "Virtual PCD 00 00", "Virtual PCD 00 01"
+"""PC/SC names of the two slots."""
+
+_START_LIMIT_S = 10.0
+_STOP_LIMIT_S = 5.0
+_CLONE_NEWNET = 0x40000000
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
+
+_log = logging.getLogger("reception.pcscd")
+
+
+class BenchError(ReaderError):
+    """The bench cannot be set up here; ``str()`` says what to do."""
+
+
+class PcscdBench:
+    """Runs pcscd and vpcd between ``with`` and its end, whatever happens in between.
+
+    ``port``: also let cards in at this port of 127.0.0.1, for ``./run card --vpcd`` in another program; 0 picks a
+    free one (see ``vpcd_port``).
+    """
+
+    def __init__(self, port: int | None = None) -> None:
+        self.vpcd_port = port
+        self._door: _Door | None = None
+        self._space: _NetworkSpace | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._slots = [VpcdSlot(lambda: self._connect(0)), VpcdSlot(lambda: self._connect(1))]
+
+    def __enter__(self) -> Self:
+        """Start everything. Raises BenchError, with nothing left behind."""
+        _check_possible()
+        try:
+            self._space = _NetworkSpace()
+            self.start_service()
+            if self.vpcd_port is not None:
+                self._door = _Door(self.vpcd_port, lambda: self._connect(0))
+                self.vpcd_port = self._door.port
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def slot(self) -> CardSlot:
+        """Return the card slot of the reader named READER."""
+        return self._slots[0]
+
+    @property
+    def second_slot(self) -> CardSlot:
+        """Return the card slot of the reader named SECOND_READER, for a phone."""
+        return self._slots[1]
+
+    @property
+    def pid(self) -> int | None:
+        """Return pcscd's process id while it runs."""
+        return self._process.pid if self._process else None
+
+    def start_service(self) -> None:
+        """Start pcscd, and wait until it serves; nothing happens when it runs."""
+        if self._process is None:
+            assert self._space
+            self._process = self._space.run(_start_pcscd)
+
+    def stop_service(self, *, kill: bool = False) -> None:
+        """Stop pcscd, by SIGKILL if ``kill``; cards stay in their slots and are there at the next start."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+        try:
+            process.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        # A killed pcscd leaves these, and they are ours: nobody else's can have started meanwhile.
+        for name in ("pcscd.comm", "pcscd.pid"):
+            (_FOLDER / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Stop everything that was started; may be called twice."""
+        if self._door:
+            self._door.close()
+        for slot in self._slots:
+            slot.remove()
+        self.stop_service()
+        if self._space:
+            self._space.close()
+        self._door = self._space = None
+
+    def _connect(self, number: int) -> socket.socket:
+        if self._space is None:
+            raise OSError("the bench is closed")
+        return self._space.run(lambda: socket.create_connection(("127.0.0.1", _PORT + number), timeout=1.0))
+
+
+def _check_possible() -> None:
+    if sys.platform != "linux":
+        raise BenchError("the pcsc bench needs Linux")
+    if shutil.which(_PCSCD, path=_search_path()) is None or not _DRIVER.exists():
+        raise BenchError("pcscd is not installed: apt install pcscd vsmartcard-vpcd")
+    if os.geteuid() != 0:
+        raise BenchError("the pcsc bench starts a pcscd of its own, which needs root")
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        probe.connect(str(_FOLDER / "pcscd.comm"))
+        raise BenchError("another pcscd is running; stop it first (systemctl stop pcscd.socket pcscd)")
+
+
+def _search_path() -> str:
+    return os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+
+
+def _start_pcscd() -> "subprocess.Popen[bytes]":
+    """Start pcscd in the calling thread's network, and wait until it and vpcd listen."""
+    program = shutil.which(_PCSCD, path=_search_path())
+    assert program
+    with tempfile.TemporaryDirectory(prefix="pcscd-") as folder, tempfile.TemporaryFile() as output:
+        Path(folder, "vpcd").write_text(
+            f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{_PORT:X}\n'
+            f"LIBPATH {_DRIVER}\nCHANNELID 0x{_PORT:X}\n",
+            encoding="ascii",
+        )
+        # It must not outlive this process, even if that is killed. Never with debug flags: they log PINs.
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", "--", program, "--foreground", "--config", folder],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_serving(process)
+        except BaseException:
+            process.kill()
+            process.wait()
+            output.seek(0)
+            for line in output.read(4096).decode(errors="replace").splitlines():
+                _log.debug("pcscd: %s", line)
+            raise
+    _log.debug("pcscd runs as process %d", process.pid)
+    return process
+
+
+def _wait_until_serving(process: "subprocess.Popen[bytes]") -> None:
+    """Look every 10 ms; pcscd tells nobody when it is ready."""
+    deadline = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise BenchError(f"pcscd ended at once with status {process.returncode}")
+        with socket.socket(socket.AF_UNIX) as service, suppress(OSError):
+            service.connect(str(_FOLDER / "pcscd.comm"))
+            if _listens(_PORT) and _listens(_PORT + 1):
+                return
+        time.sleep(0.01)
+    raise BenchError(f"pcscd did not start within {_START_LIMIT_S:g} s")
+
+
+def _listens(port: int) -> bool:
+    """Read it from the kernel: a trial connection would be a card inserted."""
+    table = Path("/proc/thread-self/net/tcp").read_text(encoding="ascii")
+    return f":{port:04X} 00000000:0000 0A" in table
+
+
+class _NetworkSpace:
+    """A thread in a network namespace of its own, with a loopback interface; runs what is handed to it."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
+        # The namespace lives as long as this thread and what it started; so does pcscd, see pdeathsig.
+        self._thread = threading.Thread(target=self._work, name="pcscd network", daemon=True)
+        self._thread.start()
+        self.run(_enter_new_network)
+
+    def run(self, job: Callable[[], T]) -> T:
+        """Run a job in the namespace and return its result, or raise its exception."""
+        future: Future[T] = Future()
+        self._jobs.put((job, future))
+        return future.result()
+
+    def close(self) -> None:
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while item := self._jobs.get():
+            job, future = item
+            try:
+                future.set_result(job())
+            except BaseException as error:
+                future.set_exception(error)
+
+
+def _enter_new_network() -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNET) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise BenchError(f"no network namespace can be made here ({reason}); the pcsc bench needs one")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
+
+
+class _Door:
+    """Lets one program at a time on this machine reach vpcd inside the namespace, by a loopback port."""
+
+    def __init__(self, port: int, connect: Callable[[], socket.socket]) -> None:
+        self._connect = connect
+        try:
+            self._listener = socket.create_server(("127.0.0.1", port))
+        except OSError as error:
+            raise BenchError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}") from None
+        self.port: int = self._listener.getsockname()[1]
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self._thread = threading.Thread(target=self._accept, name="vpcd door", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed = True
+        for connection in (self._listener, *self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                outside, _ = self._listener.accept()
+            except OSError:
+                return
+            with outside:
+                try:
+                    inside = self._connect()
+                except OSError as error:
+                    _log.debug("vpcd: %s", error)
+                    continue
+                with inside:
+                    self._open = {outside, inside}
+                    if not self._closed:
+                        _join(outside, inside)
+                    self._open = set()
+
+
+def _join(one: socket.socket, other: socket.socket) -> None:
+    """Carry bytes both ways until either side ends."""
+    one.settimeout(None)
+    other.settimeout(None)
+    back = threading.Thread(target=_carry, args=(other, one), name="vpcd door, back", daemon=True)
+    back.start()
+    _carry(one, other)
+    back.join()
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            # vpcd writes header and body apart; see virtual_card.vpcd.
+            source.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+            data = source.recv(4096)
+            if not data:
+                break
+            target.sendall(data)
+    for end in (source, target):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
