@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
 from hardware.virtual_card import CardContents, CardCredentials, SmartCard, VirtualCard
@@ -121,3 +121,10 @@ class WiredCard:
         answer = self.inner.process(apdu)
         self.after(number)
         return answer
+
+
+def check_signature(certificate: bytes, message: bytes, signature: bytes) -> None:
+    """Verify PKCS #1 v1.5 with SHA-256, by the certificate's key."""
+    key = x509.load_der_x509_certificate(certificate).public_key()
+    assert isinstance(key, rsa.RSAPublicKey)
+    key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())

@@ -104,7 +104,8 @@ class MyNumberCard:
         self._select_jpki()
         answer = self._link.send(0x00, 0x20, 0x00, self._pin_reference)
         if answer.status not in (OK, *BLOCKED) and answer.status >> 4 != 0x63C:
-            # Refused by short file id: ask the way that every card knows.
+            # Refused by short file id: ask the way that every card knows, if it still is the same card.
+            self._confirm_card()
             selected = self._link.send(0x00, 0xA4, 0x02, 0x0C, PIN.to_bytes(2))
             if selected.status == NO_FILE:
                 return None
@@ -136,6 +137,7 @@ class MyNumberCard:
             case _ if status >> 4 == 0x63C:
                 raise PinWrong(status & 0xF)
             case _:
+                self._confirm_card()
                 raise CardProtocolError("PIN", status)
 
     def sign(self, message: bytes) -> bytes:
@@ -145,7 +147,10 @@ class MyNumberCard:
         """
         self._select_jpki()
         digest_info = SHA256_DIGEST_INFO + hashlib.sha256(message).digest()
-        signature = self._link.send(0x80, 0x2A, 0x00, 0x80 | KEY, digest_info, le=256).ok("signature")
+        answer = self._link.send(0x80, 0x2A, 0x00, 0x80 | KEY, digest_info, le=256)
+        if answer.status != OK:
+            self._confirm_card()
+        signature = answer.ok("signature")
         if len(signature) != 256:
             raise CardProtocolError(f"the signature has {len(signature)} bytes")
         self._look_again()
@@ -203,6 +208,14 @@ class MyNumberCard:
         self._selected = JPKI
         if self._certificate:
             self._look_again()
+
+    def _confirm_card(self) -> None:
+        """After a refusal that the card read before would not give: raise CardRemoved if it is another one.
+
+        A card swapped quickly has nothing selected, and so refuses nearly everything.
+        """
+        self._selected = b""
+        self._select_jpki()
 
     def _look_again(self) -> None:
         """Compare the certificate's first block, which holds its serial number, with the one read before."""

@@ -1,0 +1,78 @@
+"""Benches for tests: the same reader in process and behind a pcscd that is started and stopped here."""
+
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from hardware.card import CardReader, Presence
+from hardware.pcsc import PcscReader
+from hardware.pcscd_bench import READER, BenchError, PcscdBench
+from hardware.virtual_card import CardSlot, SmartCard, VirtualReader
+
+
+class Service(Protocol):
+    def stop_service(self) -> None: ...
+
+    def start_service(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A reader and the hand at it."""
+
+    reader: CardReader
+    slot: CardSlot
+    service: Service
+
+    def insert(self, card: SmartCard) -> None:
+        """Put a card in and wait until the reader has seen it."""
+        self.slot.insert(card)
+        assert self.reader.wait_for_change(Presence.EMPTY, 5) != Presence.EMPTY
+
+
+@contextmanager
+def running_pcscd(port: int | None = None) -> Iterator[PcscdBench]:
+    """A pcscd for one test. Skips where none can run; on Debian as root that is a failure."""
+    bench = PcscdBench(port)
+    # There is one pcscd per machine: somebody else's test run may hold it for a moment.
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            bench.__enter__()
+            break
+        except BenchError as error:
+            if "another pcscd" in str(error) and time.monotonic() < deadline:
+                time.sleep(0.2)
+                continue
+            if _must_work():
+                raise
+            pytest.skip(str(error))
+    try:
+        yield bench
+    finally:
+        bench.close()
+
+
+def _must_work() -> bool:
+    return platform.system() == "Linux" and os.geteuid() == 0 and Path("/etc/debian_version").exists()
+
+
+@contextmanager
+def bench_of_kind(kind: str, stall_limit_s: float = 5.0) -> Iterator[Bench]:
+    """Set up a bench ``in process`` or behind ``pcscd``."""
+    if kind == "in process":
+        reader = VirtualReader(stall_limit_s=stall_limit_s)
+        yield Bench(reader, reader.slot, reader)
+    else:
+        with running_pcscd() as pcscd:
+            yield Bench(PcscReader(READER, stall_limit_s), pcscd.slot, pcscd)
+
+
+BOTH_BENCHES = ("in process", "pcscd")

@@ -1,0 +1,426 @@
+"""What every card reader does alike, in process and through pcscd and pyscard; then what only PC/SC knows."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hardware.card import (
+    CardRemoved,
+    CardUnreadable,
+    MyNumberCard,
+    NoReader,
+    Presence,
+    ReaderBusy,
+    ReaderStalled,
+    ServiceDown,
+)
+from hardware.pcsc import PcscReader, reader_names
+from hardware.pcscd_bench import READER, SECOND_READER, BenchError, PcscdBench
+from hardware.virtual_card import VpcdSlot, attach_to_vpcd, foreign_card
+from tests import cards
+from tests.pcscd import BOTH_BENCHES, Bench, bench_of_kind, running_pcscd
+
+
+@pytest.fixture(params=BOTH_BENCHES)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    with bench_of_kind(request.param) as made:
+        yield made
+
+
+@pytest.fixture
+def pcscd() -> Iterator[PcscdBench]:
+    with running_pcscd() as made:
+        yield made
+
+
+class TestEveryReader:
+    """The contract of CardReader and CardChannel; the same tests on both benches."""
+
+    def test_an_empty_reader_is_empty_and_has_no_card_to_connect(self, bench: Bench) -> None:
+        assert bench.reader.presence() is Presence.EMPTY
+        with pytest.raises(CardRemoved):
+            bench.reader.connect()
+
+    def test_a_card_that_is_in_before_anyone_waits_is_seen_at_once(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        begin = time.monotonic()
+        assert bench.reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+        assert time.monotonic() - begin < 0.2
+        assert bench.reader.presence() is Presence.PRESENT
+
+    def test_a_wait_without_change_ends_at_its_timeout(self, bench: Bench) -> None:
+        begin = time.monotonic()
+        assert bench.reader.wait_for_change(Presence.EMPTY, 0.3) is Presence.EMPTY
+        assert 0.25 < time.monotonic() - begin < 1.0
+
+    def test_removal_wakes_the_waiting_thread(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        threading.Timer(0.05, bench.slot.remove).start()
+        assert bench.reader.wait_for_change(Presence.PRESENT, 5) is Presence.EMPTY
+
+    def test_cancel_wakes_the_waiting_thread(self, bench: Bench) -> None:
+        threading.Timer(0.1, bench.reader.cancel).start()
+        begin = time.monotonic()
+        assert bench.reader.wait_for_change(Presence.EMPTY, 10) is Presence.EMPTY
+        assert time.monotonic() - begin < 2
+
+    def test_a_cancel_just_before_the_wait_is_not_lost_and_counts_once(self, bench: Bench) -> None:
+        bench.reader.cancel()
+        begin = time.monotonic()
+        bench.reader.wait_for_change(Presence.EMPTY, 10)
+        assert time.monotonic() - begin < 1
+        bench.reader.wait_for_change(Presence.EMPTY, 0.3)
+        assert time.monotonic() - begin >= 0.25
+
+    def test_pin_route(self, bench: Bench) -> None:
+        card = cards.card()
+        bench.insert(card)
+        channel = bench.reader.connect()
+        patient = MyNumberCard(channel)
+        facts = patient.read()
+        assert (facts.medium, facts.pin_tries_left) == ("card", 3)
+        assert facts.certificate == card.contents.credentials.certificate
+        patient.verify_pin(bytearray(b"1234"))
+        cards.check_signature(facts.certificate, b"challenge", patient.sign(b"challenge"))
+        channel.close()
+        assert bench.slot.pin_tries_left() == 3
+
+    def test_face_route(self, bench: Bench) -> None:
+        card = cards.card()
+        bench.insert(card)
+        channel = bench.reader.connect()
+        patient = MyNumberCard(channel)
+        patient.read()
+        face = patient.read_face(card.contents.match_code_b)
+        channel.close()
+        assert face.photo_jp2 == card.contents.photo_jp2
+        assert face.expires == cards.EXPIRES
+        assert face.signature_valid
+
+    def test_a_second_connection_is_refused_while_one_is_open(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        with pytest.raises(ReaderBusy):
+            bench.reader.connect()
+        assert bench.reader.presence() is Presence.PRESENT
+        channel.close()
+        bench.reader.connect().close()
+
+    def test_closing_powers_the_card_off_so_that_a_verified_pin_is_forgotten(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        patient = MyNumberCard(channel)
+        patient.read()
+        patient.verify_pin(bytearray(b"1234"))
+        channel.close()
+        channel.close()
+        channel = bench.reader.connect()
+        assert channel.transmit(bytes.fromhex("00A4040C0AD392F000260100000001")) == b"\x90\x00"
+        sign = bytes.fromhex("802A009714") + bytes(20) + b"\x00"
+        assert channel.transmit(sign) == b"\x69\x82"
+        channel.close()
+
+    def test_a_card_pulled_during_a_command_is_removed_and_the_channel_stays_dead(self, bench: Bench) -> None:
+        card = cards.WiredCard(cards.card())
+        card.after = lambda number: bench.slot.remove() if number == 3 else None
+        bench.insert(card)
+        channel = bench.reader.connect()
+        patient = MyNumberCard(channel)
+        with pytest.raises(CardRemoved):
+            patient.read()
+        bench.slot.insert(card)
+        bench.reader.wait_for_change(Presence.EMPTY, 5)
+        with pytest.raises(CardRemoved):
+            patient.pin_tries_left()
+        with pytest.raises(CardRemoved):
+            channel.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+        channel.close()
+        again = bench.reader.connect()
+        assert MyNumberCard(again).read().pin_tries_left == 3
+        again.close()
+
+    def test_a_card_swapped_while_nobody_looked_is_told_as_out_and_in(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        bench.reader.wait_for_change(Presence.PRESENT, 0.05)
+        bench.slot.swap(cards.card("other"))
+        time.sleep(0.5)  # pcscd polls this driver every 0.4 s and tells nobody else
+        assert bench.reader.wait_for_change(Presence.PRESENT, 5) is Presence.EMPTY
+        assert bench.reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+
+    def test_a_swap_too_fast_for_the_reader_is_found_by_the_certificate(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        patient = MyNumberCard(channel)
+        patient.read()
+        patient.verify_pin(bytearray(b"1234"))
+        other = cards.card("other")
+        bench.slot.swap(other, unnoticed=True)
+        with pytest.raises(CardRemoved):
+            patient.sign(b"challenge")
+        channel.close()
+
+    def test_a_card_swapped_in_while_the_patient_types_never_gets_the_pin(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        patient = MyNumberCard(channel)
+        patient.read()
+        other = cards.card("other", pin="9999")
+        bench.slot.swap(other, unnoticed=True)
+        with pytest.raises(CardRemoved):
+            patient.verify_pin(bytearray(b"1234"))
+        channel.close()
+        assert other.pin_tries_left == 3
+
+    def test_a_mute_card_is_unreadable(self, bench: Bench) -> None:
+        bench.insert(foreign_card("mute"))
+        with pytest.raises(CardUnreadable):
+            bench.reader.connect()
+
+    def test_no_command_shorter_than_four_bytes_leaves_the_terminal(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        with pytest.raises(ValueError, match="at least 4"):
+            channel.transmit(b"\x00")
+        channel.close()
+
+    def test_stopping_the_service_is_told_to_the_waiting_and_to_the_next_command(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        threading.Timer(0.05, bench.service.stop_service).start()
+        with pytest.raises(ServiceDown):
+            bench.reader.wait_for_change(Presence.PRESENT, 5)
+        with pytest.raises(ServiceDown):
+            channel.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+        channel.close()
+        with pytest.raises(ServiceDown):
+            bench.reader.presence()
+        with pytest.raises(ServiceDown):
+            bench.reader.connect()
+
+    def test_the_same_reader_object_works_again_after_the_service_restarts(self, bench: Bench) -> None:
+        bench.insert(cards.card())
+        bench.service.stop_service()
+        with pytest.raises(ServiceDown):
+            bench.reader.presence()
+        bench.service.start_service()
+        assert bench.reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+        channel = bench.reader.connect()
+        assert MyNumberCard(channel).read().pin_tries_left == 3
+        channel.close()
+
+
+@pytest.mark.parametrize("kind", BOTH_BENCHES)
+def test_a_stalled_card_is_given_up_and_the_reader_recovers(kind: str) -> None:
+    with bench_of_kind(kind, stall_limit_s=0.3) as bench:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        bench.slot.stall(0.8)
+        begin = time.monotonic()
+        with pytest.raises(ReaderStalled):
+            MyNumberCard(channel).read()
+        channel.close()
+        assert time.monotonic() - begin < 0.7
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                channel = bench.reader.connect()
+                break
+            except (ReaderBusy, ReaderStalled):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        assert MyNumberCard(channel).read().pin_tries_left == 3
+        channel.close()
+
+
+class TestPcscReader:
+    def test_readers_are_chosen_by_name_pattern(self, pcscd: PcscdBench) -> None:
+        assert reader_names() == [READER, SECOND_READER]
+        phone_reader = PcscReader("*01")
+        assert phone_reader.presence() is Presence.EMPTY
+        assert phone_reader.name == SECOND_READER
+        with pytest.raises(NoReader, match="Identiv"):
+            PcscReader("Identiv*").presence()
+
+    def test_two_readers_hold_two_cards(self, pcscd: PcscdBench) -> None:
+        card_reader, phone_reader = PcscReader(READER), PcscReader(SECOND_READER)
+        pcscd.slot.insert(cards.card())
+        pcscd.second_slot.insert(cards.card(kind="phone-android"))
+        media = []
+        for reader in (card_reader, phone_reader):
+            assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+            channel = reader.connect()
+            media.append(MyNumberCard(channel).read().medium)
+            channel.close()
+        assert media == ["card", "android"]
+
+    def test_many_sessions_leave_no_thread_and_no_file_open(self, pcscd: PcscdBench) -> None:
+        reader = PcscReader(READER)
+        pcscd.slot.insert(cards.card())
+        reader.wait_for_change(Presence.EMPTY, 5)
+        before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+        for _ in range(250):  # more than the 200 contexts that pcscd allows
+            channel = reader.connect()
+            MyNumberCard(channel).pin_tries_left()
+            channel.close()
+            held = reader.connect()
+            with pytest.raises(ReaderBusy):
+                reader.connect()
+            held.close()
+        assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
+
+    def test_a_killed_service_leaves_nothing_on_stderr(self, tmp_path: Path) -> None:
+        script = """
+            from hardware.card import Presence, ReaderError
+            from hardware.pcsc import PcscReader
+            reader = PcscReader("*")
+            for call in (reader.presence, reader.connect, lambda: reader.wait_for_change(Presence.EMPTY, 1)):
+                try:
+                    call()
+                except ReaderError as error:
+                    print(type(error).__name__)
+            reader.close()
+        """
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parent.parent,
+            timeout=30,
+        )
+        assert done.stderr == ""
+        assert len(done.stdout.split()) == 3
+
+    def test_the_pin_route_takes_at_most_14_commands(self, pcscd: PcscdBench) -> None:
+        reader, card = PcscReader(READER), cards.WiredCard(cards.card())
+        pcscd.slot.insert(card)
+        reader.wait_for_change(Presence.EMPTY, 5)
+        channel = reader.connect()
+        patient = MyNumberCard(channel)
+        patient.read()
+        patient.verify_pin(bytearray(b"1234"))
+        patient.sign(b"challenge")
+        channel.close()
+        assert card.count <= 14
+
+
+class TestPcscdBench:
+    def test_the_virtual_readers_port_is_closed_to_the_rest_of_the_machine(self, pcscd: PcscdBench) -> None:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", 0x8C7B), timeout=1)
+
+    def test_a_second_bench_is_refused_with_a_remedy(self, pcscd: PcscdBench) -> None:
+        with pytest.raises(BenchError, match="another pcscd is running; stop it"):
+            PcscdBench().__enter__()
+        assert reader_names()
+
+    def test_a_missing_pcscd_is_told_with_the_command_that_installs_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hardware.pcscd_bench._PCSCD", "no-such-pcscd")
+        with pytest.raises(BenchError, match="apt install pcscd vsmartcard-vpcd"):
+            PcscdBench().__enter__()
+
+    def test_nothing_is_left_after_an_exception(self) -> None:
+        pids = []
+
+        def fail() -> None:
+            with running_pcscd() as bench:
+                pids.append(bench.pid)
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            fail()
+        (pid,) = pids
+        assert not Path(f"/proc/{pid}").exists()
+        assert not Path("/run/pcscd/pcscd.comm").exists()
+        assert not [thread for thread in threading.enumerate() if "pcscd" in thread.name]
+
+    def test_nothing_is_left_after_a_kill_of_the_service(self, pcscd: PcscdBench) -> None:
+        pcscd.stop_service(kill=True)
+        assert not Path("/run/pcscd/pcscd.comm").exists()
+        pcscd.start_service()
+        assert reader_names()
+
+    @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+    def test_pcscd_ends_with_the_program_that_started_it(self, sent: signal.Signals) -> None:
+        with running_pcscd():
+            pass  # so that a machine without pcscd skips, and one in use is waited for
+        script = """
+            import time
+            from hardware.pcscd_bench import PcscdBench
+            with PcscdBench() as bench:
+                print(bench.pid, flush=True)
+                time.sleep(60)
+        """
+        program = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent.parent,
+        )
+        with program:
+            assert program.stdout
+            pid = int(program.stdout.readline())
+            program.send_signal(sent)
+        deadline = time.monotonic() + 5
+        while _runs(pid) or Path("/run/pcscd/pcscd.comm").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def test_another_program_puts_a_card_in_through_the_door_and_takes_it_out(self) -> None:
+        with running_pcscd(port=0) as pcscd:
+            assert pcscd.vpcd_port
+            reader, stop = PcscReader(READER), threading.Event()
+            told: list[bool] = []
+            arguments = (cards.card(), "127.0.0.1", pcscd.vpcd_port, stop, told.append)
+            program = threading.Thread(target=attach_to_vpcd, args=arguments)
+            program.start()
+            assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+            channel = reader.connect()
+            assert MyNumberCard(channel).read().pin_tries_left == 3
+            channel.close()
+            stop.set()
+            program.join()
+            assert reader.wait_for_change(Presence.PRESENT, 5) is Presence.EMPTY
+            assert told == [True, False]
+
+    def test_a_card_comes_back_by_itself_when_vpcd_restarts(self, pcscd: PcscdBench) -> None:
+        reader = PcscReader(READER)
+        pcscd.slot.insert(cards.card())
+        reader.wait_for_change(Presence.EMPTY, 5)
+        pcscd.stop_service(kill=True)
+        pcscd.start_service()
+        assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+
+    def test_a_vpcd_that_is_not_there_is_asked_again_until_the_card_is_taken_away(self) -> None:
+        asked = threading.Event()
+
+        def refuse() -> socket.socket:
+            asked.set()
+            raise ConnectionRefusedError
+
+        slot = VpcdSlot(refuse)
+        slot.insert(cards.card())
+        assert asked.wait(2)
+        asked.clear()
+        assert asked.wait(2)
+        slot.remove()
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    except OSError:
+        return False
+    # A container without an init process keeps it as a zombie.
+    return stat.rpartition(")")[2].split()[0] != "Z"
