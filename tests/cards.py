@@ -47,9 +47,13 @@ def _pem(name: str) -> bytes:
     )
 
 
-@cache
 def credentials(holder: str = "holder") -> CardCredentials:
     """Keys and certificates of one holder; another name gives another holder."""
+    return _credentials(holder)
+
+
+@cache
+def _credentials(holder: str) -> CardCredentials:
     return CardCredentials(
         certificate=_certificate(holder, "test CA"),
         private_key_pem=_pem(holder),
@@ -93,14 +97,17 @@ def card(holder: str = "holder", **changes: Any) -> VirtualCard:
 
 
 class WiredCard:
-    """A card whose every command is seen: ``before`` and ``after`` are called with its number, from 1."""
+    """A card whose every command is seen: ``before`` and ``after`` are called with its number, from 1.
+
+    ``before`` returns whether the card was pulled, so that the command never reaches it.
+    """
 
     def __init__(self, inner: SmartCard) -> None:
         self.inner = inner
         self.count = 0
         self.seen: list[bytes] = []
-        self.before: Callable[[int], None] = lambda number: None
-        self.after: Callable[[int], None] = lambda number: None
+        self.before: Callable[[int], bool] = lambda number: False
+        self.after: Callable[[int], object] = lambda number: None
 
     @property
     def atr(self) -> bytes:
@@ -116,7 +123,8 @@ class WiredCard:
     def process(self, apdu: bytes) -> bytes:
         self.count += 1
         number = self.count
-        self.before(number)
+        if self.before(number):
+            return b"\x6f\x00"
         self.seen.append(apdu)
         answer = self.inner.process(apdu)
         self.after(number)
