@@ -55,11 +55,13 @@ class PcscdBench:
     """Runs pcscd and vpcd between ``with`` and its end, whatever happens in between.
 
     ``port``: also let cards in at this port of 127.0.0.1, for ``./run card --vpcd`` in another program; 0 picks a
-    free one (see ``vpcd_port``).
+    free one (see ``vpcd_port``). ``faults``: make unplug() and fault() possible, which needs a C compiler.
     """
 
-    def __init__(self, port: int | None = None) -> None:
+    def __init__(self, port: int | None = None, *, faults: bool = False) -> None:
         self.vpcd_port = port
+        self._with_faults = faults
+        self._fault_switch: int | None = None
         self._door: _Door | None = None
         self._space: _NetworkSpace | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,6 +71,9 @@ class PcscdBench:
         """Start everything. Raises BenchError, with nothing left behind."""
         _check_possible()
         try:
+            if self._with_faults:
+                self._fault_switch = os.memfd_create("reader fault")
+                os.write(self._fault_switch, b"\0")
             self._space = _NetworkSpace()
             self.start_service()
             if self.vpcd_port is not None:
@@ -103,7 +108,8 @@ class PcscdBench:
         """Start pcscd, and wait until it serves; nothing happens when it runs."""
         if self._process is None:
             assert self._space
-            self._process = self._space.run(_start_pcscd)
+            switch = self._fault_switch
+            self._process = self._space.run(lambda: _start_pcscd(switch))
 
     def stop_service(self, *, kill: bool = False) -> None:
         """Stop pcscd, by SIGKILL if ``kill``; cards stay in their slots and are there at the next start."""
@@ -120,6 +126,23 @@ class PcscdBench:
         for name in ("pcscd.comm", "pcscd.pid"):
             (_FOLDER / name).unlink(missing_ok=True)
 
+    def unplug(self) -> None:
+        """Let both readers fail at every use; pcscd tells this of a reader that was taken away, too."""
+        self._set_fault(b"\1")
+
+    def fault(self) -> None:
+        """Let both readers fail at every use."""
+        self._set_fault(b"\1")
+
+    def plug(self) -> None:
+        """Let the readers work again."""
+        self._set_fault(b"\0")
+
+    def _set_fault(self, flag: bytes) -> None:
+        if self._fault_switch is None:
+            raise BenchError("this bench was started without reader faults")
+        os.pwrite(self._fault_switch, flag, 0)
+
     def close(self) -> None:
         """Stop everything that was started; may be called twice."""
         if self._door:
@@ -129,7 +152,9 @@ class PcscdBench:
         self.stop_service()
         if self._space:
             self._space.close()
-        self._door = self._space = None
+        if self._fault_switch is not None:
+            os.close(self._fault_switch)
+        self._door = self._space = self._fault_switch = None
 
     def _connect(self, number: int) -> socket.socket:
         if self._space is None:
@@ -153,22 +178,29 @@ def _search_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 
-def _start_pcscd() -> "subprocess.Popen[bytes]":
-    """Start pcscd in the calling thread's network, and wait until it and vpcd listen."""
+def _start_pcscd(fault_switch: int | None) -> "subprocess.Popen[bytes]":
+    """Start pcscd in the calling thread's network, and wait until it and vpcd listen.
+
+    ``fault_switch``: file descriptor whose first byte makes the readers fail, or None for vpcd's own driver.
+    """
     program = shutil.which(_PCSCD, path=_search_path())
     assert program
     with tempfile.TemporaryDirectory(prefix="pcscd-") as folder, tempfile.TemporaryFile() as output:
-        Path(folder, "vpcd").write_text(
+        driver = _DRIVER if fault_switch is None else _driver_with_faults(Path(folder))
+        Path(folder, "conf").mkdir()
+        Path(folder, "conf", "vpcd").write_text(
             f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{_PORT:X}\n'
-            f"LIBPATH {_DRIVER}\nCHANNELID 0x{_PORT:X}\n",
+            f"LIBPATH {driver}\nCHANNELID 0x{_PORT:X}\n",
             encoding="ascii",
         )
         # It must not outlive this process, even if that is killed. Never with debug flags: they log PINs.
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", "--", program, "--foreground", "--config", folder],
+            ["setpriv", "--pdeathsig", "TERM", "--", program, "--foreground", "--config", f"{folder}/conf"],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            pass_fds=() if fault_switch is None else (fault_switch,),
+            env=os.environ | {"READER_FAULT_FD": str(fault_switch)},
         )
         try:
             _wait_until_serving(process)
@@ -181,6 +213,30 @@ def _start_pcscd() -> "subprocess.Popen[bytes]":
             raise
     _log.debug("pcscd runs as process %d", process.pid)
     return process
+
+
+def _driver_with_faults(folder: Path) -> Path:
+    """Compile the driver that stands between pcscd and vpcd's."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise BenchError("no C compiler is installed: apt install gcc")
+    library = folder / "reader_faults.so"
+    source = Path(__file__).with_name("reader_faults.c")
+    command = [
+        compiler,
+        "-shared",
+        "-fPIC",
+        "-O1",
+        f'-DDRIVER="{_DRIVER}"',
+        "-o",
+        str(library),
+        str(source),
+        "-ldl",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"{source.name} cannot be compiled: {done.stderr.strip().splitlines()[-1]}")
+    return library
 
 
 def _wait_until_serving(process: "subprocess.Popen[bytes]") -> None:

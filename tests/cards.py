@@ -97,7 +97,7 @@ def card(holder: str = "holder", **changes: Any) -> VirtualCard:
 
 
 class WiredCard:
-    """A card whose every command is seen: ``before`` and ``after`` are called with its number, from 1.
+    """A card whose every command is seen: ``before`` and ``after`` are called with its number (from 1) and bytes.
 
     ``before`` returns whether the card was pulled, so that the command never reaches it.
     """
@@ -106,8 +106,8 @@ class WiredCard:
         self.inner = inner
         self.count = 0
         self.seen: list[bytes] = []
-        self.before: Callable[[int], bool] = lambda number: False
-        self.after: Callable[[int], object] = lambda number: None
+        self.before: Callable[[int, bytes], bool] = lambda number, apdu: False
+        self.after: Callable[[int, bytes], object] = lambda number, apdu: None
 
     @property
     def atr(self) -> bytes:
@@ -123,11 +123,11 @@ class WiredCard:
     def process(self, apdu: bytes) -> bytes:
         self.count += 1
         number = self.count
-        if self.before(number):
+        if self.before(number, apdu):
             return b"\x6f\x00"
         self.seen.append(apdu)
         answer = self.inner.process(apdu)
-        self.after(number)
+        self.after(number, apdu)
         return answer
 
 

@@ -7,20 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
 from hardware.card import CardReader, Presence
 from hardware.pcsc import PcscReader
 from hardware.pcscd_bench import READER, BenchError, PcscdBench
-from hardware.virtual_card import CardSlot, SmartCard, VirtualReader
-
-
-class Service(Protocol):
-    def stop_service(self) -> None: ...
-
-    def start_service(self) -> None: ...
+from hardware.virtual_card import CardSlot, ReaderFaults, SmartCard, VirtualReader
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,7 @@ class Bench:
 
     reader: CardReader
     slot: CardSlot
-    service: Service
+    service: ReaderFaults
 
     def insert(self, card: SmartCard) -> None:
         """Put a card in and wait until the reader has seen it."""
@@ -38,9 +31,9 @@ class Bench:
 
 
 @contextmanager
-def running_pcscd(port: int | None = None) -> Iterator[PcscdBench]:
+def running_pcscd(port: int | None = None, *, faults: bool = False) -> Iterator[PcscdBench]:
     """A pcscd for one test. Skips where none can run; on Debian as root that is a failure."""
-    bench = PcscdBench(port)
+    bench = PcscdBench(port, faults=faults)
     # There is one pcscd per machine: somebody else's test run may hold it for a moment.
     deadline = time.monotonic() + 30
     while True:
@@ -65,13 +58,13 @@ def _must_work() -> bool:
 
 
 @contextmanager
-def bench_of_kind(kind: str, stall_limit_s: float = 5.0) -> Iterator[Bench]:
+def bench_of_kind(kind: str, stall_limit_s: float = 5.0, *, faults: bool = False) -> Iterator[Bench]:
     """Set up a bench ``in process`` or behind ``pcscd``."""
     if kind == "in process":
         reader = VirtualReader(stall_limit_s=stall_limit_s)
         yield Bench(reader, reader.slot, reader)
     else:
-        with running_pcscd() as pcscd:
+        with running_pcscd(faults=faults) as pcscd:
             yield Bench(PcscReader(READER, stall_limit_s), pcscd.slot, pcscd)
 
 

@@ -27,6 +27,7 @@ from hardware.card import (
     records,
 )
 from hardware.card.link import TRACE, CardLink
+from hardware.fuzz_card import FuzzReport, fuzz_card
 from hardware.virtual_card import ForeignKind, SmartCard, VirtualReader, foreign_card
 from hardware.virtual_card.contents import card_verifiable_certificate, face_record, private_key, token_info
 from tests import cards
@@ -327,7 +328,7 @@ def test_a_card_pulled_at_any_command_is_removed_and_only_a_sent_verify_counts(
     for number in range(1, whole.card.count + 1):
         patient = Patient(cards.card(pin_tries_left=2))
 
-        def pull(count: int, patient: Patient = patient, number: int = number) -> bool:
+        def pull(count: int, _apdu: bytes, patient: Patient = patient, number: int = number) -> bool:
             if count == number:
                 patient.reader.remove()
             return count == number
@@ -507,6 +508,16 @@ def test_a_photo_too_large_for_a_card_is_refused_when_the_card_is_made() -> None
     contents = cards.card().contents
     with pytest.raises(ValueError, match="at most"):
         replace(contents, photo_jp2=bytes(1_000_000))
+
+
+def test_the_long_fuzzer_reports_a_parser_that_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fuzz_card(30, seed=1, inputs=3000) == FuzzReport(3000, 1)
+
+    def breaks(data: bytes) -> None:
+        raise IndexError
+
+    monkeypatch.setattr(records, "tlv_size", breaks)
+    assert "IndexError" in fuzz_card(30, seed=1, inputs=3000).failure
 
 
 def test_the_trace_is_silent_by_default(caplog: pytest.LogCaptureFixture) -> None:

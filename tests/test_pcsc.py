@@ -131,7 +131,7 @@ class TestEveryReader:
 
     def test_a_card_pulled_during_a_command_is_removed_and_the_channel_stays_dead(self, bench: Bench) -> None:
         card = cards.WiredCard(cards.card())
-        card.after = lambda number: bench.slot.remove() if number == 3 else None
+        card.after = lambda number, apdu: bench.slot.remove() if number == 3 else None
         bench.insert(card)
         channel = bench.reader.connect()
         patient = MyNumberCard(channel)
@@ -241,6 +241,38 @@ def test_a_stalled_card_is_given_up_and_the_reader_recovers(kind: str) -> None:
         channel.close()
 
 
+@pytest.mark.parametrize("kind", BOTH_BENCHES)
+def test_a_reader_that_fails_is_no_reader_and_works_again_when_it_is_back(kind: str) -> None:
+    with bench_of_kind(kind, faults=True) as bench:
+        bench.insert(cards.card())
+        channel = bench.reader.connect()
+        bench.service.fault()
+        with pytest.raises(NoReader):
+            channel.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+        channel.close()
+        deadline = time.monotonic() + 5
+
+        def watch() -> None:
+            while time.monotonic() < deadline:
+                bench.reader.wait_for_change(bench.reader.presence(), 1)
+
+        with pytest.raises(NoReader):
+            watch()
+        with pytest.raises(NoReader):
+            bench.reader.connect()
+        bench.service.plug()
+        while True:
+            try:
+                bench.reader.wait_for_change(Presence.EMPTY, 5)
+                break
+            except NoReader:
+                assert time.monotonic() < deadline + 5
+                time.sleep(0.05)
+        channel = bench.reader.connect()
+        assert MyNumberCard(channel).read().pin_tries_left == 3
+        channel.close()
+
+
 class TestPcscReader:
     def test_readers_are_chosen_by_name_pattern(self, pcscd: PcscdBench) -> None:
         assert reader_names() == [READER, SECOND_READER]
@@ -300,15 +332,35 @@ class TestPcscReader:
         assert done.stderr == ""
         assert len(done.stdout.split()) == 3
 
+    @pytest.mark.parametrize("command", ["00A4", "00B0", "0020009804", "802A"])
+    @pytest.mark.parametrize("moment", ["before", "after"])
+    def test_a_card_pulled_at_a_command_is_removed_and_only_a_sent_verify_counts(
+        self, pcscd: PcscdBench, command: str, moment: str
+    ) -> None:
+        reader, card = PcscReader(READER), cards.WiredCard(cards.card(pin_tries_left=2))
+
+        def pull(_number: int, apdu: bytes) -> bool:
+            hit = apdu.startswith(bytes.fromhex(command))
+            if hit:
+                pcscd.slot.remove()
+            return hit
+
+        setattr(card, moment, pull)
+        pcscd.slot.insert(card)
+        reader.wait_for_change(Presence.EMPTY, 5)
+        channel = reader.connect()
+        with pytest.raises(CardRemoved):
+            pin_route(MyNumberCard(channel))
+        channel.close()
+        verified = command == "802A" or (command.startswith("0020") and moment == "after")
+        assert pcscd.slot.pin_tries_left() == (3 if verified else 2)
+
     def test_the_pin_route_takes_at_most_14_commands(self, pcscd: PcscdBench) -> None:
         reader, card = PcscReader(READER), cards.WiredCard(cards.card())
         pcscd.slot.insert(card)
         reader.wait_for_change(Presence.EMPTY, 5)
         channel = reader.connect()
-        patient = MyNumberCard(channel)
-        patient.read()
-        patient.verify_pin(bytearray(b"1234"))
-        patient.sign(b"challenge")
+        pin_route(MyNumberCard(channel))
         channel.close()
         assert card.count <= 14
 
@@ -415,6 +467,12 @@ class TestPcscdBench:
         asked.clear()
         assert asked.wait(2)
         slot.remove()
+
+
+def pin_route(terminal: MyNumberCard) -> bytes:
+    terminal.read()
+    terminal.verify_pin(bytearray(b"1234"))
+    return terminal.sign(b"challenge")
 
 
 def _runs(pid: int) -> bool:
