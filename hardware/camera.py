@@ -111,7 +111,9 @@ class CameraWatch:
         while self._stamps[0] < now - self.WINDOW_MS:
             first = self._stamps.popleft()
             if len(self._stamps) < self.MIN_FPS * self.WINDOW_MS / 1000:
-                raise CameraSlow(f"the camera gives {len(self._stamps)} pictures in {(now - first) / 1000:.1f} s")
+                raise CameraSlow(
+                    f"the camera gives {len(self._stamps)} pictures in {(now - first) / 1000:.1f} s"
+                )
 
 
 class NewestFrames:
@@ -206,7 +208,9 @@ def check_camera(source: FrameSource) -> None:
                 before = frame.image
 
 
-def recovered(source: FrameSource, stop: threading.Event, waits_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)) -> bool:
+def recovered(
+    source: FrameSource, stop: threading.Event, waits_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+) -> bool:
     """Wait until a faulty camera gives good frames again; False when ``stop`` was set before.
 
     It is opened anew for every try; the last wait repeats.

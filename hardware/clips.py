@@ -69,7 +69,9 @@ def load_clip(folder: Path) -> Clip:
     first = stamps[0]
     step = (stamps[-1] - first) / (len(stamps) - 1) if len(stamps) > 1 else 1000 / (note.fps or 30)
     with ThreadPoolExecutor() as pool:
-        pictures = tuple(pool.map(lambda path: _checked(path, note.size), [paths[key] for key in sorted(paths)]))
+        pictures = tuple(
+            pool.map(lambda path: _checked(path, note.size), [paths[key] for key in sorted(paths)])
+        )
     return Clip(folder, tuple(stamp - first for stamp in stamps), stamps[-1] - first + step, pictures)
 
 
@@ -94,7 +96,11 @@ def write_clip(
             (unfinished / f"{count:04d}.jpg").write_bytes(data.tobytes())
             size = (image.shape[1], image.shape[0])
             count += 1
-        time = f"fps = {float(fps)}" if stamps_ms is None else f"stamps_ms = {[float(stamp) for stamp in stamps_ms]}"
+        time = (
+            f"fps = {float(fps)}"
+            if stamps_ms is None
+            else f"stamps_ms = {[float(stamp) for stamp in stamps_ms]}"
+        )
         words = source.replace("\\", "\\\\").replace('"', '\\"')
         (unfinished / "clip.toml").write_text(
             f'{time}\nsize = [{size[0]}, {size[1]}]\nframes = {count}\nsource = "{words}"\n', encoding="utf-8"

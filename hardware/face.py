@@ -256,11 +256,8 @@ class FaceMatch:
         """
         stop = stop or Event()
         run = _Run(self._engine, self._settings, photo, on_guidance)
-        frames: Iterator[Frame]
-        if source.paced:
-            frames = iter(NewestFrames(source, on_frame, stop))
-        else:
-            frames = _shown(source.frames(), on_frame)
+        newest = NewestFrames(source, on_frame, stop)
+        frames = iter(newest) if source.paced else _shown(source.frames(), on_frame)
         try:
             with closing(cast(_Closable, frames)):
                 for frame in frames:
@@ -321,7 +318,9 @@ class _Run:
         return FaceResult(
             outcome=outcome,
             distance=self.policy.distance,
-            guidance=(self._guidance.shown or (usual[0][0] if usual else Guidance.NO_FACE)) if failed else None,
+            guidance=(self._guidance.shown or (usual[0][0] if usual else Guidance.NO_FACE))
+            if failed
+            else None,
             frames_seen=self._seen,
             frames_used=self.policy.compared,
             machine_ms=self._machine_ms,

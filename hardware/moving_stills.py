@@ -30,8 +30,8 @@ class Condition(StrEnum):
 
     CLEAN = "clean"
     NOISE = "noise"
-    GRAINY = "grainy"
-    """So noisy that a single frame is no longer close enough, but the mean of three is."""
+    DAPPLED = "dappled"
+    """Light that dances over the face: of grace_hopper, one frame alone is not close enough, the mean of three is."""
     DIM = "dim"
     DARK = "dark"
     BRIGHT = "bright"
@@ -44,7 +44,7 @@ class Condition(StrEnum):
     HAT = "hat"
     MASK = "mask"
     SUNGLASSES = "sunglasses"
-    SMALL_80 = "small-80"
+    SMALL_75 = "small-75"
     SMALL_60 = "small-60"
     NEAR = "near"
     LOW = "low"
@@ -68,15 +68,14 @@ class _Look:
 
 _LOOKS = {
     Condition.NOISE: _Look(noise=20),
-    Condition.GRAINY: _Look(noise=42),
     Condition.DIM: _Look(light=0.22),
     Condition.DARK: _Look(light=0.10),
     Condition.BRIGHT: _Look(light=3.2),
     Condition.TILT: _Look(roll_deg=10),
     Condition.TILT_FAR: _Look(roll_deg=28),
-    Condition.SMALL_80: _Look(scale=80 / 180),
+    Condition.SMALL_75: _Look(scale=74 / 180),
     Condition.SMALL_60: _Look(scale=60 / 180),
-    Condition.NEAR: _Look(scale=2.4, eyes_at=(WIDTH / 2, 170)),
+    Condition.NEAR: _Look(scale=2.75, eyes_at=(WIDTH / 2, 170)),
     Condition.LOW: _Look(scale=0.9, eyes_at=(WIDTH / 2, 330)),
     Condition.JPEG_30: _Look(quality=30),
 }
@@ -153,7 +152,9 @@ def _with_backdrop(portrait: Image) -> Image:
     """Surround a portrait with what could be a room: its own mirrored edges, out of focus."""
     margin = _MARGIN
     wide = cv2.copyMakeBorder(portrait, margin, margin, margin, margin, cv2.BORDER_REPLICATE)
-    soft = cv2.resize(cv2.GaussianBlur(cv2.resize(wide, None, fx=0.125, fy=0.125), (0, 0), 9), wide.shape[1::-1])
+    soft = cv2.resize(
+        cv2.GaussianBlur(cv2.resize(wide, None, fx=0.125, fy=0.125), (0, 0), 9), wide.shape[1::-1]
+    )
     inside = np.zeros(wide.shape[:2], np.float32)
     inside[margin + 12 : -margin, margin + 24 : -margin - 24] = 1
     inside = cv2.GaussianBlur(inside, (0, 0), 8)[:, :, None]
@@ -183,27 +184,41 @@ def _posed(canvas: Image, phase: float, look: _Look) -> Image:
 
 def _finer(grid: Any, step: int) -> Any:
     """Spread a grid of every ``step``-th px over all of them, exactly."""
-    rows, columns = grid.shape
     matrix = np.array([[step, 0, 0], [0, step, 0]], np.float32)
-    return cv2.warpAffine(grid, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(
+        grid, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def _seen_by_camera(pictures: Iterator[Image], condition: Condition, look: _Look) -> Iterator[Image]:
-    random = np.random.default_rng(2026)
+    random, spots = np.random.default_rng(2026), np.random.default_rng(2026)
     grain = np.empty((HEIGHT + 64, WIDTH + 64, 3), np.int16)
     cv2.setRNGSeed(2026)
-    cv2.randn(grain, (0, 0, 0), (look.noise,) * 3)
+    cv2.randn(grain, np.zeros(3), np.full(3, look.noise))
     shade = _shade(condition)
     streak = np.full((1, 17), 1 / 17, np.float32)
     for number, image in enumerate(pictures):
         if look.light != 1:
             image = cast(Image, cv2.convertScaleAbs(image, alpha=look.light))
         if shade is not None:
-            image = cast(Image, cv2.add(cv2.multiply(image, shade[0], dtype=cv2.CV_8U), shade[1], dtype=cv2.CV_8U))
+            image = cast(
+                Image, cv2.add(cv2.multiply(image, shade[0], dtype=cv2.CV_8U), shade[1], dtype=cv2.CV_8U)
+            )
         if condition is Condition.BLURRED or (condition is Condition.BLUR_START and number < 10):
             image = cast(Image, cv2.filter2D(image, -1, streak))
+        if condition is Condition.DAPPLED:
+            image = cast(Image, cv2.add(image, _dapples(spots), dtype=cv2.CV_8U))
         top, left = random.integers(0, 64, 2)
         yield cast(Image, cv2.add(image, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U))
+
+
+def _dapples(random: np.random.Generator) -> Any:
+    """Return spots of light and shade of about the size of an eye, (H, W, 3) float32; others each time."""
+    coarse = random.standard_normal((HEIGHT // 8, WIDTH // 8)).astype(np.float32)
+    spots = cv2.GaussianBlur(coarse, (0, 0), 17 / 8)
+    return cv2.merge(
+        [cv2.resize(spots / spots.std() * 62, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)] * 3
+    )
 
 
 def _shade(condition: Condition) -> tuple[Any, Any] | None:
@@ -235,7 +250,16 @@ def _dress(portrait: Image, condition: Condition) -> None:
         cv2.ellipse(portrait, (230, 100), (125, 105), 0, 180, 360, (60, 52, 46), -1, cv2.LINE_AA)
         cv2.ellipse(portrait, (230, 112), (150, 30), 0, 0, 360, (48, 42, 38), -1, cv2.LINE_AA)
     elif condition is Condition.MASK:
-        points = [(148, 205), (190, 190), (230, 182), (270, 190), (312, 205), (300, 290), (230, 335), (160, 290)]
+        points = [
+            (148, 205),
+            (190, 190),
+            (230, 182),
+            (270, 190),
+            (312, 205),
+            (300, 290),
+            (230, 335),
+            (160, 290),
+        ]
         cv2.fillPoly(portrait, [np.array(points, np.int32)], (226, 214, 196), cv2.LINE_AA)
         for row in (225, 250, 275):
             cv2.line(portrait, (165, row), (295, row), (205, 192, 174), 1, cv2.LINE_AA)

@@ -25,7 +25,7 @@ _CARD_COMPRESSION = 62
 
 
 def portrait_path(name: str) -> Path:
-    """Return the still of a shipped portrait, or ``name`` itself when it is the path of a picture; raises ConfigError."""
+    """Return the still of a shipped portrait, or ``name`` itself when it is a picture's path; raises ConfigError."""
     if name in SHIPPED:
         return HOME / f"{name}.jpg"
     if "/" not in name and "." not in name:
@@ -65,7 +65,7 @@ def upright(path: Path) -> NDArray[np.uint8]:
 
 
 def card_photo(path: Path) -> bytes:
-    """Return a picture as a My Number card holds it: 240 x 320 px, grey, JPEG 2000 of about 5 KB; raises ConfigError."""
+    """Return a picture as a card holds it: 240 x 320 px, grey, JPEG 2000 of about 5 KB; raises ConfigError."""
     image = upright(path)[0:416, 74:386] if path.parent == HOME else _middle(read_picture(path))
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, CARD_SIZE, interpolation=cv2.INTER_AREA)

@@ -103,7 +103,9 @@ def moved(image: Any, own: Any, new: Any) -> Any:
     step = 8
     rows, columns = np.mgrid[0:height:step, 0:width:step]
     shift = spline(np.stack([columns.ravel(), rows.ravel()], axis=1).astype(float)).reshape(*rows.shape, 2)
-    shift = cv2.resize(shift.astype(np.float32), (rows.shape[1] * step, rows.shape[0] * step))[:height, :width]
+    shift = cv2.resize(shift.astype(np.float32), (rows.shape[1] * step, rows.shape[0] * step))[
+        :height, :width
+    ]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return cv2.remap(
         image, x + shift[..., 0], y + shift[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
@@ -114,7 +116,9 @@ def recoloured(image: Any, points: Any) -> Any:
     """Make hair and suit dark and mirror the picture, so that people, too, see somebody else."""
     hue, saturation, value = (c.astype(np.float32) for c in cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV)))
     below = np.arange(len(image))[:, None] > 318
-    suit = cv2.GaussianBlur((below & (saturation > 90) & ((hue < 20) | (hue > 168))).astype(np.float32), (0, 0), 1.5)
+    suit = cv2.GaussianBlur(
+        (below & (saturation > 90) & ((hue < 20) | (hue > 168))).astype(np.float32), (0, 0), 1.5
+    )
     hair = ((hue > 8) & (hue < 34) & (saturation > 45)).astype(np.uint8)
     hair = cv2.morphologyEx(hair, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
     hair[240:] = 0

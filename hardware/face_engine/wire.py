@@ -1,0 +1,8 @@
+"""What both ends of the engine know: the shared block of memory and the error that crosses over."""
+
+BLOCK = 4096 * 2160 * 3
+"""Largest frame, bytes; memory is only taken for pages that a frame fills."""
+
+
+class PhotoUnusable(Exception):
+    """The photo is no picture, or shows no face."""

@@ -1,0 +1,332 @@
+"""The worker process: the only place that loads dlib and face_recognition's models; started by FaceEngine."""
+
+import importlib.util
+import mmap
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import dlib
+import numpy as np
+from numpy.typing import NDArray
+
+from hardware.face import Box, Embedding, Observation
+from hardware.face_engine.wire import BLOCK, PhotoUnusable
+
+Grey = NDArray[np.uint8]
+"""(H, W) uint8."""
+Found = tuple[float, tuple[float, float, float, float]]
+"""HOG score, and left, top, right, bottom in px of the full frame."""
+
+
+def _serve(connection: Connection, memory: mmap.mmap) -> None:
+    """Answer commands until the terminal closes the connection or dies."""
+    look = _Look()
+    connection.send("ready")
+    while True:
+        try:
+            command, *given = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[str, Any] = ("done", _answer(look, memory, command, given))
+        except PhotoUnusable as error:
+            answer = ("photo", str(error))
+        except LookupError as error:
+            answer = ("nothing", str(error))
+        except (
+            Exception
+        ) as error:  # The terminal starts a fresh process; content of frames stays out of messages.
+            answer = ("failed", type(error).__name__)
+        connection.send(answer)
+
+
+def _answer(look: "_Look", memory: mmap.mmap, command: str, given: list[Any]) -> Any:
+    match command:
+        case "observe":
+            height, width = given
+            view = np.frombuffer(memory, np.uint8, height * width * 3)
+            return look.observe(view.reshape(height, width, 3))
+        case "embed_last":
+            return look.embed_last()
+        case "embed_photo":
+            return look.embed_photo(given[0])
+        case "forget":
+            return look.forget()
+    raise NotImplementedError(command)
+
+
+class _Look:
+    """Finds the face in each frame, follows it, measures it, embeds it.
+
+    Acquiring looks at the frame scaled to 240 lines (finds faces from about 130 of 480 lines; 4.5 ms); every third
+    miss looks at 480 lines (from about 55; 17 ms), so that somebody far away can be told to come closer. A found face
+    is followed in its surroundings, scaled to 96 px (1.5 ms). Every sixth frame looks at the whole again for a second
+    face.
+    """
+
+    _ACQUIRE, _FAR = 240, 480
+    _FOLLOW_PX = 96
+    _WHOLE_EVERY = 6
+    _FAR_EVERY = 3
+    _SECOND_FACE_SCORE = 0.2
+    _COVERED_SCORE = -0.8
+    """HOG score down to which a face is looked for that a mask may hide."""
+
+    def __init__(self) -> None:
+        cv2.setNumThreads(1)
+        models = _models()
+        self._hog = dlib.get_frontal_face_detector()
+        self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
+        self._net = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
+        self._net.compute_face_descriptor(np.zeros((150, 150, 3), np.uint8))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._image: Any = None
+        self._shape: Any = None
+        self._box: tuple[float, float, float, float] | None = None
+        self._faces = 0
+        self._misses = 0
+        self._since_whole = 0
+
+    def forget(self) -> None:
+        """Wipe the last frame and lose track of the face."""
+        if self._image is not None:
+            self._image.fill(0)
+        self._forget()
+
+    def observe(self, image: Any) -> Observation:
+        """Look at one frame, (H, W, 3) uint8 BGR, which must stay as it is until embed_last()."""
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        light = float(cv2.mean(self._scaled(grey, 60)[0])[0])
+        self._image, self._shape = image, None
+        found = self._find(image, grey)
+        if found is None:
+            return Observation(faces=0, frame_brightness=light)
+        score, box = found
+        self._shape, points = self._landmarks(grey, box)
+        mouth_covered, eyes_covered = _covered(image, points)
+        left, top, right, bottom = box
+        roll, yaw = _pose(points)
+        brightness, sharpness = _quality(grey, box)
+        return Observation(
+            faces=self._faces,
+            frame_brightness=light,
+            box=Box(left, top, right - left, bottom - top),
+            landmarks=tuple((float(x), float(y)) for x, y in points),
+            score=score,
+            roll_deg=roll,
+            yaw=yaw,
+            brightness=brightness,
+            sharpness=sharpness,
+            mouth_covered=mouth_covered,
+            eyes_covered=eyes_covered,
+        )
+
+    def embed_last(self) -> Embedding:
+        """Return the embedding of the face last observed."""
+        if self._image is None or self._shape is None:
+            raise LookupError("no face was observed")
+        rgb = cv2.cvtColor(self._image, cv2.COLOR_BGR2RGB)
+        embedding = self._embed(rgb, self._shape)
+        rgb.fill(0)
+        return embedding
+
+    def embed_photo(self, jp2: bytes) -> Embedding:
+        """Return the embedding of the one large face on a card photo."""
+        grey = self._decoded(jp2)
+        faces = self._hog(grey, 0) or self._hog(grey, 1)
+        if not faces:
+            raise PhotoUnusable("shows no face")
+        largest = max(faces, key=lambda face: face.area())
+        rgb = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
+        embedding = self._embed(rgb, self._five_points(grey, largest))
+        grey.fill(0)
+        rgb.fill(0)
+        return embedding
+
+    def _embed(self, rgb: Any, shape: Any) -> Embedding:
+        chip = dlib.get_face_chip(rgb, shape, size=150, padding=0.25)
+        embedding = np.array(self._net.compute_face_descriptor(chip), np.float64)
+        chip.fill(0)
+        return embedding
+
+    def _decoded(self, jp2: bytes) -> Any:
+        start = jp2.find(b"\xff\x4f\xff\x51")
+        size = np.frombuffer(jp2[start + 8 : start + 16], ">u4") if start >= 0 else np.zeros(0)
+        if len(size) != 2 or not (32 <= size[0] <= 4096 and 32 <= size[1] <= 4096):
+            raise PhotoUnusable("is not a JPEG 2000 picture of a usable size")
+        quiet = cv2.utils.logging
+        before = quiet.setLogLevel(quiet.LOG_LEVEL_SILENT)
+        try:
+            grey = cv2.imdecode(np.frombuffer(jp2, np.uint8), cv2.IMREAD_GRAYSCALE)
+        except cv2.error:
+            grey = None
+        finally:
+            quiet.setLogLevel(before)
+        if grey is None:
+            raise PhotoUnusable("is a damaged JPEG 2000 picture")
+        return grey
+
+    def _scaled(self, grey: Any, lines: int) -> tuple[Any, float]:
+        scale = min(1.0, lines / grey.shape[0])
+        if scale == 1.0:
+            return grey, 1.0
+        return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
+
+    def _landmarks(self, grey: Grey, box: tuple[float, float, float, float]) -> tuple[Any, Any]:
+        """Return the five points as dlib holds them, and as (5, 2) float."""
+        shape = self._five_points(grey, dlib.rectangle(*(round(edge) for edge in box)))
+        return shape, np.array([(part.x, part.y) for part in shape.parts()], float)
+
+    def _find(self, image: Any, grey: Grey) -> Found | None:
+        """Return HOG score and box (left, top, right, bottom) of the largest face."""
+        self._since_whole += 1
+        found: list[Found] = []
+        if self._box is not None and self._since_whole < self._WHOLE_EVERY:
+            found = self._follow(image, grey)
+        if not found:
+            found = self._look_at_all(image, grey)
+        if not found:
+            self._box, self._faces = None, 0
+            return None
+        largest = max(found, key=lambda face: face[1][2] - face[1][0])
+        self._box = largest[1]
+        return largest
+
+    def _look_at_all(self, image: Any, grey: Grey) -> list[Found]:
+        self._since_whole = 0
+        found = self._search(image, grey, self._ACQUIRE)
+        if not found and self._box is not None:
+            # A small or half hidden face is followed although the coarse look cannot see it.
+            found = self._follow(image, grey)
+        if not found:
+            self._misses += 1
+            if self._misses % self._FAR_EVERY == 0:
+                found = self._search(image, grey, self._FAR)
+        if found:
+            self._misses = 0
+            widest = max(face[1][2] - face[1][0] for face in found)
+            large = [face for face in found if face[1][2] - face[1][0] >= widest / 2]
+            self._faces = max(1, sum(face[0] >= self._SECOND_FACE_SCORE for face in large))
+        return found
+
+    def _search(self, image: Any, grey: Grey, lines: int) -> list[Found]:
+        small, scale = self._scaled(grey, lines)
+        return self._faces_in(image, grey, small, 0, 0, scale)
+
+    def _follow(self, image: Any, grey: Grey) -> list[Found]:
+        assert self._box is not None
+        left, top, right, bottom = self._box
+        margin = (right - left) * 0.4
+        x0, y0 = max(0, int(left - margin)), max(0, int(top - margin))
+        near = grey[y0 : int(bottom + margin), x0 : int(right + margin)]
+        scale = self._FOLLOW_PX / (right - left)
+        if min(near.shape) * scale < 90:
+            return []
+        small = cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return self._faces_in(image, grey, small, x0, y0, scale)[:1]
+
+    def _faces_in(self, image: Any, grey: Grey, small: Any, x0: int, y0: int, scale: float) -> list[Found]:
+        """Return the faces of a scaled part of the frame, best first; a weak one only if something covers it."""
+        boxes, scores, _ = self._hog.run(small, 0, self._COVERED_SCORE)
+        found = [(float(score), _edges(box, x0, y0, scale)) for box, score in zip(boxes, scores, strict=True)]
+        clear = [face for face in found if face[0] >= 0]
+        if clear or not found:
+            return clear
+        mouth_covered, eyes_covered = _covered(image, self._landmarks(grey, found[0][1])[1])
+        return found[:1] if mouth_covered != eyes_covered else []
+
+
+def _models() -> Path:
+    """Return the folder of face_recognition's models.
+
+    The package itself is not imported: at import it calls quit() when pkg_resources is missing. dlib reads the same
+    files and computes the same embeddings as face_recognition does with model="small".
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("face_recognition_models is not installed")
+    return Path(spec.submodule_search_locations[0]) / "models"
+
+
+def _edges(box: Any, x0: int, y0: int, scale: float) -> tuple[float, float, float, float]:
+    return (
+        x0 + box.left() / scale,
+        y0 + box.top() / scale,
+        x0 + (box.right() + 1) / scale,
+        y0 + (box.bottom() + 1) / scale,
+    )
+
+
+def _pose(points: Any) -> tuple[float, float]:
+    """Return roll (degrees) and yaw; the points are those of Observation.landmarks."""
+    right, left, nose = points[0:2].mean(axis=0), points[2:4].mean(axis=0), points[4]
+    across = right - left
+    apart = float(np.hypot(*across)) or 1.0
+    along = float(np.dot(nose - (right + left) / 2, across)) / apart
+    return float(np.degrees(np.arctan2(across[1], across[0]))), along / apart
+
+
+def _quality(grey: Grey, box: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Return brightness and sharpness as Observation holds them."""
+    left, top, right, bottom = (max(0, int(edge)) for edge in box)
+    face = cv2.resize(grey[top:bottom, left:right], (100, 100), interpolation=cv2.INTER_AREA)
+    # Light from the side must not pass for lack of detail: even it out before the pattern is measured.
+    even = face * (float(face.mean()) / (cv2.blur(face, (61, 61)).astype(np.float32) + 4))
+    variance = float(even.var())
+    sharp = float(cv2.Laplacian(even, cv2.CV_32F).var()) / variance if variance > 1 else 0.0
+    return float(face.mean()), sharp
+
+
+def _covered(image: Any, points: Any) -> tuple[bool, bool]:
+    """Tell masks and sunglasses from seven small patches: (mouth covered, eyes covered).
+
+    The limits were measured on the shipped portraits in all conditions.
+
+    Eyes behind dark glass: even the brightest of them is far darker than the cheeks (0.12, else 0.85 and more). A
+    mask: the place of the mouth has next to no pattern (0.02 of its brightness, else 0.12 and more; a beard has more,
+    not less), or little pattern and another colour than the skin between the eyes.
+    """
+    right, left = points[0:2].mean(axis=0), points[2:4].mean(axis=0)
+    middle, apart = (right + left) / 2, float(np.hypot(*(right - left)))
+    down = np.array([left[1] - right[1], right[0] - left[0]])
+    eyes = [_patch(image, eye, 0.18 * apart) for eye in (right, left)]
+    cheeks = [_patch(image, eye + 0.55 * down, 0.12 * apart) for eye in (right, left)]
+    mouth = _patch(image, middle + 1.05 * down, 0.30 * apart)
+    skin = _patch(image, middle - 0.05 * down, 0.10 * apart)
+    if any(patch is None for patch in (*eyes, *cheeks, mouth, skin)):
+        return False, False
+    light = [max(1.0, float(np.median(patch[0]))) for patch in cheeks]
+    eye_light = [float(np.percentile(patch[0], 90)) for patch in eyes]
+    dark = all(eye / cheek < 0.4 for eye, cheek in zip(eye_light, light, strict=True))
+    pattern = float(mouth[0].std()) / max(1.0, float(mouth[0].mean()))
+    colour = float(np.hypot(*(mouth[1] - skin[1])))
+    return pattern < 0.05 or (pattern < 0.10 and colour > 12), dark
+
+
+def _patch(image: Any, centre: Any, radius: float) -> Any:
+    """Return brightness (px) and mean colour (2,) of a square, smoothed against noise; None outside the frame."""
+    x, y, r = int(centre[0]), int(centre[1]), max(2, int(radius))
+    square = image[max(0, y - r) : max(0, y + r + 1), max(0, x - r) : max(0, x + r + 1)]
+    if min(square.shape[:2]) < 3:
+        return None
+    lab = cv2.cvtColor(cv2.GaussianBlur(square, (5, 5), 0), cv2.COLOR_BGR2LAB)
+    return lab[:, :, 0].astype(float), lab[:, :, 1:].reshape(-1, 2).mean(axis=0)
+
+
+def _main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection, block = Connection(int(sys.argv[1])), int(sys.argv[2])
+    memory = mmap.mmap(block, BLOCK)
+    with suppress(BrokenPipeError, ConnectionResetError):  # the terminal is gone
+        _serve(connection, memory)
+
+
+if __name__ == "__main__":
+    _main()
