@@ -3,6 +3,7 @@
 import importlib.util
 import mmap
 import signal
+import struct
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -158,8 +159,9 @@ class _Look:
 
     def _decoded(self, jp2: bytes) -> Any:
         start = jp2.find(b"\xff\x4f\xff\x51")
-        size = np.frombuffer(jp2[start + 8 : start + 16], ">u4") if start >= 0 else np.zeros(0)
-        if len(size) != 2 or not (32 <= size[0] <= 4096 and 32 <= size[1] <= 4096):
+        header = jp2[start + 8 : start + 16] if start >= 0 else b""
+        width, height = struct.unpack(">II", header) if len(header) == 8 else (0, 0)
+        if not (32 <= width <= 4096 and 32 <= height <= 4096):
             raise PhotoUnusable("is not a JPEG 2000 picture of a usable size")
         quiet = cv2.utils.logging
         before = quiet.setLogLevel(quiet.LOG_LEVEL_SILENT)

@@ -1,0 +1,286 @@
+"""The real engine on the shipped portraits: who is accepted, who never is; and a worker that dies, hangs, forgets."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import config
+from hardware.camera import Frame
+from hardware.face import Embedding, FaceMatch, FaceOutcome, Policy, gate
+from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.moving_stills import FPS, Condition, moving
+from hardware.portraits import SHIPPED, card_photo, portrait_path
+
+ROOT = Path(__file__).resolve().parent.parent
+PEOPLE = SHIPPED[:3]
+SETTINGS = config.Face()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FaceEngine]:
+    with FaceEngine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def photos(engine: FaceEngine) -> dict[str, Embedding]:
+    return {name: engine.embed_photo(card_photo(portrait_path(name))) for name in SHIPPED}
+
+
+class Clip:
+    """One round of a moving still, made as far as it is looked at; every n-th frame."""
+
+    paced = False
+
+    def __init__(self, name: str, condition: Condition, every: int = 1) -> None:
+        self._name, self._condition, self._every = name, condition, every
+
+    def frames(self) -> Iterator[Frame]:
+        for number, image in enumerate(moving(portrait_path(self._name), self._condition)):
+            if number % self._every == 0:
+                yield Frame(image, number * 1000 / FPS)
+
+    def close(self) -> None:
+        pass
+
+
+ACCEPTED = [
+    Condition.CLEAN,
+    Condition.NOISE,
+    Condition.TILT,
+    Condition.BACKLIGHT,
+    Condition.SIDE_LIGHT,
+    Condition.HAT,
+    Condition.JPEG_30,
+    Condition.LOW,
+    Condition.BLUR_START,
+]
+GUIDED = {
+    Condition.MASK: "UNCOVER_MOUTH",
+    Condition.SUNGLASSES: "UNCOVER_EYES",
+    Condition.DARK: "MORE_LIGHT",
+    Condition.SMALL_60: "CLOSER",
+    Condition.NEAR: "FURTHER",
+    Condition.TILT_FAR: "LOOK_STRAIGHT",
+    Condition.TWO_PEOPLE: "ONE_PERSON",
+    Condition.EMPTY: "NO_FACE",
+}
+
+
+@pytest.mark.parametrize("condition", ACCEPTED)
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_right_person_is_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
+) -> None:
+    result = FaceMatch(engine, SETTINGS).match(Clip(name, condition), photos[name])
+    assert result.accepted, result
+    assert result.frames_used <= 3
+
+
+@pytest.mark.parametrize(("condition", "reason"), GUIDED.items())
+@pytest.mark.parametrize("name", PEOPLE)
+def test_who_cannot_be_seen_well_is_told_why_and_not_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition, reason: str
+) -> None:
+    result = FaceMatch(engine, SETTINGS).match(Clip(name, condition, every=4), photos[name])
+    assert result.outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE), result
+    assert result.reason == reason
+
+
+@pytest.mark.parametrize("condition", [*ACCEPTED, Condition.DIM, Condition.BLURRED, Condition.DAPPLED])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nobody_is_accepted_for_another_person(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
+) -> None:
+    policies = {card: Policy(photos[card], SETTINGS) for card in PEOPLE if card != name}
+    clock = next(iter(policies.values()))
+    for frame in Clip(name, condition, every=3).frames():
+        seen = engine.observe(frame)
+        if gate(seen, 480, SETTINGS.gate) is None and clock.wants(frame.stamp_ms):
+            embedding = engine.embed_last()
+            for card, policy in policies.items():
+                decision = policy.add(frame.stamp_ms, embedding)
+                assert decision is None or not decision.accepted, (card, decision)
+    engine.forget()
+
+
+def test_in_dancing_light_the_mean_of_three_frames_decides(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    clip = Clip("grace_hopper", Condition.DAPPLED)
+    result = FaceMatch(engine, SETTINGS).match(clip, photos["grace_hopper"])
+    assert result.accepted
+    assert result.frames_used == 3
+
+
+def test_the_same_frames_give_the_same_distance(engine: FaceEngine, photos: dict[str, Embedding]) -> None:
+    match = FaceMatch(engine, SETTINGS)
+    results = [match.match(Clip("synthetic", Condition.CLEAN), photos["synthetic"]) for _ in range(2)]
+    assert results[0].distance == results[1].distance
+
+
+def grey_jp2(height: int, width: int) -> bytes:
+    done, data = cv2.imencode(".jp2", np.full((height, width), 120, np.uint8))
+    assert done
+    return data.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("photo", "why"),
+    [
+        (b"", "a photo of 0 bytes"),
+        (b"x" * 1_000_001, "a photo of 1000001 bytes"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "not a JPEG 2000 picture"),
+        (b"\xff\xd8\xff\xe0" * 20, "not a JPEG 2000 picture"),
+        (b"\xff\x4f\xff\x51" + b"\xff" * 60, "usable size"),
+        (grey_jp2(320, 240), "shows no face"),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_told_and_harms_nothing(
+    engine: FaceEngine, photo: bytes, why: str
+) -> None:
+    with pytest.raises(PhotoUnusable, match=why):
+        engine.embed_photo(photo)
+    assert engine.alive
+
+
+def test_a_truncated_photo_is_told_or_still_shows_the_face(engine: FaceEngine) -> None:
+    whole = card_photo(portrait_path("astronaut"))
+    for end in (100, 200, 1000, 3000, len(whole) - 1):
+        with suppress(PhotoUnusable):
+            engine.embed_photo(whole[:end])
+    assert engine.alive
+
+
+def test_there_is_nothing_to_embed_after_forgetting(engine: FaceEngine) -> None:
+    engine.observe(a_frame())
+    engine.embed_last()
+    engine.forget()
+    with pytest.raises(LookupError):
+        engine.embed_last()
+
+
+def test_no_trace_of_a_frame_stays_in_the_shared_memory() -> None:
+    with FaceEngine() as engine:
+        engine.observe(a_frame())
+        assert any(held_frame(os.getpid()))
+        engine.forget()
+        assert not any(held_frame(os.getpid()))
+
+
+def held_frame(pid: int) -> bytes:
+    """Return what the shared blocks of all engines of a process hold."""
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    held = b""
+    with Path(f"/proc/{pid}/mem").open("rb") as memory:
+        for start in re.findall(r"^([0-9a-f]+)-.*memfd:face-frame", maps, re.MULTILINE):
+            memory.seek(int(start, 16))
+            held += memory.read(640 * 480 * 3)
+    return held
+
+
+def a_frame() -> Frame:
+    return Frame(next(moving(portrait_path("astronaut"))), 0.0)
+
+
+@pytest.mark.expected_log("face engine died")
+def test_a_killed_worker_is_told_and_a_fresh_one_takes_its_place() -> None:
+    with FaceEngine() as engine:
+        engine.observe(a_frame())
+        killed = engine.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        with pytest.raises(EngineLost, match="died"):
+            engine.observe(a_frame())
+        with pytest.raises(EngineLost):
+            engine.embed_last()
+        assert not engine.alive
+        engine.restart()
+        assert engine.pid != killed
+        assert engine.observe(a_frame()).faces == 1
+        assert engine.ready.is_set()
+
+
+@pytest.mark.expected_log("face engine hangs")
+def test_a_worker_that_hangs_is_told_in_time_and_ended() -> None:
+    with FaceEngine(answer_within_s=0.3) as engine:
+        engine.observe(a_frame())
+        stopped = engine.pid
+        assert stopped is not None
+        os.kill(stopped, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(EngineLost, match="hangs"):
+            engine.observe(a_frame())
+        assert time.monotonic() - began < 1
+        assert not Path(f"/proc/{stopped}").exists()
+
+
+def test_an_engine_that_was_not_started_or_is_closed_says_so() -> None:
+    engine = FaceEngine()
+    engine.forget()
+    engine.close()
+    with pytest.raises(EngineLost, match="not started"):
+        engine.observe(a_frame())
+
+
+def test_closing_while_it_still_starts_ends_the_worker() -> None:
+    engine = FaceEngine()
+    began = time.monotonic()
+    engine.start()
+    assert time.monotonic() - began < 0.5
+    pid = engine.pid
+    engine.close()
+    assert not Path(f"/proc/{pid}").exists()
+    assert time.monotonic() - began < 3
+
+
+TERMINAL = """
+import sys
+from hardware.face_engine import FaceEngine
+engine = FaceEngine()
+engine.start()
+engine.ready.wait()
+print(engine.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_worker_ends_with_the_terminal_and_ignores_ctrl_c() -> None:
+    terminal = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            TERMINAL,
+        ],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with terminal:
+        assert terminal.stdout is not None
+        worker = int(terminal.stdout.readline())
+        os.kill(worker, signal.SIGINT)
+        handle = os.pidfd_open(worker)
+        assert Path(f"/proc/{worker}").exists()
+        terminal.kill()
+        ended, _, _ = select.select([handle], [], [], 10)
+        os.close(handle)
+        assert ended
+
+
+def test_importing_the_engine_loads_no_model_library() -> None:
+    code = "import sys, hardware.face_engine; print(sorted({'dlib', 'cv2', 'PySide6'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
