@@ -111,7 +111,7 @@ def photo_bytes(photo: Path) -> bytes:
 
 
 def moving(photo: Path, condition: Condition = Condition.CLEAN, frames: int = FRAMES) -> Iterator[Image]:
-    """Yield the frames of a clip, (480, 640, 3) uint8 BGR, of which the last leads smoothly to the first.
+    """Yield one round of movement, (480, 640, 3) uint8 BGR; the last frame leads smoothly to the first.
 
     Same photo and condition, same frames. Raises ConfigError for a photo that is no picture.
     """
@@ -124,7 +124,7 @@ def moving(photo: Path, condition: Condition = Condition.CLEAN, frames: int = FR
         pictures = iter([_room()] * frames)
     else:
         pictures = _one_person(photo, condition, look, frames)
-    finished = _seen_by_camera(pictures, condition, look)
+    finished = _seen_by_camera(pictures, condition, look, blurred=frames // 6)
     if condition is Condition.FROZEN:
         return iter([next(finished)] * frames)
     return finished
@@ -190,7 +190,9 @@ def _finer(grid: Any, step: int) -> Any:
     )
 
 
-def _seen_by_camera(pictures: Iterator[Image], condition: Condition, look: _Look) -> Iterator[Image]:
+def _seen_by_camera(
+    pictures: Iterator[Image], condition: Condition, look: _Look, blurred: int
+) -> Iterator[Image]:
     random, spots = np.random.default_rng(2026), np.random.default_rng(2026)
     grain = np.empty((HEIGHT + 64, WIDTH + 64, 3), np.int16)
     cv2.setRNGSeed(2026)
@@ -204,7 +206,7 @@ def _seen_by_camera(pictures: Iterator[Image], condition: Condition, look: _Look
             image = cast(
                 Image, cv2.add(cv2.multiply(image, shade[0], dtype=cv2.CV_8U), shade[1], dtype=cv2.CV_8U)
             )
-        if condition is Condition.BLURRED or (condition is Condition.BLUR_START and number < 10):
+        if condition is Condition.BLURRED or (condition is Condition.BLUR_START and number < blurred):
             image = cast(Image, cv2.filter2D(image, -1, streak))
         if condition is Condition.DAPPLED:
             image = cast(Image, cv2.add(image, _dapples(spots), dtype=cv2.CV_8U))

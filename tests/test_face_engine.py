@@ -19,8 +19,10 @@ import config
 from hardware.camera import Frame
 from hardware.face import Embedding, FaceMatch, FaceOutcome, Policy, gate
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
-from hardware.moving_stills import FPS, Condition, moving
-from hardware.portraits import SHIPPED, card_photo, portrait_path
+from hardware.face_engine.embedder import CHIP, DlibEmbedder, OpenCvEmbedder, best_embedder
+from hardware.face_engine.models import models_folder
+from hardware.moving_stills import FRAMES, Condition, moving
+from hardware.portraits import SHIPPED, card_photo, portrait_path, read_picture
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = SHIPPED[:3]
@@ -39,17 +41,16 @@ def photos(engine: FaceEngine) -> dict[str, Embedding]:
 
 
 class Clip:
-    """One round of a moving still, made as far as it is looked at; every n-th frame."""
+    """One round of a moving still, two seconds, made as far as it is looked at."""
 
     paced = False
 
-    def __init__(self, name: str, condition: Condition, every: int = 1) -> None:
-        self._name, self._condition, self._every = name, condition, every
+    def __init__(self, name: str, condition: Condition, frames: int = FRAMES) -> None:
+        self._name, self._condition, self._frames = name, condition, frames
 
     def frames(self) -> Iterator[Frame]:
-        for number, image in enumerate(moving(portrait_path(self._name), self._condition)):
-            if number % self._every == 0:
-                yield Frame(image, number * 1000 / FPS)
+        for number, image in enumerate(moving(portrait_path(self._name), self._condition, self._frames)):
+            yield Frame(image, number * 2000 / self._frames)
 
     def close(self) -> None:
         pass
@@ -93,7 +94,7 @@ def test_the_right_person_is_accepted(
 def test_who_cannot_be_seen_well_is_told_why_and_not_accepted(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition, reason: str
 ) -> None:
-    result = FaceMatch(engine, SETTINGS).match(Clip(name, condition, every=4), photos[name])
+    result = FaceMatch(engine, SETTINGS).match(Clip(name, condition, frames=12), photos[name])
     assert result.outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE), result
     assert result.reason == reason
 
@@ -105,7 +106,7 @@ def test_nobody_is_accepted_for_another_person(
 ) -> None:
     policies = {card: Policy(photos[card], SETTINGS) for card in PEOPLE if card != name}
     clock = next(iter(policies.values()))
-    for frame in Clip(name, condition, every=3).frames():
+    for frame in Clip(name, condition, frames=20).frames():
         seen = engine.observe(frame)
         if gate(seen, 480, SETTINGS.gate) is None and clock.wants(frame.stamp_ms):
             embedding = engine.embed_last()
@@ -130,6 +131,30 @@ def test_the_same_frames_give_the_same_distance(engine: FaceEngine, photos: dict
     assert results[0].distance == results[1].distance
 
 
+def test_the_fast_embedder_computes_what_dlib_computes() -> None:
+    weights = models_folder() / "dlib_face_recognition_resnet_model_v1.dat"
+    fast, reference = OpenCvEmbedder(weights), DlibEmbedder(weights)
+    for name in SHIPPED:
+        chip = cv2.resize(read_picture(portrait_path(name))[80:300, 120:340, ::-1], (CHIP, CHIP))
+        assert np.abs(fast.embed(chip) - reference.embed(chip)).max() < 1e-5
+
+
+def test_dlib_takes_over_when_the_network_file_is_of_another_kind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    weights = models_folder() / "dlib_face_recognition_resnet_model_v1.dat"
+    assert best_embedder(weights).name == "opencv"
+    (tmp_path / "cut.dat").write_bytes(weights.read_bytes()[:-5])
+    with pytest.raises(ValueError, match="ends too early"):
+        OpenCvEmbedder(tmp_path / "cut.dat")
+
+    def broken(self: OpenCvEmbedder, chip: object) -> Embedding:
+        return np.zeros(128)
+
+    monkeypatch.setattr(OpenCvEmbedder, "embed", broken)
+    assert best_embedder(weights).name == "dlib"
+
+
 def grey_jp2(height: int, width: int) -> bytes:
     done, data = cv2.imencode(".jp2", np.full((height, width), 120, np.uint8))
     assert done
@@ -142,7 +167,7 @@ def grey_jp2(height: int, width: int) -> bytes:
         (b"", "a photo of 0 bytes"),
         (b"x" * 1_000_001, "a photo of 1000001 bytes"),
         (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "not a JPEG 2000 picture"),
-        (b"\xff\xd8\xff\xe0" * 20, "not a JPEG 2000 picture"),
+        (b"\xff\xd8\xff\xe0 JFIF", "not a JPEG 2000 picture"),
         (b"\xff\x4f\xff\x51" + b"\xff" * 60, "usable size"),
         (grey_jp2(320, 240), "shows no face"),
     ],

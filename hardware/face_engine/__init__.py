@@ -59,6 +59,12 @@ class FaceEngine:
         worker = self._worker
         return worker is not None and worker.running
 
+    @property
+    def embedder(self) -> str:
+        """Which library runs the network, "opencv" or "dlib"; empty until the engine is ready."""
+        worker = self._worker
+        return worker.embedder if worker else ""
+
     def start(self) -> None:
         """Start the process and return at once; without effect when it runs."""
         with self._lock:
@@ -124,6 +130,7 @@ class _Worker:
         self._greeted = threading.Event()
         self._ended = False
         self._used = 0
+        self.embedder = ""
         block = os.memfd_create("face-frame")
         os.ftruncate(block, BLOCK)
         self._memory = mmap.mmap(block, BLOCK)
@@ -186,7 +193,8 @@ class _Worker:
     def _greet(self, ready: threading.Event) -> None:
         with self._turn:
             try:
-                if self._connection.poll(self._start_within_s) and self._connection.recv() == "ready":
+                if self._connection.poll(self._start_within_s):
+                    _, self.embedder = self._connection.recv()
                     ready.set()
                 else:
                     self._lose("does not start")

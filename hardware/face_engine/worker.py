@@ -1,13 +1,11 @@
 """The worker process: the only place that loads dlib and face_recognition's models; started by FaceEngine."""
 
-import importlib.util
 import mmap
 import signal
 import struct
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.face import Box, Embedding, Observation
+from hardware.face_engine.embedder import CHIP, best_embedder
+from hardware.face_engine.models import models_folder
 from hardware.face_engine.wire import BLOCK, PhotoUnusable
 
 Grey = NDArray[np.uint8]
@@ -27,7 +27,7 @@ Found = tuple[float, tuple[float, float, float, float]]
 def _serve(connection: Connection, memory: mmap.mmap) -> None:
     """Answer commands until the terminal closes the connection or dies."""
     look = _Look()
-    connection.send("ready")
+    connection.send(("ready", look.embedder))
     while True:
         try:
             command, *given = connection.recv()
@@ -80,12 +80,15 @@ class _Look:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
-        models = _models()
+        models = models_folder()
         self._hog = dlib.get_frontal_face_detector()
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
-        self._net = dlib.face_recognition_model_v1(str(models / "dlib_face_recognition_resnet_model_v1.dat"))
-        self._net.compute_face_descriptor(np.zeros((150, 150, 3), np.uint8))
+        self._embedder = best_embedder(models / "dlib_face_recognition_resnet_model_v1.dat")
         self._forget()
+
+    @property
+    def embedder(self) -> str:
+        return self._embedder.name
 
     def _forget(self) -> None:
         self._image: Any = None
@@ -152,8 +155,8 @@ class _Look:
         return embedding
 
     def _embed(self, rgb: Any, shape: Any) -> Embedding:
-        chip = dlib.get_face_chip(rgb, shape, size=150, padding=0.25)
-        embedding = np.array(self._net.compute_face_descriptor(chip), np.float64)
+        chip = dlib.get_face_chip(rgb, shape, size=CHIP, padding=0.25)
+        embedding = self._embedder.embed(chip)
         chip.fill(0)
         return embedding
 
@@ -243,18 +246,6 @@ class _Look:
             return clear
         mouth_covered, eyes_covered = _covered(image, self._landmarks(grey, found[0][1])[1])
         return found[:1] if mouth_covered != eyes_covered else []
-
-
-def _models() -> Path:
-    """Return the folder of face_recognition's models.
-
-    The package itself is not imported: at import it calls quit() when pkg_resources is missing. dlib reads the same
-    files and computes the same embeddings as face_recognition does with model="small".
-    """
-    spec = importlib.util.find_spec("face_recognition_models")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("face_recognition_models is not installed")
-    return Path(spec.submodule_search_locations[0]) / "models"
 
 
 def _edges(box: Any, x0: int, y0: int, scale: float) -> tuple[float, float, float, float]:

@@ -1,0 +1,16 @@
+"""Where face_recognition's models are."""
+
+import importlib.util
+from pathlib import Path
+
+
+def models_folder() -> Path:
+    """Return the folder of face_recognition's models.
+
+    The package itself is not imported: at import it calls quit() when pkg_resources is missing. dlib reads the same
+    files and computes the same embeddings as face_recognition does with model="small".
+    """
+    spec = importlib.util.find_spec("face_recognition_models")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("face_recognition_models is not installed")
+    return Path(spec.submodule_search_locations[0]) / "models"
