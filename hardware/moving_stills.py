@@ -193,7 +193,7 @@ def _finer(grid: Any, step: int) -> Any:
 def _seen_by_camera(
     pictures: Iterator[Image], condition: Condition, look: _Look, blurred: int
 ) -> Iterator[Image]:
-    random, spots = np.random.default_rng(2026), np.random.default_rng(2026)
+    random, spots = np.random.default_rng(2026), np.random.default_rng(3)
     grain = np.empty((HEIGHT + 64, WIDTH + 64, 3), np.int16)
     cv2.setRNGSeed(2026)
     cv2.randn(grain, np.zeros(3), np.full(3, look.noise))
@@ -217,9 +217,9 @@ def _seen_by_camera(
 def _dapples(random: np.random.Generator) -> Any:
     """Return spots of light and shade of about the size of an eye, (H, W, 3) float32; others each time."""
     coarse = random.standard_normal((HEIGHT // 8, WIDTH // 8)).astype(np.float32)
-    spots = cv2.GaussianBlur(coarse, (0, 0), 17 / 8)
+    spots = cv2.GaussianBlur(coarse, (0, 0), 18 / 8)
     return cv2.merge(
-        [cv2.resize(spots / spots.std() * 62, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)] * 3
+        [cv2.resize(spots / spots.std() * 66, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)] * 3
     )
 
 
