@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -106,7 +107,8 @@ def test_nobody_is_accepted_for_another_person(
 ) -> None:
     policies = {card: Policy(photos[card], SETTINGS) for card in PEOPLE if card != name}
     clock = next(iter(policies.values()))
-    for frame in Clip(name, condition, frames=12).frames():
+    frames = 12 if condition is Condition.BLUR_START else 6
+    for frame in Clip(name, condition, frames).frames():
         seen = engine.observe(frame)
         if gate(seen, 480, SETTINGS.gate) is None and clock.wants(frame.stamp_ms):
             embedding = engine.embed_last()
@@ -258,6 +260,38 @@ def test_an_engine_that_was_not_started_or_is_closed_says_so() -> None:
     engine.close()
     with pytest.raises(EngineLost, match="not started"):
         engine.observe(a_frame())
+
+
+def test_closing_ends_a_question_that_another_thread_is_asking() -> None:
+    engine = FaceEngine()
+    engine.start()
+    engine.observe(a_frame())
+    stopped = engine.pid
+    assert stopped is not None
+    os.kill(stopped, signal.SIGSTOP)
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            engine.observe(a_frame())
+        except EngineLost as error:
+            answers.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    engine.close()
+    asking.join(5)
+    assert len(answers) == 1
+    assert not Path(f"/proc/{stopped}").exists()
+
+
+def test_a_clip_made_from_a_card_sized_photo_shows_its_person(
+    engine: FaceEngine, photos: dict[str, Embedding], tmp_path: Path
+) -> None:
+    photo = tmp_path / "own.jp2"
+    photo.write_bytes(card_photo(portrait_path("astronaut")))
+    clip = open_clip(clip_for(photo, tmp_path), "fast")
+    assert FaceMatch(engine, SETTINGS).match(clip, photos["astronaut"]).accepted
 
 
 def test_closing_while_it_still_starts_ends_the_worker() -> None:

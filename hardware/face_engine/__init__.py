@@ -181,14 +181,15 @@ class _Worker:
             self._wipe()
 
     def end(self) -> None:
-        """End the process: it leaves by itself when the connection closes, and is killed when it does not."""
-        waiting = self._turn.acquire(timeout=0.5)
+        """End the process: it leaves by itself when the connection closes, and is killed when it is busy or hangs."""
         self._ended = True
+        if not self._turn.acquire(timeout=0.5):
+            self.process.kill()  # whoever waits for its answer now gets an end of file
+            self._turn.acquire()
         try:
-            self._shut_down(patience_s=1.0 if waiting else 0.0)
+            self._shut_down(patience_s=1.0)
         finally:
-            if waiting:
-                self._turn.release()
+            self._turn.release()
 
     def _greet(self, ready: threading.Event) -> None:
         with self._turn:
@@ -220,7 +221,8 @@ class _Worker:
                 raise EngineLost("the face engine hangs")
             kind, answer = self._connection.recv()
         except (OSError, EOFError) as error:
-            self._lose("died", error)
+            if not self._ended:
+                self._lose("died", error)
             raise EngineLost("the face engine died") from None
         match kind:
             case "done":

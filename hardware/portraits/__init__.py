@@ -56,8 +56,8 @@ def upright(path: Path) -> NDArray[np.uint8]:
     if path.parent == HOME:
         return image
     height, width = image.shape[:2]
-    # An ID photo of 35 x 45 mm has 32-36 mm from chin to crown; that puts the eyes here (measured on card photos).
-    scale = EYES_APART / (0.34 * min(width, height * 0.75))
+    # Framed as card_photo() frames the shipped portraits: outer corners of the eyes 0.36 of the width apart.
+    scale = EYES_APART / (0.36 * min(width, height * 0.75))
     shift = (EYES_AT[0] - scale * width / 2, EYES_AT[1] - scale * height * 0.43)
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     framed = cv2.warpAffine(image, matrix, (460, 540), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
