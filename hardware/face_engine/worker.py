@@ -4,6 +4,7 @@ import mmap
 import signal
 import struct
 import sys
+from collections import deque
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
@@ -97,6 +98,7 @@ class _Look:
         self._faces = 0
         self._misses = 0
         self._since_whole = 0
+        self._counts: deque[int] = deque(maxlen=3)
 
     def forget(self) -> None:
         """Wipe the last frame and lose track of the face."""
@@ -218,7 +220,9 @@ class _Look:
             self._misses = 0
             widest = max(face[1][2] - face[1][0] for face in found)
             large = [face for face in found if face[1][2] - face[1][0] >= widest / 2]
-            self._faces = max(1, sum(face[0] >= self._SECOND_FACE_SCORE for face in large))
+            self._counts.append(sum(face[0] >= self._SECOND_FACE_SCORE for face in large))
+            # A second face that is seen only now and then is there all the same.
+            self._faces = max(1, *self._counts)
         return found
 
     def _search(self, image: Any, grey: Grey, lines: int) -> list[Found]:
