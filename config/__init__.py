@@ -1,0 +1,183 @@
+"""What a site sets: devices, delays, thresholds, rules; read once at start, never changed after."""
+
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from config.toml_file import STRICT, ConfigError, TomlFile
+
+__all__ = ["HOME", "Config", "ConfigError", "load"]
+
+HOME = Path(__file__).parent
+"""The folder of the shipped configuration: terminal.toml, people/."""
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Distance = Annotated[float, Field(gt=0, le=0.45)]
+"""Distance of two face embeddings. Above 0.45 more than 1 % of strangers pass (facts: measured on 40 identities)."""
+
+Profile = Literal["leaflet-2023", "current"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class Site:
+    """Which terminal this is and where it stands."""
+
+    terminal_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "terminal-1"
+    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345678"
+    facility_kind: Literal["clinic", "pharmacy"] = "clinic"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Reader:
+    """A card reader, found by its PC/SC name."""
+
+    name: Annotated[str, Field(min_length=1)] = "*"
+    """Shell pattern; the first reader that matches is used."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Camera:
+    """The patient camera, or recorded frames in its place."""
+
+    index: Annotated[int, Field(ge=0)] = 0
+    clip: str = ""
+    """Folder of recorded frames; relative to the file that names it. Empty: the camera."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Gate:
+    """What a frame must be like before its face is compared; lengths in px of the full frame."""
+
+    min_face_px: Annotated[int, Field(ge=40)] = 90
+    max_face_share: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """Largest face height as a share of the frame height."""
+    min_score: float = 0.3
+    max_roll_deg: Annotated[float, Field(gt=0, le=90)] = 20.0
+    max_yaw: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """Largest distance of the nose from the middle of the eyes, as a share of the distance between the eyes."""
+    min_brightness: float = 35.0
+    max_brightness: float = 225.0
+    min_sharpness: float = 0.08
+    """Variance of the Laplacian divided by the variance of the grey 100 x 100 px crop."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Face:
+    """The decision policy; the defaults' error rates stand in README, measured with facts/face.md's method."""
+
+    threshold: Distance = 0.36
+    """Largest distance between the card photo and the mean embedding of ``frames`` frames."""
+    fast_accept: Distance = 0.35
+    """A single gated frame at most this far is accepted at once."""
+    frames: Annotated[int, Field(ge=1, le=20)] = 3
+    spacing_ms: Annotated[float, Field(ge=0, le=5000)] = 300.0
+    max_frames: Annotated[int, Field(ge=1, le=50)] = 5
+    """After this many compared frames that did not match, the face is refused."""
+    time_limit_s: Seconds = 8.0
+    tries: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often the face may fail in one visit before only the other ways are offered."""
+    gate: Gate = field(default_factory=Gate)
+
+
+@dataclass(frozen=True, config=STRICT)
+class Delays:
+    """Every wait of the visit, in seconds. Waits for a person's answer warn ``warning_s`` before they end."""
+
+    choice_s: Seconds = 60.0
+    pin_s: Seconds = 60.0
+    question_s: Seconds = 60.0
+    warning_s: Seconds = 20.0
+    reading_s: Seconds = 20.0
+    checking_s: Seconds = 30.0
+    sending_s: Seconds = 30.0
+    told_s: Seconds = 3.0
+    """How long "your check-in is complete" stays when the card is already out."""
+    reminder_s: Seconds = 10.0
+    """Card still in after completion: time between two reminders."""
+    farewell_s: Seconds = 3.0
+    notice_s: Seconds = 10.0
+    """How long a visit that ended early is explained on the welcome screen."""
+    call_staff_s: Seconds = 60.0
+    """How long the call-staff screen stays when no card is in."""
+    device_retry_s: Seconds = 2.0
+    """How long a lost reader or camera is left alone before it is tried again."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Consents:
+    """Which questions this facility asks, in profile ``current`` (facility switches; defaults of real readers)."""
+
+    medication: bool = True
+    diagnosis: bool = False
+    operation: bool = False
+    health_checkup: bool = True
+    specific_disease: bool = False
+    bundled: bool = True
+    """Offer 包括同意, one answer for all questions, beside one by one."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Server:
+    """The eligibility-confirmation server and how patiently it is asked."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")] = "http://127.0.0.1:8470"
+    connect_timeout_s: Seconds = 3.0
+    read_timeout_s: Seconds = 5.0
+    budget_s: Seconds = 15.0
+    """Longest time for one question to the server, all retries included."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """Everything that terminal.toml may hold."""
+
+    profile: Profile = "leaflet-2023"
+    grace_months: Annotated[int, Field(ge=0, le=12)] = 3
+    """Months after the month in which the certificate expired, for eligibility without consents (sources differ)."""
+    site: Site = field(default_factory=Site)
+    reader: Reader = field(default_factory=Reader)
+    camera: Camera = field(default_factory=Camera)
+    face: Face = field(default_factory=Face)
+    delays: Delays = field(default_factory=Delays)
+    consents: Consents = field(default_factory=Consents)
+    server: Server = field(default_factory=Server)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.face.fast_accept > self.face.threshold:
+            raise ValueError("face.fast_accept must not be above face.threshold")
+        if self.face.max_frames < self.face.frames:
+            raise ValueError("face.max_frames must not be below face.frames")
+        return self
+
+
+def load(path: Path | None = None, *overrides: tuple[dict[str, Any], TomlFile]) -> Config:
+    """Read a terminal.toml (the shipped one by default), with tables of other files laid over it.
+
+    Each override is a table and the file it came from, so that a mistake in it is reported there.
+    Raises ConfigError naming file, line, key, value and what is allowed.
+    """
+    file = TomlFile.read(path or HOME / "terminal.toml")
+    config = file.parse(Config)
+    data = file.data
+    for table, source in overrides:
+        data = _laid_over(data, table)
+        try:
+            config = file.parse(Config, data)
+        except ConfigError:
+            # The base was right, so the mistake stands in what was laid over it.
+            config = source.parse(Config, data, at=("config",))
+    return config
+
+
+def _laid_over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = (
+            _laid_over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        )
+    return result

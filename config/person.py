@@ -1,0 +1,118 @@
+"""A simulated person: card, certificate, insurance and recorded clip, read from a person file."""
+
+from dataclasses import field, replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from config import HOME
+from config.toml_file import STRICT, ConfigError, TomlFile
+
+CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"]
+CertificateState = Literal["good", "revoked", "on-hold", "unknown"]
+Validity = Literal["valid", "invalid", "superseded", "not-found", "ambiguous", "unregistered"]
+
+
+@dataclass(frozen=True, config=STRICT)
+class PersonCard:
+    """The card the person holds."""
+
+    expires: date
+    security_code: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+    kind: CardKind = "standard"
+    pin: Annotated[str, Field(pattern=r"^[0-9]{4}$")] = "1234"
+    pin_tries_left: Annotated[int, Field(ge=0, le=3)] = 3
+    photo: str = ""
+    """A built-in portrait, or the resolved path of an image; empty only for kind ``no-photo``."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class PersonCertificate:
+    """The user-authentication certificate (利用者証明用電子証明書) on the card."""
+
+    expires: date
+    status: CertificateState = "good"
+
+
+@dataclass(frozen=True, config=STRICT)
+class Insurance:
+    """What the eligibility-confirmation server knows of the person's insurance."""
+
+    registered: bool = True
+    validity: Validity = "valid"
+    insurer_number: Annotated[str, Field(pattern=r"^[0-9]{6,8}$")] = "06139999"
+    symbol: str = ""
+    number: str = ""
+    branch: Annotated[str, Field(pattern=r"^[0-9]{2}$")] = "00"
+    share: Annotated[int, Field(ge=0, le=100)] = 30
+    """The patient's part of the cost, in percent."""
+    limit_category: Annotated[str, Field(pattern=r"^([AB][0-9]{2})?$")] = ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class PersonClip:
+    """Recorded frames of the person; generated from the photo when the path is empty."""
+
+    path: str = ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Person:
+    """Everything that one simulated person brings."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name_kana: Annotated[str, Field(max_length=100)]
+    birth_date: date
+    sex: Literal[1, 2, 3]
+    address: Annotated[str, Field(max_length=200)]
+    card: PersonCard
+    certificate: PersonCertificate
+    insurance: Insurance = field(default_factory=Insurance)
+    clip: PersonClip = field(default_factory=PersonClip)
+    id: str = ""
+    """File name without suffix; set by load_person."""
+
+
+def load_person(name: str, beside: Path | None = None) -> Person:
+    """Load ``config/people/NAME.toml``, or the file at a path relative to the folder ``beside``.
+
+    Paths inside the file are resolved relative to it. Raises ConfigError.
+    """
+    path = _person_file(name, beside)
+    file = TomlFile.read(path)
+    if "id" in file.data:
+        raise file.mistake(("id",), "is not a known key")
+    person = file.parse(Person)
+    if (person.card.kind == "no-photo") != (person.card.photo == ""):
+        raise file.mistake(("card", "photo"), "a photo is needed for every kind of card but no-photo")
+    card, clip = person.card, person.clip
+    if _is_path(card.photo):
+        card = replace(card, photo=str((path.parent / card.photo).resolve()))
+    if clip.path:
+        clip = replace(clip, path=str((path.parent / clip.path).resolve()))
+    return replace(person, id=path.stem, card=card, clip=clip)
+
+
+def shipped_people() -> dict[str, Path]:
+    """Return the people that come with the product, by id."""
+    return {path.stem: path for path in sorted((HOME / "people").glob("*.toml"))}
+
+
+def _person_file(name: str, beside: Path | None) -> Path:
+    if not _is_path(name) and not name.endswith(".toml"):
+        if name not in shipped_people():
+            raise ConfigError(
+                f"person {name!r}: there is no such person; known: {', '.join(shipped_people())}"
+            )
+        return shipped_people()[name]
+    path = (beside or Path()) / name
+    if not path.is_file():
+        raise ConfigError(f"{path}: there is no such person file")
+    return path
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or "." in text
