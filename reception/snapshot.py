@@ -1,0 +1,78 @@
+"""What the outside sees of a visit: an immutable picture of the terminal without anything personal."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the parts of the terminal are; each "ok", "down", or "unknown" before it was first used."""
+
+    reader: str = "unknown"
+    camera: str = "unknown"
+    engine: str = "unknown"
+    server: str = "unknown"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment of the terminal, for windows, scenario runner and recorder alike; JSON-serialisable."""
+
+    number: int = 0
+    """Counts up with every snapshot of this terminal."""
+    visit: str = ""
+    step: str = ""
+    """READ, IDENTITY, CONSENT or COMPLETE; empty outside a visit."""
+    state: str = "OUT_OF_SERVICE"
+    screen: str = "OUT_OF_SERVICE"
+    """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first."""
+    occasion: int = 0
+    """Counts up whenever something is asked anew: a state is entered, the next question, another PIN try."""
+    question: str = ""
+    """The Item that is asked, in CONSENT and LIMIT_CONSENT."""
+    question_number: int = 0
+    question_count: int = 0
+    methods: tuple[str, ...] = ()
+    """Ways to verify identity on offer now: "face", "pin"."""
+    pin_digits: int = 0
+    pin_tries_left: int | None = None
+    guidance: str = ""
+    """What the face gate asks of the patient (hardware.face.Guidance), in FACE_MATCH."""
+    identity: str = ""
+    """How identity was verified: "face", "pin", "visual"; empty before."""
+    failure: str = ""
+    """Last FailureCode of this visit; empty when there was none."""
+    completed: bool = False
+    """The server has acknowledged and the patient has been told."""
+    card_in: bool = False
+    seconds_left: int | None = None
+    """Shown once the wait for the patient is about to end."""
+    reminders: int = 0
+    """How often the patient has been reminded to take the card."""
+    language: str = "ja"
+    display_mode: str = "normal"
+    health: Health = field(default_factory=Health)
+    simulated: bool = False
+
+    def to_json(self) -> str:
+        """Return the snapshot as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class CounterView:
+    """The personal part of the current visit, for the counter only; lives in memory and ends with the visit."""
+
+    visit: str
+    name: str = field(repr=False)
+    name_kana: str = field(repr=False)
+    birth_date: date = field(repr=False)
+    insurer_number: str = field(repr=False)
+    symbol: str = field(repr=False)
+    number: str = field(repr=False)
+    branch: str = field(repr=False)
+    share: int = field(repr=False)
+    limit_category: str = field(repr=False)
+    answers: tuple[tuple[str, str], ...] = ()
+    """Items and their answers ("given"/"declined"), once recorded."""
