@@ -20,13 +20,13 @@ VIEWING_TIME = timedelta(hours=24)
 class Item(StrEnum):
     """What a patient may let the facility see."""
 
-    MEDICATION = "medication"
-    DIAGNOSIS = "diagnosis"
-    OPERATION = "operation"
-    HEALTH_CHECKUP = "health-checkup"
-    LIMIT_AMOUNT = "limit-amount"
-    SPECIFIC_DISEASE = "specific-disease"
-    MEDICAL_SUBSIDY = "medical-subsidy"
+    MEDICATION = "MEDICATION"
+    DIAGNOSIS = "DIAGNOSIS"
+    OPERATION = "OPERATION"
+    HEALTH_CHECKUP = "HEALTH_CHECKUP"
+    LIMIT_AMOUNT = "LIMIT_AMOUNT"
+    SPECIFIC_DISEASE = "SPECIFIC_DISEASE"
+    MEDICAL_SUBSIDY = "MEDICAL_SUBSIDY"
 
 
 class ConsentAnswer(StrEnum):
