@@ -1,0 +1,1 @@
+"""The mock eligibility-confirmation server: certificates, store, HTTP interface."""

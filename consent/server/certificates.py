@@ -1,0 +1,338 @@
+"""The mock certificate authorities: cards' keys and certificates, and terminals' keys, made at first use.
+
+Everything lies under a state folder and is never handed on with the product. One file holds one subject's key and
+certificate; the first writer wins, so any number of processes that ask at once get the same ones.
+"""
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from config import ConfigError
+from config.person import Person
+
+JAPAN = timezone(timedelta(hours=9), "JST")
+CA_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
+CA_END = datetime(2055, 12, 31, 23, 59, 59, tzinfo=UTC)
+CERTIFICATE_YEARS = 5
+"""A certificate ends on the fifth birthday after its issue at the latest; here always five years after."""
+SIGNATURE_FROM_AGE = 15
+"""Younger holders get no signature certificate (署名用)."""
+
+_AUTHENTICATION = "user authentication"
+_SIGNATURE = "digital signature"
+_TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+# The arc of documentation examples (RFC 5612): no policy of a real authority is claimed.
+_POLICY = x509.ObjectIdentifier("1.3.6.1.4.1.32473.1.1")
+_NOTICE = "Test certificate of an open-source reception terminal; it identifies nobody and is worth nothing."
+
+
+class StateError(Exception):
+    """The state folder cannot be read or written; ``str()`` is the one line that is shown to a person."""
+
+
+class StateDamaged(StateError):
+    """A state file does not hold what was written into it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path}: is damaged ({what}); restore it, or remove it to have it made anew")
+        self.path = path
+
+
+@dataclass(frozen=True)
+class IssuedCard:
+    """Certificates (DER) and private keys (PEM, unencrypted) of one card; fields as a virtual card takes them."""
+
+    certificate: bytes
+    """User-authentication certificate (利用者証明用)."""
+    private_key_pem: bytes = field(repr=False)
+    ca_certificate: bytes
+    signature_certificate: bytes
+    """署名用; empty, with its key and CA, for holders who were under 15 at its issue."""
+    signature_private_key_pem: bytes = field(repr=False)
+    signature_ca_certificate: bytes
+    face_key_pem: bytes = field(repr=False)
+    """Signs the card-face record; one for all cards."""
+
+
+@dataclass(frozen=True)
+class TerminalKey:
+    """An enrolled terminal and its key, RSA-2048."""
+
+    id: str
+    private_key: rsa.RSAPrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    key: rsa.RSAPrivateKey = field(repr=False)
+    certificate: x509.Certificate
+
+    @property
+    def der(self) -> bytes:
+        return self.certificate.public_bytes(serialization.Encoding.DER)
+
+
+class Authority:
+    """Issues cards and enrols terminals; made cheaply, writes nothing before the first request.
+
+    Every method may be called from several threads and processes; all raise StateError or StateDamaged.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._pki = state / "pki"
+        self._subjects: dict[Path, _Subject] = {}
+        self._keys: dict[Path, rsa.RSAPrivateKey] = {}
+
+    def issue(self, person: Person) -> IssuedCard:
+        """Return what a person's card holds, the same every time; raises ConfigError for impossible dates."""
+        holder = self._holder(person, _AUTHENTICATION)
+        signs = _age_at_issue(person) >= SIGNATURE_FROM_AGE
+        signer = self._holder(person, _SIGNATURE) if signs else None
+        return IssuedCard(
+            certificate=holder.der,
+            private_key_pem=_pem(holder.key),
+            ca_certificate=self._ca(_AUTHENTICATION).der,
+            signature_certificate=signer.der if signer else b"",
+            signature_private_key_pem=_pem(signer.key) if signer else b"",
+            signature_ca_certificate=self._ca(_SIGNATURE).der if signer else b"",
+            face_key_pem=_pem(self._key(self._pki / "card-face-key.pem")),
+        )
+
+    def certificate_for(self, person: Person) -> bytes:
+        """Return a person's user-authentication certificate (DER); raises ConfigError for impossible dates."""
+        return self._holder(person, _AUTHENTICATION).der
+
+    def trusted_cas(self) -> list[x509.Certificate]:
+        """Return the CAs of user-authentication certificates; the signature CA vouches for no login."""
+        return [self._ca(_AUTHENTICATION).certificate]
+
+    def enrol_terminal(self, terminal_id: str) -> TerminalKey:
+        """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""
+        return TerminalKey(terminal_id, self._key(self._terminal_file(terminal_id)))
+
+    def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None:
+        """Return an enrolled terminal's public key, None for any other id, of whatever characters."""
+        try:
+            path = self._terminal_file(terminal_id)
+        except ValueError:
+            return None
+        content = _read(path)
+        return None if content is None else _parsed_key(path, content).public_key()
+
+    def _terminal_file(self, terminal_id: str) -> Path:
+        if not _TERMINAL_ID.fullmatch(terminal_id):
+            raise ValueError("a terminal id has 1 to 40 of A-Z a-z 0-9 _ -")
+        return self._state / "terminals" / f"{terminal_id}.pem"
+
+    def _ca(self, purpose: str) -> _Subject:
+        path = self._pki / f"{purpose.replace(' ', '-')}-ca.pem"
+        return self._subject(path, lambda: _new_ca(purpose), None)
+
+    def _holder(self, person: Person, purpose: str) -> _Subject:
+        begin, end = _validity(person)
+        ca = self._ca(purpose)
+        path = self._pki / "people" / f"{_identity_hash(person)}-{purpose.replace(' ', '-')}.pem"
+        return self._subject(path, lambda: _new_holder(ca, purpose, begin, end), ca)
+
+    def _subject(self, path: Path, make: Callable[[], _Subject], issuer: _Subject | None) -> _Subject:
+        if path not in self._subjects:
+            content = _read(path) or _write_first(path, lambda: _written(make()))
+            subject = _parsed_subject(path, content)
+            _check_issuer(path, subject, issuer or subject)
+            self._subjects[path] = subject
+        return self._subjects[path]
+
+    def _key(self, path: Path) -> rsa.RSAPrivateKey:
+        if path not in self._keys:
+            content = _read(path) or _write_first(path, lambda: _pem(_new_key()))
+            self._keys[path] = _parsed_key(path, content)
+        return self._keys[path]
+
+
+def _identity_hash(person: Person) -> str:
+    """Another holder, or the same one with a renewed certificate, has other keys; PIN and insurance do not count."""
+    identity = [person.id, person.name, person.name_kana, person.birth_date.isoformat(), person.sex]
+    identity += [person.address, person.certificate.expires.isoformat()]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+
+
+def _issued_on(expires: date) -> date:
+    day = min(expires.day, 28) if expires.month == 2 else expires.day
+    return date(expires.year - CERTIFICATE_YEARS, expires.month, day)
+
+
+def _validity(person: Person) -> tuple[datetime, datetime]:
+    expires = person.certificate.expires
+    if not CA_BEGIN.year + CERTIFICATE_YEARS <= expires.year < CA_END.year:
+        years = f"{CA_BEGIN.year + CERTIFICATE_YEARS} to {CA_END.year - 1}"
+        raise ConfigError(f"person {person.id!r}: certificate.expires: {expires}: should be in {years}")
+    begin = datetime.combine(_issued_on(expires), time(), JAPAN)
+    return begin, datetime.combine(expires, time(23, 59, 59), JAPAN)
+
+
+def _age_at_issue(person: Person) -> int:
+    issued, birth = _issued_on(person.certificate.expires), person.birth_date
+    return issued.year - birth.year - ((issued.month, issued.day) < (birth.month, birth.day))
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _ca_name(purpose: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Reception terminal test"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"Test CA for {purpose}"),
+        ]
+    )
+
+
+def _new_ca(purpose: str) -> _Subject:
+    key = _new_key()
+    builder = _certificate(_ca_name(purpose), _ca_name(purpose), key, key, CA_BEGIN, CA_END)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+    return _Subject(key, builder.sign(key, hashes.SHA256()))
+
+
+def _new_holder(ca: _Subject, purpose: str, begin: datetime, end: datetime) -> _Subject:
+    key = _new_key()
+    # Random, not derived from the person: the number tells nothing to whoever has only the certificate.
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "JP"),
+            x509.NameAttribute(NameOID.COMMON_NAME, secrets.token_hex(13).upper()),
+        ]
+    )
+    issuer = ca.certificate.subject
+    lists = x509.DistributionPoint([x509.DirectoryName(issuer)], None, None, None)
+    notice = x509.UserNotice(None, _NOTICE)
+    builder = _certificate(name, issuer, key, ca.key, begin, end)
+    builder = builder.add_extension(x509.IssuerAlternativeName([x509.DirectoryName(issuer)]), critical=False)
+    builder = builder.add_extension(x509.CRLDistributionPoints([lists]), critical=False)
+    policy = x509.PolicyInformation(_POLICY, [notice])
+    builder = builder.add_extension(x509.CertificatePolicies([policy]), critical=True)
+    match purpose:
+        case "user authentication":
+            builder = builder.add_extension(_usage("digital_signature"), critical=True)
+            client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+            builder = builder.add_extension(client, critical=False)
+        case _:
+            usage = _usage("digital_signature", "content_commitment")
+            builder = builder.add_extension(usage, critical=True)
+    return _Subject(key, builder.sign(ca.key, hashes.SHA256()))
+
+
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: rsa.RSAPrivateKey,
+    issuer_key: rsa.RSAPrivateKey,
+    begin: datetime,
+    end: datetime,
+) -> x509.CertificateBuilder:
+    """Start a certificate with what CA and holder have in common."""
+    key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    issuer_key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(begin.astimezone(UTC)).not_valid_after(end.astimezone(UTC))
+    builder = builder.add_extension(key_id, critical=False)
+    return builder.add_extension(issuer_key_id, critical=False)
+
+
+def _usage(*allowed: str) -> x509.KeyUsage:
+    kinds = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment"]
+    kinds += ["key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"]
+    return x509.KeyUsage(**{kind: kind in allowed for kind in kinds})
+
+
+def _pem(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _written(subject: _Subject) -> bytes:
+    return _pem(subject.key) + subject.certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _parsed_key(path: Path, content: bytes) -> rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(content, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise StateDamaged(path, "no readable private key") from None
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise StateDamaged(path, "not an RSA key")
+    return key
+
+
+def _parsed_subject(path: Path, content: bytes) -> _Subject:
+    key = _parsed_key(path, content)
+    try:
+        certificate = x509.load_pem_x509_certificate(content)
+        public_key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        raise StateDamaged(path, "no readable certificate") from None
+    if public_key != key.public_key():
+        raise StateDamaged(path, "key and certificate do not belong together")
+    return _Subject(key, certificate)
+
+
+def _check_issuer(path: Path, subject: _Subject, issuer: _Subject) -> None:
+    try:
+        subject.certificate.verify_directly_issued_by(issuer.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        raise StateDamaged(path, "not issued by this state's CA") from None
+
+
+def _read(path: Path) -> bytes | None:
+    """Return a file's content, None when there is no such file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if not content:
+        raise StateDamaged(path, "empty")
+    return content
+
+
+def _write_first(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Write a new file as a whole, unless another was first; return what the file now holds."""
+    content = make()
+    try:
+        # One by one: mkdir gives the mode to the last folder only.
+        for folder in (path.parent.parent.parent, path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(name, path)
+        finally:
+            os.unlink(name)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return _read(path) or content
