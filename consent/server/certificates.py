@@ -97,7 +97,7 @@ class Authority:
         self._state = state
         self._pki = state / "pki"
         self._subjects: dict[Path, _Subject] = {}
-        self._keys: dict[Path, rsa.RSAPrivateKey] = {}
+        self._face_key_pem = b""
 
     def issue(self, person: Person) -> IssuedCard:
         """Return what a person's card holds, the same every time; raises ConfigError for impossible dates."""
@@ -111,7 +111,7 @@ class Authority:
             signature_certificate=signer.der if signer else b"",
             signature_private_key_pem=_pem(signer.key) if signer else b"",
             signature_ca_certificate=self._ca(_SIGNATURE).der if signer else b"",
-            face_key_pem=_pem(self._key(self._pki / "card-face-key.pem")),
+            face_key_pem=self._face_key(),
         )
 
     def certificate_for(self, person: Person) -> bytes:
@@ -124,7 +124,8 @@ class Authority:
 
     def enrol_terminal(self, terminal_id: str) -> TerminalKey:
         """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""
-        return TerminalKey(terminal_id, self._key(self._terminal_file(terminal_id)))
+        # Read anew each time: removing its file ends a terminal's enrolment at once.
+        return TerminalKey(terminal_id, _key_of(self._terminal_file(terminal_id)))
 
     def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None:
         """Return an enrolled terminal's public key, None for any other id, of whatever characters."""
@@ -158,11 +159,10 @@ class Authority:
             self._subjects[path] = subject
         return self._subjects[path]
 
-    def _key(self, path: Path) -> rsa.RSAPrivateKey:
-        if path not in self._keys:
-            content = _read(path) or _write_first(path, lambda: _pem(_new_key()))
-            self._keys[path] = _parsed_key(path, content)
-        return self._keys[path]
+    def _face_key(self) -> bytes:
+        if not self._face_key_pem:
+            self._face_key_pem = _pem(_key_of(self._pki / "card-face-key.pem"))
+        return self._face_key_pem
 
 
 def _identity_hash(person: Person) -> str:
@@ -274,6 +274,11 @@ def _written(subject: _Subject) -> bytes:
     return _pem(subject.key) + subject.certificate.public_bytes(serialization.Encoding.PEM)
 
 
+def _key_of(path: Path) -> rsa.RSAPrivateKey:
+    """Return the key in a file, made when there is none."""
+    return _parsed_key(path, _read(path) or _write_first(path, lambda: _pem(_new_key())))
+
+
 def _parsed_key(path: Path, content: bytes) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(content, None)
@@ -320,9 +325,9 @@ def _write_first(path: Path, make: Callable[[], bytes]) -> bytes:
     """Write a new file as a whole, unless another was first; return what the file now holds."""
     content = make()
     try:
-        # One by one: mkdir gives the mode to the last folder only.
-        for folder in (path.parent.parent.parent, path.parent.parent, path.parent):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # One by one from the outside: mkdir(parents=True) would give the mode to the last folder only.
+        for folder in reversed(path.parents):
+            folder.mkdir(mode=0o700, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
