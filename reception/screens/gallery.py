@@ -1,0 +1,123 @@
+"""Pictures of every screen, drawn from sample snapshots without a terminal behind them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication
+from PySide6.QtWidgets import QApplication
+
+from reception.flow import Event
+from reception.screens.window import PatientWindow
+from reception.snapshot import CounterView, Health, Snapshot
+
+_AT_CARD = Snapshot(
+    visit="sample",
+    step="READ",
+    state="READING",
+    screen="READING",
+    card_in=True,
+    simulated=True,
+    health=Health("ok", "ok", "ok", "ok"),
+)
+_IDENTITY = replace(_AT_CARD, step="IDENTITY", methods=("face", "pin"))
+_PIN = replace(_IDENTITY, state="PIN_ENTRY", screen="PIN_ENTRY", pin_tries_left=3)
+_CONSENT = replace(
+    _AT_CARD, step="CONSENT", state="CONSENT", screen="CONSENT", identity="pin", question_count=2
+)
+_LIMIT = replace(
+    _AT_CARD,
+    step="COMPLETE",
+    state="LIMIT_CONSENT",
+    screen="LIMIT_CONSENT",
+    question="limit-amount",
+    question_count=1,
+)
+_DONE = replace(_AT_CARD, step="COMPLETE", state="TAKE_CARD", screen="TAKE_CARD", completed=True)
+_IDLE = replace(_AT_CARD, visit="", step="", state="WAITING", screen="WAITING", card_in=False)
+
+SAMPLES: dict[str, Snapshot] = {
+    "01-waiting": _IDLE,
+    "02-waiting-card-pulled": replace(_IDLE, failure="PIN_ENTRY_CARD_REMOVED"),
+    "03-reading": _AT_CARD,
+    "04-method-choice": replace(_IDENTITY, state="METHOD_CHOICE", screen="METHOD_CHOICE"),
+    "05-method-choice-face-failed": replace(
+        _IDENTITY, state="METHOD_CHOICE", screen="METHOD_CHOICE", failure="FACE_NOT_SEEN", seconds_left=18
+    ),
+    "06-face-match": replace(_IDENTITY, state="FACE_MATCH", screen="FACE_MATCH", guidance="CLOSER"),
+    "07-face-match-good": replace(_IDENTITY, state="FACE_MATCH", screen="FACE_MATCH"),
+    "08-pin-entry": replace(_PIN, pin_digits=2),
+    "09-pin-wrong": replace(_PIN, pin_tries_left=2, failure="PIN_WRONG", seconds_left=15),
+    "10-last-try": replace(_PIN, screen="LAST_TRY", pin_tries_left=1),
+    "11-checking": replace(_IDENTITY, state="CHECKING", screen="CHECKING", identity="pin"),
+    "12-consent-medication": replace(_CONSENT, question="medication", question_number=1),
+    "13-consent-checkup": replace(_CONSENT, question="health-checkup", question_number=2, seconds_left=20),
+    "14-limit-consent": replace(_LIMIT, question_number=1),
+    "15-sending": replace(_LIMIT, state="SENDING", screen="SENDING", question="", question_count=0),
+    "16-take-card": _DONE,
+    "17-take-card-reminder": replace(_DONE, reminders=1),
+    "18-complete": replace(_DONE, state="COMPLETE", screen="COMPLETE", card_in=False),
+    "19-call-staff": replace(
+        _IDENTITY, state="CALL_STAFF", screen="CALL_STAFF", failure="CERTIFICATE_EXPIRED"
+    ),
+    "20-staff-called": replace(_IDENTITY, state="CALL_STAFF", screen="CALL_STAFF", failure="STAFF_CALLED"),
+    "21-out-of-service": replace(
+        _IDLE,
+        state="OUT_OF_SERVICE",
+        screen="OUT_OF_SERVICE",
+        failure="READER_LOST",
+        health=Health(reader="down"),
+    ),
+    "22-phone-tap": replace(_IDENTITY, state="PHONE_TAP", screen="PHONE_TAP"),
+    "23-visual-check": replace(_IDENTITY, state="VISUAL_CHECK", screen="VISUAL_CHECK"),
+    "24-card-use-offer": replace(_IDENTITY, state="CARD_USE_OFFER", screen="CARD_USE_OFFER"),
+}
+"""A snapshot for every screen, and for the ways in which some of them look different."""
+
+
+class StillTerminal:
+    """A terminal that publishes nothing and keeps what was submitted."""
+
+    def __init__(self) -> None:
+        self.submitted: list[Event] = []
+
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def subscribe_frames(self, callback: Callable[[NDArray[np.uint8]], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def submit(self, event: Event) -> None:
+        """Keep the event."""
+        self.submitted.append(event)
+
+
+def save_gallery(folder: Path, frame: NDArray[np.uint8] | None = None) -> list[Path]:
+    """Save a PNG of every screen and return their paths; makes a QApplication where there is none.
+
+    ``frame`` is shown by the camera preview, (H, W, 3) uint8 BGR; without it the preview is grey.
+    """
+    application = QCoreApplication.instance() or QApplication([])
+    folder.mkdir(parents=True, exist_ok=True)
+    window = PatientWindow(StillTerminal())
+    window.show()
+    paths = []
+    for name, snapshot in SAMPLES.items():
+        window.render_snapshot(snapshot)
+        if frame is not None:
+            window.show_frame(frame)
+        application.processEvents()
+        path = folder / f"{name}.png"
+        if not window.grab().save(str(path)):
+            raise OSError(f"{path}: cannot be written")
+        paths.append(path)
+    window.close()
+    return paths

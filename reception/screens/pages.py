@@ -1,0 +1,343 @@
+"""One page for every Snapshot.screen; pages show what the snapshot says and send events, nothing else."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from consent.choices import ConsentAnswer
+from hardware.face import Guidance
+from reception import flow
+from reception.failures import FAILURES, FailureCode
+from reception.screens import tokens, wording
+from reception.screens.widgets import (
+    BigButton,
+    ButtonKind,
+    CameraPreview,
+    CardPicture,
+    Panel,
+    PinDots,
+    PinPad,
+    Text,
+    Working,
+)
+from reception.snapshot import Snapshot
+
+Send = Callable[[flow.Event], None]
+LINE_LENGTH = 24
+"""Characters of body text on a line of the 800 px window."""
+MIDDLE = Qt.AlignmentFlag.AlignHCenter
+
+
+class Page(QWidget):
+    """A page of the patient's window: its pieces from top to bottom."""
+
+    def __init__(self, send: Send) -> None:
+        super().__init__()
+        self.send = send
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.column.setSpacing(tokens.GAP)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Show what the snapshot says."""
+
+    def button(
+        self, name: str, label: str, kind: ButtonKind, event: flow.Event, height: int = tokens.PRIMARY_HEIGHT
+    ) -> BigButton:
+        """Make a button that sends the event."""
+        made = BigButton(name, label, kind, height)
+        made.clicked.connect(lambda: self.send(event))
+        return made
+
+    def stack(self, *pieces: QWidget | int) -> None:
+        """Put pieces below each other; a number is a stretch."""
+        for piece in pieces:
+            if isinstance(piece, int):
+                self.column.addStretch(piece)
+            elif isinstance(piece, CardPicture | CameraPreview | Working):
+                self.column.addWidget(piece, alignment=MIDDLE)
+            else:
+                self.column.addWidget(piece)
+
+
+def failure_words(snapshot: Snapshot, longest: int = LINE_LENGTH) -> tuple[str, str]:
+    """Return what happened and what to do next, broken into lines; empty texts when nothing failed."""
+    if not snapshot.failure:
+        return "", ""
+    failure = FAILURES[FailureCode(snapshot.failure)]
+    return wording.lines(failure.patient, longest), wording.lines(failure.next_step, longest)
+
+
+class WaitingPage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.notice = Panel("error")
+        self.heading = Text("heading")
+        self.insert = CardPicture("insert")
+        self.take = CardPicture("take")
+        self.hint = Text("body")
+        self.stack(self.notice, 2, self.heading, 1, self.insert, self.take, 1, self.hint, 2)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        if snapshot.failure:
+            failure = FAILURES[FailureCode(snapshot.failure)]
+            what = wording.without_not_complete(failure.patient)
+            text = wording.lines(what, LINE_LENGTH) + "\n" + wording.lines(failure.next_step, LINE_LENGTH)
+            self.notice.show_message(wording.NOT_COMPLETE.rstrip("。"), text)
+        else:
+            self.notice.show_message("")
+        card_in = snapshot.card_in
+        self.heading.setText(
+            "カードを\nカードリーダーから\nお取りください"
+            if card_in
+            else "マイナンバーカードを\nカードリーダーに\n入れてください"
+        )
+        self.hint.setText("" if card_in else "ケースから出して、\n向きを確かめて入れてください。")
+        self.insert.setVisible(not card_in)
+        self.take.setVisible(card_in)
+
+
+class WorkingPage(Page):
+    """The machine works, the card stays in."""
+
+    def __init__(self, send: Send, heading: str, card: str) -> None:
+        super().__init__(send)
+        picture = CardPicture("keep")
+        self.stack(2, Text("heading", heading), 1, picture, Working(), 1, Text("body", card), 2)
+
+
+class MethodChoicePage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.reason = Panel("warning")
+        self.heading = Text("heading")
+        self.face = self.button(
+            "choose_face",
+            "顔認証",
+            "outline",
+            flow.Choose(flow.Method.FACE),
+            height=tokens.PRIMARY_HEIGHT + 40,
+        )
+        self.face_note = Text("caption", "カメラで、カードの写真と見くらべます")
+        self.pin = self.button(
+            "choose_pin",
+            "暗証番号",
+            "outline",
+            flow.Choose(flow.Method.PIN),
+            height=tokens.PRIMARY_HEIGHT + 40,
+        )
+        self.pin_note = Text("caption", "カード申請時に設定した4桁の数字です")
+        self.stack(self.reason, 2, self.heading, 1, self.face, self.face_note, 1, self.pin, self.pin_note, 3)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.reason.show_message(*failure_words(snapshot))
+        both = {"face", "pin"} <= set(snapshot.methods)
+        self.heading.setText(
+            "顔認証または暗証番号の\nどちらかを選んでください" if both else "本人確認の方法を\n選んでください"
+        )
+        for method, pieces in (("face", (self.face, self.face_note)), ("pin", (self.pin, self.pin_note))):
+            for piece in pieces:
+                piece.setVisible(method in snapshot.methods)
+
+
+class FaceMatchPage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.heading = Text("heading", "画面の枠に顔が\n収まるようにしてください")
+        self.guidance = Text("strong")
+        self.preview = CameraPreview()
+        note = Text("caption", "自動的に撮影されます。映像は保存しません。")
+        back = self.button(
+            "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+        )
+        self.column.setSpacing(12)
+        self.stack(self.heading, self.guidance, self.preview, note, 1, back)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        asked = snapshot.guidance
+        self.guidance.setText(wording.GUIDANCE[Guidance(asked)] if asked else wording.LOOKING_GOOD)
+        self.preview.show_good(not asked)
+
+
+class PinEntryPage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.column.setSpacing(14)
+        self.note = Text("caption", "カード申請時に設定した4桁の暗証番号を入力します。")
+        self.wrong = Panel("error")
+        self.left = Text("strong")
+        self.dots = PinDots()
+        pad = PinPad()
+        pad.digit.connect(lambda digit: self.send(flow.PinDigit(digit)))
+        pad.backspace.connect(lambda: self.send(flow.PinBackspace()))
+        pad.clear.connect(lambda: self.send(flow.PinClear()))
+        pad.submit.connect(lambda: self.send(flow.PinSubmit()))
+        self.back = self.button(
+            "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+        )
+        heading = Text("heading", "暗証番号を入力してください")
+        self.stack(heading, self.note, self.wrong, self.left, 1, self.dots, 1, pad, self.back)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.wrong.show_message(failure_words(snapshot)[0])
+        self.note.setVisible(not snapshot.failure)
+        tries = snapshot.pin_tries_left
+        self.left.show_text("" if tries is None else f"残り {tries} 回")
+        self.dots.show_count(snapshot.pin_digits)
+
+
+class LastTryPage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        warning = Panel("warning")
+        warning.show_message(
+            "残り 1 回", "まちがえると、暗証番号がロックされます。\n解除は、市区町村の窓口でできます。"
+        )
+        self.back = self.button("back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice())
+        accept = self.button("accept_last_try", "暗証番号を入力する", "outline", flow.AcceptLastTry())
+        self.stack(
+            2, Text("heading", "暗証番号を入力できるのは、\nあと1回です"), 1, warning, 2, self.back, accept, 2
+        )
+
+
+class QuestionPage(Page):
+    """One question, two answers of the same size; none is chosen beforehand."""
+
+    def __init__(self, send: Send, note: str) -> None:
+        super().__init__(send)
+        self.count = Text("caption")
+        self.heading = Text("heading")
+        self.body = Text("body")
+        self.given = self.button(
+            "given", "同意する", "fill", flow.Answer(ConsentAnswer.GIVEN), tokens.PRIMARY_HEIGHT + 20
+        )
+        self.declined = self.button(
+            "declined",
+            "同意しない",
+            "outline",
+            flow.Answer(ConsentAnswer.DECLINED),
+            tokens.PRIMARY_HEIGHT + 20,
+        )
+        self.note = Text("caption", note)
+        self.stack(1, self.count, self.heading, 1, self.body, 1, self.given, self.declined, self.note, 2)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.count.show_text(
+            f"質問 {snapshot.question_number} / {snapshot.question_count}"
+            if snapshot.question_count > 1
+            else ""
+        )
+        heading, body = wording.QUESTIONS.get(snapshot.question, ("", ""))
+        self.heading.setText(heading)
+        self.body.setText(body)
+        given, declined = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)
+        self.given.relabel(given)
+        self.declined.relabel(declined)
+
+
+class TakeCardPage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        done = Panel("success")
+        done.show_message("受付が完了しました")
+        self.heading = Text("heading", "カードを\nカードリーダーから\nお取りください")
+        self.heading_out = Text("heading", "お呼びするまで、\nお待ちください")
+        self.picture = CardPicture("take")
+        self.reminder = Panel("warning")
+        self.stack(1, done, 1, self.heading, self.heading_out, self.picture, self.reminder, 3)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.heading.setVisible(snapshot.card_in)
+        self.picture.setVisible(snapshot.card_in)
+        self.heading_out.setVisible(not snapshot.card_in)
+        forgotten = snapshot.card_in and snapshot.reminders > 0
+        self.reminder.show_message("カードをお忘れなく" if forgotten else "")
+
+
+class CompletePage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        done = Panel("success")
+        done.show_message("受付が完了しました")
+        self.stack(
+            3,
+            done,
+            1,
+            Text("heading", "お呼びするまで、\nお待ちください"),
+            1,
+            Text("body", "お大事になさってください。"),
+            4,
+        )
+
+
+class CallStaffPage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.heading = Text("heading")
+        self.message = Panel("error")
+        self.picture = CardPicture("take")
+        self.stack(2, self.heading, 1, self.message, self.picture, 3)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        called = snapshot.failure in ("", FailureCode.STAFF_CALLED)
+        self.heading.setText("係の人を\n呼んでいます" if called else "受付の係に\nお声がけください")
+        what, next_step = failure_words(snapshot)
+        self.message.show_message(what or "そのままお待ちください。", next_step)
+        self.picture.setVisible(snapshot.card_in and not called)
+
+
+class OutOfServicePage(Page):
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.reason = Panel("warning")
+        self.stack(
+            3,
+            Text("heading", "ただいま、この機械は\nご利用いただけません"),
+            1,
+            self.reason,
+            1,
+            Text("body", "受付の係に、お声がけください。\n復旧すると、自動で再開します。"),
+            4,
+        )
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.reason.show_message(failure_words(snapshot)[0])
+
+
+class AskStaffPage(Page):
+    """Stands in for a screen whose issue is still to come: it never leaves a patient before an empty page."""
+
+    def __init__(self, send: Send, heading: str, body: str) -> None:
+        super().__init__(send)
+        self.stack(2, Text("heading", heading), 1, Text("body", body), 3)
+
+
+STAY = "カードは、そのまま入れておいてください。"
+
+
+def pages(send: Send) -> dict[str, Page]:
+    """Make one page for every Snapshot.screen."""
+    return {
+        "WAITING": WaitingPage(send),
+        "READING": WorkingPage(send, "カードを\n読み取っています", STAY),
+        "METHOD_CHOICE": MethodChoicePage(send),
+        "FACE_MATCH": FaceMatchPage(send),
+        "PIN_ENTRY": PinEntryPage(send),
+        "LAST_TRY": LastTryPage(send),
+        "PHONE_TAP": AskStaffPage(send, "スマートフォンを\nかざしてください", "係の人がご案内します。"),
+        "VISUAL_CHECK": AskStaffPage(send, "係の人が\n確認しています", "そのままお待ちください。"),
+        "CHECKING": WorkingPage(send, "健康保険の資格を\n確認しています", STAY),
+        "CARD_USE_OFFER": AskStaffPage(
+            send, "健康保険証としての\n利用登録がありません", "係の人がご案内します。"
+        ),
+        "CONSENT": QuestionPage(
+            send, "答えは、今日の受付についてのものです。\n見られるのは、24時間だけです。"
+        ),
+        "LIMIT_CONSENT": QuestionPage(send, "カードを取ると「提供しない」になり、\n受付は完了します。"),
+        "SENDING": WorkingPage(send, "受付の内容を\n送っています", "もう少しお待ちください。"),
+        "TAKE_CARD": TakeCardPage(send),
+        "COMPLETE": CompletePage(send),
+        "CALL_STAFF": CallStaffPage(send),
+        "OUT_OF_SERVICE": OutOfServicePage(send),
+    }

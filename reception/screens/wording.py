@@ -1,0 +1,93 @@
+"""What the patient reads on each screen, in Japanese; official wording where there is one (leaflet of 2023-08)."""
+
+from hardware.face import Guidance
+
+NOT_COMPLETE = "受付は完了していません。"
+
+STEPS = ("読み取り", "本人確認", "同意取得", "受付完了")
+STEP_NUMBERS = {"READ": 1, "IDENTITY": 2, "CONSENT": 3, "COMPLETE": 4}
+
+GUIDANCE = {
+    Guidance.NO_FACE: "枠の中に、お顔を入れてください",
+    Guidance.ONE_PERSON: "お一人ずつ、写ってください",
+    Guidance.MORE_LIGHT: "暗いため、明るい方を向いてください",
+    Guidance.LESS_LIGHT: "明るすぎるため、光をさけてください",
+    Guidance.CLOSER: "もう少し、近づいてください",
+    Guidance.FURTHER: "もう少し、はなれてください",
+    Guidance.LOOK_STRAIGHT: "正面を向いてください",
+    Guidance.HOLD_STILL: "そのまま、動かないでください",
+    Guidance.UNCOVER_MOUTH: "マスクを、外してください",
+    Guidance.UNCOVER_EYES: "サングラスや帽子を、外してください",
+}
+"""One short sentence for everything the face gate can ask."""
+LOOKING_GOOD = "そのまま、お待ちください"
+
+QUESTIONS = {
+    "medication": (
+        "お薬情報に関する情報提供の\n同意について",
+        "処方されたお薬などの過去の情報を、\n医師・薬剤師に提供しますか。",
+    ),
+    "diagnosis": ("診療情報の提供について", "過去に受けた診療の情報を、\n医師・薬剤師に提供しますか。"),
+    "operation": ("手術情報の提供について", "過去に受けた手術の情報を、\n医師・薬剤師に提供しますか。"),
+    "health-checkup": (
+        "特定健診情報の提供について",
+        "過去に受けた健診の結果を、\n医師・薬剤師に提供しますか。\n(40歳以上の方が対象です)",
+    ),
+    "limit-amount": (
+        "限度額情報を\n提供しますか",
+        "窓口でのお支払いの上限を\n確認するための情報です。",
+    ),
+    "specific-disease": (
+        "特定疾病療養受療証の情報の\n提供について",
+        "特定疾病の情報を、\nこの医療機関・薬局に提供しますか。",
+    ),
+    "medical-subsidy": (
+        "医療費助成の情報の\n提供について",
+        "医療費助成の受給者証の情報を、\nこの医療機関・薬局に提供しますか。",
+    ),
+}
+"""Heading and explanation of each question, by the value of consent.choices.Item."""
+
+ANSWERS = {
+    "health-checkup": ("同意する", "同意しない・40歳未満"),
+    "limit-amount": ("提供する", "提供しない"),
+}
+"""Where the two answers are not simply agree and do not agree."""
+PLAIN_ANSWERS = ("同意する", "同意しない")
+
+_PREFIXES = "おご"
+
+
+def _phrases(text: str) -> list[str]:
+    """Cut a Japanese sentence where a line may end: after a comma, and before the word after a particle."""
+    phrases, current = [], ""
+    for here, after in zip(text, text[1:] + " ", strict=True):
+        current += here
+        particle = here in "はがをにでともてか" and not ("ぁ" <= after <= "ゖ" or after in "ー、。)」")
+        if here in "、。" or (particle and len(current) > 1 and here not in _PREFIXES):
+            phrases.append(current)
+            current = ""
+    return [*phrases, current] if current else phrases
+
+
+def lines(text: str, longest: int) -> str:
+    """Break a text into lines of at most ``longest`` characters, at sentence ends and between phrases.
+
+    Qt would break Japanese anywhere, in the middle of words too. A single longer phrase keeps a line of its own.
+    """
+    done = []
+    for sentence in text.replace("。", "。\n").splitlines():
+        line = ""
+        for phrase in _phrases(sentence):
+            if line and len(line) + len(phrase) > longest:
+                done.append(line)
+                line = ""
+            line += phrase
+        done.append(line)
+    return "\n".join(done)
+
+
+def without_not_complete(text: str) -> str:
+    """Leave out the sentence "check-in is not complete" where a title above says it already."""
+    head = text.removesuffix(NOT_COMPLETE)
+    return head if head.endswith("。") else text
