@@ -1,4 +1,4 @@
-"""The terminal's end of the eligibility confirmation (オンライン資格確認): asks the server, believes nothing unchecked."""
+"""The terminal's end of eligibility confirmation (オンライン資格確認): asks the server, believes nothing unchecked."""
 
 import hashlib
 import threading

@@ -16,7 +16,7 @@ JAPAN = timezone(timedelta(hours=9), "JST")
 
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
-FACE_STATEMENT = "photo of this card matched"
+FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
 
 
 def _is_base64(text: str) -> str:

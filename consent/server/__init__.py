@@ -1,1 +1,247 @@
 """The mock eligibility-confirmation server: certificates, store, HTTP interface."""
+
+import logging
+import signal
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from types import FrameType
+from typing import TYPE_CHECKING, Literal, Self
+
+from config.person import Person
+from consent.wire import japan_now
+
+if TYPE_CHECKING:
+    # FastAPI and SQLAlchemy cost a second; only a server that starts pays for them.
+    from cryptography import x509
+
+    from consent.server.app import Authority, People
+    from consent.server.faults import Asgi
+    from consent.server.store import Store
+
+__all__ = ["DatabaseUnusable", "EligibilityServer", "FaultKind", "Faults", "PortInUse", "ServerError"]
+
+log = logging.getLogger("reception.server")
+
+FaultKind = Literal["500", "garbage", "delay", "drop"]
+
+
+class ServerError(Exception):
+    """The server cannot start; ``str()`` is the one line that is shown to a person."""
+
+
+class PortInUse(ServerError):
+    """Another program listens there, or the address is not this machine's."""
+
+
+class DatabaseUnusable(ServerError):
+    """The database cannot be opened."""
+
+
+class Faults:
+    """Faults for the next requests of any path, one request each, in order; for benches and tests."""
+
+    delay_s: float = 30.0
+    """How long ``delay`` holds a request back; stopping the server ends it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[FaultKind] = deque()
+
+    def next(self, kind: FaultKind) -> None:
+        """Queue a fault. ``drop``: the request is carried out and its answer lost on the way."""
+        if kind not in ("500", "garbage", "delay", "drop"):
+            raise ValueError(f"no such fault: {kind}")
+        self._waiting.append(kind)
+
+    def clear(self) -> None:
+        self._waiting.clear()
+
+    def take(self) -> FaultKind | None:
+        """Return the fault of the request that just came in."""
+        with suppress(IndexError):
+            return self._waiting.popleft()
+        return None
+
+
+class EligibilityServer:
+    """The server in a thread of this process; a context manager, and startable again after a stop.
+
+    ``port`` 0 takes a free one at the first start, which later starts take again. start() raises ServerError.
+    """
+
+    def __init__(
+        self,
+        people: Sequence[Person],
+        authority: "Authority",
+        *,
+        database: str = "sqlite://",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Callable[[], datetime] = japan_now,
+        grace_months: int = 3,
+        trust_cas: "Sequence[x509.Certificate]" = (),
+    ) -> None:
+        self.faults = Faults()
+        self._people = tuple(people)
+        self._authority = authority
+        self._database = database
+        self._host = host
+        self._port = port
+        self._clock = clock
+        self._grace_months = grace_months
+        self._trust_cas = tuple(trust_cas)
+        self._running: _Running | None = None
+        # An in-memory database lives as long as this object, so that a restarted server remembers.
+        self._store: Store | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server is, or will be again."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    def start(self) -> None:
+        """Listen and return once requests are accepted; does nothing when running."""
+        if self._running:
+            return
+        # Bound first: a port in use is told before anything is opened or imported.
+        listening = _bound(self._host, self._port)
+        try:
+            self._port = listening.getsockname()[1]
+            from consent.server.app import People, Service, make_app
+            from consent.server.faults import with_faults
+
+            store = self._store = self._store or _opened(self._database)
+            people = People(self._people, self._authority)
+            service = Service(
+                people, self._authority, store, self._clock, self._grace_months, self._trust_cas
+            )
+            self._running = _Running(with_faults(make_app(service), self.faults), listening, people)
+        except BaseException:
+            listening.close()
+            raise
+        log.info("listening on port %d", self._port)
+
+    def stop(self) -> None:
+        """Stop listening and join the thread; a request that takes longer than 1 s is cut off. Idempotent."""
+        running, self._running = self._running, None
+        if running:
+            running.end()
+
+    def serve_forever(self) -> None:
+        """Serve until Ctrl-C or SIGTERM; call it in the main thread."""
+        ended = threading.Event()
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            ended.set()
+
+        before = signal.signal(signal.SIGTERM, end)
+        try:
+            self.start()
+            # Short waits: on some systems a signal does not wake an endless one.
+            while not ended.wait(0.5):
+                pass
+        except KeyboardInterrupt:
+            pass
+        finally:
+            signal.signal(signal.SIGTERM, before)
+            self.close()
+
+    def close(self) -> None:
+        """Stop and close the database."""
+        self.stop()
+        store, self._store = self._store, None
+        if store:
+            store.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+class _Running:
+    """One run of uvicorn in a thread, and the thread that gets to know the people."""
+
+    def __init__(self, app: "Asgi", listening: socket.socket, people: "People") -> None:
+        import uvicorn
+
+        started = threading.Event()
+        self._ended = threading.Event()
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                started.set()
+
+        settings = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        self._server: uvicorn.Server = Server(settings)
+
+        def run() -> None:
+            try:
+                self._server.run(sockets=[listening])
+            finally:
+                listening.close()
+                started.set()
+
+        self._thread = threading.Thread(target=run, name="eligibility-server", daemon=True)
+        self._learner = threading.Thread(
+            target=self._learn, args=(people,), name="eligibility-people", daemon=True
+        )
+        self._thread.start()
+        started.wait()
+        if not self._server.started:
+            self._thread.join()
+            raise ServerError("the eligibility server could not start")
+        self._learner.start()
+
+    def _learn(self, people: "People") -> None:
+        """Take up the people in the background: their keys may have to be made first."""
+        try:
+            while not self._ended.is_set() and people.add_next():
+                pass
+        except Exception as error:
+            log.error("a person's certificate cannot be had: %s", type(error).__name__)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._server.should_exit = True
+        self._thread.join()
+        self._learner.join()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        # A port of a server that just stopped can be taken again at once.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        # Without this, two servers could both have bound the port.
+        listening.listen(128)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        words = getattr(error, "strerror", None) or str(error)
+        raise PortInUse(f"the eligibility server cannot listen on {host}:{port}: {words}") from None
+    return listening
+
+
+def _opened(database: str) -> "Store":
+    from consent.server.store import Store, StoreUnusable
+
+    try:
+        return Store(database)
+    except StoreUnusable as error:
+        raise DatabaseUnusable(f"the eligibility server's database cannot be opened: {error}") from None
