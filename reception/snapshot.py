@@ -72,7 +72,7 @@ class CounterView:
     symbol: str = field(repr=False)
     number: str = field(repr=False)
     branch: str = field(repr=False)
-    share: int = field(repr=False)
+    share: int | None = field(repr=False)
     limit_category: str = field(repr=False)
     answers: tuple[tuple[str, str], ...] = ()
     """Items and their answers ("given"/"declined"), once recorded."""

@@ -1,0 +1,175 @@
+"""A terminal with everything around it simulated at its low seam: card, reader, camera, server, people."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+from datetime import time as time_of_day
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from config import Config
+from config.person import Person, load_person, shipped_people
+from consent.eligibility import EligibilityClient
+from consent.server import EligibilityServer
+from consent.server.certificates import Authority
+from hardware.camera import SteerableClip
+from hardware.card import CardReader, match_code_b
+from hardware.face_engine import FaceEngine
+from hardware.virtual_card import (
+    CardCredentials,
+    CardSlot,
+    ReaderFaults,
+    VirtualCard,
+    VirtualReader,
+    card_for,
+)
+from reception.terminal import Terminal
+
+JAPAN = timezone(timedelta(hours=9))
+
+BenchKind = Literal["simulated", "pcsc"]
+
+
+def clock_from(today: date) -> Callable[[], datetime]:
+    """Return a clock that shows nine in the morning of ``today`` now, and runs."""
+    began, start = time.monotonic(), datetime.combine(today, time_of_day(9), JAPAN)
+    return lambda: start + timedelta(seconds=time.monotonic() - began)
+
+
+def everybody() -> list[Person]:
+    """Return the shipped people."""
+    return [load_person(name) for name in shipped_people()]
+
+
+def make_card(person: Person, authority: Authority) -> VirtualCard:
+    """Make a person's card with certificates of the test authority and the photo as a card holds it."""
+    from hardware.portraits import card_photo, portrait_path
+
+    photo = card_photo(portrait_path(person.card.photo)) if person.card.photo else b""
+    return card_for(person, CardCredentials(**vars(authority.issue(person))), photo)
+
+
+def clip_of(person: Person, cache: Path) -> Path:
+    """Return the folder of a person's recorded frames; made from the photo when the person brings none."""
+    from hardware.moving_stills import Condition, clip_for
+    from hardware.portraits import portrait_path
+
+    if person.clip.path:
+        return Path(person.clip.path)
+    if not person.card.photo:
+        return clip_for(portrait_path("synthetic"), cache, Condition.EMPTY)
+    return clip_for(portrait_path(person.card.photo), cache)
+
+
+class Bench:
+    """One terminal and its simulated surroundings, alive between ``with`` and its end."""
+
+    def __init__(
+        self,
+        config: Config,
+        state: Path,
+        kind: BenchKind = "simulated",
+        *,
+        people: Sequence[Person] | None = None,
+        person: Person | None = None,
+        clip: Path | None = None,
+        today: date | None = None,
+        engine: FaceEngine | None = None,
+        port: int = 0,
+    ) -> None:
+        self.kind = kind
+        self._people = {one.id: one for one in (people if people is not None else everybody())}
+        self.person = person or next(iter(self._people.values()))
+        self._people.setdefault(self.person.id, self.person)
+        self.authority = Authority(state)
+        self._clips = state / "clips"
+        self.camera = SteerableClip(clip or clip_of(self.person, self._clips))
+        clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        self.server = EligibilityServer(
+            list(self._people.values()),
+            self.authority,
+            port=port,
+            clock=clock,
+            grace_months=config.grace_months,
+        )
+        self.engine = engine or FaceEngine()
+        self._own_engine = engine is None
+        self._config = config
+        self._fixed_clip = clip is not None
+        self._ends = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start everything; what was started is ended again when a part fails."""
+        with self._ends:
+            self.server.start()
+            self._ends.callback(self.server.close)
+            self._ends.callback(self.camera.close)
+            if self._own_engine:
+                self.engine.start()
+                self._ends.callback(self.engine.close)
+            reader, self.slot, self.faults = self._reader()
+            self._ends.callback(reader.close)
+            config = self._config
+            identity = self.authority.enrol_terminal(config.site.terminal_id)
+            settings = replace(config.server, url=self.server.url)
+            self.client = EligibilityClient(settings, identity, config.profile, config.consents)
+            self._ends.callback(self.client.close)
+            self.terminal = Terminal(
+                config,
+                reader=reader,
+                camera=self.camera,
+                engine=self.engine,
+                server=self.client,
+                scan=self._scan,
+                simulated=True,
+            )
+            self.terminal.start()
+            self._ends.callback(self.terminal.stop)
+            self._ends = self._ends.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End everything, in reverse order."""
+        self._ends.close()
+
+    def people(self) -> list[str]:
+        """Return the ids of the people who can come."""
+        return list(self._people)
+
+    def insert(self, name: str | None = None) -> None:
+        """Put a person's card in, and the person before the camera; without a name, the bench's own person."""
+        if name is not None and name != self.person.id:
+            self.person = self._people.get(name) or load_person(name)
+            if not self._fixed_clip:
+                self.camera.show(clip_of(self.person, self._clips))
+        self.slot.insert(make_card(self.person, self.authority))
+
+    def remove(self) -> None:
+        """Pull the card."""
+        self.slot.remove()
+
+    def show(self, name: str) -> None:
+        """Let another person stand before the camera."""
+        self.camera.show(clip_of(self._people[name], self._clips))
+
+    def _scan(self) -> str | None:
+        card = self.person.card
+        return match_code_b(self.person.birth_date, card.expires, card.security_code)
+
+    def _reader(self) -> tuple[CardReader, CardSlot, ReaderFaults]:
+        if self.kind == "simulated":
+            virtual = VirtualReader()
+            return virtual, virtual.slot, virtual.faults
+        from hardware.pcsc import PcscReader
+        from hardware.pcscd_bench import READER, PcscdBench
+
+        pcscd = self._ends.enter_context(PcscdBench())
+        return PcscReader(READER), pcscd.slot, pcscd

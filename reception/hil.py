@@ -1,0 +1,448 @@
+"""Scenarios: what people and devices do, state by state, and what must come of it."""
+
+import json
+import queue
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from xml.etree import ElementTree
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
+
+import config
+from config.person import Person, load_person, shipped_people
+from config.toml_file import STRICT, ConfigError, TomlFile
+from consent.choices import ConsentAnswer, Item
+from consent.eligibility import EligibilityError
+from hardware.face_engine import FaceEngine
+from reception import flow
+from reception.bench import Bench, BenchKind
+from reception.failures import FailureCode
+from reception.flow import Method, State
+from reception.snapshot import Snapshot
+
+TODAY = date(2026, 4, 1)
+"""The date of a run on a simulated bench that names none."""
+
+_REST = (State.WAITING, State.OUT_OF_SERVICE)
+_HURRY: dict[str, Any] = {
+    "delays": {"told_s": 0.3, "farewell_s": 0.3, "notice_s": 2.0, "call_staff_s": 2.0, "device_retry_s": 0.5}
+}
+"""Nobody reads the screens of a bench, so what is only there to be read is short; a scenario may say otherwise."""
+
+Verb = Literal[
+    "insert_card",
+    "remove_card",
+    "swap_card",
+    "stall_card",
+    "choose_face",
+    "choose_pin",
+    "type_pin",
+    "answer",
+    "answer_all",
+    "press",
+    "extend_time",
+    "cancel",
+    "call_staff",
+    "show",
+    "unplug_reader",
+    "plug_reader",
+    "fault_reader",
+    "stop_reader_service",
+    "start_reader_service",
+    "unplug_camera",
+    "plug_camera",
+    "black_camera",
+    "freeze_camera",
+    "kill_engine",
+    "stop_server",
+    "start_server",
+    "server_fault",
+    "wait",
+]
+
+_BUTTONS: dict[str, flow.Event] = {
+    "back_to_choice": flow.BackToChoice(),
+    "accept_last_try": flow.AcceptLastTry(),
+    "pin_clear": flow.PinClear(),
+    "pin_backspace": flow.PinBackspace(),
+    "pin_submit": flow.PinSubmit(),
+    "more_time": flow.MoreTime(),
+    "cancel": flow.Cancel(),
+    "call_staff": flow.CallStaff(),
+}
+
+
+@checked(frozen=True, config=STRICT)
+class Rule:
+    """What is done when a state asks for the n-th time; the first time unless ``visit`` says otherwise."""
+
+    state: State
+    do: Verb
+    visit: Annotated[int, Field(ge=1)] = 1
+    value: str = ""
+    item: Item | None = None
+    person: str = ""
+    clip: str = ""
+    kind: str = ""
+    seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+
+
+@checked(frozen=True, config=STRICT)
+class Expect:
+    """What must hold at the end; what is left out is not looked at."""
+
+    end: State | None = None
+    completed: bool | None = None
+    failure: FailureCode | Literal[""] | None = None
+    identity: Literal["", "face", "pin", "visual"] | None = None
+    asked: tuple[Item, ...] | None = None
+    consents: dict[Item, ConsentAnswer] | None = None
+    sent: Annotated[int, Field(ge=0)] | None = None
+    pin_tries_left: int | None = None
+    states: tuple[State, ...] | None = None
+    within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+
+
+@checked(frozen=True, config=STRICT)
+class Scenario:
+    """One scenario file."""
+
+    title: str
+    person: str
+    today: date | None = None
+    clip: str = ""
+    profile: config.Profile | None = None
+    on: tuple[Rule, ...] = ()
+    expect: Expect = field(default_factory=Expect)
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Play:
+    """A scenario ready to be played: files found, settings laid over each other."""
+
+    path: Path
+    scenario: Scenario
+    person: Person
+    clip: Path | None
+    settings: config.Config
+    today: date
+
+
+@dataclass
+class Result:
+    """What came of one scenario; its JSON form is a contract."""
+
+    title: str
+    file: str
+    passed: bool = False
+    states: list[tuple[str, float]] = field(default_factory=list)
+    failure: str = ""
+    asked: list[str] = field(default_factory=list)
+    consents: dict[str, str] = field(default_factory=dict)
+    sent: int = 0
+    identity: str = ""
+    completed: bool = False
+    pin_tries_left: int | None = None
+    seconds: float = 0.0
+    why: str = ""
+
+
+def load(path: Path, state: Path, today: date | None = None) -> Play:
+    """Read a scenario and all that it names; raises ConfigError with file, line and key."""
+    from hardware.clips import load_clip
+
+    file = TomlFile.read(path)
+    scenario = file.parse(Scenario)
+    for number, rule in enumerate(scenario.on):
+        _check_rule(rule, file, number)
+    person = load_person(scenario.person, path.parent)
+    overrides: list[tuple[dict[str, Any], TomlFile]] = [(_HURRY, file), (scenario.config, file)]
+    if scenario.profile:
+        overrides.append(({"profile": scenario.profile}, file))
+    clip = _clip(scenario.clip, path.parent, state) if scenario.clip else None
+    if clip:
+        load_clip(clip)
+    return Play(path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or TODAY)
+
+
+def _clip(name: str, beside: Path, state: Path) -> Path:
+    """Return a folder of frames: a path beside the scenario, or the clip of a shipped person."""
+    from reception.bench import clip_of
+
+    return clip_of(load_person(name), state / "clips") if name in shipped_people() else beside / name
+
+
+def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
+    at = ("on", number)
+    answers = [answer.value for answer in ConsentAnswer]
+    match rule.do:
+        case "answer" | "answer_all" if rule.value not in answers:
+            raise file.mistake((*at, "value"), f"{rule.value!r} is not allowed: should be one of {answers}")
+        case "type_pin" if rule.value != "card" and not (len(rule.value) == 4 and rule.value.isdecimal()):
+            raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
+        case "press" if rule.value not in _BUTTONS:
+            raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(_BUTTONS)}")
+        case "swap_card" if not rule.person:
+            raise file.mistake((*at, "person"), "is missing")
+        case "show" if not rule.clip:
+            raise file.mistake((*at, "clip"), "is missing")
+
+
+def play_all(
+    plays: Sequence[Play],
+    state: Path,
+    kind: BenchKind = "simulated",
+    tell: Callable[[Result], None] = lambda result: None,
+) -> list[Result]:
+    """Play scenarios one after the other with one face engine; ``tell`` hears of each as it ends."""
+    results = []
+    with FaceEngine() as engine:
+        for play in plays:
+            with Bench(
+                play.settings,
+                state,
+                kind,
+                people=[play.person, *_others(play)],
+                person=play.person,
+                clip=play.clip,
+                today=play.today,
+                engine=engine,
+            ) as bench:
+                result = _Run(play, bench, state).play()
+            results.append(result)
+            tell(result)
+    return results
+
+
+def _others(play: Play) -> list[Person]:
+    names = {rule.person for rule in play.scenario.on if rule.person}
+    return [load_person(name, play.path.parent) for name in sorted(names)]
+
+
+class _Run:
+    """One scenario on one bench."""
+
+    def __init__(self, play: Play, bench: Bench, state: Path) -> None:
+        self._play, self._bench, self._state = play, bench, state
+        self._result = Result(play.scenario.title, str(play.path))
+        self._pending = list(play.scenario.on)
+        self._answer_all: dict[State, ConsentAnswer] = {}
+        self._times: Counter[State] = Counter()
+        self._occasion = 0
+        self._visit = ""
+        self._began = time.monotonic()
+
+    def play(self) -> Result:
+        """Play it to its rest or its time limit and judge it."""
+        snapshots: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
+        stop = self._bench.terminal.subscribe(snapshots.put)
+        within_s = self._play.scenario.expect.within_s or 60.0
+        if not any(rule.state is State.WAITING for rule in self._pending):
+            self._pending.insert(0, Rule(state=State.WAITING, do="insert_card"))
+        rested = False
+        try:
+            while not rested:
+                left = self._began + within_s - time.monotonic()
+                snapshot = snapshots.get(timeout=max(0.0, left))
+                self._note(snapshot)
+                if snapshot.occasion != self._occasion:
+                    self._occasion = snapshot.occasion
+                    self._act(snapshot)
+                rested = State(snapshot.state) in _REST and not self._pending and self._times.total() > 1
+        except queue.Empty:
+            pass
+        finally:
+            stop()
+        self._result.seconds = round(time.monotonic() - self._began, 3)
+        self._ask_server()
+        self._result.pin_tries_left = self._bench.slot.pin_tries_left()
+        self._result.why = "; ".join(self._mismatches(rested))
+        self._result.passed = not self._result.why
+        return self._result
+
+    def _note(self, seen: Snapshot) -> None:
+        result, seconds = self._result, round(time.monotonic() - self._began, 3)
+        if not result.states or result.states[-1][0] != seen.state:
+            result.states.append((seen.state, seconds))
+        if seen.visit != self._visit:
+            self._visit = seen.visit
+            result.asked, result.failure, result.identity, result.completed = [], "", "", False
+        result.failure = seen.failure or result.failure
+        if seen.completed:
+            result.failure = ""
+        result.identity = seen.identity or result.identity
+        result.completed = result.completed or (seen.completed and seen.state == State.TAKE_CARD)
+        if seen.question and seen.occasion != self._occasion:
+            result.asked.append(seen.question)
+
+    def _act(self, seen: Snapshot) -> None:
+        state = State(seen.state)
+        self._times[state] += 1
+        due = [rule for rule in self._pending if rule.state is state and self._applies(rule, seen)]
+        self._pending = [rule for rule in self._pending if rule not in due]
+        for rule in due:
+            self._do(rule, seen)
+        sticky = self._answer_all.get(state)
+        if sticky and not any(rule.do in ("answer", "answer_all") for rule in due):
+            self._bench.terminal.submit(flow.Answer(sticky))
+
+    def _applies(self, rule: Rule, seen: Snapshot) -> bool:
+        if rule.do == "answer" and rule.item is not None:
+            return rule.item.value == seen.question
+        return rule.visit == self._times[rule.state]
+
+    def _do(self, rule: Rule, seen: Snapshot) -> None:
+        bench, submit = self._bench, self._bench.terminal.submit
+        match rule.do:
+            case "insert_card":
+                bench.insert(rule.person or None)
+            case "remove_card":
+                bench.remove()
+            case "swap_card":
+                bench.remove()
+                bench.insert(rule.person)
+            case "stall_card":
+                bench.slot.stall(rule.seconds)
+            case "choose_face":
+                submit(flow.Choose(Method.FACE))
+            case "choose_pin":
+                submit(flow.Choose(Method.PIN))
+            case "type_pin":
+                self._type_pin(rule.value, seen)
+            case "answer":
+                submit(flow.Answer(ConsentAnswer(rule.value)))
+            case "answer_all":
+                self._answer_all[rule.state] = ConsentAnswer(rule.value)
+                submit(flow.Answer(ConsentAnswer(rule.value)))
+            case "press":
+                submit(_BUTTONS[rule.value])
+            case "extend_time":
+                submit(flow.MoreTime())
+            case "cancel":
+                submit(flow.Cancel())
+            case "call_staff":
+                submit(flow.CallStaff())
+            case "show":
+                bench.camera.show(_clip(rule.clip, self._play.path.parent, self._state))
+            case "kill_engine":
+                self._kill_engine()
+            case "stop_server":
+                bench.server.stop()
+            case "start_server":
+                bench.server.start()
+            case "server_fault":
+                bench.server.faults.next(rule.kind)  # type: ignore[arg-type]
+            case "wait":
+                time.sleep(rule.seconds)
+            case _:
+                self._disturb(rule.do)
+
+    def _disturb(self, verb: str) -> None:
+        faults, camera = self._bench.faults, self._bench.camera
+        act = {
+            "unplug_reader": faults.unplug,
+            "plug_reader": faults.plug,
+            "fault_reader": faults.fault,
+            "stop_reader_service": faults.stop_service,
+            "start_reader_service": faults.start_service,
+            "unplug_camera": camera.unplug,
+            "plug_camera": camera.plug,
+            "black_camera": camera.black,
+            "freeze_camera": camera.freeze,
+        }[verb]
+        act()
+
+    def _kill_engine(self) -> None:
+        import os
+        import signal
+
+        if self._bench.engine.pid is not None:
+            os.kill(self._bench.engine.pid, signal.SIGKILL)
+
+    def _type_pin(self, value: str, seen: Snapshot) -> None:
+        """Do what a person must do to type a PIN: say yes to the last try, type, confirm."""
+        submit = self._bench.terminal.submit
+        if seen.screen == "LAST_TRY":
+            submit(flow.AcceptLastTry())
+        submit(flow.PinClear())
+        for digit in self._bench.person.card.pin if value == "card" else value:
+            submit(flow.PinDigit(int(digit)))
+        submit(flow.PinSubmit())
+
+    def _ask_server(self) -> None:
+        self._bench.server.start()
+        try:
+            record = self._bench.client.visit(self._visit) if self._visit else None
+        except EligibilityError as error:
+            self._result.why = f"the server could not be asked about the visit: {error}"
+            return
+        if record is not None and record.recorded_at is not None:
+            self._result.sent = 1
+            self._result.consents = {
+                item.value: answer.value for item, answer in sorted(record.answers.items())
+            }
+
+    def _mismatches(self, rested: bool) -> list[str]:
+        expect, result = self._play.scenario.expect, self._result
+        wrong = [result.why] if result.why else []
+        end = result.states[-1][0] if result.states else ""
+        seen = {
+            "end": end,
+            "completed": result.completed,
+            "failure": result.failure,
+            "identity": result.identity,
+            "asked": tuple(result.asked),
+            "consents": result.consents,
+            "sent": result.sent,
+            "pin_tries_left": result.pin_tries_left,
+        }
+        for key, value in seen.items():
+            wanted = getattr(expect, key)
+            if wanted is not None and wanted != value:
+                wrong.append(f"{key}: expected {_plain(wanted)}, was {_plain(value)}")
+        visited = iter(name for name, _ in result.states)
+        if expect.states and not all(state in visited for state in expect.states):
+            wrong.append(f"states: {' '.join(expect.states)} is not part of what was seen")
+        if not rested:
+            left = ", ".join(f"{rule.do} in {rule.state} (time {rule.visit})" for rule in self._pending)
+            if left:
+                wrong.append(f"never came to: {left}")
+            elif expect.within_s:
+                wrong.append(f"did not come to rest within {expect.within_s:g} s")
+        return wrong
+
+
+def _plain(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def as_json(results: Sequence[Result]) -> str:
+    """Return the results as JSON; ``why`` stands only where an expectation failed."""
+    rows = [asdict(result) for result in results]
+    for row in rows:
+        row["states"] = [{"name": name, "seconds": seconds} for name, seconds in row["states"]]
+        if row["passed"]:
+            del row["why"]
+    return json.dumps(rows, ensure_ascii=False, indent=1)
+
+
+def as_junit(results: Sequence[Result]) -> bytes:
+    """Return the results as a JUnit file."""
+    failed = sum(not result.passed for result in results)
+    suite = ElementTree.Element(
+        "testsuite", name="reception hil", tests=str(len(results)), failures=str(failed)
+    )
+    for result in results:
+        case = ElementTree.SubElement(
+            suite, "testcase", name=result.title, classname=result.file, time=f"{result.seconds:.3f}"
+        )
+        if not result.passed:
+            ElementTree.SubElement(case, "failure", message=result.why)
+    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
