@@ -103,8 +103,11 @@ class WorkingPage(Page):
 
     def __init__(self, send: Send, heading: str, card: str) -> None:
         super().__init__(send)
-        picture = CardPicture("keep")
-        self.stack(2, Text("heading", heading), 1, picture, Working(), 1, Text("body", card), 2)
+        self.picture = CardPicture("keep")
+        self.stack(2, Text("heading", heading), 1, self.picture, Working(), 1, Text("body", card), 2)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.picture.setVisible(snapshot.card_in)
 
 
 class MethodChoicePage(Page):
@@ -144,10 +147,10 @@ class MethodChoicePage(Page):
 class FaceMatchPage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
-        self.heading = Text("heading", "画面の枠に顔が\n収まるようにしてください")
-        self.guidance = Text("strong")
+        self.heading = Text("heading", "画面の枠に顔が収まるようにすると\n自動的に撮影されます。")
+        self.guidance = Text("guidance")
         self.preview = CameraPreview()
-        note = Text("caption", "自動的に撮影されます。映像は保存しません。")
+        note = Text("caption", "映像は保存しません。")
         back = self.button(
             "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
         )
@@ -180,24 +183,36 @@ class PinEntryPage(Page):
         self.stack(heading, self.note, self.wrong, self.left, 1, self.dots, 1, pad, self.back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.wrong.show_message(failure_words(snapshot)[0])
-        self.note.setVisible(not snapshot.failure)
-        tries = snapshot.pin_tries_left
-        self.left.show_text("" if tries is None else f"残り {tries} 回")
+        tries = "" if snapshot.pin_tries_left is None else f"残り {snapshot.pin_tries_left} 回"
+        wrong = failure_words(snapshot)[0]
+        self.wrong.show_message(f"{wrong} {tries}" if wrong else "")
+        self.left.show_text("" if wrong else tries)
+        self.note.setVisible(not wrong)
         self.dots.show_count(snapshot.pin_digits)
 
 
 class LastTryPage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
-        warning = Panel("warning")
-        warning.show_message(
-            "残り 1 回", "まちがえると、暗証番号がロックされます。\n解除は、市区町村の窓口でできます。"
-        )
+        self.warning = Panel("warning")
         self.back = self.button("back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice())
         accept = self.button("accept_last_try", "暗証番号を入力する", "outline", flow.AcceptLastTry())
         self.stack(
-            2, Text("heading", "暗証番号を入力できるのは、\nあと1回です"), 1, warning, 2, self.back, accept, 2
+            2,
+            Text("heading", "暗証番号を入力できるのは\nあと1回です"),
+            1,
+            self.warning,
+            2,
+            self.back,
+            accept,
+            2,
+        )
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        wrong = failure_words(snapshot)[0]
+        self.warning.show_message(
+            f"{wrong} 残り 1 回" if wrong else "残り 1 回",
+            "つぎにまちがえると、暗証番号がロックされます。\n解除は、市区町村の窓口でできます。",
         )
 
 
@@ -242,7 +257,7 @@ class TakeCardPage(Page):
         done = Panel("success")
         done.show_message("受付が完了しました")
         self.heading = Text("heading", "カードを\nカードリーダーから\nお取りください")
-        self.heading_out = Text("heading", "お呼びするまで、\nお待ちください")
+        self.heading_out = Text("heading", "お呼びするまで\nお待ちください")
         self.picture = CardPicture("take")
         self.reminder = Panel("warning")
         self.stack(1, done, 1, self.heading, self.heading_out, self.picture, self.reminder, 3)
@@ -264,11 +279,22 @@ class CompletePage(Page):
             3,
             done,
             1,
-            Text("heading", "お呼びするまで、\nお待ちください"),
+            Text("heading", "お呼びするまで\nお待ちください"),
             1,
             Text("body", "お大事になさってください。"),
             4,
         )
+
+
+_PATIENT_ALONE = {
+    FailureCode.CANCELLED,
+    FailureCode.ANSWER_TIMED_OUT,
+    FailureCode.CARD_UNREADABLE,
+    FailureCode.CARD_WRONG,
+    FailureCode.CARD_STALLED,
+    FailureCode.CARD_SWAPPED,
+}
+"""Ends of a visit after which the patient can start again without staff."""
 
 
 class CallStaffPage(Page):
@@ -281,7 +307,14 @@ class CallStaffPage(Page):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         called = snapshot.failure in ("", FailureCode.STAFF_CALLED)
-        self.heading.setText("係の人を\n呼んでいます" if called else "受付の係に\nお声がけください")
+        take = snapshot.card_in and snapshot.failure in _PATIENT_ALONE
+        self.heading.setText(
+            "係の人を\n呼んでいます"
+            if called
+            else "カードを\nお取りください"
+            if take
+            else "受付の係に\nお声がけください"
+        )
         what, next_step = failure_words(snapshot)
         self.message.show_message(what or "そのままお待ちください。", next_step)
         self.picture.setVisible(snapshot.card_in and not called)
@@ -291,6 +324,7 @@ class OutOfServicePage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
         self.reason = Panel("warning")
+        self.take = Text("strong", "カードが入っていれば、お取りください。")
         self.stack(
             3,
             Text("heading", "ただいま、この機械は\nご利用いただけません"),
@@ -298,11 +332,13 @@ class OutOfServicePage(Page):
             self.reason,
             1,
             Text("body", "受付の係に、お声がけください。\n復旧すると、自動で再開します。"),
+            self.take,
             4,
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(failure_words(snapshot)[0])
+        self.take.setVisible(snapshot.card_in)
 
 
 class AskStaffPage(Page):
@@ -331,10 +367,8 @@ def pages(send: Send) -> dict[str, Page]:
         "CARD_USE_OFFER": AskStaffPage(
             send, "健康保険証としての\n利用登録がありません", "係の人がご案内します。"
         ),
-        "CONSENT": QuestionPage(
-            send, "答えは、今日の受付についてのものです。\n見られるのは、24時間だけです。"
-        ),
-        "LIMIT_CONSENT": QuestionPage(send, "カードを取ると「提供しない」になり、\n受付は完了します。"),
+        "CONSENT": QuestionPage(send, "医師・薬剤師が見られるのは、\n今から24時間だけです。"),
+        "LIMIT_CONSENT": QuestionPage(send, "カードを取ると、「提供しない」として\n受付に進みます。"),
         "SENDING": WorkingPage(send, "受付の内容を\n送っています", "もう少しお待ちください。"),
         "TAKE_CARD": TakeCardPage(send),
         "COMPLETE": CompletePage(send),

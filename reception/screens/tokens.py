@@ -42,6 +42,8 @@ def style_sheet() -> str:
     QLabel[kind="body"] {{ font-size: {BODY}px; }}
     QLabel[kind="caption"] {{ font-size: {CAPTION}px; color: {INK_SOFT}; }}
     QLabel[kind="strong"] {{ font-size: {BODY}px; font-weight: 700; }}
+    QLabel[kind="guidance"] {{ font-size: 32px; font-weight: 700; color: {BLUE}; }}
+    QLabel[kind="time"] {{ font-size: 24px; font-weight: 700; color: {ORANGE}; }}
     QLabel[kind="badge"] {{ font-size: 20px; font-weight: 700; color: {INK}; background: {YELLOW_TINT};
         border: 2px solid {INK_SOFT}; border-radius: 8px; padding: 0 12px; }}
     QFrame[tone="error"] {{ background: {RED_TINT}; border: 3px solid {RED}; border-radius: 16px; }}
@@ -51,7 +53,7 @@ def style_sheet() -> str:
     QFrame[tone] QLabel {{ background: transparent; border: none; }}
     QFrame[tone="error"] QLabel[kind="strong"] {{ color: {RED}; }}
     QFrame[tone="warning"] QLabel[kind="strong"] {{ color: {ORANGE}; }}
-    QFrame[tone="success"] QLabel[kind="strong"] {{ color: {GREEN}; }}
+    QFrame[tone="success"] QLabel[kind="heading"] {{ color: {GREEN}; }}
     QPushButton {{ font-size: {BUTTON}px; font-weight: 700; border-radius: 16px; padding: 0 16px; }}
     QPushButton[kind="fill"] {{ color: {WHITE}; background: {BLUE}; border: 3px solid {BLUE}; }}
     QPushButton[kind="fill"]:pressed {{ background: {BLUE_PRESSED}; border-color: {BLUE_PRESSED}; }}

@@ -102,7 +102,7 @@ class Panel(QFrame):
         super().__init__()
         self._sign = self.SIGNS[tone]
         self.setProperty("tone", tone)
-        self.title = Text("strong")
+        self.title = Text("heading" if tone == "success" else "strong")
         self.text = Text("body")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 14)
@@ -249,7 +249,7 @@ class CameraPreview(QWidget):
         self._good = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setAccessibleName("カメラの映像")
-        self.setFixedSize(QSize(444, 592))
+        self.setFixedSize(QSize(420, 560))
 
     def show_frame(self, image: NDArray[np.uint8]) -> None:
         """Show a frame, (H, W, 3) uint8 BGR, cropped to 3:4 around its middle and mirrored."""
@@ -289,13 +289,14 @@ class CameraPreview(QWidget):
         if self._image is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(box, self._image)
+        good = self._good and not self.empty
         oval = QRectF(0, 0, box.width() * 0.66, box.height() * 0.66)
         oval.moveCenter(QPointF(box.center().x(), box.height() * 0.47))
         around = QPainterPath()
         around.addRect(box)
         around.addEllipse(oval)
         painter.fillPath(around, QColor(0, 0, 0, 110))
-        painter.setPen(QPen(QColor("#51B883" if self._good else tokens.WHITE), 10 if self._good else 6))
+        painter.setPen(QPen(QColor("#51B883" if good else tokens.WHITE), 10 if good else 6))
         painter.drawEllipse(oval)
         painter.end()
 

@@ -7,7 +7,8 @@ from PySide6.QtGui import QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from reception import flow
-from reception.screens import TerminalLike, tokens
+from reception.failures import FailureCode
+from reception.screens import TerminalLike, tokens, wording
 from reception.screens.bridge import Bridge
 from reception.screens.pages import FaceMatchPage, Page, pages
 from reception.screens.widgets import BigButton, StepBar, Text
@@ -16,9 +17,8 @@ from reception.snapshot import Snapshot
 
 WIDTH, HEIGHT = 800, 1280
 
-_NO_WAY_BACK = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE"}
-"""Where there is nothing to cancel, or no longer anything that could be cancelled."""
-_NOBODY_TO_CALL = {"WAITING", "COMPLETE", "CALL_STAFF", "OUT_OF_SERVICE"}
+_NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE"}
+"""Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
 
 
 class PatientWindow(QWidget):
@@ -41,7 +41,7 @@ class PatientWindow(QWidget):
         for page in self._pages.values():
             self._stack.addWidget(page)
         column = QVBoxLayout(self)
-        column.setContentsMargins(tokens.MARGIN, 56, tokens.MARGIN, tokens.GAP)
+        column.setContentsMargins(tokens.MARGIN, 52, tokens.MARGIN, tokens.GAP)
         column.setSpacing(16)
         column.addWidget(self._steps)
         column.addWidget(self._stack, 1)
@@ -62,11 +62,12 @@ class PatientWindow(QWidget):
         row.setFixedHeight(72)
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._seconds = Text("strong")
+        self._seconds = Text("time")
         self._more_time = BigButton("more_time", "時間をのばす", "outline", 72)
+        self._more_time.setFixedWidth(250)
         self._more_time.clicked.connect(lambda: self._send(flow.MoreTime()))
         layout.addWidget(self._seconds, 1)
-        layout.addWidget(self._more_time, 1)
+        layout.addWidget(self._more_time)
         return row
 
     def _way_out_row(self) -> QWidget:
@@ -97,14 +98,23 @@ class PatientWindow(QWidget):
         if snapshot.screen != "FACE_MATCH" and isinstance(face, FaceMatchPage):
             face.preview.forget()
         self._steps.show_step(STEP_NUMBERS.get(snapshot.step, 0), all_done=snapshot.completed)
-        self._cancel.setVisible(snapshot.screen not in _NO_WAY_BACK)
-        self._call.setVisible(snapshot.screen not in _NOBODY_TO_CALL)
+        in_visit = snapshot.screen not in _NO_WAY_OUT
+        self._cancel.setVisible(in_visit and snapshot.screen != "CALL_STAFF")
+        self._call.setVisible(in_visit and snapshot.failure != FailureCode.STAFF_CALLED)
         seconds = snapshot.seconds_left
-        self._seconds.show_text("" if seconds is None else f"あと {seconds} 秒で終わります")
+        self._seconds.show_text("" if seconds is None else f"あと {seconds} 秒で{self._end_of(snapshot)}")
         self._more_time.setVisible(seconds is not None)
         self._badge.setVisible(snapshot.simulated)
         self._badge.adjustSize()
         self._badge.move(self.width() - self._badge.width() - tokens.MARGIN, 12)
+
+    @staticmethod
+    def _end_of(snapshot: Snapshot) -> str:
+        """Say what the end of the wait means."""
+        if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
+            return "終わります"
+        answers = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)
+        return f"「{answers[1].partition('・')[0]}」になります"
 
     @property
     def shown(self) -> Snapshot:

@@ -70,20 +70,26 @@ def _phrases(text: str) -> list[str]:
     return [*phrases, current] if current else phrases
 
 
+def _fill(pieces: list[str], longest: int) -> list[str]:
+    """Put pieces on lines of at most ``longest`` characters, in order."""
+    done, line = [], ""
+    for piece in pieces:
+        if line and len(line) + len(piece) > longest:
+            done.append(line)
+            line = ""
+        line += piece
+    return [*done, line]
+
+
 def lines(text: str, longest: int) -> str:
-    """Break a text into lines of at most ``longest`` characters, at sentence ends and between phrases.
+    """Break a text into lines of at most ``longest`` characters: at sentence ends, commas, or else between phrases.
 
     Qt would break Japanese anywhere, in the middle of words too. A single longer phrase keeps a line of its own.
     """
-    done = []
+    done: list[str] = []
     for sentence in text.replace("。", "。\n").splitlines():
-        line = ""
-        for phrase in _phrases(sentence):
-            if line and len(line) + len(phrase) > longest:
-                done.append(line)
-                line = ""
-            line += phrase
-        done.append(line)
+        for clause in _fill(sentence.replace("、", "、\n").splitlines(), longest):
+            done += _fill(_phrases(clause), longest)
     return "\n".join(done)
 
 

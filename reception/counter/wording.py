@@ -1,0 +1,39 @@
+"""What the counter's window calls states, parts and answers."""
+
+STATES = {
+    "WAITING": "カードを待っています",
+    "READING": "カードを読み取っています",
+    "METHOD_CHOICE": "患者が本人確認の方法を選んでいます",
+    "FACE_MATCH": "顔認証をしています",
+    "PIN_ENTRY": "患者が暗証番号を入力しています",
+    "LAST_TRY": "暗証番号はあと1回です。患者が続けるか選んでいます",
+    "PHONE_TAP": "スマートフォンを待っています",
+    "VISUAL_CHECK": "係の目視確認を待っています",
+    "CHECKING": "健康保険の資格を確認しています",
+    "CARD_USE_OFFER": "健康保険証の利用登録を案内しています",
+    "CONSENT": "患者が同意の質問に答えています",
+    "LIMIT_CONSENT": "患者が限度額情報の質問に答えています",
+    "SENDING": "同意の内容を送っています",
+    "TAKE_CARD": "受付が完了しました。患者がカードを取るのを待っています",
+    "COMPLETE": "受付が完了しました",
+    "CALL_STAFF": "患者が係を待っています",
+    "OUT_OF_SERVICE": "端末は利用できません",
+}
+"""By Snapshot.screen."""
+
+PARTS = {"reader": "カードリーダー", "camera": "カメラ", "engine": "顔認証", "server": "資格確認サーバー"}
+HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 未確認"}
+TONES = {"ok": "success", "down": "error", "unknown": "plain"}
+
+IDENTITY = {"face": "顔認証", "pin": "暗証番号", "visual": "目視確認"}
+ITEMS = {
+    "medication": "薬剤情報",
+    "diagnosis": "診療情報",
+    "operation": "手術情報",
+    "health-checkup": "特定健診情報",
+    "limit-amount": "限度額情報",
+    "specific-disease": "特定疾病療養受療証情報",
+    "medical-subsidy": "医療費助成情報",
+}
+"""By the value of consent.choices.Item."""
+ANSWERS = {"given": "提供する", "declined": "提供しない"}
