@@ -1,0 +1,87 @@
+"""People, their cards' signatures and a server with a clock that tests turn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from config import Server
+from config.person import Insurance, Person, PersonCard, PersonCertificate
+from consent.eligibility import Challenge, EligibilityClient
+from consent.server import EligibilityServer
+from consent.server.certificates import Authority
+from consent.wire import JAPAN
+
+TERMINAL = "terminal-1"
+NOON = datetime(2026, 11, 23, 12, tzinfo=JAPAN)
+
+
+def person(name: str = "hanako", **changes: Any) -> Person:
+    values: dict[str, Any] = {
+        "name": "山田　花子",
+        "name_kana": "ﾔﾏﾀﾞ ﾊﾅｺ",
+        "birth_date": date(1980, 6, 17),
+        "sex": 2,
+        "address": "東京都千代田区一番町1-1",
+        "card": PersonCard(expires=date(2035, 2, 17), security_code="2285", photo="astronaut"),
+        "certificate": PersonCertificate(expires=date(2030, 2, 17)),
+        "insurance": Insurance(symbol="12", number="345678", limit_category="A03"),
+        "id": name,
+    }
+    return Person(**{**values, **changes})
+
+
+HANAKO = person()
+
+
+@dataclass
+class Clock:
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Bench:
+    server: EligibilityServer
+    authority: Authority
+    clock: Clock
+    clients: list[EligibilityClient] = field(default_factory=list)
+
+    def client(self, terminal: str = TERMINAL, **settings: Any) -> EligibilityClient:
+        identity = self.authority.enrol_terminal(terminal)
+        client = EligibilityClient(Server(url=self.server.url, **settings), identity)
+        self.clients.append(client)
+        return client
+
+    def certificate(self, someone: Person = HANAKO) -> bytes:
+        return self.authority.certificate_for(someone)
+
+    def sign(self, challenge: Challenge, someone: Person = HANAKO) -> bytes:
+        return sign(self.authority.issue(someone).private_key_pem, challenge.nonce)
+
+
+def sign(key_pem: bytes, message: bytes) -> bytes:
+    key = serialization.load_pem_private_key(key_pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+
+
+@contextmanager
+def bench(authority: Authority, *people: Person, **options: Any) -> Iterator[Bench]:
+    clock = Clock()
+    with EligibilityServer(people or (HANAKO,), authority, clock=clock, **options) as server:
+        made = Bench(server, authority, clock)
+        try:
+            yield made
+        finally:
+            for client in made.clients:
+                client.close()
