@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass as checked
 
 import config
 from config.person import Person, load_person, shipped_people
-from config.toml_file import STRICT, ConfigError, TomlFile
+from config.toml_file import STRICT, TomlFile
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
@@ -445,4 +445,5 @@ def as_junit(results: Sequence[Result]) -> bytes:
         )
         if not result.passed:
             ElementTree.SubElement(case, "failure", message=result.why)
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return text
