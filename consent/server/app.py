@@ -51,7 +51,15 @@ class Refusal(Exception):
         self.answer = wire.ErrorAnswer(code=code, message=message)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Terminal:
+    """An enrolled terminal that asks."""
+
+    id: str
+    key: rsa.RSAPublicKey
+
+
+@dataclass(frozen=True)
 class _Open:
     terminal_id: str
     nonce: bytes
@@ -137,19 +145,17 @@ class Service:
         self._trust_cas = tuple(trust_cas)
         self._challenges = Challenges(clock)
 
-    def enrolled(self, terminal_id: str) -> rsa.RSAPublicKey:
+    def enrolled(self, terminal_id: str) -> Terminal:
         key = self._authority.terminal_public_key(terminal_id) if terminal_id else None
         if key is None:
             raise Refusal(403, "TERMINAL_UNKNOWN", f"{wire.TERMINAL_HEADER} names no enrolled terminal")
-        return key
+        return Terminal(terminal_id, key)
 
-    def challenge(self, terminal_id: str) -> wire.ChallengeAnswer:
-        self.enrolled(terminal_id)
-        return self._challenges.issue(terminal_id)
+    def challenge(self, terminal: Terminal) -> wire.ChallengeAnswer:
+        return self._challenges.issue(terminal.id)
 
-    def identify(self, terminal_id: str, request: wire.IdentificationRequest) -> wire.EligibilityAnswer:
-        terminal_key = self.enrolled(terminal_id)
-        nonce = self._challenges.spend(request.challenge_id, terminal_id)
+    def identify(self, terminal: Terminal, request: wire.IdentificationRequest) -> wire.EligibilityAnswer:
+        nonce = self._challenges.spend(request.challenge_id, terminal.id)
         der = wire.from_base64(request.certificate)
         fingerprint = hashlib.sha256(der).hexdigest()
         certificate, key = _loaded(der)
@@ -158,7 +164,7 @@ class Service:
         if request.method == "pin":
             _check_signature(key, wire.from_base64(request.signature), nonce, "SIGNATURE_INVALID")
         else:
-            _check_assertion(request, terminal_id, terminal_key, nonce, fingerprint)
+            _check_assertion(request, terminal, nonce, fingerprint)
         person = self._people.find(fingerprint)
         if person is None:
             raise Refusal(404, "PERSON_UNKNOWN", "nobody here holds this certificate")
@@ -166,7 +172,7 @@ class Service:
         answer = self._eligibility(person, good_for, request)
         visit = Visit(
             visit_id=request.visit_id,
-            terminal_id=terminal_id,
+            terminal_id=terminal.id,
             certificate_sha256=fingerprint,
             method=request.method,
             status=answer.status,
@@ -181,15 +187,14 @@ class Service:
         return answer
 
     def record(
-        self, terminal_id: str, visit_id: str, idempotency_key: str, request: wire.ConsentsRequest
+        self, terminal: Terminal, visit_id: str, idempotency_key: str, request: wire.ConsentsRequest
     ) -> wire.ConsentsAnswer:
-        self.enrolled(terminal_id)
         if idempotency_key != visit_id:
             raise Refusal(400, "IDEMPOTENCY_KEY_INVALID", f"{wire.IDEMPOTENCY_HEADER} must be the visit's id")
         visit = self._store.visit(visit_id)
         if visit is None:
             raise _visit_unknown()
-        if visit.terminal_id != terminal_id:
+        if visit.terminal_id != terminal.id:
             raise Refusal(403, "VISIT_OF_OTHER_TERMINAL", "another terminal identified this visit")
         asked = recorded(dict.fromkeys(visit.questions, ConsentAnswer.GIVEN), visit.profile)
         for item, answer in request.answers.items():
@@ -206,15 +211,13 @@ class Service:
             raise Refusal(409, "CONSENTS_DIFFER", "other consents are recorded for this visit") from None
         return wire.ConsentsAnswer(recorded_at=stands.recorded_at, available_until=stands.available_until)
 
-    def visit(self, terminal_id: str, visit_id: str) -> wire.VisitAnswer:
-        self.enrolled(terminal_id)
+    def visit(self, visit_id: str) -> wire.VisitAnswer:
         found = self._store.records(visit_id)
         if not found:
             raise _visit_unknown()
         return found[0]
 
-    def visits(self, terminal_id: str) -> wire.VisitsAnswer:
-        self.enrolled(terminal_id)
+    def visits(self) -> wire.VisitsAnswer:
         return wire.VisitsAnswer(visits=self._store.records())
 
     def _check_chain(self, certificate: x509.Certificate) -> None:
@@ -280,8 +283,11 @@ def make_app(service: Service) -> FastAPI:
                 raise Refusal(413, "BODY_TOO_LONG", f"a request has at most {MAX_BODY_BYTES} bytes")
         return bytes(content)
 
+    def enrolled(terminal_id: Annotated[str, Header(alias=wire.TERMINAL_HEADER)] = "") -> Terminal:
+        return service.enrolled(terminal_id)
+
     body_of = Annotated[bytes, Depends(body)]
-    terminal = Annotated[str, Header(alias=wire.TERMINAL_HEADER)]
+    asking = Annotated[Terminal, Depends(enrolled)]
     idempotency = Annotated[str, Header(alias=wire.IDEMPOTENCY_HEADER)]
 
     @app.get("/health")
@@ -289,28 +295,24 @@ def make_app(service: Service) -> FastAPI:
         return Response('{"status":"ok"}', media_type="application/json")
 
     @app.post("/v1/challenges")
-    def challenges(terminal_id: terminal = "") -> Response:
-        return _answer(service.challenge(terminal_id))
+    def challenges(terminal: asking) -> Response:
+        return _answer(service.challenge(terminal))
 
     @app.post("/v1/identifications")
-    def identifications(content: body_of, terminal_id: terminal = "") -> Response:
-        service.enrolled(terminal_id)
-        return _answer(service.identify(terminal_id, _read(content, wire.IdentificationRequest)))
+    def identifications(terminal: asking, content: body_of) -> Response:
+        return _answer(service.identify(terminal, _read(content, wire.IdentificationRequest)))
 
     @app.put("/v1/visits/{visit_id}/consents")
-    def consents(
-        visit_id: str, content: body_of, terminal_id: terminal = "", key: idempotency = ""
-    ) -> Response:
-        service.enrolled(terminal_id)
-        return _answer(service.record(terminal_id, visit_id, key, _read(content, wire.ConsentsRequest)))
+    def consents(visit_id: str, terminal: asking, content: body_of, key: idempotency = "") -> Response:
+        return _answer(service.record(terminal, visit_id, key, _read(content, wire.ConsentsRequest)))
 
-    @app.get("/v1/visits/{visit_id}")
-    def visit(visit_id: str, terminal_id: terminal = "") -> Response:
-        return _answer(service.visit(terminal_id, visit_id))
+    @app.get("/v1/visits/{visit_id}", dependencies=[Depends(enrolled)])
+    def visit(visit_id: str) -> Response:
+        return _answer(service.visit(visit_id))
 
-    @app.get("/v1/visits")
-    def visits(terminal_id: terminal = "") -> Response:
-        return _answer(service.visits(terminal_id))
+    @app.get("/v1/visits", dependencies=[Depends(enrolled)])
+    def visits() -> Response:
+        return _answer(service.visits())
 
     @app.exception_handler(Refusal)
     def refused(_request: Request, refusal: Refusal) -> Response:
@@ -380,15 +382,14 @@ def _check_signature(key: rsa.RSAPublicKey, signature: bytes, message: bytes, co
 
 def _check_assertion(
     request: wire.IdentificationRequest,
-    terminal_id: str,
-    terminal_key: rsa.RSAPublicKey,
+    terminal: Terminal,
     nonce: bytes,
     fingerprint: str,
 ) -> None:
     """Accept the terminal's word only for this visit, challenge and certificate."""
     text = request.assertion or ""
     signature = wire.from_base64(request.signature)
-    _check_signature(terminal_key, signature, text.encode("utf-8"), "ASSERTION_SIGNATURE_INVALID")
+    _check_signature(terminal.key, signature, text.encode("utf-8"), "ASSERTION_SIGNATURE_INVALID")
     try:
         assertion = wire.TerminalAssertion.model_validate_json(text)
     except ValidationError:
@@ -399,7 +400,7 @@ def _check_assertion(
         assertion.nonce,
         assertion.certificate_sha256,
     )
-    if stated != (terminal_id, request.visit_id, wire.to_base64(nonce), fingerprint):
+    if stated != (terminal.id, request.visit_id, wire.to_base64(nonce), fingerprint):
         raise Refusal(403, "ASSERTION_INVALID", "the assertion is about something else")
 
 
