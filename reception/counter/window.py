@@ -93,10 +93,7 @@ class PatientCard(QFrame):
         words = ["-"] * len(self.FIELDS)
         if view is not None:
             born = view.birth_date
-            answers = [
-                f"{wording.ITEMS.get(item, item)}: {wording.ANSWERS.get(answer, answer)}"
-                for item, answer in view.answers
-            ]
+            answers = [f"{wording.ITEMS[item]}: {wording.ANSWERS[answer]}" for item, answer in view.answers]
             words = [
                 view.name,
                 view.name_kana,
@@ -179,7 +176,7 @@ class CounterWindow(QWidget):
         column.addWidget(self._health)
         if bench is not None:
             column.addWidget(SimulationBar(bench))
-        self.resize(820, 760)
+        self.resize(900, 900)
         self.render_snapshot(Snapshot())
         self._bridge = Bridge(self)
         self._bridge.snapshot.connect(self.render_snapshot)
@@ -209,13 +206,10 @@ class CounterWindow(QWidget):
         tries = snapshot.pin_tries_left
         return [
             f"手順 {number}/4 {STEPS[number - 1]}" if number else "",
-            f"質問 {snapshot.question_number}/{snapshot.question_count}"
-            f" {wording.ITEMS.get(snapshot.question, '')}"
+            f"質問 {snapshot.question_number}/{snapshot.question_count} {wording.ITEMS[snapshot.question]}"
             if snapshot.question
             else "",
-            f"本人確認: {wording.IDENTITY.get(snapshot.identity, snapshot.identity)}"
-            if snapshot.identity
-            else "",
+            f"本人確認: {wording.IDENTITY[snapshot.identity]}" if snapshot.identity else "",
             f"暗証番号 残り {tries} 回" if tries is not None and number else "",
             "カードが入っています" if snapshot.card_in else "",
         ]

@@ -1,5 +1,7 @@
 """What the counter's window calls states, parts and answers."""
 
+from consent.choices import ConsentAnswer, Item
+
 STATES = {
     "WAITING": "カードを待っています",
     "READING": "カードを読み取っています",
@@ -14,7 +16,7 @@ STATES = {
     "CONSENT": "患者が同意の質問に答えています",
     "LIMIT_CONSENT": "患者が限度額情報の質問に答えています",
     "SENDING": "同意の内容を送っています",
-    "TAKE_CARD": "受付が完了しました。患者がカードを取るのを待っています",
+    "TAKE_CARD": "患者がカードを取るのを待っています",
     "COMPLETE": "受付が完了しました",
     "CALL_STAFF": "患者が係を待っています",
     "OUT_OF_SERVICE": "端末は利用できません",
@@ -26,14 +28,14 @@ HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 未確�
 TONES = {"ok": "success", "down": "error", "unknown": "plain"}
 
 IDENTITY = {"face": "顔認証", "pin": "暗証番号", "visual": "目視確認"}
-ITEMS = {
-    "medication": "薬剤情報",
-    "diagnosis": "診療情報",
-    "operation": "手術情報",
-    "health-checkup": "特定健診情報",
-    "limit-amount": "限度額情報",
-    "specific-disease": "特定疾病療養受療証情報",
-    "medical-subsidy": "医療費助成情報",
+ITEMS: dict[str, str] = {
+    Item.MEDICATION: "薬剤情報",
+    Item.DIAGNOSIS: "診療情報",
+    Item.OPERATION: "手術情報",
+    Item.HEALTH_CHECKUP: "特定健診情報",
+    Item.LIMIT_AMOUNT: "限度額情報",
+    Item.SPECIFIC_DISEASE: "特定疾病療養受療証情報",
+    Item.MEDICAL_SUBSIDY: "医療費助成情報",
 }
-"""By the value of consent.choices.Item."""
-ANSWERS = {"given": "提供する", "declined": "提供しない"}
+"""By item."""
+ANSWERS: dict[str, str] = {ConsentAnswer.GIVEN: "提供する", ConsentAnswer.DECLINED: "提供しない"}

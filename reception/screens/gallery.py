@@ -25,15 +25,15 @@ _AT_CARD = Snapshot(
 _IDENTITY = replace(_AT_CARD, step="IDENTITY", methods=("face", "pin"))
 _PIN = replace(_IDENTITY, state="PIN_ENTRY", screen="PIN_ENTRY", pin_tries_left=3)
 _CONSENT = replace(
-    _AT_CARD, step="CONSENT", state="CONSENT", screen="CONSENT", identity="pin", question_count=2
+    _AT_CARD, step="CONSENT", state="CONSENT", screen="CONSENT", identity="pin", question_count=3
 )
 _LIMIT = replace(
     _AT_CARD,
     step="COMPLETE",
     state="LIMIT_CONSENT",
     screen="LIMIT_CONSENT",
-    question="limit-amount",
-    question_count=1,
+    question="LIMIT_AMOUNT",
+    question_count=3,
 )
 _DONE = replace(_AT_CARD, step="COMPLETE", state="TAKE_CARD", screen="TAKE_CARD", completed=True)
 _IDLE = replace(_AT_CARD, visit="", step="", state="WAITING", screen="WAITING", card_in=False)
@@ -52,9 +52,9 @@ SAMPLES: dict[str, Snapshot] = {
     "09-pin-wrong": replace(_PIN, pin_tries_left=2, failure="PIN_WRONG", seconds_left=15),
     "10-last-try": replace(_PIN, screen="LAST_TRY", pin_tries_left=1),
     "11-checking": replace(_IDENTITY, state="CHECKING", screen="CHECKING", identity="pin"),
-    "12-consent-medication": replace(_CONSENT, question="medication", question_number=1),
-    "13-consent-checkup": replace(_CONSENT, question="health-checkup", question_number=2, seconds_left=20),
-    "14-limit-consent": replace(_LIMIT, question_number=1),
+    "12-consent-medication": replace(_CONSENT, question="MEDICATION", question_number=1),
+    "13-consent-checkup": replace(_CONSENT, question="HEALTH_CHECKUP", question_number=2, seconds_left=20),
+    "14-limit-consent": replace(_LIMIT, question_number=3),
     "15-sending": replace(_LIMIT, state="SENDING", screen="SENDING", question="", question_count=0),
     "16-take-card": _DONE,
     "17-take-card-reminder": replace(_DONE, reminders=1),

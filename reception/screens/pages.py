@@ -69,6 +69,11 @@ def failure_words(snapshot: Snapshot, longest: int = LINE_LENGTH) -> tuple[str, 
     return wording.lines(failure.patient, longest), wording.lines(failure.next_step, longest)
 
 
+def pin_was_wrong(snapshot: Snapshot) -> str:
+    """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
+    return failure_words(snapshot)[0] if snapshot.failure == FailureCode.PIN_WRONG else ""
+
+
 class WaitingPage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
@@ -184,7 +189,7 @@ class PinEntryPage(Page):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         tries = "" if snapshot.pin_tries_left is None else f"残り {snapshot.pin_tries_left} 回"
-        wrong = failure_words(snapshot)[0]
+        wrong = pin_was_wrong(snapshot)
         self.wrong.show_message(f"{wrong} {tries}" if wrong else "")
         self.left.show_text("" if wrong else tries)
         self.note.setVisible(not wrong)
@@ -209,7 +214,7 @@ class LastTryPage(Page):
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        wrong = failure_words(snapshot)[0]
+        wrong = pin_was_wrong(snapshot)
         self.warning.show_message(
             f"{wrong} 残り 1 回" if wrong else "残り 1 回",
             "つぎにまちがえると、暗証番号がロックされます。\n解除は、市区町村の窓口でできます。",
@@ -221,7 +226,7 @@ class QuestionPage(Page):
 
     def __init__(self, send: Send, note: str) -> None:
         super().__init__(send)
-        self.count = Text("caption")
+        self.count = Text("body")
         self.heading = Text("heading")
         self.body = Text("body")
         self.given = self.button(
@@ -238,12 +243,10 @@ class QuestionPage(Page):
         self.stack(1, self.count, self.heading, 1, self.body, 1, self.given, self.declined, self.note, 2)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.count.show_text(
-            f"質問 {snapshot.question_number} / {snapshot.question_count}"
-            if snapshot.question_count > 1
-            else ""
-        )
-        heading, body = wording.QUESTIONS.get(snapshot.question, ("", ""))
+        what = "医師・薬剤師に提供する情報を選んでください" if snapshot.screen == "CONSENT" else ""
+        number = f"質問 {snapshot.question_number} / {snapshot.question_count}"
+        self.count.show_text("\n".join(filter(None, (number if snapshot.question_count > 1 else "", what))))
+        heading, body = wording.QUESTIONS[snapshot.question] if snapshot.question else ("", "")
         self.heading.setText(heading)
         self.body.setText(body)
         given, declined = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)

@@ -1,6 +1,6 @@
 """The pieces that screens are made of: text, panels, big buttons, step bar, PIN pad, camera preview, card picture."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,24 @@ from PySide6.QtGui import (
     QPen,
     QShowEvent,
 )
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from reception.screens import tokens
 from reception.screens.wording import STEPS
 
 ButtonKind = Literal["fill", "outline", "quiet", "key"]
 Tone = Literal["error", "warning", "success", "plain"]
+SAME_PLACE = 60
+"""Two presses closer than this many px are on the same place for a finger."""
 CENTRE = Qt.AlignmentFlag.AlignCenter
 
 
@@ -50,6 +61,8 @@ class BigButton(QPushButton):
     The second tap of a double tap would otherwise answer the next question, unread.
     """
 
+    _last_press: ClassVar[tuple[int, QPointF]] = (-1_000_000, QPointF())
+
     def __init__(self, name: str, label: str, kind: ButtonKind, height: int) -> None:
         super().__init__(label)
         self.setObjectName(name)
@@ -65,8 +78,19 @@ class BigButton(QPushButton):
         self.setText(label)
         self.setAccessibleName(label.replace("\n", ""))
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        event.accept()
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if self._is_second_tap(event):
+            event.accept()
+        else:
+            super().mousePressEvent(event)
+
+    @classmethod
+    def _is_second_tap(cls, event: QMouseEvent) -> bool:
+        """Say whether this press follows another one at once, in the same place: on this page or the one before."""
+        at, where = event.timestamp(), event.globalPosition()
+        (at_before, where_before), cls._last_press = cls._last_press, (at, where)
+        soon = 0 <= at - at_before < QApplication.doubleClickInterval()
+        return soon and (where - where_before).manhattanLength() < SAME_PLACE
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat():
@@ -89,14 +113,14 @@ class BigButton(QPushButton):
 class KeyButton(BigButton):
     """A key of the PIN pad; quick taps all count."""
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.mousePressEvent(event)
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        QPushButton.mousePressEvent(self, event)
 
 
 class Panel(QFrame):
     """A framed message: a bold title with a sign, and a text."""
 
-    SIGNS = {"error": "! ", "warning": "! ", "success": "✓ ", "plain": ""}  # noqa: RUF012
+    SIGNS: ClassVar[dict[Tone, str]] = {"error": "! ", "warning": "! ", "success": "✓ ", "plain": ""}
 
     def __init__(self, tone: Tone) -> None:
         super().__init__()

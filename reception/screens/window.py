@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from reception import flow
 from reception.failures import FailureCode
@@ -39,7 +39,10 @@ class PatientWindow(QWidget):
         self._stack = QStackedWidget()
         self._pages: dict[str, Page] = pages(self._send)
         for page in self._pages.values():
+            page.show_snapshot(self._shown)
             self._stack.addWidget(page)
+        # No page may make the window grow beyond the screen of the terminal; a test looks that all of them fit.
+        self._stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         column = QVBoxLayout(self)
         column.setContentsMargins(tokens.MARGIN, 52, tokens.MARGIN, tokens.GAP)
         column.setSpacing(16)

@@ -1,5 +1,6 @@
 """What the patient reads on each screen, in Japanese; official wording where there is one (leaflet of 2023-08)."""
 
+from consent.choices import Item
 from hardware.face import Guidance
 
 NOT_COMPLETE = "受付は完了していません。"
@@ -22,35 +23,35 @@ GUIDANCE = {
 """One short sentence for everything the face gate can ask."""
 LOOKING_GOOD = "そのまま、お待ちください"
 
-QUESTIONS = {
-    "medication": (
+QUESTIONS: dict[str, tuple[str, str]] = {
+    Item.MEDICATION: (
         "お薬情報に関する情報提供の\n同意について",
         "処方されたお薬などの過去の情報を、\n医師・薬剤師に提供しますか。",
     ),
-    "diagnosis": ("診療情報の提供について", "過去に受けた診療の情報を、\n医師・薬剤師に提供しますか。"),
-    "operation": ("手術情報の提供について", "過去に受けた手術の情報を、\n医師・薬剤師に提供しますか。"),
-    "health-checkup": (
+    Item.DIAGNOSIS: ("診療情報の提供について", "過去に受けた診療の情報を、\n医師・薬剤師に提供しますか。"),
+    Item.OPERATION: ("手術情報の提供について", "過去に受けた手術の情報を、\n医師・薬剤師に提供しますか。"),
+    Item.HEALTH_CHECKUP: (
         "特定健診情報の提供について",
         "過去に受けた健診の結果を、\n医師・薬剤師に提供しますか。\n(40歳以上の方が対象です)",
     ),
-    "limit-amount": (
+    Item.LIMIT_AMOUNT: (
         "限度額情報を\n提供しますか",
         "窓口でのお支払いの上限を\n確認するための情報です。",
     ),
-    "specific-disease": (
+    Item.SPECIFIC_DISEASE: (
         "特定疾病療養受療証の情報の\n提供について",
         "特定疾病の情報を、\nこの医療機関・薬局に提供しますか。",
     ),
-    "medical-subsidy": (
+    Item.MEDICAL_SUBSIDY: (
         "医療費助成の情報の\n提供について",
         "医療費助成の受給者証の情報を、\nこの医療機関・薬局に提供しますか。",
     ),
 }
-"""Heading and explanation of each question, by the value of consent.choices.Item."""
+"""Heading and explanation of each question, by item."""
 
-ANSWERS = {
-    "health-checkup": ("同意する", "同意しない・40歳未満"),
-    "limit-amount": ("提供する", "提供しない"),
+ANSWERS: dict[str, tuple[str, str]] = {
+    Item.HEALTH_CHECKUP: ("同意する", "同意しない・40歳未満"),
+    Item.LIMIT_AMOUNT: ("提供する", "提供しない"),
 }
 """Where the two answers are not simply agree and do not agree."""
 PLAIN_ANSWERS = ("同意する", "同意しない")
