@@ -4,11 +4,11 @@ from typing import Protocol, runtime_checkable
 
 
 class BenchLike(Protocol):
-    """A simulated bench as the counter steers it; every call returns at once."""
+    """A simulated bench as the counter steers it; the first card of a person may take a moment."""
 
     def people(self) -> list[str]: ...
 
-    def insert(self, person: str) -> None: ...
+    def insert(self, person: str, /) -> None: ...
 
     def remove(self) -> None: ...
 
@@ -17,4 +17,4 @@ class BenchLike(Protocol):
 class ShowsClips(Protocol):
     """A bench that can put somebody else before the camera than the holder of the card."""
 
-    def show(self, person: str) -> None: ...
+    def show(self, person: str, /) -> None: ...

@@ -1,6 +1,8 @@
 """The counter's window: where the visit stands, what failed and what staff can do, whom it is about."""
 
+import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent
@@ -22,6 +24,8 @@ from reception.screens.bridge import Bridge
 from reception.screens.widgets import Panel, Text
 from reception.screens.wording import STEP_NUMBERS, STEPS, lines
 from reception.snapshot import CounterView, Health, Snapshot
+
+_log = logging.getLogger("reception.counter")
 
 LINE_LENGTH = 38
 """Characters on a line of a panel."""
@@ -113,6 +117,8 @@ class SimulationBar(QFrame):
 
     def __init__(self, bench: BenchLike) -> None:
         super().__init__()
+        # One thread: a card takes a moment to make, and what was clicked later happens later.
+        self._hands = ThreadPoolExecutor(1, "bench-hands")
         self.setProperty("tone", "warning")
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 12, 8)
@@ -137,8 +143,20 @@ class SimulationBar(QFrame):
         button.setObjectName(name)
         button.setAccessibleName(label)
         button.setProperty("kind", "outline")
-        button.clicked.connect(lambda: action())
+        button.clicked.connect(lambda: self._hands.submit(_logged, action))
         return button
+
+    def stop(self) -> None:
+        """Wait for what is being done; what was only asked for is dropped."""
+        self._hands.shutdown(cancel_futures=True)
+
+
+def _logged(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except Exception as error:
+        # The bench is a tool for trying things out: its trouble is told, and the terminal goes on.
+        _log.warning("simulated bench: %s", error)
 
 
 class CounterWindow(QWidget):
@@ -174,8 +192,9 @@ class CounterWindow(QWidget):
         column.addWidget(self._patient)
         column.addStretch(1)
         column.addWidget(self._health)
-        if bench is not None:
-            column.addWidget(SimulationBar(bench))
+        self._bar = SimulationBar(bench) if bench is not None else None
+        if self._bar is not None:
+            column.addWidget(self._bar)
         self.resize(900, 900)
         self.render_snapshot(Snapshot())
         self._bridge = Bridge(self)
@@ -220,4 +239,6 @@ class CounterWindow(QWidget):
         while self._unsubscribe:
             self._unsubscribe.pop()()
         self._patient.show_view(None)
+        if self._bar is not None:
+            self._bar.stop()
         super().closeEvent(event)
