@@ -1,8 +1,8 @@
 """A terminal with everything around it simulated at its low seam: card, reader, camera, server, people."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
@@ -15,7 +15,7 @@ from config.person import Person, load_person, shipped_people
 from consent.eligibility import EligibilityClient
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
-from hardware.camera import SteerableClip
+from hardware.camera import SteerableClip, open_camera, open_clip
 from hardware.card import CardReader, match_code_b
 from hardware.face_engine import FaceEngine
 from hardware.virtual_card import (
@@ -65,7 +65,11 @@ def clip_of(person: Person, cache: Path) -> Path:
 
 
 class Bench:
-    """One terminal and its simulated surroundings, alive between ``with`` and its end."""
+    """One terminal and its simulated surroundings, alive between ``with`` and its end.
+
+    ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
+    where virtual cards of other programs attach.
+    """
 
     def __init__(
         self,
@@ -78,9 +82,12 @@ class Bench:
         clip: Path | None = None,
         today: date | None = None,
         engine: FaceEngine | None = None,
-        port: int = 0,
+        own_server: bool = True,
+        vpcd_port: int | None = None,
     ) -> None:
         self.kind = kind
+        self._own_server = own_server
+        self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
         self._people.setdefault(self.person.id, self.person)
@@ -91,7 +98,6 @@ class Bench:
         self.server = EligibilityServer(
             list(self._people.values()),
             self.authority,
-            port=port,
             clock=clock,
             grace_months=config.grace_months,
         )
@@ -104,8 +110,9 @@ class Bench:
     def __enter__(self) -> Self:
         """Start everything; what was started is ended again when a part fails."""
         with self._ends:
-            self.server.start()
-            self._ends.callback(self.server.close)
+            if self._own_server:
+                self.server.start()
+                self._ends.callback(self.server.close)
             self._ends.callback(self.camera.close)
             if self._own_engine:
                 self.engine.start()
@@ -114,7 +121,7 @@ class Bench:
             self._ends.callback(reader.close)
             config = self._config
             identity = self.authority.enrol_terminal(config.site.terminal_id)
-            settings = replace(config.server, url=self.server.url)
+            settings = replace(config.server, url=self.server.url) if self._own_server else config.server
             self.client = EligibilityClient(settings, identity, config.profile, config.consents)
             self._ends.callback(self.client.close)
             self.terminal = Terminal(
@@ -171,5 +178,38 @@ class Bench:
         from hardware.pcsc import PcscReader
         from hardware.pcscd_bench import READER, PcscdBench
 
-        pcscd = self._ends.enter_context(PcscdBench())
+        pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port))
         return PcscReader(READER), pcscd.slot, pcscd
+
+
+@contextmanager
+def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
+    """Run a terminal on the devices of the configuration.
+
+    Nobody scans the card's surface here, so the face route is offered only where 照合番号B is known: not yet.
+    """
+    from hardware.pcsc import PcscReader
+
+    with ExitStack() as ends:
+        engine = ends.enter_context(FaceEngine())
+        engine.start()
+        clip = config.camera.clip
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        ends.callback(camera.close)
+        reader = PcscReader(config.reader.name)
+        ends.callback(reader.close)
+        identity = Authority(state).enrol_terminal(config.site.terminal_id)
+        client = EligibilityClient(config.server, identity, config.profile, config.consents)
+        ends.callback(client.close)
+        terminal = Terminal(
+            config,
+            reader=reader,
+            camera=camera,
+            engine=engine,
+            server=client,
+            scan=lambda: None,
+            simulated=False,
+        )
+        terminal.start()
+        ends.callback(terminal.stop)
+        yield terminal

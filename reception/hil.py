@@ -29,6 +29,9 @@ from reception.snapshot import Snapshot
 TODAY = date(2026, 4, 1)
 """The date of a run on a simulated bench that names none."""
 
+_SETTLE_S = 5.0
+"""How long is waited for what the last rule may bring, when it was done in a state of rest."""
+
 _REST = (State.WAITING, State.OUT_OF_SERVICE)
 _HURRY: dict[str, Any] = {
     "delays": {"told_s": 0.3, "farewell_s": 0.3, "notice_s": 2.0, "call_staff_s": 2.0, "device_retry_s": 0.5}
@@ -200,8 +203,12 @@ def play_all(
     state: Path,
     kind: BenchKind = "simulated",
     tell: Callable[[Result], None] = lambda result: None,
+    watch: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> list[Result]:
-    """Play scenarios one after the other with one face engine; ``tell`` hears of each as it ends."""
+    """Play scenarios one after the other with one face engine.
+
+    ``tell`` hears of each as it ends, ``watch`` sees every snapshot.
+    """
     results = []
     with FaceEngine() as engine:
         for play in plays:
@@ -215,6 +222,7 @@ def play_all(
                 today=play.today,
                 engine=engine,
             ) as bench:
+                bench.terminal.subscribe(watch)
                 result = _Run(play, bench, state).play()
             results.append(result)
             tell(result)
@@ -246,18 +254,22 @@ class _Run:
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
             self._pending.insert(0, Rule(state=State.WAITING, do="insert_card"))
-        rested = False
+        rested = acted = False
         try:
             while not rested:
                 left = self._began + within_s - time.monotonic()
-                snapshot = snapshots.get(timeout=max(0.0, left))
+                try:
+                    snapshot = snapshots.get(timeout=max(0.0, min(left, _SETTLE_S) if acted else left))
+                except queue.Empty:
+                    # What was done last, in a state of rest, led nowhere: that is rest too.
+                    rested = acted and left > 0
+                    break
                 self._note(snapshot)
                 if snapshot.occasion != self._occasion:
                     self._occasion = snapshot.occasion
-                    self._act(snapshot)
-                rested = State(snapshot.state) in _REST and not self._pending and self._times.total() > 1
-        except queue.Empty:
-            pass
+                    acted = self._act(snapshot) and State(snapshot.state) in _REST and not self._pending
+                at_rest = State(snapshot.state) in _REST and not self._pending
+                rested = at_rest and not acted and self._times.total() > 1
         finally:
             stop()
         self._result.seconds = round(time.monotonic() - self._began, 3)
@@ -282,7 +294,8 @@ class _Run:
         if seen.question and seen.occasion != self._occasion:
             result.asked.append(seen.question)
 
-    def _act(self, seen: Snapshot) -> None:
+    def _act(self, seen: Snapshot) -> bool:
+        """Run the rules of this occasion; True when there were any."""
         state = State(seen.state)
         self._times[state] += 1
         due = [rule for rule in self._pending if rule.state is state and self._applies(rule, seen)]
@@ -292,6 +305,7 @@ class _Run:
         sticky = self._answer_all.get(state)
         if sticky and not any(rule.do in ("answer", "answer_all") for rule in due):
             self._bench.terminal.submit(flow.Answer(sticky))
+        return bool(due)
 
     def _applies(self, rule: Rule, seen: Snapshot) -> bool:
         if rule.do == "answer" and rule.item is not None:

@@ -1,0 +1,237 @@
+"""The command line: ``./run COMMAND``."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import config
+from config import ConfigError
+from config.person import load_person
+
+if TYPE_CHECKING:
+    from reception.bench import Bench
+    from reception.terminal import Terminal
+
+Command = Callable[[argparse.Namespace], int]
+REFUSED = 2
+"""Exit code of a wrong argument, a wrong file or a missing device; one line says which."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    level = logging.INFO if options.verbose else logging.ERROR
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
+    command: Command = options.command
+    try:
+        options.state.mkdir(parents=True, exist_ok=True)
+        return command(options)
+    except KeyboardInterrupt:
+        return 130
+    except (ConfigError, OSError) as error:
+        return _refuse(str(error))
+    except _known_errors() as error:
+        return _refuse(str(error))
+
+
+def _known_errors() -> tuple[type[Exception], ...]:
+    """Return the errors whose text is meant for the operator; imported only when something went wrong."""
+    from consent.server import ServerError
+    from consent.server.certificates import StateError
+    from hardware.card import ReaderError
+
+    return ServerError, StateError, ReaderError
+
+
+def _refuse(line: str) -> int:
+    print(f"reception: {line}", file=sys.stderr)
+    return REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run", description="My Number card reception terminal. Without a command: the simulated bench."
+    )
+    parser.set_defaults(command=_demo)
+    common = argparse.ArgumentParser(add_help=False)
+    for each in (parser, common):
+        # Given before or after the command; the later default must not undo the earlier word.
+        default = _state_folder() if each is parser else argparse.SUPPRESS
+        off = False if each is parser else argparse.SUPPRESS
+        each.add_argument("--state", type=Path, default=default, help="folder of generated keys and data")
+        each.add_argument(
+            "--verbose", action="store_true", default=off, help="print what happens, without names"
+        )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, does: Command, text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text, parents=[common])
+        made.set_defaults(command=does)
+        return made
+
+    terminal = command("terminal", _terminal, "a terminal for real use; --bench pcsc brings its own pcscd")
+    terminal.add_argument("--config", type=Path, help="settings (default: the shipped terminal.toml)")
+    terminal.add_argument("--bench", choices=("simulated", "pcsc"), help="simulated surroundings")
+    terminal.add_argument("--person", default="age45", help="bench: whose clip the camera shows")
+    terminal.add_argument("--vpcd-port", type=int, default=35963, help="bench pcsc: where cards attach")
+    server = command("server", _server, "the mock eligibility-confirmation server")
+    server.add_argument("--host", default="127.0.0.1")
+    server.add_argument("--port", type=int, default=8470)
+    server.add_argument("--database", help="SQLAlchemy URL (default: a SQLite file in the state folder)")
+    card = command("card", _card, "keep a person's virtual card in pcscd's virtual reader until interrupted")
+    card.add_argument("person", help="a shipped person, or a person file")
+    card.add_argument("--vpcd", default="127.0.0.1:35963", metavar="HOST:PORT")
+    hil = command("hil", _hil, "play scenarios; exit 0 only if every expectation held")
+    hil.add_argument("scenario", nargs="+", type=Path)
+    hil.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
+    hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
+    hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
+    hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
+    fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
+    fuzz.add_argument("target", choices=("card",))
+    fuzz.add_argument("--seconds", type=float, default=60.0)
+    fuzz.add_argument("--seed", type=int, default=1)
+    return parser
+
+
+def _state_folder() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "reception-terminal"
+
+
+def _demo(options: argparse.Namespace) -> int:
+    if _has_display():
+        from reception.bench import Bench
+
+        with Bench(config.load(), options.state) as bench:
+            return _windows(bench.terminal, bench)
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from reception import demo
+
+    print("There is no display, so two visits are played without windows.")
+    ok = demo.play(options.state, lambda line: print(line, flush=True))
+    print(f"\nA picture of every screen: {demo.take_pictures(options.state)}")
+    return 0 if ok else 1
+
+
+def _has_display() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _windows(terminal: "Terminal", bench: "Bench | None") -> int:
+    """Show the patient's and the counter's window until they are closed."""
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from reception.counter.window import CounterWindow
+    from reception.screens.window import PatientWindow
+
+    application = QApplication([])
+    patient = PatientWindow(terminal)
+    counter = CounterWindow(terminal, bench)
+    patient.move(0, 0)
+    counter.move(patient.width() + 20, 0)
+    patient.show()
+    counter.show()
+    signal.signal(signal.SIGINT, lambda *_: application.quit())
+    signal.signal(signal.SIGTERM, lambda *_: application.quit())
+    awake = QTimer()  # Python sees a signal only when it gets to run
+    awake.start(200)
+    code: int = application.exec()
+    patient.close()
+    counter.close()
+    return code
+
+
+def _terminal(options: argparse.Namespace) -> int:
+    from reception.bench import Bench, real_terminal
+
+    settings = config.load(options.config)
+    if not _has_display():
+        return _refuse("the terminal needs a display (DISPLAY is not set); ./run hil plays without one")
+    if options.bench is None:
+        with real_terminal(settings, options.state) as terminal:
+            return _windows(terminal, None)
+    person = load_person(options.person, Path())
+    port = options.vpcd_port if options.bench == "pcsc" else None
+    with Bench(
+        settings, options.state, options.bench, person=person, own_server=False, vpcd_port=port
+    ) as bench:
+        if port is not None:
+            print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)
+        return _windows(bench.terminal, bench if port is None else None)
+
+
+def _server(options: argparse.Namespace) -> int:
+    from consent.server import EligibilityServer
+    from consent.server.certificates import Authority
+    from reception.bench import everybody
+
+    database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
+    authority = Authority(options.state)
+    # The terminals of this state folder are enrolled when they first start; they share it with the server.
+    server = EligibilityServer(
+        everybody(), authority, database=database, host=options.host, port=options.port
+    )
+    with server:
+        print(f"eligibility server: {server.url} (stop with Ctrl-C)", flush=True)
+        server.serve_forever()
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from consent.server.certificates import Authority
+    from hardware.virtual_card import attach_to_vpcd
+    from reception.bench import make_card
+
+    host, _, port = options.vpcd.rpartition(":")
+    if not host or not port.isdecimal():
+        return _refuse(f"--vpcd {options.vpcd}: should be HOST:PORT")
+    card = make_card(load_person(options.person, Path()), Authority(options.state))
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"card of {options.person} for {host}:{port} (pull it with Ctrl-C)", flush=True)
+    attach_to_vpcd(
+        card, host, int(port), stop, lambda there: print("card in" if there else "card out", flush=True)
+    )
+    return 0
+
+
+def _hil(options: argparse.Namespace) -> int:
+    from reception import hil
+
+    plays = [hil.load(path, options.state, options.today) for path in options.scenario]
+
+    def tell(result: hil.Result) -> None:
+        mark = "ok  " if result.passed else "FAIL"
+        print(f"{mark} {result.seconds:6.2f} s  {result.title}", flush=True)
+        if not result.passed:
+            print(f"             {result.file}: {result.why}", flush=True)
+
+    results = hil.play_all(plays, options.state, options.bench, tell)
+    if options.json:
+        options.json.write_text(hil.as_json(results), encoding="utf-8")
+    if options.junit:
+        options.junit.write_bytes(hil.as_junit(results))
+    failed = sum(not result.passed for result in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    from hardware.fuzz_card import fuzz_card
+
+    print(fuzz_card(options.seconds, options.seed))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
