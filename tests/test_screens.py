@@ -136,7 +136,8 @@ def test_every_failure_is_told_with_its_next_step(window: PatientWindow, code: F
             render(window, replace(SAMPLES[sample], failure=code.value, seconds_left=seconds))
             assert_everything_fits(window)
         told = "".join(label.property("text") for label in visible(window, QLabel)).replace("\n", "")
-        assert FAILURES[code].next_step in told
+        next_step = FAILURES[code].next_step
+        assert (next_step if sample != "01-waiting" else wording.with_card_out(next_step)) in told
     for sample in ("08-pin-entry", "10-last-try", "21-out-of-service"):
         render(window, replace(SAMPLES[sample], failure=code.value, seconds_left=20))
         assert_everything_fits(window)
@@ -401,6 +402,14 @@ def test_a_japanese_font_is_there(window: PatientWindow) -> None:
     assert QFontDatabase.families(QFontDatabase.WritingSystem.Japanese)
     label = visible(window, QLabel)[0]
     assert QFontInfo(label.font()).family() in tokens.FONTS
+
+
+def test_who_has_taken_the_card_is_not_told_to_take_it(window: PatientWindow) -> None:
+    for code in FailureCode:
+        render(window, replace(SAMPLES["01-waiting"], failure=code.value))
+        told = "".join(label.property("text") for label in visible(window, QLabel))
+        assert "お取りください" not in told
+        assert "カードを取り" not in told
 
 
 @pytest.mark.parametrize("code", FailureCode)

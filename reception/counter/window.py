@@ -22,7 +22,7 @@ from reception.failures import FAILURES, FailureCode
 from reception.screens import TerminalLike, tokens
 from reception.screens.bridge import Bridge
 from reception.screens.widgets import Panel, Text
-from reception.screens.wording import STEP_NUMBERS, STEPS, lines
+from reception.screens.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF, lines
 from reception.snapshot import CounterView, Health, Snapshot
 
 _log = logging.getLogger("reception.counter")
@@ -207,7 +207,8 @@ class CounterWindow(QWidget):
 
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the snapshot; call in the thread of the windows."""
-        self._state.setText(wording.STATES[snapshot.screen])
+        alone = snapshot.screen == "CALL_STAFF" and snapshot.failure in WITHOUT_STAFF
+        self._state.setText(wording.STATES["TAKE_CARD" if alone else snapshot.screen])
         self._step.setText("  ".join(filter(None, self._details(snapshot))) or "受付中の方はいません")
         if snapshot.failure:
             failure = FAILURES[FailureCode(snapshot.failure)]
@@ -215,7 +216,8 @@ class CounterWindow(QWidget):
             self._failure.show_message(lines(failure.patient, LINE_LENGTH), text)
         else:
             self._failure.show_message("")
-        self._done.show_message("この受付は完了しました" if snapshot.completed else "")
+        which = "直前の" if snapshot.screen == "WAITING" else "この"
+        self._done.show_message(f"{which}受付は完了しました" if snapshot.completed else "")
         self._health.show_health(snapshot.health)
         self._badge.setVisible(snapshot.simulated)
 

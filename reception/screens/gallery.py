@@ -103,6 +103,7 @@ class StillTerminal:
 def save_gallery(folder: Path, frame: NDArray[np.uint8] | None = None) -> list[Path]:
     """Save a PNG of every screen and return their paths; makes a QApplication where there is none.
 
+    Without a display the caller sets QT_QPA_PLATFORM=offscreen first.
     ``frame`` is shown by the camera preview, (H, W, 3) uint8 BGR; without it the preview is grey.
     """
     application = QCoreApplication.instance() or QApplication([])

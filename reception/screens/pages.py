@@ -88,7 +88,8 @@ class WaitingPage(Page):
         if snapshot.failure:
             failure = FAILURES[FailureCode(snapshot.failure)]
             what = wording.without_not_complete(failure.patient)
-            text = wording.lines(what, LINE_LENGTH) + "\n" + wording.lines(failure.next_step, LINE_LENGTH)
+            next_step = failure.next_step if snapshot.card_in else wording.with_card_out(failure.next_step)
+            text = f"{wording.lines(what, LINE_LENGTH)}\n{wording.lines(next_step, LINE_LENGTH)}"
             self.notice.show_message(wording.NOT_COMPLETE.rstrip("。"), text)
         else:
             self.notice.show_message("")
@@ -289,17 +290,6 @@ class CompletePage(Page):
         )
 
 
-_PATIENT_ALONE = {
-    FailureCode.CANCELLED,
-    FailureCode.ANSWER_TIMED_OUT,
-    FailureCode.CARD_UNREADABLE,
-    FailureCode.CARD_WRONG,
-    FailureCode.CARD_STALLED,
-    FailureCode.CARD_SWAPPED,
-}
-"""Ends of a visit after which the patient can start again without staff."""
-
-
 class CallStaffPage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
@@ -310,7 +300,7 @@ class CallStaffPage(Page):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         called = snapshot.failure in ("", FailureCode.STAFF_CALLED)
-        take = snapshot.card_in and snapshot.failure in _PATIENT_ALONE
+        take = snapshot.card_in and snapshot.failure in wording.WITHOUT_STAFF
         self.heading.setText(
             "係の人を\n呼んでいます"
             if called

@@ -2,6 +2,7 @@
 
 from consent.choices import Item
 from hardware.face import Guidance
+from reception.failures import FailureCode
 
 NOT_COMPLETE = "受付は完了していません。"
 
@@ -26,7 +27,7 @@ LOOKING_GOOD = "そのまま、お待ちください"
 QUESTIONS: dict[str, tuple[str, str]] = {
     Item.MEDICATION: (
         "お薬情報に関する情報提供の\n同意について",
-        "処方されたお薬などの過去の情報を、\n医師・薬剤師に提供しますか。",
+        "これまでのお薬と診療の情報を、\n医師・薬剤師に提供しますか。",
     ),
     Item.DIAGNOSIS: ("診療情報の提供について", "過去に受けた診療の情報を、\n医師・薬剤師に提供しますか。"),
     Item.OPERATION: ("手術情報の提供について", "過去に受けた手術の情報を、\n医師・薬剤師に提供しますか。"),
@@ -55,6 +56,16 @@ ANSWERS: dict[str, tuple[str, str]] = {
 }
 """Where the two answers are not simply agree and do not agree."""
 PLAIN_ANSWERS = ("同意する", "同意しない")
+
+WITHOUT_STAFF = {
+    FailureCode.CANCELLED,
+    FailureCode.ANSWER_TIMED_OUT,
+    FailureCode.CARD_UNREADABLE,
+    FailureCode.CARD_WRONG,
+    FailureCode.CARD_STALLED,
+    FailureCode.CARD_SWAPPED,
+}
+"""Ends of a visit after which the patient can start again without staff."""
 
 _PREFIXES = "おご"
 
@@ -98,3 +109,10 @@ def without_not_complete(text: str) -> str:
     """Leave out the sentence "check-in is not complete" where a title above says it already."""
     head = text.removesuffix(NOT_COMPLETE)
     return head if head.endswith("。") else text
+
+
+def with_card_out(next_step: str) -> str:
+    """Leave out "take your card", for a patient who has taken it."""
+    for take in ("カードをお取りください。", "カードを一度取り、", "カードを取り、"):
+        next_step = next_step.removeprefix(take)
+    return next_step
