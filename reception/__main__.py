@@ -113,7 +113,12 @@ def _demo(options: argparse.Namespace) -> int:
         with Bench(config.load(), options.state) as bench:
             return _windows(bench.terminal, bench)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from PySide6.QtCore import qInstallMessageHandler
+
     from reception import demo
+
+    # Without a display Qt says on every window that it has no size hints to pass on.
+    qInstallMessageHandler(lambda kind, context, text: None)
 
     print("There is no display, so two visits are played without windows.")
     ok = demo.play(options.state, lambda line: print(line, flush=True))

@@ -81,14 +81,10 @@ def _teller(say: Callable[[str], None]) -> Callable[[Snapshot], None]:
 
 def take_pictures(state: Path) -> Path:
     """Save a picture of every patient screen and return the folder."""
-    from PySide6.QtCore import qInstallMessageHandler
-
     from hardware.clips import load_clip
     from reception.bench import clip_of
     from reception.screens.gallery import save_gallery
 
-    # Without a display Qt says on every window that it has no size hints to pass on.
-    qInstallMessageHandler(lambda kind, context, text: None)
     folder = state / "pictures"
     frame = load_clip(clip_of(load_person("age45"), state / "clips")).image(0)
     save_gallery(folder, frame)
