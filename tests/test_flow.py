@@ -1,0 +1,494 @@
+"""The visit as a state machine, on a made clock."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config import Config
+from consent.choices import ConsentAnswer, Item
+from reception import flow
+from reception.failures import FailureCode
+from reception.flow import COMMITTED, REVOCABLE, TRANSITIONS, Effect, Event, Method, Session, State
+
+CONFIG = Config()
+GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
+QUESTIONS = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
+
+
+class Walk:
+    """A session, its clock, and all effects so far."""
+
+    def __init__(self, session: Session | None = None) -> None:
+        self.session = session or Session(CONFIG)
+        self.now = 0.0
+        self.effects: list[Effect] = []
+
+    @property
+    def state(self) -> State:
+        return self.session.state
+
+    @property
+    def ticket(self) -> int:
+        return self.session.occasion
+
+    def on(self, *events: Event) -> tuple[Effect, ...]:
+        """Let the events happen; return the effects of the last."""
+        effects: tuple[Effect, ...] = ()
+        for event in events:
+            self.session, effects = flow.advance(self.session, event, self.now)
+            self.effects += effects
+        return effects
+
+    def wait(self) -> tuple[Effect, ...]:
+        """Let time pass up to the next moment that the flow waits for."""
+        due = flow.next_moment(self.session)
+        assert due is not None
+        self.now = due
+        return self.on(flow.TimePassed())
+
+
+def in_state(state: State, tries: int | None = 3) -> Walk:
+    """Walk there as a patient would."""
+    walk = Walk()
+    if state is State.OUT_OF_SERVICE:
+        return walk
+    walk.on(flow.ReaderReady())
+    if state is State.WAITING:
+        return walk
+    walk.on(flow.CardInserted("visit-1"))
+    if state is State.READING:
+        return walk
+    walk.on(flow.CardRead(walk.ticket, True, tries))
+    if state is State.METHOD_CHOICE:
+        return walk
+    if state is State.CALL_STAFF:
+        walk.on(flow.CallStaff())
+        return walk
+    if state is State.FACE_MATCH:
+        walk.on(flow.Choose(Method.FACE))
+        return walk
+    walk.on(flow.Choose(Method.PIN))
+    if state is State.PIN_ENTRY:
+        return walk
+    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(walk.ticket))
+    if state is State.CHECKING:
+        return walk
+    walk.on(flow.Identified(walk.ticket, QUESTIONS))
+    if state is State.CONSENT:
+        return walk
+    walk.on(flow.Answer(GIVEN), flow.Answer(GIVEN))
+    if state is State.LIMIT_CONSENT:
+        return walk
+    walk.on(flow.Answer(GIVEN))
+    if state is State.SENDING:
+        return walk
+    walk.on(flow.Recorded(walk.ticket))
+    if state is State.TAKE_CARD:
+        return walk
+    walk.on(flow.CardRemoved())
+    return walk
+
+
+WALKED = tuple(
+    state for state in State if state not in (State.PHONE_TAP, State.VISUAL_CHECK, State.CARD_USE_OFFER)
+)
+
+
+@pytest.mark.parametrize("state", WALKED)
+def test_every_state_can_be_walked_to(state: State) -> None:
+    assert in_state(state).state is state
+
+
+@pytest.mark.parametrize("state", REVOCABLE)
+def test_a_card_removed_before_the_end_of_the_consents_ends_the_visit_with_nothing_sent(state: State) -> None:
+    walk = in_state(state)
+
+    effects = walk.on(flow.CardRemoved())
+
+    assert walk.state is State.WAITING
+    assert walk.session.failure == f"{state}_CARD_REMOVED"
+    assert not walk.session.completed
+    assert {Effect.FORGET_VISIT, Effect.WIPE_PIN, Effect.POWER_OFF_CARD, Effect.STOP_FACE} <= set(effects)
+    assert Effect.SEND_CONSENTS not in walk.effects
+
+
+def test_a_card_removed_at_the_limit_question_declines_it_and_the_visit_goes_on() -> None:
+    walk = in_state(State.LIMIT_CONSENT)
+
+    effects = walk.on(flow.CardRemoved())
+
+    assert (walk.state, effects) == (State.SENDING, (Effect.SEND_CONSENTS,))
+    assert dict(walk.session.answers)[Item.LIMIT_AMOUNT] is DECLINED
+    walk.on(flow.Recorded(walk.ticket))
+    assert walk.session.completed
+    walk.wait()
+    assert walk.state is State.COMPLETE
+
+
+def test_a_card_removed_while_sending_never_cancels() -> None:
+    walk = in_state(State.SENDING)
+
+    assert walk.on(flow.CardRemoved()) == ()
+    assert walk.state is State.SENDING
+    walk.on(flow.Recorded(walk.ticket))
+    assert (walk.state, walk.session.completed) == (State.TAKE_CARD, True)
+
+
+@pytest.mark.parametrize("state", [state for state in WALKED if state not in COMMITTED])
+def test_a_reader_lost_before_sending_ends_the_visit_with_nothing_sent(state: State) -> None:
+    walk = in_state(state)
+
+    effects = walk.on(flow.ReaderLost(FailureCode.READER_LOST))
+
+    assert walk.state is State.OUT_OF_SERVICE
+    assert walk.session.failure is FailureCode.READER_LOST
+    assert Effect.FORGET_VISIT in effects
+    assert Effect.SEND_CONSENTS not in walk.effects
+    walk.on(flow.ReaderReady())
+    assert walk.state is State.WAITING
+
+
+@pytest.mark.parametrize("state", COMMITTED)
+def test_a_reader_lost_from_sending_on_changes_nothing_for_the_patient(state: State) -> None:
+    walk = in_state(state)
+
+    walk.on(flow.ReaderLost(FailureCode.READER_LOST))
+
+    assert walk.state is state
+    if state is State.SENDING:
+        walk.on(flow.Recorded(walk.ticket))
+    while walk.state is not State.OUT_OF_SERVICE:
+        walk.wait()
+    assert walk.session.completed
+    walk.on(flow.ReaderReady())
+    assert walk.state is State.WAITING
+
+
+@pytest.mark.parametrize(
+    ("state", "late"),
+    [
+        (State.READING, flow.CardRead(0, True, 3)),
+        (State.READING, flow.WorkFailed(0, FailureCode.CARD_WRONG)),
+        (State.PIN_ENTRY, flow.PinVerified(0)),
+        (State.PIN_ENTRY, flow.PinMissed(0, 0)),
+        (State.FACE_MATCH, flow.FaceMatched(0)),
+        (State.FACE_MATCH, flow.FaceFailed(0, FailureCode.FACE_NOT_SEEN)),
+        (State.FACE_MATCH, flow.FaceGuided(0, "CLOSER")),
+        (State.CHECKING, flow.Identified(0, ())),
+        (State.CHECKING, flow.WorkFailed(0, FailureCode.SERVER_UNREACHABLE)),
+        (State.SENDING, flow.Recorded(0)),
+    ],
+)
+def test_the_late_answer_of_earlier_work_changes_nothing_and_is_logged(state: State, late: Event) -> None:
+    walk = in_state(state)
+    before = walk.session
+
+    assert walk.on(late) == (Effect.LOG_LATE_EVENT,)
+    assert walk.session is before
+
+
+@pytest.mark.parametrize("state", WALKED)
+def test_an_event_without_a_row_changes_nothing_and_is_logged(state: State) -> None:
+    walk = in_state(state)
+    before = walk.session
+    allowed = {row.event for row in TRANSITIONS if state in row.states}
+
+    for event in some_events(before):
+        if type(event) not in allowed:
+            assert walk.on(event) == (Effect.LOG_LATE_EVENT,)
+            assert walk.session is before
+
+
+def test_a_pin_miss_stays_at_the_pin_pad_with_the_tries_left() -> None:
+    walk = in_state(State.PIN_ENTRY)
+
+    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinMissed(walk.ticket, 2))
+
+    assert (walk.state, walk.session.pin_tries_left, walk.session.pin_digits) == (State.PIN_ENTRY, 2, 0)
+    assert walk.session.failure is FailureCode.PIN_WRONG
+
+
+@pytest.mark.parametrize(
+    ("has_photo", "then"), [(True, State.METHOD_CHOICE), (False, State.CALL_STAFF)], ids=["photo", "no photo"]
+)
+def test_a_pin_missed_to_zero_leaves_the_other_ways_or_staff(has_photo: bool, then: State) -> None:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.ticket, has_photo, 2), flow.Choose(Method.PIN))
+
+    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinMissed(walk.ticket, 0))
+
+    assert (walk.state, walk.session.failure) == (then, FailureCode.PIN_BLOCKED)
+    assert Method.PIN not in walk.session.methods
+
+
+def test_the_last_try_needs_an_explicit_yes() -> None:
+    walk = in_state(State.PIN_ENTRY, tries=1)
+
+    assert walk.session.asks_last_try
+    assert walk.on(flow.PinTyped(4), flow.PinSubmit()) == (Effect.LOG_LATE_EVENT,)
+    assert walk.on(flow.AcceptLastTry(), flow.PinTyped(4), flow.PinSubmit()) == (Effect.VERIFY_PIN,)
+
+
+def test_the_yes_to_the_last_try_does_not_outlive_going_back() -> None:
+    walk = in_state(State.PIN_ENTRY, tries=1)
+
+    walk.on(flow.AcceptLastTry(), flow.BackToChoice(), flow.Choose(Method.PIN))
+
+    assert walk.session.asks_last_try
+
+
+def test_a_pin_confirmed_twice_is_verified_once() -> None:
+    walk = in_state(State.PIN_ENTRY)
+
+    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinSubmit(), flow.PinTyped(4), flow.PinSubmit())
+
+    assert walk.effects.count(Effect.VERIFY_PIN) == 1
+
+
+def test_no_going_back_while_the_card_is_asked_about_the_pin() -> None:
+    walk = in_state(State.PIN_ENTRY)
+
+    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.BackToChoice())
+
+    assert walk.state is State.PIN_ENTRY
+
+
+@pytest.mark.parametrize("digits", [0, 1, 3])
+def test_a_short_pin_costs_no_try(digits: int) -> None:
+    walk = in_state(State.PIN_ENTRY)
+
+    walk.on(flow.PinTyped(digits), flow.PinSubmit())
+
+    assert Effect.VERIFY_PIN not in walk.effects
+
+
+@pytest.mark.parametrize("state", [State.CONSENT, State.LIMIT_CONSENT])
+def test_a_question_nobody_answers_is_a_no_but_only_after_the_warning(state: State) -> None:
+    walk = in_state(state)
+    item = walk.session.question
+    assert item is not None
+
+    walk.wait()
+    assert (walk.state, walk.session.question) == (state, item)
+    assert walk.now == CONFIG.delays.question_s - CONFIG.delays.warning_s
+    walk.wait()
+    assert dict(walk.session.answers)[item] is DECLINED
+    assert walk.now == CONFIG.delays.question_s
+
+
+def test_time_that_has_not_come_changes_nothing() -> None:
+    walk = in_state(State.CONSENT)
+    before = walk.session
+
+    walk.now = CONFIG.delays.question_s - CONFIG.delays.warning_s - 0.01
+    walk.on(flow.TimePassed())
+
+    assert walk.session is before
+
+
+@pytest.mark.parametrize("state", flow.ANSWERABLE)
+def test_more_time_starts_the_wait_again_and_keeps_what_was_done(state: State) -> None:
+    walk = in_state(state)
+    before = walk.session
+    walk.wait() if state is not State.FACE_MATCH else None
+    walk.now = 30.0
+
+    walk.on(flow.MoreTime())
+
+    assert before.deadline is not None
+    assert walk.session.deadline == 30.0 + before.deadline
+    assert (walk.session.warn_at is None) == (state is State.FACE_MATCH)
+    assert replace(walk.session, deadline=before.deadline, warn_at=before.warn_at) == before
+
+
+@pytest.mark.parametrize(
+    ("state", "failure"),
+    [
+        (State.READING, FailureCode.CARD_STALLED),
+        (State.METHOD_CHOICE, FailureCode.ANSWER_TIMED_OUT),
+        (State.PIN_ENTRY, FailureCode.ANSWER_TIMED_OUT),
+        (State.CHECKING, FailureCode.SERVER_TIMED_OUT),
+        (State.SENDING, FailureCode.SERVER_TIMED_OUT),
+    ],
+)
+def test_other_waits_end_with_staff_and_nothing_shown_complete(state: State, failure: FailureCode) -> None:
+    walk = in_state(state)
+
+    while walk.state is state:
+        walk.wait()
+
+    assert (walk.state, walk.session.failure, walk.session.completed) == (State.CALL_STAFF, failure, False)
+
+
+def test_a_face_that_failed_as_often_as_allowed_is_not_offered_again() -> None:
+    walk = in_state(State.METHOD_CHOICE)
+
+    for _ in range(CONFIG.face.tries):
+        walk.on(flow.Choose(Method.FACE), flow.FaceFailed(walk.ticket + 1, FailureCode.FACE_NOT_MATCHED))
+        assert (walk.state, walk.session.failure) == (State.METHOD_CHOICE, FailureCode.FACE_NOT_MATCHED)
+
+    assert walk.session.methods == (Method.PIN,)
+    walk.on(flow.Choose(Method.FACE))
+    assert walk.state is State.METHOD_CHOICE
+
+
+def test_a_card_that_allows_nothing_calls_staff() -> None:
+    walk = in_state(State.READING)
+
+    walk.on(flow.CardRead(walk.ticket, False, None))
+
+    assert (walk.state, walk.session.failure) == (State.CALL_STAFF, FailureCode.NO_METHOD_LEFT)
+
+
+@pytest.mark.parametrize("state", WALKED)
+def test_completed_only_after_the_server_has_recorded(state: State) -> None:
+    assert in_state(state).session.completed == (state in (State.TAKE_CARD, State.COMPLETE))
+
+
+def test_the_card_left_in_is_reminded_of_until_it_is_taken() -> None:
+    walk = in_state(State.TAKE_CARD)
+
+    walk.wait()
+    walk.wait()
+
+    assert (walk.state, walk.session.reminders) == (State.TAKE_CARD, 2)
+    walk.on(flow.CardRemoved())
+    assert walk.state is State.COMPLETE
+    walk.wait()
+    assert walk.state is State.WAITING
+
+
+@pytest.mark.xfail(strict=True, reason="CALL_STAFF has no row for ReaderReady")
+def test_a_reader_that_comes_back_while_staff_are_called_is_ready_afterwards() -> None:
+    walk = in_state(State.SENDING)
+    walk.on(flow.ReaderLost(FailureCode.READER_LOST))
+    walk.on(flow.WorkFailed(walk.ticket, FailureCode.SERVER_UNREACHABLE), flow.ReaderReady())
+
+    walk.wait()
+
+    assert walk.state is State.WAITING
+
+
+@pytest.mark.xfail(strict=True, reason="a card inserted before the last visit is over is never read")
+@pytest.mark.parametrize("state", [State.SENDING, State.TAKE_CARD])
+def test_a_card_inserted_while_the_last_visit_ends_is_read_at_last(state: State) -> None:
+    walk = in_state(State.SENDING)
+    walk.on(flow.CardRemoved())
+    if state is State.TAKE_CARD:
+        walk.on(flow.Recorded(walk.ticket))
+    walk.on(flow.CardInserted("visit-2"))
+
+    if state is State.SENDING:
+        walk.on(flow.Recorded(walk.ticket))
+    while flow.next_moment(walk.session) is not None and walk.state is not State.READING:
+        walk.wait()
+
+    assert (walk.state, walk.session.visit) == (State.READING, "visit-2")
+
+
+# --- The table --------------------------------------------------------------------------------------------------
+
+
+def some_events(session: Session) -> Iterable[Event]:
+    """One of everything that can happen now, with the ticket that counts."""
+    ticket = session.occasion
+    yield from (flow.ReaderReady(), flow.ReaderLost(FailureCode.READER_LOST), flow.CardRemoved())
+    yield from (flow.CardInserted("visit-n"), flow.CardMute("visit-n"))
+    yield from (
+        flow.CardRead(ticket, True, 3),
+        flow.CardRead(ticket, False, 1),
+        flow.CardRead(ticket, False, 0),
+    )
+    yield flow.WorkFailed(ticket, FailureCode.SERVER_UNREACHABLE)
+    yield from (flow.Choose(Method.FACE), flow.Choose(Method.PIN))
+    yield from (flow.PinTyped(0), flow.PinTyped(4), flow.PinSubmit(), flow.AcceptLastTry())
+    yield from (flow.PinVerified(ticket), flow.PinMissed(ticket, 1), flow.PinMissed(ticket, 0))
+    yield from (flow.FaceGuided(ticket, "CLOSER"), flow.FaceMatched(ticket))
+    yield flow.FaceFailed(ticket, FailureCode.FACE_NOT_MATCHED)
+    yield flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)
+    yield from (flow.BackToChoice(), flow.Identified(ticket, ()), flow.Identified(ticket, QUESTIONS))
+    yield from (flow.Answer(GIVEN), flow.Answer(DECLINED), flow.Recorded(ticket))
+    yield from (flow.MoreTime(), flow.Cancel(), flow.CallStaff(), flow.TimePassed())
+
+
+def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
+    """Walk everywhere that can be walked; return the states seen and what was done in each."""
+    start = Session(CONFIG)
+    ahead, known = deque([start]), {start}
+    states: set[State] = set()
+    done: set[tuple[State, type[Event]]] = set()
+    while ahead:
+        session = ahead.popleft()
+        states.add(session.state)
+        for event in some_events(session):
+            due = flow.next_moment(session)
+            now = due if isinstance(event, flow.TimePassed) and due is not None else 0.0
+            after, effects = flow.advance(session, event, now)
+            if Effect.LOG_LATE_EVENT not in effects:
+                done.add((session.state, type(event)))
+            after = replace(
+                after,
+                occasion=1,
+                reminders=0,
+                deadline=None if after.deadline is None else 2.0,
+                warn_at=None if after.warn_at is None else 1.0,
+                answers=tuple((item, GIVEN) for item, _ in after.answers),
+                failure=None if after.failure is None else FailureCode.CANCELLED,
+                guidance="",
+            )
+            if after not in known:
+                known.add(after)
+                ahead.append(after)
+    return states, done
+
+
+def test_every_row_of_the_table_can_happen() -> None:
+    states, done = explore()
+
+    assert states == set(WALKED)
+    rows = {(state, row.event) for row in TRANSITIONS for state in row.states if state in states}
+    assert rows == done
+
+
+def test_every_state_and_every_event_of_the_flow_stands_in_the_table_once() -> None:
+    rows = [(state, row.event) for row in TRANSITIONS for state in row.states]
+
+    assert len(rows) == len(set(rows))
+    assert {state for state, _ in rows} == set(State)
+    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear}
+    assert {event for _, event in rows} == set(Event.__subclasses__()) - typed
+
+
+def test_the_written_table_has_one_line_for_each_row() -> None:
+    lines = flow.table().splitlines()
+
+    assert len(lines) == len(TRANSITIONS) + 2
+    assert all(line.count("|") == 5 for line in lines)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_whatever_happens_nothing_is_sent_twice_or_called_complete_too_early(data: st.DataObject) -> None:
+    walk = Walk()
+    walk.on(flow.ReaderReady(), flow.CardInserted("visit-0"))
+    sent, recorded = 0, False
+    for number in range(1, data.draw(st.integers(1, 60), label="steps") + 1):
+        events = tuple(some_events(walk.session))
+        event = data.draw(st.sampled_from(events))
+        if isinstance(event, flow.CardInserted):
+            event = flow.CardInserted(f"visit-{number}")
+        if "ticket" in vars(event) and data.draw(st.integers(0, 9)) == 0:
+            event = replace(event, ticket=walk.ticket - 1)  # type: ignore[call-arg]
+        walk.now += data.draw(st.sampled_from((0.0, 1.0, 30.0, 100.0)))
+        visit = walk.session.visit
+        effects = walk.on(event)
+        if walk.session.visit != visit:
+            sent, recorded = 0, False
+        sent += effects.count(Effect.SEND_CONSENTS)
+        recorded = recorded or (isinstance(event, flow.Recorded) and Effect.LOG_LATE_EVENT not in effects)
+        assert sent <= 1
+        assert walk.session.completed == recorded
