@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
     hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
     hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
+    bench = command("bench", _bench, "machine time of whole visits, per step, on both benches")
+    bench.add_argument("what", nargs="?", choices=("visit",), default="visit")
+    bench.add_argument("--rounds", type=int, default=5, help="visits of each kind on each bench")
+    bench.add_argument("--json", type=Path, metavar="F", help="write the figures as JSON")
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
     fuzz.add_argument("target", choices=("card",))
     fuzz.add_argument("--seconds", type=float, default=60.0)
@@ -229,6 +233,15 @@ def _hil(options: argparse.Namespace) -> int:
     failed = sum(not result.passed for result in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from reception import measure
+
+    figures = measure.visits(options.state, options.rounds, lambda line: print(line, flush=True))
+    if options.json:
+        options.json.write_text(measure.as_json(figures), encoding="utf-8")
+    return 0
 
 
 def _fuzz(options: argparse.Namespace) -> int:

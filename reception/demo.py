@@ -5,6 +5,7 @@ from pathlib import Path
 
 import config
 from config.person import load_person
+from config.toml_file import TomlFile
 from reception import hil
 from reception.flow import State
 from reception.snapshot import Snapshot
@@ -47,14 +48,27 @@ _QUESTIONS = {
 }
 
 
+def plans() -> list[hil.Play]:
+    """Return the two visits, ready to be played."""
+    expect = hil.Expect(end=State.WAITING, completed=True, sent=1)
+    return [
+        hil.Play(
+            Path(title),
+            hil.Scenario(title=title, person=person, on=rules, expect=expect),
+            load_person(person),
+            None,
+            config.load(None, (hil.HURRY, TomlFile(Path(title), "", hil.HURRY))),
+            hil.TODAY,
+        )
+        for title, person, rules in _VISITS
+    ]
+
+
 def play(state: Path, say: Callable[[str], None]) -> bool:
     """Play a face visit and a PIN visit and say each step; False when one did not complete as it must."""
     ok = True
-    for title, person, rules in _VISITS:
-        say(f"\n{title} ({person}, simulated card and camera, real server)")
-        expect = hil.Expect(end=State.WAITING, completed=True, sent=1)
-        scenario = hil.Scenario(title=title, person=person, on=rules, expect=expect)
-        plan = hil.Play(Path(title), scenario, load_person(person), None, config.load(), hil.TODAY)
+    for plan in plans():
+        say(f"\n{plan.scenario.title} ({plan.person.id}, simulated card and camera, real server)")
         (result,) = hil.play_all([plan], state, watch=_teller(say))
         answers = ", ".join(f"{item} {answer}" for item, answer in result.consents.items())
         say(f"  The server holds: {answers}" if result.passed else f"  This went wrong: {result.why}")

@@ -645,8 +645,8 @@ def _time_passed(session: Session, event: Event, now: float) -> Outcome:
         case S.CALL_STAFF:
             return _rest(session, session.failure, now)
         case S.WAITING:
-            # The notice has been read long enough; what the visit came to stays known to the counter.
-            return replace(session, deadline=None), ()
+            # The notice has been read long enough; the next patient must not take it for theirs.
+            return replace(session, deadline=None, failure=None), ()
         case S.OUT_OF_SERVICE | S.PHONE_TAP | S.VISUAL_CHECK | S.CARD_USE_OFFER:
             return session, ()
         case _:

@@ -33,7 +33,7 @@ _SETTLE_S = 5.0
 """How long is waited for what the last rule may bring, when it was done in a state of rest."""
 
 _REST = (State.WAITING, State.OUT_OF_SERVICE)
-_HURRY: dict[str, Any] = {
+HURRY: dict[str, Any] = {
     "delays": {"told_s": 0.3, "farewell_s": 0.3, "notice_s": 2.0, "call_staff_s": 2.0, "device_retry_s": 0.5}
 }
 """Nobody reads the screens of a bench, so what is only there to be read is short; a scenario may say otherwise."""
@@ -166,7 +166,7 @@ def load(path: Path, state: Path, today: date | None = None) -> Play:
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
     person = load_person(scenario.person, path.parent)
-    overrides: list[tuple[dict[str, Any], TomlFile]] = [(_HURRY, file), (scenario.config, file)]
+    overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
     clip = _clip(scenario.clip, path.parent, state) if scenario.clip else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from config import Config
+from consent.choices import ConsentAnswer, Item, recorded
 from consent.eligibility import (
     BadAnswer,
     Eligibility,
@@ -66,6 +67,7 @@ class _Visit:
     facts: CardFacts | None = None
     photo: bytes | None = field(default=None, repr=False)
     distance: float = 0.0
+    limit_category: str = field(default="", repr=False)
     stop_face: threading.Event = field(default_factory=threading.Event)
 
 
@@ -146,8 +148,10 @@ class Terminal:
         return self._frames.add(callback)
 
     def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
-        """Call back with the personal part of the visit; None when it has ended."""
-        return self._counters.add(callback)
+        """Call back with the personal part of the visit, the current one at once; None when it has ended."""
+        stop = self._counters.add(callback)
+        callback(self._counter)
+        return stop
 
     def start(self) -> None:
         """Start the workers; the first snapshots follow."""
@@ -273,7 +277,7 @@ class Terminal:
             case Effect.IDENTIFY:
                 self._work("server", self._identify, ticket, visit, self._session)
             case Effect.SEND_CONSENTS:
-                self._work("server", self._send, ticket, self._session)
+                self._work("server", self._send, ticket, visit, self._session)
             case Effect.POWER_OFF_CARD:
                 self._lanes["card"].submit(self._power_off, visit)
             case Effect.FORGET_VISIT:
@@ -374,14 +378,18 @@ class Terminal:
         failure = _INSURANCE_FAILURES.get(told.status)
         if failure is not None:
             return flow.WorkFailed(ticket, failure)
+        visit.limit_category = told.counter.limit_category
         self._show_counter(_counter_view(session.visit, told))
         return flow.Identified(ticket, told.questions)
 
-    def _send(self, ticket: int, session: Session) -> Event:
+    def _send(self, ticket: int, visit: _Visit, session: Session) -> Event:
         self._server.send_consents(session.visit, dict(session.answers))
         if self._counter is not None:
-            answers = tuple((item.value, answer.value) for item, answer in session.answers)
-            self._show_counter(replace(self._counter, answers=answers))
+            kept = recorded(dict(session.answers), self.config.profile)
+            answers = tuple((item.value, answer.value) for item, answer in kept.items())
+            declined = kept.get(Item.LIMIT_AMOUNT) is ConsentAnswer.DECLINED
+            limit = "" if declined else visit.limit_category
+            self._show_counter(replace(self._counter, answers=answers, limit_category=limit))
         return flow.Recorded(ticket)
 
     def _show_counter(self, view: CounterView | None) -> None:
@@ -492,5 +500,6 @@ def _counter_view(visit: str, told: Eligibility) -> CounterView:
         number=person.number,
         branch=person.branch,
         share=person.share,
-        limit_category=person.limit_category,
+        # Shown once the patient has said yes to it.
+        limit_category="",
     )
