@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass as checked
 
 import config
 from config.person import Person, load_person, shipped_people
-from config.toml_file import STRICT, TomlFile
+from config.toml_file import STRICT, ConfigError, TomlFile
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
@@ -160,6 +160,7 @@ class Result:
 def load(path: Path, state: Path, today: date | None = None) -> Play:
     """Read a scenario and all that it names; raises ConfigError with file, line and key."""
     from hardware.clips import load_clip
+    from hardware.portraits import portrait_path, read_picture
 
     file = TomlFile.read(path)
     scenario = file.parse(Scenario)
@@ -169,9 +170,17 @@ def load(path: Path, state: Path, today: date | None = None) -> Play:
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
-    clip = _clip(scenario.clip, path.parent, state) if scenario.clip else None
-    if clip:
-        load_clip(clip)
+    try:
+        clip = _clip(scenario.clip, path.parent, state) if scenario.clip else None
+        if clip:
+            load_clip(clip)
+    except ConfigError as error:
+        raise file.mistake(("clip",), str(error)) from None
+    if person.card.photo:
+        try:
+            read_picture(portrait_path(person.card.photo))
+        except ConfigError as error:
+            raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
     return Play(path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or TODAY)
 
 
@@ -249,8 +258,9 @@ class _Run:
 
     def play(self) -> Result:
         """Play it to its rest or its time limit and judge it."""
-        snapshots: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
-        stop = self._bench.terminal.subscribe(snapshots.put)
+        snapshots: queue.SimpleQueue[tuple[float, Snapshot]] = queue.SimpleQueue()
+        # Stamped as it happens: acting on one snapshot may keep this thread from looking at the next.
+        stop = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
             self._pending.insert(0, Rule(state=State.WAITING, do="insert_card"))
@@ -259,12 +269,12 @@ class _Run:
             while not rested:
                 left = self._began + within_s - time.monotonic()
                 try:
-                    snapshot = snapshots.get(timeout=max(0.0, min(left, _SETTLE_S) if acted else left))
+                    stamp, snapshot = snapshots.get(timeout=max(0.0, min(left, _SETTLE_S) if acted else left))
                 except queue.Empty:
                     # What was done last, in a state of rest, led nowhere: that is rest too.
                     rested = acted and left > 0
                     break
-                self._note(snapshot)
+                self._note(snapshot, stamp)
                 if snapshot.occasion != self._occasion:
                     self._occasion = snapshot.occasion
                     acted = self._act(snapshot) and State(snapshot.state) in _REST and not self._pending
@@ -279,8 +289,8 @@ class _Run:
         self._result.passed = not self._result.why
         return self._result
 
-    def _note(self, seen: Snapshot) -> None:
-        result, seconds = self._result, round(time.monotonic() - self._began, 3)
+    def _note(self, seen: Snapshot, stamp: float) -> None:
+        result, seconds = self._result, round(stamp - self._began, 4)
         if not result.states or result.states[-1][0] != seen.state:
             result.states.append((seen.state, seconds))
         if seen.visit != self._visit:
