@@ -48,9 +48,9 @@ def visits(state: Path, rounds: int, say: Callable[[str], None]) -> list[dict[st
                     "states_ms": {name: round(ms, 1) for name, ms in per_state.items()},
                 }
             )
-            steps = "  ".join(f"{step} {ms:.0f}" for step, ms in per_step.items())
-            inside = ", ".join(f"{name} {ms:.0f}" for name, ms in per_state.items())
-            say(f"{kind:9}  {plan.scenario.title:15}  {total:6.0f}   {steps}   ({inside})")
+            steps = "  ".join(f"{step} {ms:.1f}" for step, ms in per_step.items())
+            inside = ", ".join(f"{name} {ms:.1f}" for name, ms in per_state.items())
+            say(f"{kind:9}  {plan.scenario.title:15}  {total:7.1f}   {steps}   ({inside})")
     return figures
 
 
