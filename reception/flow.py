@@ -115,7 +115,9 @@ class CardMute(Event):
 
 @dataclass(frozen=True)
 class CardRemoved(Event):
-    """The card is gone."""
+    """The card is gone; with a ticket when a piece of work noticed it, before or after the reader did."""
+
+    ticket: int | None = None
 
 
 @dataclass(frozen=True)
@@ -293,6 +295,9 @@ class Session:
     occasion: int = 0
     reader_ready: bool = False
     card_in: bool = False
+    """This visit's card is in the reader."""
+    next_visit: str = ""
+    """A card that was put in before this visit was over; its visit begins when this one ends."""
     has_photo: bool = False
     face_failures: int = 0
     pin_tries_left: int | None = None
@@ -350,9 +355,9 @@ class Transition:
 
 def advance(session: Session, event: Event, now: float) -> Outcome:
     """Return the session after the event, and what is to be done; ``now`` in seconds, of any steady clock."""
-    ticket = getattr(event, "ticket", session.occasion)
+    ticket = getattr(event, "ticket", None)
     row = _ROWS.get((session.state, type(event)))
-    if row is None or ticket != session.occasion:
+    if row is None or ticket not in (None, session.occasion):
         return session, (Effect.LOG_LATE_EVENT,)
     after, effects = row.do(session, event, now)
     if after.state not in row.to and after is not session:
@@ -435,6 +440,9 @@ def _rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
         completed=session.completed,
         pin_tries_left=session.pin_tries_left,
     )
+    if session.next_visit and session.reader_ready:
+        after, effects = _inserted(over, CardInserted(session.next_visit), now)
+        return after, (*_LET_GO, *effects)
     return _enter(over, S.WAITING if session.reader_ready else S.OUT_OF_SERVICE, now), _LET_GO
 
 
@@ -463,7 +471,7 @@ def _reader_ready(session: Session, event: Event, now: float) -> Outcome:
 
 def _reader_lost(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, ReaderLost)
-    session = replace(session, reader_ready=False, card_in=False)
+    session = replace(session, reader_ready=False, card_in=False, next_visit="")
     if session.state in COMMITTED:
         shorter = now + session.config.delays.told_s if session.state is S.TAKE_CARD else session.deadline
         return replace(session, deadline=shorter), ()
@@ -476,6 +484,11 @@ def _inserted(session: Session, event: Event, now: float) -> Outcome:
         session.config, visit=event.visit, occasion=session.occasion, reader_ready=True, card_in=True
     )
     return _enter(fresh, S.READING, now), (Effect.FORGET_VISIT, Effect.READ_CARD)
+
+
+def _inserted_early(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, CardInserted)
+    return replace(session, next_visit=event.visit), ()
 
 
 def _mute(session: Session, event: Event, now: float) -> Outcome:
@@ -494,11 +507,13 @@ def _removed_at_limit(session: Session, event: Event, now: float) -> Outcome:
     return _answered(replace(session, card_in=False), Answer(ConsentAnswer.DECLINED), now)
 
 
-def _removed_while_sending(session: Session, event: Event, now: float) -> Outcome:
-    return replace(session, card_in=False), ()
+def _removed_after(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, card_in=False, next_visit=""), ()
 
 
 def _taken(session: Session, event: Event, now: float) -> Outcome:
+    if not session.card_in:
+        return replace(session, next_visit=""), ()
     return _enter(replace(session, card_in=False), S.COMPLETE, now), (Effect.POWER_OFF_CARD,)
 
 
@@ -618,7 +633,9 @@ def _staff_called(session: Session, event: Event, now: float) -> Outcome:
 def _time_passed(session: Session, event: Event, now: float) -> Outcome:
     """The one place for every wait that ends; an answer is waited for only after its warning was given."""
     if session.warn_at is not None and now >= session.warn_at:
-        return replace(session, warn_at=None), ()
+        # Noticed late, as after a suspend: the warning still lasts as long as it should.
+        lasts = 0.0 if session.deadline is None else session.deadline - session.warn_at
+        return replace(session, warn_at=None, deadline=max(session.deadline or 0.0, now + lasts)), ()
     if session.deadline is None or now < session.deadline:
         return session, ()
     match session.state:
@@ -654,13 +671,17 @@ def _time_passed(session: Session, event: Event, now: float) -> Outcome:
 
 
 _AFTER_ANSWER = (S.CONSENT, S.LIMIT_CONSENT, S.SENDING)
-_REST = (S.WAITING, S.OUT_OF_SERVICE)
+_REST = (S.WAITING, S.OUT_OF_SERVICE, S.READING)
 _CHOICE = (S.METHOD_CHOICE, S.CALL_STAFF)
 _IN_VISIT = (*REVOCABLE, S.LIMIT_CONSENT)
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(
-        (S.OUT_OF_SERVICE, *COMMITTED), ReaderReady, (S.WAITING, *COMMITTED), _reader_ready, "reader is back"
+        (S.OUT_OF_SERVICE, S.CALL_STAFF, *COMMITTED),
+        ReaderReady,
+        (S.WAITING, S.CALL_STAFF, *COMMITTED),
+        _reader_ready,
+        "reader is back",
     ),
     Transition(
         (S.WAITING, S.CALL_STAFF, S.OUT_OF_SERVICE, *_IN_VISIT, *COMMITTED),
@@ -669,7 +690,16 @@ TRANSITIONS: tuple[Transition, ...] = (
         _reader_lost,
         "ends the visit with nothing sent; not from SENDING on",
     ),
-    Transition((S.WAITING, S.COMPLETE), CardInserted, (S.READING,), _inserted, "a new visit begins"),
+    Transition(
+        (S.WAITING, S.COMPLETE, S.CALL_STAFF), CardInserted, (S.READING,), _inserted, "a new visit begins"
+    ),
+    Transition(
+        (S.SENDING, S.TAKE_CARD),
+        CardInserted,
+        (S.SENDING, S.TAKE_CARD),
+        _inserted_early,
+        "the next visit begins when this one is over",
+    ),
     Transition((S.WAITING, S.COMPLETE), CardMute, (S.CALL_STAFF,), _mute, "upside down, or not a chip card"),
     Transition(REVOCABLE, CardRemoved, _REST, _removed, "ends the visit with nothing sent"),
     Transition(
@@ -680,9 +710,13 @@ TRANSITIONS: tuple[Transition, ...] = (
         "limit amount declined, visit goes on",
     ),
     Transition(
-        (S.SENDING,), CardRemoved, (S.SENDING,), _removed_while_sending, "never cancels what is being sent"
+        (S.SENDING, S.COMPLETE),
+        CardRemoved,
+        (S.SENDING, S.COMPLETE),
+        _removed_after,
+        "never cancels what is sent",
     ),
-    Transition((S.TAKE_CARD,), CardRemoved, (S.COMPLETE,), _taken, "card taken"),
+    Transition((S.TAKE_CARD,), CardRemoved, (S.COMPLETE, S.TAKE_CARD), _taken, "card taken"),
     Transition((S.CALL_STAFF,), CardRemoved, _REST, _left, "card taken, the reason stays shown for a while"),
     Transition((S.READING,), CardRead, _CHOICE, _read, "offers what the card allows"),
     Transition(

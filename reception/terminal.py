@@ -289,7 +289,7 @@ class Terminal:
             try:
                 event = job(ticket, *given)
             except CardIsGone:
-                event = flow.CardRemoved()
+                event = flow.CardRemoved(ticket)
             except Exception as error:
                 event = _failed(ticket, lane, error)
             if event is not None:
@@ -367,7 +367,7 @@ class Terminal:
     def _identify(self, ticket: int, visit: _Visit, session: Session) -> Event:
         card, facts = visit.card, visit.facts
         if card is None or facts is None:
-            return flow.CardRemoved()
+            return flow.CardRemoved(ticket)
         challenge = self._server.challenge()
         if session.identity is Method.PIN:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()

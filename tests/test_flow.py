@@ -361,7 +361,6 @@ def test_the_card_left_in_is_reminded_of_until_it_is_taken() -> None:
     assert walk.state() is State.WAITING
 
 
-@pytest.mark.xfail(strict=True, reason="CALL_STAFF has no row for ReaderReady")
 def test_a_reader_that_comes_back_while_staff_are_called_is_ready_afterwards() -> None:
     walk = in_state(State.SENDING)
     walk.on(flow.ReaderLost(FailureCode.READER_LOST))
@@ -372,7 +371,6 @@ def test_a_reader_that_comes_back_while_staff_are_called_is_ready_afterwards() -
     assert walk.state() is State.WAITING
 
 
-@pytest.mark.xfail(strict=True, reason="a card inserted before the last visit is over is never read")
 @pytest.mark.parametrize("state", [State.SENDING, State.TAKE_CARD])
 def test_a_card_inserted_while_the_last_visit_ends_is_read_at_last(state: State) -> None:
     walk = in_state(State.SENDING)
