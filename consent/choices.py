@@ -46,13 +46,16 @@ class Standing(StrEnum):
     EXPIRED = "expired"
 
 
-def standing(expires: date, day: date, grace_months: int) -> Standing:
+def standing(expires: date, day: date, grace_months: int | None) -> Standing:
     """Say what a certificate whose last day is ``expires`` is good for on ``day``.
 
-    The grace runs to the end of the month that lies ``grace_months`` after the month of expiry.
+    The grace runs to the end of the month that lies ``grace_months`` after the month of expiry; None: there is
+    no grace, as for certificates on phones.
     """
     if day <= expires:
         return Standing.EXPIRES_SOON if day >= _months_later(expires, -REMINDER_MONTHS) else Standing.VALID
+    if grace_months is None:
+        return Standing.EXPIRED
     months_past = (day.year - expires.year) * 12 + day.month - expires.month
     return Standing.GRACE if months_past <= grace_months else Standing.EXPIRED
 

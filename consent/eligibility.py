@@ -266,7 +266,10 @@ class EligibilityClient:
         *,
         idempotency_key: str | None = None,
     ) -> AnyMessage:
-        """Ask, and again only where an idempotency key makes that harmless."""
+        """Ask, and again only where an idempotency key makes that harmless.
+
+        There, whatever became of the answer, asking again is right: the request may have been carried out.
+        """
         body = message.model_dump_json().encode("utf-8") if message else b""
         headers = {"Content-Type": "application/json"} if message else {}
         if idempotency_key is not None:
@@ -277,7 +280,7 @@ class EligibilityClient:
             try:
                 status, content = self._once(method, path, body, headers, deadline)
                 return _parsed(status, content, expected)
-            except Unreachable:
+            except (Unreachable, TimedOut, BadAnswer):
                 if idempotency_key is None or time.monotonic() + pause >= deadline:
                     raise
             if self._closed.wait(pause):
@@ -289,6 +292,8 @@ class EligibilityClient:
     ) -> tuple[int, bytes]:
         left = max(deadline - time.monotonic(), 0.01)
         timeout = (min(self._settings.connect_timeout_s, left), min(self._settings.read_timeout_s, left))
+        # An answer that drips must leave time for another try.
+        deadline = min(deadline, time.monotonic() + sum(timeout))
         try:
             with self._session.request(
                 method,
@@ -299,7 +304,11 @@ class EligibilityClient:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return response.status_code, _content(response, deadline)
+                content = _content(response, deadline)
+                kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+                if response.status_code == 200 and kind != "application/json":
+                    raise BadAnswer("the eligibility server's answer is not JSON")
+                return response.status_code, content
         except (requests.ConnectTimeout, requests.ConnectionError) as error:
             # Some read timeouts arrive dressed as connection errors.
             if "Read timed out" in str(error):

@@ -77,6 +77,11 @@ def test_reminding_starts_on_the_last_day_of_a_short_month() -> None:
     assert standing(date(2027, 5, 31), date(2027, 2, 27), 3) is Standing.VALID
 
 
+def test_a_certificate_on_a_phone_has_no_grace() -> None:
+    assert standing(DAY, DAY, None) is Standing.EXPIRES_SOON
+    assert standing(DAY, DAY + timedelta(days=1), None) is Standing.EXPIRED
+
+
 def test_a_leap_day_birthday_counts_from_the_first_of_march() -> None:
     assert age_on(date(1984, 2, 29), date(2025, 2, 28)) == 40
     assert age_on(date(1984, 2, 29), date(2025, 3, 1)) == 41

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
@@ -22,6 +23,7 @@ from consent.eligibility import (
     TimedOut,
     Unreachable,
 )
+from consent.server import FaultKind
 from consent.server.certificates import Authority
 from tests.servers import HANAKO, NOON, TERMINAL, Bench, bench
 
@@ -128,11 +130,11 @@ def test_a_refusal_carries_its_code(running: Bench) -> None:
     assert refusal.value.code == "VISIT_UNKNOWN"
 
 
-@pytest.mark.parametrize("fault", ["drop", "500"])
-def test_consents_survive_a_lost_answer_and_are_recorded_once(running: Bench, fault: str) -> None:
-    client = running.client()
+@pytest.mark.parametrize("fault", get_args(FaultKind))
+def test_consents_survive_any_fault_and_are_recorded_once(running: Bench, fault: FaultKind) -> None:
+    client = running.client(connect_timeout_s=0.2, read_timeout_s=0.3)
     identify(running, client)
-    running.server.faults.next(fault)  # type: ignore[arg-type]
+    running.server.faults.next(fault)
     client.send_consents("visit-1", ANSWERS)
     running.clock.forward(60)
     assert client.send_consents("visit-1", ANSWERS).recorded_at == NOON
@@ -194,11 +196,33 @@ def test_a_server_that_does_not_answer_times_out(running: Bench) -> None:
         client.challenge()
 
 
-def test_garbage_is_a_bad_answer(running: Bench) -> None:
+@pytest.mark.parametrize("fault", ["garbage", "wrong_type", "huge_body"])
+def test_what_is_no_answer_is_a_bad_one(running: Bench, fault: FaultKind) -> None:
     client = running.client()
-    running.server.faults.next("garbage")
+    running.server.faults.next(fault)
     with pytest.raises(BadAnswer):
         client.challenge()
+
+
+def test_an_answer_that_drips_times_out_although_bytes_keep_coming(running: Bench) -> None:
+    client = running.client(connect_timeout_s=0.2, read_timeout_s=0.3)
+    running.server.faults.next("slow_body")
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        client.challenge()
+    assert time.monotonic() - began < 2
+
+
+def test_consents_that_nobody_answers_end_with_the_budget(running: Bench) -> None:
+    client = running.client(connect_timeout_s=0.2, read_timeout_s=0.2, budget_s=1.0)
+    identify(running, client)
+    for _ in range(20):
+        running.server.faults.next("slow_body")
+    began = time.monotonic()
+    with pytest.raises(TimedOut):
+        client.send_consents("visit-1", ANSWERS)
+    assert time.monotonic() - began < 2
+    running.server.faults.clear()
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"

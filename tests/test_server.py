@@ -73,7 +73,7 @@ def test_each_challenge_serves_once(running: Bench) -> None:
     signature = running.sign(challenge)
     client.identify_by_pin("visit-1", challenge, running.certificate(), signature)
     again = refusal_of(lambda: client.identify_by_pin("visit-2", challenge, running.certificate(), signature))
-    assert again == "CHALLENGE_UNKNOWN"
+    assert again == "CHALLENGE_USED"
 
 
 def test_a_challenge_is_spent_by_a_failed_try_too(running: Bench) -> None:
@@ -82,14 +82,26 @@ def test_a_challenge_is_spent_by_a_failed_try_too(running: Bench) -> None:
     cert = running.certificate()
     assert refusal_of(lambda: client.identify_by_pin("v", challenge, cert, b"x" * 256)) == "SIGNATURE_INVALID"
     signature = running.sign(challenge)
-    assert refusal_of(lambda: client.identify_by_pin("v", challenge, cert, signature)) == "CHALLENGE_UNKNOWN"
+    assert refusal_of(lambda: client.identify_by_pin("v", challenge, cert, signature)) == "CHALLENGE_USED"
 
 
-def test_a_challenge_of_another_terminal_is_unknown(running: Bench) -> None:
-    challenge = running.client("terminal-2").challenge()
-    mine = running.client()
-    code = refusal_of(lambda: mine.identify_by_face("v", challenge, running.certificate(), 0.3))
+def test_a_challenge_of_another_terminal_is_unknown_and_stays_good_for_its_owner(running: Bench) -> None:
+    owner, other = running.client("terminal-2"), running.client()
+    challenge = owner.challenge()
+    code = refusal_of(lambda: other.identify_by_face("v", challenge, running.certificate(), 0.3))
     assert code == "CHALLENGE_UNKNOWN"
+    assert owner.identify_by_face("v", challenge, running.certificate(), 0.3).questions
+
+
+def test_a_long_past_challenge_is_forgotten(running: Bench) -> None:
+    client = running.client()
+    spent, left = client.challenge(), client.challenge()
+    client.identify_by_face("v", spent, running.certificate(), 0.3)
+    running.clock.forward(241)
+    client.challenge()
+    cert = running.certificate()
+    assert refusal_of(lambda: client.identify_by_face("v", spent, cert, 0.3)) == "CHALLENGE_UNKNOWN"
+    assert refusal_of(lambda: client.identify_by_face("v", left, cert, 0.3)) == "CHALLENGE_UNKNOWN"
 
 
 def test_a_challenge_expires_after_two_minutes(running: Bench) -> None:
@@ -156,6 +168,19 @@ def test_the_clock_decides_what_a_certificate_is_good_for(
         assert (found.questions == ()) == (outcome is Standing.GRACE)
     else:
         assert refusal_of(lambda: by_pin(running)) == outcome
+
+
+def test_a_certificate_on_a_phone_has_no_grace(authority: Authority) -> None:
+    phone = replace(HANAKO, card=replace(HANAKO.card, kind="phone-android"))
+    with bench(authority, phone) as made:
+        made.clock.now = NOON.replace(year=2030, month=2, day=18)
+        assert refusal_of(lambda: by_pin(made, phone)) == "CERTIFICATE_EXPIRED"
+
+
+def test_a_certificate_ends_with_its_card(authority: Authority) -> None:
+    someone = replace(HANAKO, card=replace(HANAKO.card, expires=date(2026, 11, 22)))
+    with bench(authority, someone) as made:
+        assert by_pin(made, someone).standing is Standing.GRACE
 
 
 @pytest.mark.parametrize("validity", ["invalid", "superseded", "not-found", "ambiguous", "unregistered"])
@@ -246,6 +271,16 @@ def test_what_was_not_asked_cannot_be_given_but_declined(running: Bench) -> None
     given = put(running, {"answers": {"OPERATION": "given"}})
     assert (given.status_code, given.json()["code"]) == (422, "CONSENT_NOT_ASKED")
     assert put(running, {"answers": {"OPERATION": "declined"}}).status_code == 200
+
+
+@pytest.mark.parametrize("medication", [{}, {"MEDICATION": "declined"}])
+def test_diagnoses_are_given_only_with_the_question_that_stands_for_them(
+    running: Bench, medication: dict[str, str]
+) -> None:
+    by_pin(running)
+    alone = put(running, {"answers": {"DIAGNOSIS": "given", **medication}})
+    assert (alone.status_code, alone.json()["code"]) == (422, "CONSENT_NOT_ASKED")
+    assert put(running, {"answers": {"DIAGNOSIS": "given", "MEDICATION": "given"}}).status_code == 200
 
 
 def test_a_complete_visit_is_not_identified_anew(running: Bench) -> None:

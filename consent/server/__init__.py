@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from types import FrameType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from config.person import Person
 from consent.wire import japan_now
@@ -26,7 +26,9 @@ __all__ = ["DatabaseUnusable", "EligibilityServer", "FaultKind", "Faults", "Port
 
 log = logging.getLogger("reception.server")
 
-FaultKind = Literal["500", "garbage", "delay", "drop"]
+FaultKind = Literal["500", "garbage", "delay", "drop", "drop_before", "wrong_type", "slow_body", "huge_body"]
+"""``drop``: carried out, and the answer lost on the way; ``drop_before``: lost before anything was done; ``delay``
+and ``slow_body`` last ``Faults.delay_s``; the last three carry the request out and spoil its answer."""
 
 
 class ServerError(Exception):
@@ -51,8 +53,8 @@ class Faults:
         self._waiting: deque[FaultKind] = deque()
 
     def next(self, kind: FaultKind) -> None:
-        """Queue a fault. ``drop``: the request is carried out and its answer lost on the way."""
-        if kind not in ("500", "garbage", "delay", "drop"):
+        """Queue a fault; raises ValueError for an unknown kind."""
+        if kind not in get_args(FaultKind):
             raise ValueError(f"no such fault: {kind}")
         self._waiting.append(kind)
 

@@ -72,6 +72,7 @@ class Challenges:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._open: dict[str, _Open] = {}
+        self._spent: dict[str, _Open] = {}
         self._lock = threading.Lock()
 
     def issue(self, terminal_id: str) -> wire.ChallengeAnswer:
@@ -79,9 +80,10 @@ class Challenges:
         challenge_id = secrets.token_urlsafe(16)
         challenge = _Open(terminal_id, secrets.token_bytes(32), now + CHALLENGE_LIFE)
         with self._lock:
-            # Long past ones go; a recent one is kept to be called expired rather than unknown.
-            for old in [key for key, value in self._open.items() if value.expires_at + CHALLENGE_LIFE < now]:
-                del self._open[old]
+            # Long past ones go; a recent one is kept to be called expired or used rather than unknown.
+            for kept in (self._open, self._spent):
+                for old in [key for key, value in kept.items() if value.expires_at + CHALLENGE_LIFE < now]:
+                    del kept[old]
             if len(self._open) >= MAX_CHALLENGES:
                 raise Refusal(429, "TOO_MANY_CHALLENGES", "too many challenges are open")
             self._open[challenge_id] = challenge
@@ -92,9 +94,14 @@ class Challenges:
     def spend(self, challenge_id: str, terminal_id: str) -> bytes:
         """Return the nonce and never again; raises Refusal."""
         with self._lock:
+            known = self._open.get(challenge_id) or self._spent.get(challenge_id)
+            # Another terminal's challenge is not told from none, and stays good for its owner.
+            if known is None or known.terminal_id != terminal_id:
+                raise Refusal(409, "CHALLENGE_UNKNOWN", "there is no such challenge")
             challenge = self._open.pop(challenge_id, None)
-        if challenge is None or challenge.terminal_id != terminal_id:
-            raise Refusal(409, "CHALLENGE_UNKNOWN", "the challenge is unknown or was used before")
+            if challenge is None:
+                raise Refusal(409, "CHALLENGE_USED", "the challenge was used before")
+            self._spent[challenge_id] = challenge
         if self._clock() >= challenge.expires_at:
             raise Refusal(409, "CHALLENGE_EXPIRED", "the challenge is too old")
         return challenge.nonce
@@ -160,7 +167,6 @@ class Service:
         fingerprint = hashlib.sha256(der).hexdigest()
         certificate, key = _loaded(der)
         self._check_chain(certificate)
-        good_for = self._check_validity(certificate)
         if request.method == "pin":
             _check_signature(key, wire.from_base64(request.signature), nonce, "SIGNATURE_INVALID")
         else:
@@ -168,6 +174,7 @@ class Service:
         person = self._people.find(fingerprint)
         if person is None:
             raise Refusal(404, "PERSON_UNKNOWN", "nobody here holds this certificate")
+        good_for = self._check_validity(certificate, person)
         _check_status(person)
         answer = self._eligibility(person, good_for, request)
         visit = Visit(
@@ -196,10 +203,11 @@ class Service:
             raise _visit_unknown()
         if visit.terminal_id != terminal.id:
             raise Refusal(403, "VISIT_OF_OTHER_TERMINAL", "another terminal identified this visit")
-        asked = recorded(dict.fromkeys(visit.questions, ConsentAnswer.GIVEN), visit.profile)
+        asked = {item: answer for item, answer in request.answers.items() if item in visit.questions}
+        covered = recorded(asked, visit.profile)
         for item, answer in request.answers.items():
             # To decline what was not asked is harmless; to give it is not.
-            if answer is ConsentAnswer.GIVEN and item not in asked:
+            if answer is ConsentAnswer.GIVEN and covered.get(item) is not ConsentAnswer.GIVEN:
                 raise Refusal(422, "CONSENT_NOT_ASKED", f"{item} was not asked")
         now = self._clock()
         answers = recorded(request.answers, visit.profile)
@@ -229,12 +237,14 @@ class Service:
             return
         raise Refusal(403, "CERTIFICATE_UNTRUSTED", "no trusted authority issued the certificate")
 
-    def _check_validity(self, certificate: x509.Certificate) -> Standing:
+    def _check_validity(self, certificate: x509.Certificate, person: Person) -> Standing:
         now = self._clock()
         if now < certificate.not_valid_before_utc:
             raise Refusal(403, "CERTIFICATE_NOT_YET_VALID", "the certificate is not valid yet")
-        expires = certificate.not_valid_after_utc.astimezone(wire.JAPAN).date()
-        good_for = standing(expires, now.astimezone(wire.JAPAN).date(), self._grace_months)
+        # No certificate outlives the card it belongs to, and one on a phone ends without grace.
+        expires = min(certificate.not_valid_after_utc.astimezone(wire.JAPAN).date(), person.card.expires)
+        grace = None if person.card.kind.startswith("phone-") else self._grace_months
+        good_for = standing(expires, now.astimezone(wire.JAPAN).date(), grace)
         if good_for is Standing.EXPIRED:
             raise Refusal(403, "CERTIFICATE_EXPIRED", "the certificate has expired")
         return good_for

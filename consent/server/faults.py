@@ -9,6 +9,10 @@ from consent.server import Faults
 
 Asgi: TypeAlias = ASGIApp
 
+HUGE_CHUNKS = 64
+CHUNK = b" " * 65_536
+JSON = b"application/json"
+
 
 def with_faults(app: Asgi, faults: Faults) -> Asgi:
     """Return the application with the queued faults applied to one request each."""
@@ -24,10 +28,23 @@ def with_faults(app: Asgi, faults: Faults) -> Asgi:
                 await app(scope, receive, send)
             case "drop":
                 await app(scope, receive, _lost)
-                # An answer that ends before its announced length makes uvicorn cut the connection.
-                headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
-                await send({"type": "http.response.start", "status": 200, "headers": headers})
-                await send({"type": "http.response.body", "body": b"{", "more_body": True})
+                await _cut(send)
+            case "drop_before":
+                await _cut(send)
+            case "wrong_type":
+                await app(scope, receive, _lost)
+                await _send(send, 200, b"<p>Please log in to the network.</p>", b"text/html")
+            case "slow_body":
+                await app(scope, receive, _lost)
+                await _start(send, 200, JSON, 1000)
+                for _ in range(1000):
+                    await _chunk(send, b" ", more=True)
+                    await asyncio.sleep(faults.delay_s / 1000)
+            case "huge_body":
+                await app(scope, receive, _lost)
+                await _start(send, 200, JSON, HUGE_CHUNKS * len(CHUNK))
+                for _ in range(HUGE_CHUNKS):
+                    await _chunk(send, CHUNK, more=True)
             case None:
                 await app(scope, receive, send)
 
@@ -38,7 +55,21 @@ async def _lost(_message: Message) -> None:
     """Send nothing."""
 
 
-async def _send(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _cut(send: Send) -> None:
+    # An answer that ends before its announced length makes uvicorn cut the connection.
+    await _start(send, 200, JSON, 1000)
+    await _chunk(send, b"{", more=True)
+
+
+async def _send(send: Send, status: int, body: bytes, kind: bytes = JSON) -> None:
+    await _start(send, status, kind, len(body))
+    await _chunk(send, body, more=False)
+
+
+async def _start(send: Send, status: int, kind: bytes, length: int) -> None:
+    headers = [(b"content-type", kind), (b"content-length", str(length).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+
+
+async def _chunk(send: Send, body: bytes, *, more: bool) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})
