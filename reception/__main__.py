@@ -152,6 +152,7 @@ def _windows(terminal: "Terminal", bench: "Bench | None") -> int:
     signal.signal(signal.SIGINT, lambda *_: application.quit())
     signal.signal(signal.SIGTERM, lambda *_: application.quit())
     awake = QTimer()  # Python sees a signal only when it gets to run
+    awake.timeout.connect(lambda: None)
     awake.start(200)
     code: int = application.exec()
     patient.close()
