@@ -45,6 +45,7 @@ def with_faults(app: Asgi, faults: Faults) -> Asgi:
                 await _start(send, 200, JSON, HUGE_CHUNKS * len(CHUNK))
                 for _ in range(HUGE_CHUNKS):
                     await _chunk(send, CHUNK, more=True)
+                    await asyncio.sleep(0)  # lets uvicorn notice a client that has had enough
             case None:
                 await app(scope, receive, send)
 
