@@ -237,11 +237,11 @@ def _hil(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from reception import measure
+    from reception.measure import visit
 
-    figures = measure.visits(options.state, options.rounds, lambda line: print(line, flush=True))
+    figures = visit.visits(options.state, options.rounds, lambda line: print(line, flush=True))
     if options.json:
-        options.json.write_text(measure.as_json(figures), encoding="utf-8")
+        options.json.write_text(visit.as_json(figures), encoding="utf-8")
     return 0
 
 
