@@ -94,15 +94,24 @@ def _parser() -> argparse.ArgumentParser:
     hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
     hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
     hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
-    bench = command("bench", _bench, "machine time of whole visits, per step, on both benches")
-    bench.add_argument("what", nargs="?", choices=("visit",), default="visit")
-    bench.add_argument("--rounds", type=int, default=5, help="visits of each kind on each bench")
-    bench.add_argument("--json", type=Path, metavar="F", help="write the figures as JSON")
+    _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
     fuzz.add_argument("target", choices=("card",))
     fuzz.add_argument("--seconds", type=float, default=60.0)
     fuzz.add_argument("--seed", type=int, default=1)
     return parser
+
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    """Add the parts of ``bench``; without a part, all of them run with their defaults."""
+    written = argparse.ArgumentParser(add_help=False)
+    for each in (bench, written):
+        default = None if each is bench else argparse.SUPPRESS
+        each.add_argument("--json", type=Path, metavar="F", default=default, help="write the figures as JSON")
+    bench.set_defaults(what="")
+    parts = bench.add_subparsers(title="parts", metavar="PART", dest="what")
+    visit = parts.add_parser("visit", help="whole visits, per step, on both benches", parents=[written])
+    visit.add_argument("--rounds", type=int, default=5, help="visits of each kind on each bench")
 
 
 def _state_folder() -> Path:
@@ -237,11 +246,17 @@ def _hil(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from reception.measure import visit
+    from reception import measure
 
-    figures = visit.visits(options.state, options.rounds, lambda line: print(line, flush=True))
+    def say(line: str) -> None:
+        print(line, flush=True)
+
+    figures = {
+        part: measure.PARTS[part](options, say)
+        for part in ([options.what] if options.what else measure.PARTS)
+    }
     if options.json:
-        options.json.write_text(visit.as_json(figures), encoding="utf-8")
+        options.json.write_text(measure.as_json(figures), encoding="utf-8")
     return 0
 
 

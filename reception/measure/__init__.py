@@ -1,1 +1,24 @@
-"""Figures about speed and accuracy, each beside what it is compared with; one module for each ``./run bench WHAT``."""
+"""Figures about speed and accuracy, each beside what it is compared with: a module for each part of ``./run bench``."""
+
+import json
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+Say = Callable[[str], None]
+Figures = list[dict[str, Any]]
+
+
+def _visit(options: Namespace, say: Say) -> Figures:
+    from reception.measure import visit
+
+    return visit.visits(options.state, getattr(options, "rounds", 5), say)
+
+
+PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {"visit": _visit}
+"""By name on the command line. What is imported for one part costs the others nothing."""
+
+
+def as_json(figures: dict[str, Figures]) -> str:
+    """Return the figures of all parts that ran as JSON."""
+    return json.dumps(figures, ensure_ascii=False, indent=1)

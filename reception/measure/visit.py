@@ -1,6 +1,5 @@
 """How long the machine takes: whole visits on both benches, with all waiting for people taken out."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -61,8 +60,3 @@ def _spent(result: hil.Result) -> dict[str, float]:
         if State(name) in STEP_OF and State(name) not in _PEOPLE:
             spent[name] = spent.get(name, 0.0) + (ended - began) * 1000
     return spent
-
-
-def as_json(figures: list[dict[str, Any]]) -> str:
-    """Return the figures as JSON."""
-    return json.dumps(figures, ensure_ascii=False, indent=1)
