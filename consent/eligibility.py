@@ -164,6 +164,12 @@ class EligibilityClient:
         """Identify by the card's signature over the challenge's nonce (RSA PKCS#1 v1.5, SHA-256)."""
         return self._identify(visit_id, challenge, certificate, "pin", signature, None)
 
+    def identify_by_phone(
+        self, visit_id: str, challenge: Challenge, certificate: bytes, signature: bytes
+    ) -> Eligibility:
+        """Identify by the signature of the certificate on a smartphone, as by PIN; such a one has no grace."""
+        return self._identify(visit_id, challenge, certificate, "phone", signature, None)
+
     def identify_by_face(
         self, visit_id: str, challenge: Challenge, certificate: bytes, distance: float
     ) -> Eligibility:

@@ -30,7 +30,8 @@ def _is_base64(text: str) -> str:
 Base64 = Annotated[str, Field(min_length=4, max_length=16_000), AfterValidator(_is_base64)]
 VisitId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 Short = Annotated[str, Field(max_length=200)]
-Method = Literal["pin", "face"]
+Method = Literal["pin", "face", "phone"]
+"""How identity was verified; ``phone``: by the certificate on a smartphone, which signs like a card."""
 
 
 class EligibilityStatus(StrEnum):

@@ -170,11 +170,36 @@ def test_the_clock_decides_what_a_certificate_is_good_for(
         assert refusal_of(lambda: by_pin(running)) == outcome
 
 
-def test_a_certificate_on_a_phone_has_no_grace(authority: Authority) -> None:
+def by_phone(made: Bench, someone: Person, visit_id: str = "visit-1") -> Any:
+    client = made.client()
+    challenge = client.challenge()
+    signature = made.sign(challenge, someone)
+    return client.identify_by_phone(visit_id, challenge, made.certificate(someone), signature)
+
+
+def test_a_visit_by_phone_is_recorded_as_one(authority: Authority) -> None:
+    phone = replace(HANAKO, card=replace(HANAKO.card, kind="phone-ios"))
+    with bench(authority, phone) as made:
+        assert by_phone(made, phone).questions
+        record = made.client().visit("visit-1")
+        assert record is not None and record.method == "phone"
+
+
+def test_a_forged_signature_of_a_phone_is_refused(running: Bench) -> None:
+    client = running.client()
+    challenge, cert = client.challenge(), running.certificate()
+    code = refusal_of(lambda: client.identify_by_phone("v", challenge, cert, b"x" * 256))
+    assert code == "SIGNATURE_INVALID"
+
+
+@pytest.mark.parametrize("identify", [by_pin, by_phone])
+def test_a_certificate_on_a_phone_has_no_grace(
+    authority: Authority, identify: Callable[[Bench, Person], Any]
+) -> None:
     phone = replace(HANAKO, card=replace(HANAKO.card, kind="phone-android"))
     with bench(authority, phone) as made:
         made.clock.now = NOON.replace(year=2030, month=2, day=18)
-        assert refusal_of(lambda: by_pin(made, phone)) == "CERTIFICATE_EXPIRED"
+        assert refusal_of(lambda: identify(made, phone)) == "CERTIFICATE_EXPIRED"
 
 
 def test_a_certificate_ends_with_its_card(authority: Authority) -> None:

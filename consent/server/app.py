@@ -167,14 +167,14 @@ class Service:
         fingerprint = hashlib.sha256(der).hexdigest()
         certificate, key = _loaded(der)
         self._check_chain(certificate)
-        if request.method == "pin":
-            _check_signature(key, wire.from_base64(request.signature), nonce, "SIGNATURE_INVALID")
-        else:
+        if request.method == "face":
             _check_assertion(request, terminal, nonce, fingerprint)
+        else:
+            _check_signature(key, wire.from_base64(request.signature), nonce, "SIGNATURE_INVALID")
         person = self._people.find(fingerprint)
         if person is None:
             raise Refusal(404, "PERSON_UNKNOWN", "nobody here holds this certificate")
-        good_for = self._check_validity(certificate, person)
+        good_for = self._check_validity(certificate, person, request.method)
         _check_status(person)
         answer = self._eligibility(person, good_for, request)
         visit = Visit(
@@ -237,13 +237,14 @@ class Service:
             return
         raise Refusal(403, "CERTIFICATE_UNTRUSTED", "no trusted authority issued the certificate")
 
-    def _check_validity(self, certificate: x509.Certificate, person: Person) -> Standing:
+    def _check_validity(self, certificate: x509.Certificate, person: Person, method: wire.Method) -> Standing:
         now = self._clock()
         if now < certificate.not_valid_before_utc:
             raise Refusal(403, "CERTIFICATE_NOT_YET_VALID", "the certificate is not valid yet")
         # No certificate outlives the card it belongs to, and one on a phone ends without grace.
         expires = min(certificate.not_valid_after_utc.astimezone(wire.JAPAN).date(), person.card.expires)
-        grace = None if person.card.kind.startswith("phone-") else self._grace_months
+        on_phone = method == "phone" or person.card.kind.startswith("phone-")
+        grace = None if on_phone else self._grace_months
         good_for = standing(expires, now.astimezone(wire.JAPAN).date(), grace)
         if good_for is Standing.EXPIRED:
             raise Refusal(403, "CERTIFICATE_EXPIRED", "the certificate has expired")
