@@ -39,6 +39,14 @@ class Reader:
 
 
 @dataclass(frozen=True, config=STRICT)
+class PhoneReader:
+    """The reader that phones are laid on, beside the one for cards."""
+
+    name: str = ""
+    """Shell pattern of its PC/SC name; empty: there is none, and phones are not offered."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Camera:
     """The patient camera, or recorded frames in its place."""
 
@@ -88,6 +96,7 @@ class Delays:
 
     choice_s: Seconds = 60.0
     pin_s: Seconds = 60.0
+    phone_s: Seconds = 60.0
     question_s: Seconds = 60.0
     warning_s: Seconds = 20.0
     reading_s: Seconds = 20.0
@@ -139,6 +148,7 @@ class Config:
     """Months after the month in which the certificate expired, for eligibility without consents (sources differ)."""
     site: Site = field(default_factory=Site)
     reader: Reader = field(default_factory=Reader)
+    phone_reader: PhoneReader = field(default_factory=PhoneReader)
     camera: Camera = field(default_factory=Camera)
     face: Face = field(default_factory=Face)
     delays: Delays = field(default_factory=Delays)

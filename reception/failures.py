@@ -22,6 +22,15 @@ class FailureCode(StrEnum):
     READER_BUSY = "READER_BUSY"
     READER_SERVICE_DOWN = "READER_SERVICE_DOWN"
 
+    PHONE_MOVED = "PHONE_MOVED"
+    PHONE_MOVED_AFTER_PIN = "PHONE_MOVED_AFTER_PIN"
+    PHONE_WRONG_KIND = "PHONE_WRONG_KIND"
+    PHONE_UNREADABLE = "PHONE_UNREADABLE"
+    PHONE_PIN_BLOCKED = "PHONE_PIN_BLOCKED"
+    PHONE_ON_CARD_READER = "PHONE_ON_CARD_READER"
+    PHONE_READER_LOST = "PHONE_READER_LOST"
+    CARD_ON_PHONE_READER = "CARD_ON_PHONE_READER"
+
     FACE_NOT_MATCHED = "FACE_NOT_MATCHED"
     FACE_NOT_SEEN = "FACE_NOT_SEEN"
     FACE_PHOTO_UNUSABLE = "FACE_PHOTO_UNUSABLE"
@@ -116,6 +125,46 @@ FAILURES: dict[FailureCode, Failure] = {
         "カードリーダーに接続できません。受付は完了していません。",
         "受付の係にお声がけください。",
         "PC/SCサービス(pcscd)を起動してください。起動すると自動で再開します。",
+    ),
+    FailureCode.PHONE_MOVED: Failure(
+        "スマートフォンが、読み取りの途中で離れました。",
+        "もう一度、スマートフォンをかざしてください。",
+        "読み取りが終わるまで、スマートフォンを動かさずに置くようご案内ください。",
+    ),
+    FailureCode.PHONE_MOVED_AFTER_PIN: Failure(
+        "スマートフォンが、読み取りの途中で離れました。",
+        "暗証番号を、もう一度入力してください。",
+        "読み取りが終わるまで、スマートフォンを動かさずに置くようご案内ください。番号は尋ねないでください。",
+    ),
+    FailureCode.PHONE_WRONG_KIND: Failure(
+        "選んだ種類とちがうスマートフォンです。",
+        "「ほかの方法にする」から、種類を選び直してください。",
+        "iPhoneかAndroidかを選び直すようご案内ください。",
+    ),
+    FailureCode.PHONE_UNREADABLE: Failure(
+        "スマートフォンを読み取れませんでした。",
+        "スマートフォンの画面で準備をして、もう一度かざしてください。",
+        "スマホ用電子証明書が登録され、画面ロックが解除されているか確認し、難しければカードをご案内ください。",
+    ),
+    FailureCode.PHONE_PIN_BLOCKED: Failure(
+        "スマートフォンの暗証番号がロックされています。受付は完了していません。",
+        "カードを入れるか、受付の係にお声がけください。",
+        "カードか資格確認書で受け付けてください。ロックの解除はスマートフォンの発行元の案内に従います。",
+    ),
+    FailureCode.PHONE_ON_CARD_READER: Failure(
+        "スマートフォンは、カードの場所では読み取れません。",
+        "スマートフォンを離し、「スマートフォンを使う」を選んでください。",
+        "スマートフォン用の読み取り機をご案内ください。",
+    ),
+    FailureCode.PHONE_READER_LOST: Failure(
+        "スマートフォンを読み取る機械が使えません。受付は完了していません。",
+        "カードを入れるか、受付の係にお声がけください。",
+        "スマートフォン用の読み取り機のケーブルを確認してください。つながると自動で使えるようになります。",
+    ),
+    FailureCode.CARD_ON_PHONE_READER: Failure(
+        "ここは、スマートフォン用の場所です。",
+        "カードは、カードリーダーに入れてください。",
+        "カードはカードリーダーに入れるようご案内ください。",
     ),
     FailureCode.FACE_NOT_MATCHED: Failure(
         "カードの写真と同じ方か、確認できませんでした。",

@@ -44,10 +44,14 @@ class Step(StrEnum):
 
 
 class Method(StrEnum):
-    """How identity is verified."""
+    """How identity is verified, and what a patient can choose for that."""
 
     FACE = "face"
     PIN = "pin"
+    ANDROID = "android"
+    """A phone whose certificate is opened by a PIN, typed here; counts as PIN once it is verified."""
+    IPHONE = "iphone"
+    """A phone that has asked its owner itself."""
 
 
 S = State
@@ -69,7 +73,7 @@ STEP_OF: Mapping[State, Step] = {
     S.COMPLETE: Step.COMPLETE,
 }
 
-ANSWERABLE = (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.CONSENT, S.LIMIT_CONSENT)
+ANSWERABLE = (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP, S.CONSENT, S.LIMIT_CONSENT)
 """States in which the patient can be given more time, go back to the start or call staff."""
 
 REVOCABLE = (S.READING, S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.CHECKING, S.CONSENT)
@@ -118,6 +122,56 @@ class CardRemoved(Event):
     """The card is gone; with a ticket when a piece of work noticed it, before or after the reader did."""
 
     ticket: int | None = None
+
+
+@dataclass(frozen=True)
+class PhoneReaderReady(Event):
+    """The phone reader can be used."""
+
+
+@dataclass(frozen=True)
+class PhoneReaderLost(Event):
+    """The phone reader cannot be used."""
+
+
+@dataclass(frozen=True)
+class PhoneLaid(Event):
+    """A phone lies on the phone reader."""
+
+
+@dataclass(frozen=True)
+class PhoneLifted(Event):
+    """The phone is gone from its reader; nothing more is needed of it once it was read."""
+
+
+@dataclass(frozen=True)
+class ChoosePhone(Event):
+    """The patient has no card in and wants to use a phone; the conductor names the new visit."""
+
+    visit: str = ""
+
+
+@dataclass(frozen=True)
+class PhoneRead(Event):
+    """The phone gave its certificate and signed the server's challenge."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class PhoneLastTry(Event):
+    """The phone has one PIN try left, and was not asked to spend it."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class PhoneFailed(Event):
+    """The phone was not read; ``pin_sent``: the PIN may have reached it, so that it must be typed anew."""
+
+    ticket: int
+    code: FailureCode
+    pin_sent: bool = False
 
 
 @dataclass(frozen=True)
@@ -274,6 +328,7 @@ class Effect(StrEnum):
     START_FACE = "START_FACE"
     STOP_FACE = "STOP_FACE"
     VERIFY_PIN = "VERIFY_PIN"
+    READ_PHONE = "READ_PHONE"
     WIPE_PIN = "WIPE_PIN"
     IDENTIFY = "IDENTIFY"
     SEND_CONSENTS = "SEND_CONSENTS"
@@ -298,13 +353,21 @@ class Session:
     """This visit's card is in the reader."""
     next_visit: str = ""
     """A card that was put in before this visit was over; its visit begins when this one ends."""
+    phones_ready: bool = False
+    """The phone reader can be used."""
+    phone_laid: bool = False
+    """Something lies on the phone reader."""
+    by_phone: bool = False
+    """This visit is made with a phone; no card is in."""
+    phone: Method | None = None
+    """The kind of phone, once chosen."""
     has_photo: bool = False
     face_failures: int = 0
     pin_tries_left: int | None = None
     pin_digits: int = 0
     last_try_accepted: bool = False
     verifying: bool = False
-    """The card is being asked about the PIN; a second confirmation meanwhile must not cost a try."""
+    """Card or phone are being asked about the PIN; a second confirmation meanwhile must not cost a try."""
     guidance: str = ""
     identity: Method | None = None
     questions: tuple[Item, ...] = ()
@@ -325,6 +388,8 @@ class Session:
     @property
     def methods(self) -> tuple[Method, ...]:
         """The ways to verify identity that this card and this visit still allow."""
+        if self.by_phone:
+            return (Method.IPHONE, Method.ANDROID)
         ways = []
         if self.has_photo and self.face_failures < self.config.face.tries:
             ways.append(Method.FACE)
@@ -404,6 +469,8 @@ def _wait_in(state: State, session: Session) -> float | None:
             return session.config.face.time_limit_s + delays.checking_s
         case S.PIN_ENTRY:
             return delays.pin_s
+        case S.PHONE_TAP:
+            return delays.phone_s
         case S.CHECKING:
             return delays.checking_s
         case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER:
@@ -418,7 +485,7 @@ def _wait_in(state: State, session: Session) -> float | None:
             return None if session.card_in else delays.call_staff_s
         case S.WAITING:
             return delays.notice_s if session.failure else None
-        case S.OUT_OF_SERVICE | S.PHONE_TAP | S.VISUAL_CHECK:
+        case S.OUT_OF_SERVICE | S.VISUAL_CHECK:
             return None
         case _:
             assert_never(state)
@@ -434,6 +501,8 @@ def _rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
         visit=session.visit,
         occasion=session.occasion,
         reader_ready=session.reader_ready,
+        phones_ready=session.phones_ready,
+        phone_laid=session.phone_laid,
         card_in=session.card_in,
         failure=failure,
         identity=session.identity,
@@ -472,18 +541,39 @@ def _reader_ready(session: Session, event: Event, now: float) -> Outcome:
 def _reader_lost(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, ReaderLost)
     session = replace(session, reader_ready=False, card_in=False, next_visit="")
+    if session.by_phone and session.state not in COMMITTED:
+        return session, ()
     if session.state in COMMITTED:
         shorter = now + session.config.delays.told_s if session.state is S.TAKE_CARD else session.deadline
         return replace(session, deadline=shorter), ()
     return _rest(session, event.code, now)
 
 
+def _new_visit(session: Session, visit: str, *, card_in: bool) -> Session:
+    return Session(
+        session.config,
+        visit=visit,
+        occasion=session.occasion,
+        reader_ready=session.reader_ready,
+        phones_ready=session.phones_ready,
+        phone_laid=session.phone_laid,
+        card_in=card_in,
+        by_phone=not card_in,
+    )
+
+
 def _inserted(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardInserted)
-    fresh = Session(
-        session.config, visit=event.visit, occasion=session.occasion, reader_ready=True, card_in=True
-    )
+    fresh = _new_visit(session, event.visit, card_in=True)
     return _enter(fresh, S.READING, now), (Effect.FORGET_VISIT, Effect.READ_CARD)
+
+
+def _inserted_instead(session: Session, event: Event, now: float) -> Outcome:
+    """A card put in while a phone was awaited: the patient has changed their mind."""
+    if not session.by_phone:
+        return session, (Effect.LOG_LATE_EVENT,)
+    after, effects = _inserted(session, event, now)
+    return after, (Effect.WIPE_PIN, Effect.POWER_OFF_CARD, *effects)
 
 
 def _inserted_early(session: Session, event: Event, now: float) -> Outcome:
@@ -493,17 +583,20 @@ def _inserted_early(session: Session, event: Event, now: float) -> Outcome:
 
 def _mute(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardMute)
-    fresh = Session(
-        session.config, visit=event.visit, occasion=session.occasion, reader_ready=True, card_in=True
-    )
+    fresh = _new_visit(session, event.visit, card_in=True)
     return _give_up(fresh, FailureCode.CARD_UNREADABLE, now)
 
 
 def _removed(session: Session, event: Event, now: float) -> Outcome:
+    if session.by_phone:
+        # It was the card of somebody who waits for the next visit.
+        return replace(session, next_visit=""), ()
     return _rest(replace(session, card_in=False), CARD_REMOVED_WHILE[session.state], now)
 
 
 def _removed_at_limit(session: Session, event: Event, now: float) -> Outcome:
+    if session.by_phone:
+        return replace(session, next_visit=""), ()
     return _answered(replace(session, card_in=False), Answer(ConsentAnswer.DECLINED), now)
 
 
@@ -538,9 +631,19 @@ def _chosen(session: Session, event: Event, now: float) -> Outcome:
     if event.method not in session.methods:
         return session, (Effect.LOG_LATE_EVENT,)
     session = replace(session, failure=None)
-    if event.method is Method.FACE:
-        return _enter(session, S.FACE_MATCH, now), (Effect.START_FACE,)
-    return _enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
+    match event.method:
+        case Method.FACE:
+            return _enter(session, S.FACE_MATCH, now), (Effect.START_FACE,)
+        case Method.PIN:
+            return _enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
+        case Method.ANDROID:
+            # The phone in the hand may be another one than before: its tries are not known yet.
+            session = replace(session, phone=event.method, pin_tries_left=None, last_try_accepted=False)
+            return _enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
+        case Method.IPHONE:
+            return _await_phone(replace(session, phone=event.method), now)
+        case _:
+            assert_never(event.method)
 
 
 def _pin_typed(session: Session, event: Event, now: float) -> Outcome:
@@ -555,7 +658,65 @@ def _last_try_accepted(session: Session, event: Event, now: float) -> Outcome:
 def _pin_submitted(session: Session, event: Event, now: float) -> Outcome:
     if session.pin_digits != 4 or session.asks_last_try or session.verifying:
         return session, (Effect.LOG_LATE_EVENT,)
+    if session.by_phone:
+        return _await_phone(session, now)
     return replace(session, verifying=True), (Effect.VERIFY_PIN,)
+
+
+def _phone_chosen(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, ChoosePhone)
+    if not session.phones_ready or session.card_in:
+        return session, (Effect.LOG_LATE_EVENT,)
+    fresh = _new_visit(session, event.visit, card_in=False)
+    return _enter(fresh, S.METHOD_CHOICE, now), (Effect.FORGET_VISIT,)
+
+
+def _await_phone(session: Session, now: float) -> Outcome:
+    after = _enter(session, S.PHONE_TAP, now)
+    # Level before edge: a phone that lies there already is read at once.
+    return _phone_laid(after, PhoneLaid(), now) if session.phone_laid else (after, ())
+
+
+def _phone_laid(session: Session, event: Event, now: float) -> Outcome:
+    session = replace(session, phone_laid=True)
+    if session.state is not S.PHONE_TAP or session.verifying:
+        return session, ()
+    return replace(session, verifying=True, failure=None), (Effect.READ_PHONE,)
+
+
+def _phone_lifted(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, phone_laid=False), ()
+
+
+def _phone_read(session: Session, event: Event, now: float) -> Outcome:
+    # Android's PIN was typed here; an iPhone has asked its owner itself.
+    identity = Method.PIN if session.phone is Method.ANDROID else Method.IPHONE
+    session = replace(session, identity=identity, failure=None)
+    return _enter(session, S.CHECKING, now), (Effect.WIPE_PIN, Effect.IDENTIFY)
+
+
+def _phone_failed(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, PhoneFailed)
+    session = replace(session, failure=event.code, last_try_accepted=False)
+    if event.pin_sent:
+        return _enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
+    return _enter(session, S.PHONE_TAP, now), ()
+
+
+def _phone_last_try(session: Session, event: Event, now: float) -> Outcome:
+    session = replace(session, pin_tries_left=1, last_try_accepted=False, failure=None)
+    return _enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
+
+
+def _phone_reader_ready(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, phones_ready=True), ()
+
+
+def _phone_reader_lost(session: Session, event: Event, now: float) -> Outcome:
+    session = replace(session, phones_ready=False, phone_laid=False)
+    if session.by_phone and session.state in (S.METHOD_CHOICE, S.PIN_ENTRY, S.PHONE_TAP):
+        return _rest(session, FailureCode.PHONE_READER_LOST, now)
+    return session, ()
 
 
 def _pin_verified(session: Session, event: Event, now: float) -> Outcome:
@@ -566,6 +727,8 @@ def _pin_verified(session: Session, event: Event, now: float) -> Outcome:
 def _pin_missed(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, PinMissed)
     session = replace(session, pin_tries_left=event.tries_left, failure=FailureCode.PIN_WRONG)
+    if event.tries_left == 0 and session.by_phone:
+        return _give_up(session, FailureCode.PHONE_PIN_BLOCKED, now)
     if event.tries_left == 0:
         return _choose_again(session, FailureCode.PIN_BLOCKED, now)
     return _enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
@@ -623,6 +786,8 @@ def _more_time(session: Session, event: Event, now: float) -> Outcome:
 
 
 def _cancelled(session: Session, event: Event, now: float) -> Outcome:
+    if session.by_phone:
+        return _rest(session, FailureCode.CANCELLED, now)
     return _give_up(session, FailureCode.CANCELLED, now)
 
 
@@ -641,8 +806,15 @@ def _time_passed(session: Session, event: Event, now: float) -> Outcome:
     match session.state:
         case S.READING:
             return _give_up(session, FailureCode.CARD_STALLED, now)
+        case S.METHOD_CHOICE if session.by_phone:
+            return _rest(session, FailureCode.ANSWER_TIMED_OUT, now)
         case S.METHOD_CHOICE:
             return _give_up(session, FailureCode.ANSWER_TIMED_OUT, now)
+        case S.PHONE_TAP:
+            late = FailureCode.PHONE_UNREADABLE if session.verifying else FailureCode.ANSWER_TIMED_OUT
+            return _rest(session, late, now)
+        case S.PIN_ENTRY if session.by_phone:
+            return _rest(session, FailureCode.ANSWER_TIMED_OUT, now)
         case S.PIN_ENTRY:
             late = FailureCode.CARD_STALLED if session.verifying else FailureCode.ANSWER_TIMED_OUT
             return _give_up(session, late, now)
@@ -664,7 +836,7 @@ def _time_passed(session: Session, event: Event, now: float) -> Outcome:
         case S.WAITING:
             # The notice has been read long enough; the next patient must not take it for theirs.
             return replace(session, deadline=None, failure=None), ()
-        case S.OUT_OF_SERVICE | S.PHONE_TAP | S.VISUAL_CHECK | S.CARD_USE_OFFER:
+        case S.OUT_OF_SERVICE | S.VISUAL_CHECK | S.CARD_USE_OFFER:
             return session, ()
         case _:
             assert_never(session.state)
@@ -673,7 +845,8 @@ def _time_passed(session: Session, event: Event, now: float) -> Outcome:
 _AFTER_ANSWER = (S.CONSENT, S.LIMIT_CONSENT, S.SENDING)
 _REST = (S.WAITING, S.OUT_OF_SERVICE, S.READING)
 _CHOICE = (S.METHOD_CHOICE, S.CALL_STAFF)
-_IN_VISIT = (*REVOCABLE, S.LIMIT_CONSENT)
+_BEFORE_PHONE = (S.METHOD_CHOICE, S.PIN_ENTRY, S.PHONE_TAP)
+_IN_VISIT = (*REVOCABLE, S.PHONE_TAP, S.LIMIT_CONSENT)
 
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(
@@ -686,26 +859,59 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         (S.WAITING, S.CALL_STAFF, S.OUT_OF_SERVICE, *_IN_VISIT, *COMMITTED),
         ReaderLost,
-        (S.OUT_OF_SERVICE, *COMMITTED),
+        (S.OUT_OF_SERVICE, *COMMITTED, *_IN_VISIT),
         _reader_lost,
-        "ends the visit with nothing sent; not from SENDING on",
+        "ends the visit with nothing sent; not from SENDING on, and not a visit by phone",
     ),
     Transition(
         (S.WAITING, S.COMPLETE, S.CALL_STAFF), CardInserted, (S.READING,), _inserted, "a new visit begins"
     ),
     Transition(
-        (S.SENDING, S.TAKE_CARD),
+        _BEFORE_PHONE,
         CardInserted,
-        (S.SENDING, S.TAKE_CARD),
+        (S.READING,),
+        _inserted_instead,
+        "of a visit by phone: a visit with the card begins",
+    ),
+    Transition(
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        CardInserted,
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
         _inserted_early,
         "the next visit begins when this one is over",
     ),
+    Transition(tuple(State), PhoneReaderReady, tuple(State), _phone_reader_ready, "phones can be offered"),
+    Transition(
+        tuple(State),
+        PhoneReaderLost,
+        tuple(State),
+        _phone_reader_lost,
+        "ends a visit whose phone was not read yet",
+    ),
+    Transition((S.WAITING,), ChoosePhone, (S.METHOD_CHOICE,), _phone_chosen, "a new visit, without a card"),
+    Transition(tuple(State), PhoneLaid, tuple(State), _phone_laid, "in PHONE_TAP: the phone is read"),
+    Transition(tuple(State), PhoneLifted, tuple(State), _phone_lifted, "the phone is not needed any more"),
+    Transition((S.PHONE_TAP,), PhoneRead, (S.CHECKING,), _phone_read, "certificate and signature are there"),
+    Transition((S.PHONE_TAP,), PhoneLastTry, (S.PIN_ENTRY,), _phone_last_try, "the last try needs a yes"),
+    Transition(
+        (S.PHONE_TAP,),
+        PhoneFailed,
+        (S.PHONE_TAP, S.PIN_ENTRY),
+        _phone_failed,
+        "lay it on again, or type again",
+    ),
     Transition((S.WAITING, S.COMPLETE), CardMute, (S.CALL_STAFF,), _mute, "upside down, or not a chip card"),
-    Transition(REVOCABLE, CardRemoved, _REST, _removed, "ends the visit with nothing sent"),
+    Transition(
+        REVOCABLE,
+        CardRemoved,
+        (*_REST, *REVOCABLE),
+        _removed,
+        "ends the visit with nothing sent; not a visit by phone",
+    ),
     Transition(
         (S.LIMIT_CONSENT,),
         CardRemoved,
-        (S.SENDING,),
+        (S.SENDING, S.LIMIT_CONSENT),
         _removed_at_limit,
         "limit amount declined, visit goes on",
     ),
@@ -720,29 +926,45 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((S.CALL_STAFF,), CardRemoved, _REST, _left, "card taken, the reason stays shown for a while"),
     Transition((S.READING,), CardRead, _CHOICE, _read, "offers what the card allows"),
     Transition(
-        (S.READING, S.PIN_ENTRY, S.CHECKING, S.SENDING),
+        (S.READING, S.PIN_ENTRY, S.PHONE_TAP, S.CHECKING, S.SENDING),
         WorkFailed,
         (S.CALL_STAFF,),
         _work_failed,
         "says what to do",
     ),
-    Transition((S.METHOD_CHOICE,), Choose, (S.FACE_MATCH, S.PIN_ENTRY), _chosen, "only what is offered"),
+    Transition(
+        (S.METHOD_CHOICE,),
+        Choose,
+        (S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP),
+        _chosen,
+        "only what is offered",
+    ),
     Transition((S.PIN_ENTRY,), PinTyped, (S.PIN_ENTRY,), _pin_typed, "number of digits only"),
     Transition((S.PIN_ENTRY,), AcceptLastTry, (S.PIN_ENTRY,), _last_try_accepted, "the last try needs a yes"),
-    Transition((S.PIN_ENTRY,), PinSubmit, (S.PIN_ENTRY,), _pin_submitted, "asks the card, once"),
+    Transition(
+        (S.PIN_ENTRY,),
+        PinSubmit,
+        (S.PIN_ENTRY, S.PHONE_TAP),
+        _pin_submitted,
+        "asks the card, once; or the phone",
+    ),
     Transition((S.PIN_ENTRY,), PinVerified, (S.CHECKING,), _pin_verified, "PIN right"),
     Transition(
-        (S.PIN_ENTRY,), PinMissed, (S.PIN_ENTRY, *_CHOICE), _pin_missed, "PIN wrong; blocked: other ways"
+        (S.PIN_ENTRY, S.PHONE_TAP),
+        PinMissed,
+        (S.PIN_ENTRY, *_CHOICE),
+        _pin_missed,
+        "PIN wrong; blocked: other ways",
     ),
     Transition((S.FACE_MATCH,), FaceGuided, (S.FACE_MATCH,), _face_guided, "what to do for the camera"),
     Transition((S.FACE_MATCH,), FaceMatched, (S.CHECKING,), _face_matched, "face of the card's photo"),
     Transition((S.FACE_MATCH,), FaceFailed, _CHOICE, _face_failed, "back to the choice with the reason"),
-    Transition((S.FACE_MATCH, S.PIN_ENTRY), BackToChoice, _CHOICE, _back, "another way"),
+    Transition((S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP), BackToChoice, _CHOICE, _back, "another way"),
     Transition((S.CHECKING,), Identified, _AFTER_ANSWER, _identified, "the questions that apply"),
     Transition((S.CONSENT, S.LIMIT_CONSENT), Answer, _AFTER_ANSWER, _answered, "next question, or send"),
     Transition((S.SENDING,), Recorded, (S.TAKE_CARD,), _recorded, "the server has acknowledged"),
     Transition(ANSWERABLE, MoreTime, ANSWERABLE, _more_time, "the wait begins anew"),
-    Transition(_IN_VISIT, Cancel, (S.CALL_STAFF,), _cancelled, "nothing sent; take the card"),
+    Transition(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), _cancelled, "nothing sent; take the card"),
     Transition(
         (*_IN_VISIT, S.CALL_STAFF), CallStaff, (S.CALL_STAFF,), _staff_called, "nothing sent; staff come"
     ),

@@ -13,6 +13,8 @@ class Health:
     camera: str = "unknown"
     engine: str = "unknown"
     server: str = "unknown"
+    phone_reader: str = "none"
+    """Also "none": this terminal has no reader for phones."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,18 @@ class Snapshot:
     question_number: int = 0
     question_count: int = 0
     methods: tuple[str, ...] = ()
-    """Ways to verify identity on offer now: "face", "pin"."""
+    """Ways to verify identity on offer now: "face", "pin"; kinds of phone: "iphone", "android"."""
+    phones_ready: bool = False
+    """A visit by phone can begin, in WAITING."""
+    phone: str = ""
+    """The kind of phone that this visit is made with; empty: with a card, or not chosen yet."""
+    by_phone: bool = False
     pin_digits: int = 0
     pin_tries_left: int | None = None
     guidance: str = ""
     """What the face gate asks of the patient (hardware.face.Guidance), in FACE_MATCH."""
     identity: str = ""
-    """How identity was verified: "face", "pin", "visual"; empty before."""
+    """How identity was verified: "face", "pin", "visual", "iphone"; empty before. Android's PIN is a "pin"."""
     failure: str = ""
     """Last FailureCode of this visit; empty when there was none."""
     completed: bool = False

@@ -14,6 +14,7 @@ from config import Config
 from consent.choices import ConsentAnswer, Item, recorded
 from consent.eligibility import (
     BadAnswer,
+    Challenge,
     Eligibility,
     EligibilityClient,
     EligibilityError,
@@ -69,6 +70,16 @@ class _Visit:
     distance: float = 0.0
     limit_category: str = field(default="", repr=False)
     stop_face: threading.Event = field(default_factory=threading.Event)
+    phone: "_PhoneProof | None" = None
+
+
+@dataclass(frozen=True)
+class _PhoneProof:
+    """What one tap of a phone gave; after it the phone may leave."""
+
+    certificate: bytes
+    challenge: Challenge
+    signature: bytes
 
 
 class Subscribers:
@@ -107,11 +118,13 @@ class Terminal:
         server: EligibilityClient,
         scan: CardFaceScan,
         simulated: bool,
+        phone_reader: CardReader | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
         self._reader, self._camera, self._engine, self._server = reader, camera, engine, server
         self._scan, self._now = scan, now
+        self._phone_reader = phone_reader
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
         self._visit = _Visit()
@@ -120,11 +133,16 @@ class Terminal:
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
         self._stopping = threading.Event()
-        self._lanes = {name: ThreadPoolExecutor(1, name) for name in ("card", "face", "server")}
+        self._lanes = {name: ThreadPoolExecutor(1, name) for name in ("card", "phone", "face", "server")}
         self._threads = [
             threading.Thread(target=self._conduct, name="conductor"),
             threading.Thread(target=self._watch_reader, name="reader-watch"),
         ]
+        if phone_reader is not None:
+            watch = threading.Thread(
+                target=self._watch_phone_reader, args=(phone_reader,), name="phone-watch"
+            )
+            self._threads.append(watch)
 
     # --- For windows, counter, runner ---------------------------------------------------------------------------
 
@@ -162,6 +180,8 @@ class Terminal:
         """End the visit and all workers; power the card off."""
         self._stopping.set()
         self._reader.cancel()
+        if self._phone_reader is not None:
+            self._phone_reader.cancel()
         self._events.put(None)
         for thread in self._threads:
             thread.join()
@@ -183,6 +203,8 @@ class Terminal:
                 return
             if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
                 event = self._typed(event)
+            if isinstance(event, flow.ChoosePhone):
+                event = flow.ChoosePhone(str(uuid.uuid4()))
             before = self._session
             self._session, effects = flow.advance(before, event, self._now())
             for effect in effects:
@@ -241,6 +263,9 @@ class Terminal:
             question_number=len(session.answers) + 1 if question else 0,
             question_count=len(session.questions),
             methods=tuple(method.value for method in session.methods),
+            phones_ready=session.phones_ready,
+            phone=session.phone.value if session.phone else "",
+            by_phone=session.by_phone,
             pin_digits=session.pin_digits,
             pin_tries_left=session.pin_tries_left,
             guidance=session.guidance,
@@ -267,6 +292,8 @@ class Terminal:
             case Effect.VERIFY_PIN:
                 pin, self._pin = self._pin, bytearray()
                 self._work("card", self._verify_pin, ticket, visit, pin)
+            case Effect.READ_PHONE:
+                self._work("phone", self._read_phone, ticket, visit, self._session, bytearray(self._pin))
             case Effect.START_FACE:
                 visit.stop_face = threading.Event()
                 self._work("face", self._match_face, ticket, visit, visit.stop_face)
@@ -303,6 +330,8 @@ class Terminal:
         visit.channel = self._reader.connect()
         visit.card = MyNumberCard(visit.channel)
         visit.facts = visit.card.read()
+        if visit.facts.medium != "card":
+            return flow.WorkFailed(ticket, FailureCode.PHONE_ON_CARD_READER)
         code = self._scan()
         if code is not None:
             try:
@@ -328,6 +357,47 @@ class Terminal:
         if visit.channel is not None:
             visit.channel.close()
         visit.channel = visit.card = visit.facts = visit.photo = None
+
+    # --- The phone's worker -------------------------------------------------------------------------------------
+
+    def _read_phone(self, ticket: int, visit: _Visit, session: Session, pin: bytearray) -> Event:
+        """Read a phone in one go: it is held there by hand, for a second or two."""
+        assert self._phone_reader is not None
+        pin_sent = False
+        channel: CardChannel | None = None
+        try:
+            challenge = self._lanes["server"].submit(self._server.challenge).result()
+            channel = self._phone_reader.connect()
+            phone = MyNumberCard(channel)
+            facts = phone.read()
+            if facts.medium == "card":
+                return flow.PhoneFailed(ticket, FailureCode.CARD_ON_PHONE_READER)
+            if _PHONES[facts.medium] is not session.phone:
+                return flow.PhoneFailed(ticket, FailureCode.PHONE_WRONG_KIND)
+            certificate = facts.certificate
+            if facts.medium == "android":
+                if facts.pin_tries_left == 1 and not session.last_try_accepted:
+                    return flow.PhoneLastTry(ticket)
+                pin_sent = True
+                phone.verify_pin(pin)
+                certificate = phone.read_certificate()
+            visit.phone = _PhoneProof(certificate, challenge, phone.sign(challenge.nonce))
+            return flow.PhoneRead(ticket)
+        except PinWrong as wrong:
+            return flow.PinMissed(ticket, wrong.tries_left)
+        except PinBlocked:
+            return flow.PinMissed(ticket, 0)
+        except CardIsGone:
+            moved = FailureCode.PHONE_MOVED_AFTER_PIN if pin_sent else FailureCode.PHONE_MOVED
+            return flow.PhoneFailed(ticket, moved, pin_sent)
+        except (CardError, ReaderError) as error:
+            _log.info("phone: %s", error)
+            return flow.PhoneFailed(ticket, FailureCode.PHONE_UNREADABLE, pin_sent)
+        finally:
+            for at in range(len(pin)):
+                pin[at] = 0
+            if channel is not None:
+                channel.close()
 
     # --- The face's worker --------------------------------------------------------------------------------------
 
@@ -365,15 +435,9 @@ class Terminal:
     # --- The server's worker ------------------------------------------------------------------------------------
 
     def _identify(self, ticket: int, visit: _Visit, session: Session) -> Event:
-        card, facts = visit.card, visit.facts
-        if card is None or facts is None:
-            return flow.CardRemoved(ticket)
-        challenge = self._server.challenge()
-        if session.identity is Method.PIN:
-            signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
-            told = self._server.identify_by_pin(session.visit, challenge, facts.certificate, signature)
-        else:
-            told = self._server.identify_by_face(session.visit, challenge, facts.certificate, visit.distance)
+        told = (
+            self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
+        )
         self._is(server="ok")
         failure = _INSURANCE_FAILURES.get(told.status)
         if failure is not None:
@@ -381,6 +445,21 @@ class Terminal:
         visit.limit_category = told.counter.limit_category
         self._show_counter(_counter_view(session.visit, told))
         return flow.Identified(ticket, told.questions)
+
+    def _told_by_card(self, visit: _Visit, session: Session) -> Eligibility:
+        card, facts = visit.card, visit.facts
+        if card is None or facts is None:
+            raise CardIsGone("the card left before its holder was identified")
+        challenge = self._server.challenge()
+        if session.identity is Method.PIN:
+            signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
+            return self._server.identify_by_pin(session.visit, challenge, facts.certificate, signature)
+        return self._server.identify_by_face(session.visit, challenge, facts.certificate, visit.distance)
+
+    def _told_by_phone(self, proof: _PhoneProof, session: Session) -> Eligibility:
+        return self._server.identify_by_pin(
+            session.visit, proof.challenge, proof.certificate, proof.signature
+        )
 
     def _send(self, ticket: int, visit: _Visit, session: Session) -> Event:
         self._server.send_consents(session.visit, dict(session.answers))
@@ -396,31 +475,65 @@ class Terminal:
         self._counter = view
         self._counters.tell(view)
 
-    # --- The reader's watch -------------------------------------------------------------------------------------
+    # --- The readers' watches -------------------------------------------------------------------------------------
 
     def _watch_reader(self) -> None:
+        def lost(error: ReaderError) -> Event:
+            self._is(reader="down")
+            return flow.ReaderLost(_reader_failure(error))
+
+        def ready() -> Event:
+            self._is(reader="ok")
+            return flow.ReaderReady()
+
+        self._watch(self._reader, ready, lost, _presence_event)
+
+    def _watch_phone_reader(self, reader: CardReader) -> None:
+        def lost(error: ReaderError) -> Event:
+            self._is(phone_reader="down")
+            return flow.PhoneReaderLost()
+
+        def ready() -> Event:
+            self._is(phone_reader="ok")
+            return flow.PhoneReaderReady()
+
+        def laid(seen: Presence) -> Event:
+            return flow.PhoneLifted() if seen is Presence.EMPTY else flow.PhoneLaid()
+
+        self._watch(reader, ready, lost, laid)
+
+    def _watch(
+        self,
+        reader: CardReader,
+        ready: Callable[[], Event],
+        lost: Callable[[ReaderError], Event],
+        changed: Callable[[Presence], Event],
+    ) -> None:
+        """Tell what comes and goes in a reader, and go on after it was lost, until the terminal stops."""
         known: Presence | None = None
         wait_s = 0.2
         while not self._stopping.is_set():
             try:
                 if known is None:
                     # Level before edge: a card that is in already begins a visit.
-                    self._reader.presence()
+                    reader.presence()
                     known, wait_s = Presence.EMPTY, 0.2
-                    self._is(reader="ok")
-                    self._events.put(flow.ReaderReady())
-                seen = self._reader.wait_for_change(known, _WATCH_S)
+                    self._events.put(ready())
+                seen = reader.wait_for_change(known, _WATCH_S)
             except ReaderError as error:
                 _log.info("reader: %s", error)
-                self._is(reader="down")
-                self._events.put(flow.ReaderLost(_reader_failure(error)))
+                self._events.put(lost(error))
                 known = None
                 self._stopping.wait(wait_s)
                 wait_s = min(wait_s * 2, self.config.delays.device_retry_s)
                 continue
             if seen is not known:
-                self._events.put(_presence_event(seen))
+                self._events.put(changed(seen))
                 known = seen
+
+
+_PHONES = {"android": Method.ANDROID, "ios": Method.IPHONE}
+"""By the medium that a card's label tells."""
 
 
 def _presence_event(seen: Presence) -> Event:
