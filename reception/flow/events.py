@@ -1,0 +1,256 @@
+"""What can happen to a visit, and what the conductor does for it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from consent.choices import ConsentAnswer, Item
+from reception.failures import FailureCode
+from reception.flow.states import Method
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; what carries a ``ticket`` is the answer to one piece of work and is dropped if late."""
+
+
+@dataclass(frozen=True)
+class ReaderReady(Event):
+    """The card reader can be used."""
+
+
+@dataclass(frozen=True)
+class ReaderLost(Event):
+    """The card reader or its service cannot be used."""
+
+    code: FailureCode
+
+
+@dataclass(frozen=True)
+class CardInserted(Event):
+    """A card was put in; ``visit`` is the new visit's id."""
+
+    visit: str
+
+
+@dataclass(frozen=True)
+class CardMute(Event):
+    """Something was put in that does not answer."""
+
+    visit: str
+
+
+@dataclass(frozen=True)
+class CardRemoved(Event):
+    """The card is gone; with a ticket when a piece of work noticed it, before or after the reader did."""
+
+    ticket: int | None = None
+
+
+@dataclass(frozen=True)
+class PhoneReaderReady(Event):
+    """The phone reader can be used."""
+
+
+@dataclass(frozen=True)
+class PhoneReaderLost(Event):
+    """The phone reader cannot be used."""
+
+
+@dataclass(frozen=True)
+class PhoneLaid(Event):
+    """A phone lies on the phone reader."""
+
+
+@dataclass(frozen=True)
+class PhoneLifted(Event):
+    """The phone is gone from its reader; nothing more is needed of it once it was read."""
+
+
+@dataclass(frozen=True)
+class ChoosePhone(Event):
+    """The patient has no card in and wants to use a phone; the conductor names the new visit."""
+
+    visit: str = ""
+
+
+@dataclass(frozen=True)
+class PhoneRead(Event):
+    """The phone gave its certificate and signed the server's challenge."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class PhoneLastTry(Event):
+    """The phone has one PIN try left, and was not asked to spend it."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class PhoneFailed(Event):
+    """The phone was not read; ``pin_sent``: the PIN may have reached it, so that it must be typed anew."""
+
+    ticket: int
+    code: FailureCode
+    pin_sent: bool = False
+
+
+@dataclass(frozen=True)
+class CardRead(Event):
+    """What the first look at the card told."""
+
+    ticket: int
+    has_photo: bool
+    pin_tries_left: int | None
+
+
+@dataclass(frozen=True)
+class WorkFailed(Event):
+    """A piece of work for READING, CHECKING or SENDING failed."""
+
+    ticket: int
+    code: FailureCode
+
+
+@dataclass(frozen=True)
+class Choose(Event):
+    """The patient chose a way to verify identity."""
+
+    method: Method
+
+
+@dataclass(frozen=True)
+class PinDigit(Event):
+    """A digit was pressed; the conductor keeps it and tells the flow only how many there are."""
+
+    digit: int = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PinBackspace(Event):
+    """The last digit is taken back."""
+
+
+@dataclass(frozen=True)
+class PinClear(Event):
+    """All digits are taken back."""
+
+
+@dataclass(frozen=True)
+class PinTyped(Event):
+    """That many PIN digits are there now."""
+
+    digits: int
+
+
+@dataclass(frozen=True)
+class PinSubmit(Event):
+    """The patient confirmed the PIN."""
+
+
+@dataclass(frozen=True)
+class AcceptLastTry(Event):
+    """The patient wants to use the last PIN try."""
+
+
+@dataclass(frozen=True)
+class PinVerified(Event):
+    """The card accepted the PIN."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class PinMissed(Event):
+    """The card refused the PIN; 0 tries left means that it is blocked."""
+
+    ticket: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class FaceGuided(Event):
+    """What the face gate asks of the patient now; empty: all is well."""
+
+    ticket: int
+    guidance: str
+
+
+@dataclass(frozen=True)
+class FaceMatched(Event):
+    """The live face is that of the card's photo."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class FaceFailed(Event):
+    """The face could not be matched; ``usable``: it makes sense to offer it again."""
+
+    ticket: int
+    code: FailureCode
+    usable: bool = True
+
+
+@dataclass(frozen=True)
+class BackToChoice(Event):
+    """The patient wants to verify identity in another way."""
+
+
+@dataclass(frozen=True)
+class Identified(Event):
+    """The server accepted the identity and says which questions apply."""
+
+    ticket: int
+    questions: tuple[Item, ...]
+
+
+@dataclass(frozen=True)
+class Answer(Event):
+    """The patient answered the question on the screen."""
+
+    answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class Recorded(Event):
+    """The server acknowledged the consents."""
+
+    ticket: int
+
+
+@dataclass(frozen=True)
+class MoreTime(Event):
+    """The patient asked for more time."""
+
+
+@dataclass(frozen=True)
+class Cancel(Event):
+    """The patient goes back to the start."""
+
+
+@dataclass(frozen=True)
+class CallStaff(Event):
+    """The patient calls staff."""
+
+
+@dataclass(frozen=True)
+class TimePassed(Event):
+    """The moment that ``next_moment`` named has come."""
+
+
+class Effect(StrEnum):
+    """What the conductor does for the flow; answers carry the session's occasion as their ticket."""
+
+    READ_CARD = "READ_CARD"
+    START_FACE = "START_FACE"
+    STOP_FACE = "STOP_FACE"
+    VERIFY_PIN = "VERIFY_PIN"
+    READ_PHONE = "READ_PHONE"
+    WIPE_PIN = "WIPE_PIN"
+    IDENTIFY = "IDENTIFY"
+    SEND_CONSENTS = "SEND_CONSENTS"
+    POWER_OFF_CARD = "POWER_OFF_CARD"
+    FORGET_VISIT = "FORGET_VISIT"
+    LOG_LATE_EVENT = "LOG_LATE_EVENT"

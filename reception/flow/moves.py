@@ -1,0 +1,119 @@
+"""The moves that many rows share: into a state, to rest, to staff, back to the choice."""
+
+from dataclasses import replace
+from typing import assert_never
+
+from reception.failures import FailureCode
+from reception.flow.events import CardInserted, Effect, Event
+from reception.flow.session import Session
+from reception.flow.states import ANSWERABLE, S, State
+
+Outcome = tuple[Session, tuple[Effect, ...]]
+
+
+def enter(session: Session, state: State, now: float) -> Session:
+    wait = _wait_in(state, session)
+    warned = state in ANSWERABLE and state is not S.FACE_MATCH and wait is not None
+    warning = session.config.delays.warning_s
+    return replace(
+        session,
+        state=state,
+        occasion=session.occasion + 1,
+        deadline=None if wait is None else now + wait,
+        warn_at=now + max(0.0, wait - warning) if wait is not None and warned else None,
+        pin_digits=0,
+        verifying=False,
+        guidance="",
+        reminders=0,
+    )
+
+
+def _wait_in(state: State, session: Session) -> float | None:
+    """Return how long a state may last, in seconds; None: until something happens."""
+    delays = session.config.delays
+    match state:
+        case S.READING:
+            return delays.reading_s
+        case S.METHOD_CHOICE:
+            return delays.choice_s
+        case S.FACE_MATCH:
+            # The match ends by itself; this catches an engine that does not.
+            return session.config.face.time_limit_s + delays.checking_s
+        case S.PIN_ENTRY:
+            return delays.pin_s
+        case S.PHONE_TAP:
+            return delays.phone_s
+        case S.CHECKING:
+            return delays.checking_s
+        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER:
+            return delays.question_s
+        case S.SENDING:
+            return delays.sending_s
+        case S.TAKE_CARD:
+            return delays.reminder_s if session.card_in else delays.told_s
+        case S.COMPLETE:
+            return delays.farewell_s
+        case S.CALL_STAFF:
+            return None if session.card_in else delays.call_staff_s
+        case S.WAITING:
+            return delays.notice_s if session.failure else None
+        case S.OUT_OF_SERVICE | S.VISUAL_CHECK:
+            return None
+        case _:
+            assert_never(state)
+
+
+_LET_GO = (Effect.STOP_FACE, Effect.WIPE_PIN, Effect.POWER_OFF_CARD, Effect.FORGET_VISIT)
+
+
+def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
+    """End the visit: ready for the next patient, or out of service while the reader is lost."""
+    over = Session(
+        session.config,
+        visit=session.visit,
+        occasion=session.occasion,
+        reader_ready=session.reader_ready,
+        phones_ready=session.phones_ready,
+        phone_laid=session.phone_laid,
+        card_in=session.card_in,
+        failure=failure,
+        identity=session.identity,
+        completed=session.completed,
+        pin_tries_left=session.pin_tries_left,
+    )
+    if session.next_visit and session.reader_ready:
+        after, effects = inserted(over, CardInserted(session.next_visit), now)
+        return after, (*_LET_GO, *effects)
+    return enter(over, S.WAITING if session.reader_ready else S.OUT_OF_SERVICE, now), _LET_GO
+
+
+def give_up(session: Session, failure: FailureCode, now: float) -> Outcome:
+    """End the visit incomplete, with words that stay until the card is taken."""
+    return enter(replace(session, failure=failure), S.CALL_STAFF, now), _LET_GO
+
+
+def choose_again(session: Session, failure: FailureCode | None, now: float) -> Outcome:
+    after = replace(session, failure=failure, last_try_accepted=False)
+    if not after.methods:
+        last = failure if failure is FailureCode.PIN_BLOCKED else FailureCode.NO_METHOD_LEFT
+        return give_up(after, last, now)
+    return enter(after, S.METHOD_CHOICE, now), (Effect.STOP_FACE, Effect.WIPE_PIN)
+
+
+def new_visit(session: Session, visit: str, *, card_in: bool) -> Session:
+    return Session(
+        session.config,
+        visit=visit,
+        occasion=session.occasion,
+        reader_ready=session.reader_ready,
+        phones_ready=session.phones_ready,
+        phone_laid=session.phone_laid,
+        card_in=card_in,
+        by_phone=not card_in,
+    )
+
+
+def inserted(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, CardInserted)
+    fresh = new_visit(session, event.visit, card_in=True)
+    return enter(fresh, S.READING, now), (Effect.FORGET_VISIT, Effect.READ_CARD)

@@ -1,0 +1,71 @@
+"""All that the flow knows of a visit."""
+
+from dataclasses import dataclass
+
+from config import Config
+from consent.choices import ConsentAnswer, Item
+from reception.failures import FailureCode
+from reception.flow.states import Method, S, State
+
+
+@dataclass(frozen=True)
+class Session:
+    """All that the flow knows; holds nothing personal and no PIN digit."""
+
+    config: Config
+    state: State = S.OUT_OF_SERVICE
+    visit: str = ""
+    occasion: int = 0
+    reader_ready: bool = False
+    card_in: bool = False
+    """This visit's card is in the reader."""
+    next_visit: str = ""
+    """A card that was put in before this visit was over; its visit begins when this one ends."""
+    phones_ready: bool = False
+    """The phone reader can be used."""
+    phone_laid: bool = False
+    """Something lies on the phone reader."""
+    by_phone: bool = False
+    """This visit is made with a phone; no card is in."""
+    phone: Method | None = None
+    """The kind of phone, once chosen."""
+    has_photo: bool = False
+    face_failures: int = 0
+    pin_tries_left: int | None = None
+    pin_digits: int = 0
+    last_try_accepted: bool = False
+    verifying: bool = False
+    """Card or phone are being asked about the PIN; a second confirmation meanwhile must not cost a try."""
+    guidance: str = ""
+    identity: Method | None = None
+    questions: tuple[Item, ...] = ()
+    answers: tuple[tuple[Item, ConsentAnswer], ...] = ()
+    failure: FailureCode | None = None
+    completed: bool = False
+    deadline: float | None = None
+    warn_at: float | None = None
+    reminders: int = 0
+
+    @property
+    def question(self) -> Item | None:
+        """The question that is asked now."""
+        if self.state in (S.CONSENT, S.LIMIT_CONSENT) and len(self.answers) < len(self.questions):
+            return self.questions[len(self.answers)]
+        return None
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The ways to verify identity that this card and this visit still allow."""
+        if self.by_phone:
+            return (Method.IPHONE, Method.ANDROID)
+        ways = []
+        if self.has_photo and self.face_failures < self.config.face.tries:
+            ways.append(Method.FACE)
+        if self.pin_tries_left:
+            ways.append(Method.PIN)
+        return tuple(ways)
+
+    @property
+    def asks_last_try(self) -> bool:
+        """The last PIN try needs the patient's explicit yes."""
+        return self.state is S.PIN_ENTRY and self.pin_tries_left == 1 and not self.last_try_accepted

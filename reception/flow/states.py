@@ -1,0 +1,74 @@
+"""The states of a visit, the leaflet's steps, and the groups of states that rules speak of."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a visit stands; the names are a contract with scenarios and reports."""
+
+    WAITING = "WAITING"
+    READING = "READING"
+    METHOD_CHOICE = "METHOD_CHOICE"
+    FACE_MATCH = "FACE_MATCH"
+    PIN_ENTRY = "PIN_ENTRY"
+    PHONE_TAP = "PHONE_TAP"
+    VISUAL_CHECK = "VISUAL_CHECK"
+    CHECKING = "CHECKING"
+    CARD_USE_OFFER = "CARD_USE_OFFER"
+    CONSENT = "CONSENT"
+    LIMIT_CONSENT = "LIMIT_CONSENT"
+    SENDING = "SENDING"
+    TAKE_CARD = "TAKE_CARD"
+    COMPLETE = "COMPLETE"
+    CALL_STAFF = "CALL_STAFF"
+    OUT_OF_SERVICE = "OUT_OF_SERVICE"
+
+
+class Step(StrEnum):
+    """The leaflet's four steps."""
+
+    READ = "READ"
+    IDENTITY = "IDENTITY"
+    CONSENT = "CONSENT"
+    COMPLETE = "COMPLETE"
+
+
+class Method(StrEnum):
+    """How identity is verified, and what a patient can choose for that."""
+
+    FACE = "face"
+    PIN = "pin"
+    ANDROID = "android"
+    """A phone whose certificate is opened by a PIN, typed here; counts as PIN once it is verified."""
+    IPHONE = "iphone"
+    """A phone that has asked its owner itself."""
+
+
+S = State
+
+STEP_OF: Mapping[State, Step] = {
+    S.READING: Step.READ,
+    S.METHOD_CHOICE: Step.IDENTITY,
+    S.FACE_MATCH: Step.IDENTITY,
+    S.PIN_ENTRY: Step.IDENTITY,
+    S.PHONE_TAP: Step.IDENTITY,
+    S.VISUAL_CHECK: Step.IDENTITY,
+    S.CHECKING: Step.IDENTITY,
+    S.CARD_USE_OFFER: Step.CONSENT,
+    S.CONSENT: Step.CONSENT,
+    # The leaflet asks the limit question on its completion page, of those who leave the card in.
+    S.LIMIT_CONSENT: Step.COMPLETE,
+    S.SENDING: Step.COMPLETE,
+    S.TAKE_CARD: Step.COMPLETE,
+    S.COMPLETE: Step.COMPLETE,
+}
+
+ANSWERABLE = (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP, S.CONSENT, S.LIMIT_CONSENT)
+"""States in which the patient can be given more time, go back to the start or call staff."""
+
+REVOCABLE = (S.READING, S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.CHECKING, S.CONSENT)
+"""States in which removing the card ends the visit with nothing sent."""
+
+COMMITTED = (S.SENDING, S.TAKE_CARD, S.COMPLETE)
+"""States in which neither card nor reader is needed any more."""

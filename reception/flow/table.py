@@ -1,0 +1,246 @@
+"""The visit as a table: every allowed change is one row of TRANSITIONS, and ``advance`` walks along them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reception.flow import moves, steps
+from reception.flow.events import (
+    AcceptLastTry,
+    Answer,
+    BackToChoice,
+    CallStaff,
+    Cancel,
+    CardInserted,
+    CardMute,
+    CardRead,
+    CardRemoved,
+    Choose,
+    ChoosePhone,
+    Effect,
+    Event,
+    FaceFailed,
+    FaceGuided,
+    FaceMatched,
+    Identified,
+    MoreTime,
+    PhoneFailed,
+    PhoneLaid,
+    PhoneLastTry,
+    PhoneLifted,
+    PhoneRead,
+    PhoneReaderLost,
+    PhoneReaderReady,
+    PinMissed,
+    PinSubmit,
+    PinTyped,
+    PinVerified,
+    ReaderLost,
+    ReaderReady,
+    Recorded,
+    TimePassed,
+    WorkFailed,
+)
+from reception.flow.moves import Outcome
+from reception.flow.session import Session
+from reception.flow.states import ANSWERABLE, COMMITTED, REVOCABLE, S, State
+
+Handler = Callable[[Session, Event, float], Outcome]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One allowed change: in these states, on this event, to one of these states."""
+
+    states: tuple[State, ...]
+    event: type[Event]
+    to: tuple[State, ...]
+    do: Handler
+    note: str
+
+
+def advance(session: Session, event: Event, now: float) -> Outcome:
+    """Return the session after the event, and what is to be done; ``now`` in seconds, of any steady clock."""
+    ticket = getattr(event, "ticket", None)
+    row = _ROWS.get((session.state, type(event)))
+    if row is None or ticket not in (None, session.occasion):
+        return session, (Effect.LOG_LATE_EVENT,)
+    after, effects = row.do(session, event, now)
+    if after.state not in row.to and after is not session:
+        raise AssertionError(f"{session.state} on {type(event).__name__} must not lead to {after.state}")
+    return after, effects
+
+
+def next_moment(session: Session) -> float | None:
+    """Return when TimePassed is due, on the clock of ``now``; None: nothing is waited for."""
+    moments = [moment for moment in (session.warn_at, session.deadline) if moment is not None]
+    return min(moments, default=None)
+
+
+_AFTER_ANSWER = (S.CONSENT, S.LIMIT_CONSENT, S.SENDING)
+_REST = (S.WAITING, S.OUT_OF_SERVICE, S.READING)
+_CHOICE = (S.METHOD_CHOICE, S.CALL_STAFF)
+_BEFORE_PHONE = (S.METHOD_CHOICE, S.PIN_ENTRY, S.PHONE_TAP)
+_IN_VISIT = (*REVOCABLE, S.PHONE_TAP, S.LIMIT_CONSENT)
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(tuple(State), ReaderReady, tuple(State), steps.reader_ready, "out of service: reader is back"),
+    Transition(
+        (S.WAITING, S.CALL_STAFF, S.OUT_OF_SERVICE, *_IN_VISIT, *COMMITTED),
+        ReaderLost,
+        (S.OUT_OF_SERVICE, *COMMITTED, *_IN_VISIT),
+        steps.reader_lost,
+        "ends the visit with nothing sent; not from SENDING on, and not a visit by phone",
+    ),
+    Transition(
+        (S.WAITING, S.COMPLETE, S.CALL_STAFF),
+        CardInserted,
+        (S.READING,),
+        moves.inserted,
+        "a new visit begins",
+    ),
+    Transition(
+        _BEFORE_PHONE,
+        CardInserted,
+        (S.READING,),
+        steps.inserted_instead,
+        "of a visit by phone: a visit with the card begins",
+    ),
+    Transition(
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        CardInserted,
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        steps.inserted_early,
+        "the next visit begins when this one is over",
+    ),
+    Transition(
+        tuple(State), PhoneReaderReady, tuple(State), steps.phone_reader_ready, "phones can be offered"
+    ),
+    Transition(
+        tuple(State),
+        PhoneReaderLost,
+        tuple(State),
+        steps.phone_reader_lost,
+        "ends a visit whose phone was not read yet",
+    ),
+    Transition(
+        (S.WAITING,), ChoosePhone, (S.METHOD_CHOICE,), steps.phone_chosen, "a new visit, without a card"
+    ),
+    Transition(tuple(State), PhoneLaid, tuple(State), steps.phone_laid, "in PHONE_TAP: the phone is read"),
+    Transition(
+        tuple(State), PhoneLifted, tuple(State), steps.phone_lifted, "the phone is not needed any more"
+    ),
+    Transition(
+        (S.PHONE_TAP,), PhoneRead, (S.CHECKING,), steps.phone_read, "certificate and signature are there"
+    ),
+    Transition(
+        (S.PHONE_TAP,), PhoneLastTry, (S.PIN_ENTRY,), steps.phone_last_try, "the last try needs a yes"
+    ),
+    Transition(
+        (S.PHONE_TAP,),
+        PhoneFailed,
+        (S.PHONE_TAP, S.PIN_ENTRY),
+        steps.phone_failed,
+        "lay it on again, or type again",
+    ),
+    Transition(
+        (S.WAITING, S.COMPLETE), CardMute, (S.CALL_STAFF,), steps.mute, "upside down, or not a chip card"
+    ),
+    Transition(
+        REVOCABLE,
+        CardRemoved,
+        (*_REST, *REVOCABLE),
+        steps.removed,
+        "ends the visit with nothing sent; not a visit by phone",
+    ),
+    Transition(
+        (S.LIMIT_CONSENT,),
+        CardRemoved,
+        (S.SENDING, S.LIMIT_CONSENT),
+        steps.removed_at_limit,
+        "limit amount declined, visit goes on",
+    ),
+    Transition(
+        (S.SENDING, S.COMPLETE),
+        CardRemoved,
+        (S.SENDING, S.COMPLETE),
+        steps.removed_after,
+        "never cancels what is sent",
+    ),
+    Transition((S.TAKE_CARD,), CardRemoved, (S.COMPLETE, S.TAKE_CARD), steps.taken, "card taken"),
+    Transition(
+        (S.CALL_STAFF,),
+        CardRemoved,
+        _REST,
+        steps.left,
+        "card taken, the reason stays shown for a while",
+    ),
+    Transition((S.READING,), CardRead, _CHOICE, steps.read, "offers what the card allows"),
+    Transition(
+        (S.READING, S.PIN_ENTRY, S.PHONE_TAP, S.CHECKING, S.SENDING),
+        WorkFailed,
+        (S.CALL_STAFF,),
+        steps.work_failed,
+        "says what to do",
+    ),
+    Transition(
+        (S.METHOD_CHOICE,),
+        Choose,
+        (S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP),
+        steps.chosen,
+        "only what is offered",
+    ),
+    Transition((S.PIN_ENTRY,), PinTyped, (S.PIN_ENTRY,), steps.pin_typed, "number of digits only"),
+    Transition(
+        (S.PIN_ENTRY,), AcceptLastTry, (S.PIN_ENTRY,), steps.last_try_accepted, "the last try needs a yes"
+    ),
+    Transition(
+        (S.PIN_ENTRY,),
+        PinSubmit,
+        (S.PIN_ENTRY, S.PHONE_TAP),
+        steps.pin_submitted,
+        "asks the card, once; or the phone",
+    ),
+    Transition((S.PIN_ENTRY,), PinVerified, (S.CHECKING,), steps.pin_verified, "PIN right"),
+    Transition(
+        (S.PIN_ENTRY, S.PHONE_TAP),
+        PinMissed,
+        (S.PIN_ENTRY, *_CHOICE),
+        steps.pin_missed,
+        "PIN wrong; blocked: other ways",
+    ),
+    Transition((S.FACE_MATCH,), FaceGuided, (S.FACE_MATCH,), steps.face_guided, "what to do for the camera"),
+    Transition((S.FACE_MATCH,), FaceMatched, (S.CHECKING,), steps.face_matched, "face of the card's photo"),
+    Transition((S.FACE_MATCH,), FaceFailed, _CHOICE, steps.face_failed, "back to the choice with the reason"),
+    Transition((S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP), BackToChoice, _CHOICE, steps.back, "another way"),
+    Transition((S.CHECKING,), Identified, _AFTER_ANSWER, steps.identified, "the questions that apply"),
+    Transition((S.CONSENT, S.LIMIT_CONSENT), Answer, _AFTER_ANSWER, steps.answered, "next question, or send"),
+    Transition((S.SENDING,), Recorded, (S.TAKE_CARD,), steps.recorded, "the server has acknowledged"),
+    Transition(ANSWERABLE, MoreTime, ANSWERABLE, steps.more_time, "the wait begins anew"),
+    Transition(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), steps.cancelled, "nothing sent; take the card"),
+    Transition(
+        (*_IN_VISIT, S.CALL_STAFF), CallStaff, (S.CALL_STAFF,), steps.staff_called, "nothing sent; staff come"
+    ),
+    Transition(
+        tuple(State),
+        TimePassed,
+        tuple(State),
+        steps.time_passed,
+        "warn first; then a no, the choice, or staff",
+    ),
+)
+"""Every allowed change. README's table is made from this."""
+
+_ROWS: dict[tuple[State, type[Event]], Transition] = {
+    (state, row.event): row for row in TRANSITIONS for state in row.states
+}
+
+
+def table() -> str:
+    """Return the transitions as a Markdown table."""
+    lines = ["| in | on | to | |", "|---|---|---|---|"]
+    for row in TRANSITIONS:
+        everywhere = len(row.states) == len(State)
+        states = "every state" if everywhere else " ".join(row.states)
+        to = "depends on the state" if everywhere else " ".join(dict.fromkeys(row.to))
+        lines.append(f"| {states} | {row.event.__name__} | {to} | {row.note} |")
+    return "\n".join(lines)
