@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _known_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose text is meant for the operator; imported only when something went wrong."""
     from consent.server import ServerError
-    from consent.server.certificates import StateError
+    from consent.server.state_files import StateError
     from hardware.card import ReaderError
 
     return ServerError, StateError, ReaderError

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from config import ConfigError
 from config.person import Person, load_person
-from consent.server import certificates
-from consent.server.certificates import Authority, IssuedCard, StateDamaged, StateError
+from consent.server import certificates, state_files
+from consent.server.certificates import Authority, IssuedCard
+from consent.server.state_files import StateDamaged, StateError
 from hardware.virtual_card import CardCredentials
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +42,8 @@ def no_new_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> rsa.RSAPrivateKey:
         raise AssertionError("a key was made again")
 
-    monkeypatch.setattr(certificates, "_new_key", refuse)
+    monkeypatch.setattr(certificates, "new_key", refuse)
+    monkeypatch.setattr(state_files, "new_key", refuse)
 
 
 def public_key_of(pem: bytes) -> object:

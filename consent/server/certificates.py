@@ -1,30 +1,36 @@
 """The mock certificate authorities: cards' keys and certificates, and terminals' keys, made at first use.
 
-Everything lies under a state folder and is never handed on with the product. One file holds one subject's key and
-certificate; the first writer wins, so any number of processes that ask at once get the same ones.
+Everything lies under a state folder (state_files.py) and is never handed on with the product.
 """
 
 import hashlib
 import json
-import os
 import re
 import secrets
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from functools import lru_cache
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from config import ConfigError
 from config.person import Person
+from consent.server.state_files import (
+    Subject,
+    check_issuer,
+    key_of,
+    new_key,
+    parsed_key,
+    parsed_subject,
+    pem_of,
+    read,
+    write_first,
+    written,
+)
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 CA_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
@@ -40,18 +46,6 @@ _TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # The arc of documentation examples (RFC 5612): no policy of a real authority is claimed.
 _POLICY = x509.ObjectIdentifier("1.3.6.1.4.1.32473.1.1")
 _NOTICE = "Test certificate of an open-source reception terminal; it identifies nobody and is worth nothing."
-
-
-class StateError(Exception):
-    """The state folder cannot be read or written; ``str()`` is the one line that is shown to a person."""
-
-
-class StateDamaged(StateError):
-    """A state file does not hold what was written into it."""
-
-    def __init__(self, path: Path, what: str) -> None:
-        super().__init__(f"{path}: is damaged ({what}); restore it, or remove it to have it made anew")
-        self.path = path
 
 
 @dataclass(frozen=True)
@@ -78,16 +72,6 @@ class TerminalKey:
     private_key: rsa.RSAPrivateKey = field(repr=False)
 
 
-@dataclass(frozen=True)
-class _Subject:
-    key: rsa.RSAPrivateKey = field(repr=False)
-    certificate: x509.Certificate
-
-    @property
-    def der(self) -> bytes:
-        return self.certificate.public_bytes(serialization.Encoding.DER)
-
-
 class Authority:
     """Issues cards and enrols terminals; made cheaply, writes nothing before the first request.
 
@@ -97,7 +81,7 @@ class Authority:
     def __init__(self, state: Path) -> None:
         self._state = state
         self._pki = state / "pki"
-        self._subjects: dict[Path, _Subject] = {}
+        self._subjects: dict[Path, Subject] = {}
         self._face_key_pem = b""
 
     def issue(self, person: Person) -> IssuedCard:
@@ -107,10 +91,10 @@ class Authority:
         signer = self._holder(person, _SIGNATURE) if signs else None
         return IssuedCard(
             certificate=holder.der,
-            private_key_pem=_pem(holder.key),
+            private_key_pem=pem_of(holder.key),
             ca_certificate=self._ca(_AUTHENTICATION).der,
             signature_certificate=signer.der if signer else b"",
-            signature_private_key_pem=_pem(signer.key) if signer else b"",
+            signature_private_key_pem=pem_of(signer.key) if signer else b"",
             signature_ca_certificate=self._ca(_SIGNATURE).der if signer else b"",
             face_key_pem=self._face_key(),
         )
@@ -126,7 +110,7 @@ class Authority:
     def enrol_terminal(self, terminal_id: str) -> TerminalKey:
         """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""
         # Read anew each time: removing its file ends a terminal's enrolment at once.
-        return TerminalKey(terminal_id, _key_of(self._terminal_file(terminal_id)))
+        return TerminalKey(terminal_id, key_of(self._terminal_file(terminal_id)))
 
     def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None:
         """Return an enrolled terminal's public key, None for any other id, of whatever characters."""
@@ -134,35 +118,35 @@ class Authority:
             path = self._terminal_file(terminal_id)
         except ValueError:
             return None
-        content = _read(path)
-        return None if content is None else _parsed_key(path, content).public_key()
+        content = read(path)
+        return None if content is None else parsed_key(path, content).public_key()
 
     def _terminal_file(self, terminal_id: str) -> Path:
         if not _TERMINAL_ID.fullmatch(terminal_id):
             raise ValueError("a terminal id has 1 to 40 of A-Z a-z 0-9 _ -")
         return self._state / "terminals" / f"{terminal_id}.pem"
 
-    def _ca(self, purpose: str) -> _Subject:
+    def _ca(self, purpose: str) -> Subject:
         path = self._pki / f"{purpose.replace(' ', '-')}-ca.pem"
         return self._subject(path, lambda: _new_ca(purpose), None)
 
-    def _holder(self, person: Person, purpose: str) -> _Subject:
+    def _holder(self, person: Person, purpose: str) -> Subject:
         begin, end = _validity(person)
         ca = self._ca(purpose)
         path = self._pki / "people" / f"{_identity_hash(person)}-{purpose.replace(' ', '-')}.pem"
         return self._subject(path, lambda: _new_holder(ca, purpose, begin, end), ca)
 
-    def _subject(self, path: Path, make: Callable[[], _Subject], issuer: _Subject | None) -> _Subject:
+    def _subject(self, path: Path, make: Callable[[], Subject], issuer: Subject | None) -> Subject:
         if path not in self._subjects:
-            content = _read(path) or _write_first(path, lambda: _written(make()))
-            subject = _parsed_subject(path, content)
-            _check_issuer(path, subject, issuer or subject)
+            content = read(path) or write_first(path, lambda: written(make()))
+            subject = parsed_subject(path, content)
+            check_issuer(path, subject, issuer or subject)
             self._subjects[path] = subject
         return self._subjects[path]
 
     def _face_key(self) -> bytes:
         if not self._face_key_pem:
-            self._face_key_pem = _pem(_key_of(self._pki / "card-face-key.pem"))
+            self._face_key_pem = pem_of(key_of(self._pki / "card-face-key.pem"))
         return self._face_key_pem
 
 
@@ -192,10 +176,6 @@ def _age_at_issue(person: Person) -> int:
     return issued.year - birth.year - ((issued.month, issued.day) < (birth.month, birth.day))
 
 
-def _new_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
 def _ca_name(purpose: str) -> x509.Name:
     return x509.Name(
         [
@@ -206,16 +186,16 @@ def _ca_name(purpose: str) -> x509.Name:
     )
 
 
-def _new_ca(purpose: str) -> _Subject:
-    key = _new_key()
+def _new_ca(purpose: str) -> Subject:
+    key = new_key()
     builder = _certificate(_ca_name(purpose), _ca_name(purpose), key, key, CA_BEGIN, CA_END)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
-    return _Subject(key, builder.sign(key, hashes.SHA256()))
+    return Subject(key, builder.sign(key, hashes.SHA256()))
 
 
-def _new_holder(ca: _Subject, purpose: str, begin: datetime, end: datetime) -> _Subject:
-    key = _new_key()
+def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime) -> Subject:
+    key = new_key()
     # Random, not derived from the person: the number tells nothing to whoever has only the certificate.
     name = x509.Name(
         [
@@ -239,7 +219,7 @@ def _new_holder(ca: _Subject, purpose: str, begin: datetime, end: datetime) -> _
         case _:
             usage = _usage("digital_signature", "content_commitment")
             builder = builder.add_extension(usage, critical=True)
-    return _Subject(key, builder.sign(ca.key, hashes.SHA256()))
+    return Subject(key, builder.sign(ca.key, hashes.SHA256()))
 
 
 def _certificate(
@@ -263,84 +243,3 @@ def _usage(*allowed: str) -> x509.KeyUsage:
     kinds = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment"]
     kinds += ["key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"]
     return x509.KeyUsage(**{kind: kind in allowed for kind in kinds})
-
-
-def _pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _written(subject: _Subject) -> bytes:
-    return _pem(subject.key) + subject.certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _key_of(path: Path) -> rsa.RSAPrivateKey:
-    """Return the key in a file, made when there is none."""
-    return _parsed_key(path, _read(path) or _write_first(path, lambda: _pem(_new_key())))
-
-
-@lru_cache(maxsize=128)
-def _parsed_key(path: Path, content: bytes) -> rsa.RSAPrivateKey:
-    """Return the key in a file's content; kept, since checking an RSA key costs 40 ms (measured)."""
-    try:
-        key = serialization.load_pem_private_key(content, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise StateDamaged(path, "no readable private key") from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise StateDamaged(path, "not an RSA key")
-    return key
-
-
-def _parsed_subject(path: Path, content: bytes) -> _Subject:
-    key = _parsed_key(path, content)
-    try:
-        certificate = x509.load_pem_x509_certificate(content)
-        public_key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        raise StateDamaged(path, "no readable certificate") from None
-    if public_key != key.public_key():
-        raise StateDamaged(path, "key and certificate do not belong together")
-    return _Subject(key, certificate)
-
-
-def _check_issuer(path: Path, subject: _Subject, issuer: _Subject) -> None:
-    try:
-        subject.certificate.verify_directly_issued_by(issuer.certificate)
-    except (ValueError, TypeError, InvalidSignature):
-        raise StateDamaged(path, "not issued by this state's CA") from None
-
-
-def _read(path: Path) -> bytes | None:
-    """Return a file's content, None when there is no such file."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if not content:
-        raise StateDamaged(path, "empty")
-    return content
-
-
-def _write_first(path: Path, make: Callable[[], bytes]) -> bytes:
-    """Write a new file as a whole, unless another was first; return what the file now holds."""
-    content = make()
-    try:
-        # One by one from the outside: mkdir(parents=True) would give the mode to the last folder only.
-        for folder in reversed(path.parents):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(name, path)
-        finally:
-            os.unlink(name)
-    except OSError as error:
-        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from None
-    return _read(path) or content
