@@ -42,6 +42,9 @@ class Snapshot:
     phone: str = ""
     """The kind of phone that this visit is made with; empty: with a card, or not chosen yet."""
     by_phone: bool = False
+    """This visit is made with a phone; no card is in."""
+    reading_phone: bool = False
+    """The phone is being read and must not be moved, in PHONE_TAP."""
     pin_digits: int = 0
     pin_tries_left: int | None = None
     guidance: str = ""

@@ -266,6 +266,7 @@ class Terminal:
             phones_ready=session.phones_ready,
             phone=session.phone.value if session.phone else "",
             by_phone=session.by_phone,
+            reading_phone=session.verifying and session.state is flow.State.PHONE_TAP,
             pin_digits=session.pin_digits,
             pin_tries_left=session.pin_tries_left,
             guidance=session.guidance,

@@ -23,11 +23,17 @@ STATES = {
 }
 """By Snapshot.screen."""
 
-PARTS = {"reader": "カードリーダー", "camera": "カメラ", "engine": "顔認証", "server": "資格確認サーバー"}
-HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 未確認"}
-TONES = {"ok": "success", "down": "error", "unknown": "plain"}
+PARTS = {
+    "reader": "カードリーダー",
+    "camera": "カメラ",
+    "engine": "顔認証",
+    "server": "資格確認サーバー",
+    "phone_reader": "スマートフォン用",
+}
+HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 未確認", "none": "- なし"}
+TONES = {"ok": "success", "down": "error", "unknown": "plain", "none": "plain"}
 
-IDENTITY = {"face": "顔認証", "pin": "暗証番号", "visual": "目視確認"}
+IDENTITY = {"face": "顔認証", "pin": "暗証番号", "visual": "目視確認", "iphone": "スマートフォン"}
 ITEMS: dict[str, str] = {
     Item.MEDICATION: "薬剤情報",
     Item.DIAGNOSIS: "診療情報",

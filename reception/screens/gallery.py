@@ -37,6 +37,15 @@ _LIMIT = replace(
 )
 _DONE = replace(_AT_CARD, step="COMPLETE", state="TAKE_CARD", screen="TAKE_CARD", completed=True)
 _IDLE = replace(_AT_CARD, visit="", step="", state="WAITING", screen="WAITING", card_in=False)
+_PHONE = replace(
+    _IDENTITY,
+    state="PHONE_TAP",
+    screen="PHONE_TAP",
+    methods=("iphone", "android"),
+    card_in=False,
+    phones_ready=True,
+    by_phone=True,
+)
 
 SAMPLES: dict[str, Snapshot] = {
     "01-waiting": _IDLE,
@@ -70,7 +79,17 @@ SAMPLES: dict[str, Snapshot] = {
         failure="READER_LOST",
         health=Health(reader="down"),
     ),
-    "22-phone-tap": replace(_IDENTITY, state="PHONE_TAP", screen="PHONE_TAP"),
+    "22-phone-tap": replace(_PHONE, phone="iphone"),
+    "22-phone-tap-reading": replace(_PHONE, phone="android", reading_phone=True),
+    "22-phone-tap-moved": replace(_PHONE, phone="iphone", failure="PHONE_MOVED", seconds_left=20),
+    "22-phone-choice": replace(_PHONE, state="METHOD_CHOICE", screen="METHOD_CHOICE"),
+    "22-phone-pin": replace(_PHONE, state="PIN_ENTRY", screen="PIN_ENTRY", phone="android", pin_digits=1),
+    "22-phone-pin-again": replace(
+        _PHONE, state="PIN_ENTRY", screen="PIN_ENTRY", phone="android", failure="PHONE_MOVED_AFTER_PIN"
+    ),
+    "22-phone-waiting": replace(_IDLE, phones_ready=True),
+    "22-phone-waiting-failed": replace(_IDLE, phones_ready=True, failure="PHONE_READER_LOST"),
+    "22-phone-checking": replace(_PHONE, state="CHECKING", screen="CHECKING", phone="iphone"),
     "23-visual-check": replace(_IDENTITY, state="VISUAL_CHECK", screen="VISUAL_CHECK"),
     "24-card-use-offer": replace(_IDENTITY, state="CARD_USE_OFFER", screen="CARD_USE_OFFER"),
 }

@@ -16,6 +16,7 @@ from reception.screens.widgets import (
     CameraPreview,
     CardPicture,
     Panel,
+    PhonePicture,
     PinDots,
     PinPad,
     Text,
@@ -55,7 +56,7 @@ class Page(QWidget):
         for piece in pieces:
             if isinstance(piece, int):
                 self.column.addStretch(piece)
-            elif isinstance(piece, CardPicture | CameraPreview | Working):
+            elif isinstance(piece, CardPicture | PhonePicture | CameraPreview | Working):
                 self.column.addWidget(piece, alignment=MIDDLE)
             else:
                 self.column.addWidget(piece)
@@ -82,7 +83,8 @@ class WaitingPage(Page):
         self.insert = CardPicture("insert")
         self.take = CardPicture("take")
         self.hint = Text("body")
-        self.stack(self.notice, 2, self.heading, 1, self.insert, self.take, 1, self.hint, 2)
+        self.phone = self.button("choose_phone", "スマートフォンを使う", "outline", flow.ChoosePhone())
+        self.stack(self.notice, 2, self.heading, 1, self.insert, self.take, 1, self.hint, 2, self.phone)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         if snapshot.failure:
@@ -102,18 +104,22 @@ class WaitingPage(Page):
         self.hint.setText("" if card_in else "ケースから出して、\n向きを確かめて入れてください。")
         self.insert.setVisible(not card_in)
         self.take.setVisible(card_in)
+        self.phone.setVisible(snapshot.phones_ready and not card_in)
 
 
 class WorkingPage(Page):
-    """The machine works, the card stays in."""
+    """The machine works; a card stays in, a phone is not needed any more."""
 
     def __init__(self, send: Send, heading: str, card: str) -> None:
         super().__init__(send)
         self.picture = CardPicture("keep")
-        self.stack(2, Text("heading", heading), 1, self.picture, Working(), 1, Text("body", card), 2)
+        self.card = card
+        self.body = Text("body", card)
+        self.stack(2, Text("heading", heading), 1, self.picture, Working(), 1, self.body, 2)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.picture.setVisible(snapshot.card_in)
+        self.body.setText(PHONE_AWAY if snapshot.by_phone and self.card == STAY else self.card)
 
 
 class MethodChoicePage(Page):
@@ -137,15 +143,39 @@ class MethodChoicePage(Page):
             height=tokens.PRIMARY_HEIGHT + 40,
         )
         self.pin_note = Text("caption", "カード申請時に設定した4桁の数字です")
-        self.stack(self.reason, 2, self.heading, 1, self.face, self.face_note, 1, self.pin, self.pin_note, 3)
+        self.iphone = self.button(
+            "choose_iphone",
+            "iPhone",
+            "outline",
+            flow.Choose(flow.Method.IPHONE),
+            height=tokens.PRIMARY_HEIGHT + 40,
+        )
+        self.android = self.button(
+            "choose_android",
+            "Android",
+            "outline",
+            flow.Choose(flow.Method.ANDROID),
+            height=tokens.PRIMARY_HEIGHT + 40,
+        )
+        faces = (self.face, self.face_note, 1, self.pin, self.pin_note)
+        self.stack(self.reason, 2, self.heading, 1, *faces, self.iphone, self.android, 3)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(*failure_words(snapshot))
         both = {"face", "pin"} <= set(snapshot.methods)
         self.heading.setText(
-            "顔認証または暗証番号の\nどちらかを選んでください" if both else "本人確認の方法を\n選んでください"
+            "スマートフォンの種類を\n選んでください"
+            if snapshot.by_phone
+            else "顔認証または暗証番号の\nどちらかを選んでください"
+            if both
+            else "本人確認の方法を\n選んでください"
         )
-        for method, pieces in (("face", (self.face, self.face_note)), ("pin", (self.pin, self.pin_note))):
+        for method, pieces in (
+            ("face", (self.face, self.face_note)),
+            ("pin", (self.pin, self.pin_note)),
+            ("iphone", (self.iphone,)),
+            ("android", (self.android,)),
+        ):
             for piece in pieces:
                 piece.setVisible(method in snapshot.methods)
 
@@ -173,7 +203,7 @@ class PinEntryPage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
         self.column.setSpacing(14)
-        self.note = Text("caption", "カード申請時に設定した4桁の暗証番号を入力します。")
+        self.note = Text("caption", CARD_PIN)
         self.wrong = Panel("error")
         self.left = Text("strong")
         self.dots = PinDots()
@@ -191,8 +221,11 @@ class PinEntryPage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         tries = "" if snapshot.pin_tries_left is None else f"残り {snapshot.pin_tries_left} 回"
         wrong = pin_was_wrong(snapshot)
+        if snapshot.failure == FailureCode.PHONE_MOVED_AFTER_PIN:
+            wrong = "\n".join(failure_words(snapshot))
         self.wrong.show_message(f"{wrong} {tries}" if wrong else "")
         self.left.show_text("" if wrong else tries)
+        self.note.setText(PHONE_PIN if snapshot.by_phone else CARD_PIN)
         self.note.setVisible(not wrong)
         self.dots.show_count(snapshot.pin_digits)
 
@@ -218,8 +251,42 @@ class LastTryPage(Page):
         wrong = pin_was_wrong(snapshot)
         self.warning.show_message(
             f"{wrong} 残り 1 回" if wrong else "残り 1 回",
-            "つぎにまちがえると、暗証番号がロックされます。\n解除は、市区町村の窓口でできます。",
+            "つぎにまちがえると、暗証番号がロックされます。"
+            + ("" if snapshot.by_phone else "\n解除は、市区町村の窓口でできます。"),
         )
+
+
+class PhoneTapPage(Page):
+    """The phone is laid on its reader, or is being read there."""
+
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self.reason = Panel("warning")
+        self.heading = Text("heading")
+        self.picture = PhonePicture()
+        self.working = Working()
+        self.hint = Text("body")
+        self.back = self.button(
+            "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+        )
+        self.stack(self.reason, 2, self.heading, 1, self.picture, self.working, 1, self.hint, 2, self.back)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        reading = snapshot.reading_phone
+        self.reason.show_message(*failure_words(snapshot))
+        self.heading.setText(
+            "スマートフォンを\n読み取っています"
+            if reading
+            else "スマートフォンを\n読み取り機に\nかざしてください"
+        )
+        first = "iPhoneの画面で本人確認をしてから、\n" if snapshot.phone == "iphone" else ""
+        self.hint.setText(
+            "そのまま、動かさないでください。"
+            if reading
+            else f"{first}読み終わるまで、動かさないでください。"
+        )
+        self.working.setVisible(reading)
+        self.back.setVisible(not reading)
 
 
 class QuestionPage(Page):
@@ -253,6 +320,8 @@ class QuestionPage(Page):
         given, declined = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)
         self.given.relabel(given)
         self.declined.relabel(declined)
+        # There is no card whose removal could mean anything.
+        self.note.setVisible(not (snapshot.by_phone and snapshot.screen == "LIMIT_CONSENT"))
 
 
 class TakeCardPage(Page):
@@ -309,6 +378,8 @@ class CallStaffPage(Page):
             else "受付の係に\nお声がけください"
         )
         what, next_step = failure_words(snapshot)
+        if not snapshot.card_in:
+            next_step = wording.with_card_out(next_step)
         self.message.show_message(what or "そのままお待ちください。", next_step)
         self.picture.setVisible(snapshot.card_in and not called)
 
@@ -343,6 +414,9 @@ class AskStaffPage(Page):
 
 
 STAY = "カードは、そのまま入れておいてください。"
+PHONE_AWAY = "スマートフォンは、しまってもかまいません。"
+CARD_PIN = "カード申請時に設定した4桁の暗証番号を入力します。"
+PHONE_PIN = "スマートフォンの電子証明書の、4桁の暗証番号を入力します。"
 
 
 def pages(send: Send) -> dict[str, Page]:
@@ -354,7 +428,7 @@ def pages(send: Send) -> dict[str, Page]:
         "FACE_MATCH": FaceMatchPage(send),
         "PIN_ENTRY": PinEntryPage(send),
         "LAST_TRY": LastTryPage(send),
-        "PHONE_TAP": AskStaffPage(send, "スマートフォンを\nかざしてください", "係の人がご案内します。"),
+        "PHONE_TAP": PhoneTapPage(send),
         "VISUAL_CHECK": AskStaffPage(send, "係の人が\n確認しています", "そのままお待ちください。"),
         "CHECKING": WorkingPage(send, "健康保険の資格を\n確認しています", STAY),
         "CARD_USE_OFFER": AskStaffPage(

@@ -379,6 +379,37 @@ class CardPicture(QWidget):
         painter.drawRect(shaft)
 
 
+class PhonePicture(QWidget):
+    """A phone above its reader, with the waves between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("スマートフォンを読み取り機にかざす絵")
+        self.setFixedSize(QSize(420, 320))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(tokens.INK_SOFT), 3))
+        painter.setBrush(QColor("#E6E6E6"))
+        painter.drawRoundedRect(QRectF(70, 252, 280, 54), 16, 16)
+        painter.setPen(QPen(QColor(tokens.BLUE), 4))
+        painter.setBrush(QColor(tokens.BLUE_TINT))
+        painter.drawRoundedRect(QRectF(158, 12, 104, 186), 16, 16)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor("#9DB7F9"))
+        painter.drawRoundedRect(QRectF(192, 24, 36, 8), 4, 4)
+        painter.drawRoundedRect(QRectF(176, 60, 68, 44), 6, 6)
+        waves = QPen(QColor(tokens.ORANGE), 7)
+        waves.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(waves)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for number, width in enumerate((40, 84, 128)):
+            wave = QRectF(210 - width / 2, 204 + 10 * number, width, 26)
+            painter.drawArc(wave, 200 * 16, 140 * 16)
+        painter.end()
+
+
 class Working(QWidget):
     """Three dots that take turns: the machine is at work, the patient has nothing to do."""
 
