@@ -198,7 +198,6 @@ def _seen_by_camera(
     cv2.setRNGSeed(2026)
     cv2.randn(grain, np.zeros(3), np.full(3, look.noise))
     shade = _shade(condition)
-    streak = np.full((1, 17), 1 / 17, np.float32)
     for number, image in enumerate(pictures):
         if look.light != 1:
             image = cast(Image, cv2.convertScaleAbs(image, alpha=look.light))
@@ -207,11 +206,16 @@ def _seen_by_camera(
                 Image, cv2.add(cv2.multiply(image, shade[0], dtype=cv2.CV_8U), shade[1], dtype=cv2.CV_8U)
             )
         if condition is Condition.BLURRED or (condition is Condition.BLUR_START and number < blurred):
-            image = cast(Image, cv2.filter2D(image, -1, streak))
+            image = motion_blurred(image)
         if condition is Condition.DAPPLED:
             image = cast(Image, cv2.add(image, _dapples(spots), dtype=cv2.CV_8U))
         top, left = random.integers(0, 64, 2)
         yield cast(Image, cv2.add(image, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U))
+
+
+def motion_blurred(image: Image) -> Image:
+    """Return a frame as of a face that moves sideways, 17 px within the exposure."""
+    return cast(Image, cv2.filter2D(image, -1, np.full((1, 17), 1 / 17, np.float32)))
 
 
 def _dapples(random: np.random.Generator) -> Any:

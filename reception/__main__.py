@@ -112,6 +112,21 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     parts = bench.add_subparsers(title="parts", metavar="PART", dest="what")
     visit = parts.add_parser("visit", help="whole visits, per step, on both benches", parents=[written])
     visit.add_argument("--rounds", type=int, default=5, help="visits of each kind on each bench")
+    face = parts.add_parser("face", help="speed and accuracy of the face route", parents=[written])
+    face.add_argument("--rounds", type=_count(1), default=12, help="decisions of each kind (default: 12)")
+    face.add_argument(
+        "--visits", type=_count(0), default=0, help="also the engine's memory over so many visits"
+    )
+
+
+def _count(least: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"should be at least {least}")
+        return value
+
+    return count
 
 
 def _state_folder() -> Path:

@@ -21,7 +21,7 @@ from hardware.camera import Frame, open_clip
 from hardware.face import Embedding, FaceMatch, FaceOutcome, Policy, gate
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from hardware.face_engine.embedder import CHIP, DlibEmbedder, OpenCvEmbedder, best_embedder
-from hardware.face_engine.models import models_folder
+from hardware.face_engine.models import WEIGHTS, models_folder
 from hardware.moving_stills import FRAMES, Condition, clip_for, moving
 from hardware.portraits import SHIPPED, card_photo, portrait_path, read_picture
 
@@ -135,7 +135,7 @@ def test_the_same_frames_give_the_same_distance(engine: FaceEngine, photos: dict
 
 
 def test_the_fast_embedder_computes_what_dlib_computes() -> None:
-    weights = models_folder() / "dlib_face_recognition_resnet_model_v1.dat"
+    weights = models_folder() / WEIGHTS
     fast, reference = OpenCvEmbedder(weights), DlibEmbedder(weights)
     for name in SHIPPED:
         chip = cv2.resize(read_picture(portrait_path(name))[80:300, 120:340, ::-1], (CHIP, CHIP))
@@ -145,7 +145,7 @@ def test_the_fast_embedder_computes_what_dlib_computes() -> None:
 def test_dlib_takes_over_when_the_network_file_is_of_another_kind(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    weights = models_folder() / "dlib_face_recognition_resnet_model_v1.dat"
+    weights = models_folder() / WEIGHTS
     assert best_embedder(weights).name == "opencv"
     (tmp_path / "cut.dat").write_bytes(weights.read_bytes()[:-5])
     with pytest.raises(ValueError, match="ends too early"):

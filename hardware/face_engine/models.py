@@ -3,6 +3,9 @@
 import importlib.util
 from pathlib import Path
 
+WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
+"""File of the embedding network."""
+
 
 def models_folder() -> Path:
     """Return the folder of face_recognition's models.

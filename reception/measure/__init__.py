@@ -15,7 +15,13 @@ def _visit(options: Namespace, say: Say) -> Figures:
     return visit.visits(options.state, getattr(options, "rounds", 5), say)
 
 
-PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {"visit": _visit}
+def _face(options: Namespace, say: Say) -> Figures:
+    from reception.measure import face
+
+    return face.speed(options.state, getattr(options, "rounds", 12), getattr(options, "visits", 0), say)
+
+
+PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {"visit": _visit, "face": _face}
 """By name on the command line. What is imported for one part costs the others nothing."""
 
 
