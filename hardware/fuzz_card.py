@@ -4,10 +4,12 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from hardware.card import CardError, records
 from hardware.virtual_card import CardContents, CardCredentials
@@ -84,7 +86,15 @@ def _targets() -> list[tuple[Callable[[bytes], object], bytes]]:
         CardCredentials(b"", pem, b""), date(2035, 2, 17), date(1980, 2, 17), photo_jp2=_JP2
     )
     record = face_record(contents, key)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fuzz")])
+    begin = datetime(2026, 4, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=1800))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
+    )
     return [
+        (records.certificate_expiry, certificate),
         (records.tlv_items, record),
         (records.tlv_size, record),
         (records.certificate_size, bytes.fromhex("308203A6") + bytes(40)),

@@ -60,6 +60,9 @@ class Snapshot:
     """Shown once the wait for the patient is about to end."""
     reminders: int = 0
     """How often the patient has been reminded to take the card."""
+    notice: str = ""
+    """What the patient should know of the certificate once it was checked: "", "expires-soon" (three months or
+    less), "grace" (expired, accepted for a short while)."""
     language: str = "ja"
     display_mode: str = "normal"
     health: Health = field(default_factory=Health)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from config import Config
-from consent.choices import ConsentAnswer, Item, recorded
+from consent.choices import ConsentAnswer, Item, Standing, recorded
 from consent.eligibility import (
     BadAnswer,
     Challenge,
@@ -29,6 +29,7 @@ from hardware.card import (
     CardError,
     CardFacts,
     CardReader,
+    CardSwapped,
     CardUnreadable,
     MatchCodeWrong,
     MyNumberCard,
@@ -69,6 +70,7 @@ class _Visit:
     photo: bytes | None = field(default=None, repr=False)
     distance: float = 0.0
     limit_category: str = field(default="", repr=False)
+    notice: str = ""
     stop_face: threading.Event = field(default_factory=threading.Event)
     phone: "_PhoneProof | None" = None
 
@@ -276,6 +278,7 @@ class Terminal:
             card_in=session.card_in,
             seconds_left=None if left is None else max(0, round(left)),
             reminders=session.reminders,
+            notice=self._visit.notice,
         )
         self._snapshots.tell(self._snapshot)
 
@@ -316,6 +319,9 @@ class Terminal:
         def run() -> None:
             try:
                 event = job(ticket, *given)
+            except CardSwapped:
+                # Unlike after a removal, a card is still in and has to be taken.
+                event = flow.WorkFailed(ticket, FailureCode.CARD_SWAPPED)
             except CardIsGone:
                 event = flow.CardRemoved(ticket)
             except Exception as error:
@@ -334,12 +340,17 @@ class Terminal:
         if visit.facts.medium != "card":
             return flow.WorkFailed(ticket, FailureCode.PHONE_ON_CARD_READER)
         code = self._scan()
+        genuine = True
         if code is not None:
             try:
-                visit.photo = visit.card.read_face(code).photo_jp2
+                face = visit.card.read_face(code)
             except MatchCodeWrong as wrong:
                 _log.info("the scanned match code was refused, %d tries left", wrong.tries_left)
-        return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left)
+            else:
+                genuine = face.signature_valid
+                visit.photo = face.photo_jp2 if genuine else None
+                visit.facts = replace(visit.facts, card_expires=face.expires)
+        return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine)
 
     def _verify_pin(self, ticket: int, visit: _Visit, pin: bytearray) -> Event:
         assert visit.card is not None
@@ -440,6 +451,7 @@ class Terminal:
             self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
         )
         self._is(server="ok")
+        visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
         if failure is not None:
             return flow.WorkFailed(ticket, failure)
@@ -455,6 +467,8 @@ class Terminal:
         if session.identity is Method.PIN:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
             return self._server.identify_by_pin(session.visit, challenge, facts.certificate, signature)
+        # The last look at the card: the photo that matched was this card's.
+        self._lanes["card"].submit(card.confirm).result()
         return self._server.identify_by_face(session.visit, challenge, facts.certificate, visit.distance)
 
     def _told_by_phone(self, proof: _PhoneProof, session: Session) -> Eligibility:
@@ -553,6 +567,8 @@ _INSURANCE_FAILURES = {
     EligibilityStatus.AMBIGUOUS: FailureCode.INSURANCE_AMBIGUOUS,
 }
 
+_NOTICES = {Standing.EXPIRES_SOON: "expires-soon", Standing.GRACE: "grace"}
+
 _REFUSALS = {
     "CERTIFICATE_EXPIRED": FailureCode.CERTIFICATE_EXPIRED,
     "CERTIFICATE_REVOKED": FailureCode.CERTIFICATE_REVOKED,
@@ -568,6 +584,8 @@ def _reader_failure(error: ReaderError) -> FailureCode:
             return FailureCode.READER_SERVICE_DOWN
         case ReaderBusy():
             return FailureCode.READER_BUSY
+        case ReaderStalled():
+            return FailureCode.CARD_STALLED
         case _:
             return FailureCode.READER_LOST
 
@@ -579,8 +597,6 @@ def _failed(ticket: int, lane: str, error: Exception) -> Event:
             code = FailureCode.CARD_WRONG
         case CardUnreadable() | CardError():
             code = FailureCode.CARD_UNREADABLE
-        case ReaderStalled():
-            code = FailureCode.CARD_STALLED
         case ReaderError():
             code = _reader_failure(error)
         case Unreachable():

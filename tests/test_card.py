@@ -16,6 +16,7 @@ from hardware.card import (
     CardFace,
     CardProtocolError,
     CardRemoved,
+    CardSwapped,
     CardUnreadable,
     MatchCodeWrong,
     MyNumberCard,
@@ -77,6 +78,8 @@ class TestFirstLook:
         facts = patient.terminal.read()
         assert facts.medium == "card"
         assert facts.certificate == cards.credentials().certificate
+        assert facts.certificate_expires == date(2030, 12, 6)
+        assert facts.card_expires is None
         assert facts.pin_tries_left == 2
 
     def test_a_face_only_card_has_no_pin(self) -> None:
@@ -287,8 +290,16 @@ class TestFace:
         patient = Patient(cards.card())
         patient.terminal.read()
         patient.reader.swap(cards.card("other"), unnoticed=True)
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardSwapped):
             patient.terminal.read_face(CODE_B)
+
+    def test_a_look_at_the_card_finds_another_one_in_its_place(self) -> None:
+        patient = Patient(cards.card())
+        patient.terminal.read()
+        patient.terminal.confirm()
+        patient.reader.swap(cards.card("other"), unnoticed=True)
+        with pytest.raises(CardSwapped):
+            patient.terminal.confirm()
 
     def test_my_number_is_never_asked_for(self) -> None:
         patient = Patient(cards.card())
@@ -430,6 +441,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], Callable[[], bytes]]] = {
     "tlv": (records.tlv_items, a_record),
     "tlv size": (records.tlv_size, a_record),
     "certificate": (records.certificate_size, lambda: cards.credentials().certificate),
+    "certificate expiry": (records.certificate_expiry, lambda: cards.credentials().certificate),
     "token info": (records.token_label, lambda: token_info("JPKIAPICCTOKEN2")),
     "face record": (records.face_record, a_record),
     "photo": (records.photo_size, cards.jp2),

@@ -3,7 +3,8 @@
 ::
 
     CardError                 the card: another card, or the same one again, may work
-    ├── CardRemoved           it left the reader, or another card stands in its place
+    ├── CardRemoved           it left the reader
+    │   └── CardSwapped       another card stands in its place, and is still in
     ├── CardUnreadable        something is in the reader but does not answer (upside down, foreign, faulty)
     ├── WrongCard(kind)       it answers, but is not a My Number card
     ├── PinWrong(tries_left)
@@ -28,7 +29,11 @@ class CardError(Exception):
 
 
 class CardRemoved(CardError):
-    """The card left the reader, or another card has taken its place."""
+    """The card left the reader; nothing goes on with it."""
+
+
+class CardSwapped(CardRemoved):
+    """Another card has taken its place, so quickly that the reader noticed nothing."""
 
 
 class CardUnreadable(CardError):

@@ -8,7 +8,7 @@ from typing import Literal
 from hardware.card.channel import CardChannel
 from hardware.card.errors import (
     CardProtocolError,
-    CardRemoved,
+    CardSwapped,
     CardUnreadable,
     MatchCodeWrong,
     PinBlocked,
@@ -22,6 +22,7 @@ from hardware.card.records import (
     MAX_RECORD,
     CardFace,
     SignedRecord,
+    certificate_expiry,
     certificate_size,
     certified_key,
     face_record,
@@ -63,6 +64,10 @@ class CardFacts:
     """User-authentication certificate, DER; empty on an Android phone, which gives it after the PIN only."""
     pin_tries_left: int | None
     """None: the card has no PIN (顔認証マイナンバーカード), or the phone asks for it itself (iPhone)."""
+    certificate_expires: date | None = None
+    """Last day of the certificate; None while there is no certificate."""
+    card_expires: date | None = None
+    """Last day of the card itself; None until its face record was read."""
 
 
 class MyNumberCard:
@@ -86,7 +91,8 @@ class MyNumberCard:
         self._selected = JPKI
         medium = self._medium()
         certificate = b"" if medium == "android" else self.read_certificate()
-        return CardFacts(medium, certificate, self.pin_tries_left())
+        expires = certificate_expiry(certificate) if certificate else None
+        return CardFacts(medium, certificate, self.pin_tries_left(), expires)
 
     def read_certificate(self) -> bytes:
         """Read the user-authentication certificate (DER). On an Android phone: after verify_pin only."""
@@ -95,7 +101,7 @@ class MyNumberCard:
         size = certificate_size(head)
         rest = self._link.read_rest(head, size, "certificate")
         if self._certificate and rest != self._certificate:
-            raise CardRemoved("another card is in the reader")
+            raise CardSwapped("another card is in the reader")
         self._certificate = rest
         return rest
 
@@ -105,7 +111,7 @@ class MyNumberCard:
         answer = self._link.send(0x00, 0x20, 0x00, self._pin_reference)
         if answer.status not in (OK, *BLOCKED) and answer.status >> 4 != 0x63C:
             # Refused by short file id: ask the way that every card knows, if it still is the same card.
-            self._confirm_card()
+            self.confirm()
             selected = self._link.send(0x00, 0xA4, 0x02, 0x0C, PIN.to_bytes(2))
             if selected.status == NO_FILE:
                 return None
@@ -137,7 +143,7 @@ class MyNumberCard:
             case _ if status >> 4 == 0x63C:
                 raise PinWrong(status & 0xF)
             case _:
-                self._confirm_card()
+                self.confirm()
                 raise CardProtocolError("PIN", status)
 
     def sign(self, message: bytes) -> bytes:
@@ -149,7 +155,7 @@ class MyNumberCard:
         digest_info = SHA256_DIGEST_INFO + hashlib.sha256(message).digest()
         answer = self._link.send(0x80, 0x2A, 0x00, 0x80 | KEY, digest_info, le=256)
         if answer.status != OK:
-            self._confirm_card()
+            self.confirm()
         signature = answer.ok("signature")
         if len(signature) != 256:
             raise CardProtocolError(f"the signature has {len(signature)} bytes")
@@ -174,6 +180,15 @@ class MyNumberCard:
         if self._certificate:
             self._select_jpki()
         return replace(record.face, signature_valid=_signed_by(record, certificate))
+
+    def confirm(self) -> None:
+        """Raise CardSwapped unless the card in the reader is the one that was read.
+
+        Also asked after a refusal that this card would not give: one swapped in quickly has nothing selected,
+        and so refuses nearly everything.
+        """
+        self._selected = b""
+        self._select_jpki()
 
     def _open_face(self, match_code_b: str) -> None:
         reference = 0x80 | MATCH_CODE_B
@@ -204,18 +219,10 @@ class MyNumberCard:
         if self._selected == JPKI:
             return
         if self._link.select_application(JPKI) != OK:
-            raise CardRemoved("the card in the reader is not the one from before")
+            raise CardSwapped("the card in the reader is not the one from before")
         self._selected = JPKI
         if self._certificate:
             self._look_again()
-
-    def _confirm_card(self) -> None:
-        """After a refusal that the card read before would not give: raise CardRemoved if it is another one.
-
-        A card swapped quickly has nothing selected, and so refuses nearly everything.
-        """
-        self._selected = b""
-        self._select_jpki()
 
     def _look_again(self) -> None:
         """Compare the certificate's first block, which holds its serial number, with the one read before."""
@@ -227,7 +234,7 @@ class MyNumberCard:
                 or len(block.data) < shortest
                 or block.data[: len(self._certificate)] != self._certificate[: len(block.data)]
             ):
-                raise CardRemoved("another card is in the reader")
+                raise CardSwapped("another card is in the reader")
 
     def _foreign_kind(self, status: int) -> WrongCardKind:
         """Tell what the card is from how it refuses, so that the patient reads the right words."""

@@ -6,7 +6,9 @@ Layouts: facts of public card surveys (JICSAP 1.1 file structure, BER-TLV with t
 import hashlib
 import struct
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta, timezone
+
+from cryptography import x509
 
 from hardware.card.errors import CardProtocolError
 
@@ -17,6 +19,7 @@ MAX_RECORD = 0x7FFF
 MAX_PHOTO_SIDE = 2048
 """Pixels; a card photo has 240 x 320."""
 
+_JAPAN = timezone(timedelta(hours=9))
 _JP2_SIGNATURE = bytes.fromhex("0000000C6A5020200D0A870A")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -121,6 +124,15 @@ def certificate_size(head: bytes) -> int:
     if not 16 <= size <= MAX_CERTIFICATE:
         raise CardProtocolError(f"the certificate claims to have {size} bytes")
     return size
+
+
+def certificate_expiry(der: bytes) -> date:
+    """Return the last day, in Japan, on which an X.509 certificate is valid."""
+    try:
+        return x509.load_der_x509_certificate(der).not_valid_after_utc.astimezone(_JAPAN).date()
+    except (ValueError, OverflowError, x509.InvalidVersion, Warning):
+        # A warning, about a serial number that is not positive, is an error where the tests make it one.
+        raise CardProtocolError("the certificate is not X.509") from None
 
 
 def token_label(info: bytes) -> str:

@@ -103,6 +103,8 @@ class CardRead(Event):
     ticket: int
     has_photo: bool
     pin_tries_left: int | None
+    photo_genuine: bool = True
+    """False: the card holds a photo that nobody vouches for, and which is not used."""
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,10 @@ def left(session: Session, event: Event, now: float) -> Outcome:
 def read(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardRead)
     session = replace(session, has_photo=event.has_photo, pin_tries_left=event.pin_tries_left)
-    blocked = FailureCode.PIN_BLOCKED if event.pin_tries_left == 0 else None
-    return choose_again(session, blocked, now)
+    failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
+    if event.pin_tries_left == 0:
+        failure = FailureCode.PIN_BLOCKED
+    return choose_again(session, failure, now)
 
 
 def work_failed(session: Session, event: Event, now: float) -> Outcome:
