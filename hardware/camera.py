@@ -1,6 +1,6 @@
 """Frames from a camera or from a recorded clip; the only place that opens a camera."""
 
-import logging
+import sys
 import threading
 import time
 from bisect import bisect_right
@@ -9,15 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from hardware.clips import Clip
-
-_log = logging.getLogger("reception.camera")
 
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8 BGR."""
@@ -71,6 +69,20 @@ class FrameSource(Protocol):
     def close(self) -> None:
         """Let go of the device for good; idempotent, never raises."""
         ...
+
+
+@runtime_checkable
+class Pluggable(Protocol):
+    """A source that may be pulled out."""
+
+    def attached(self) -> bool:
+        """Whether it is plugged in, as far as that can be told without opening it."""
+        ...
+
+
+def attached(source: FrameSource) -> bool:
+    """Tell without opening it whether a source is there; its lamp stays dark."""
+    return not isinstance(source, Pluggable) or source.attached()
 
 
 class CameraWatch:
@@ -197,34 +209,15 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-def check_camera(source: FrameSource) -> None:
-    """Take frames until two in a row are good (at most some seconds); raises CameraError."""
+def check_camera(source: FrameSource, stop: threading.Event | None = None) -> None:
+    """Take frames until two in a row are good (at most some seconds), or ``stop``; raises CameraError."""
     before: Image | None = None
-    with closing(cast("_Closable", iter(NewestFrames(source)))) as frames:
+    with closing(cast("_Closable", iter(NewestFrames(source, stop=stop)))) as frames:
         for frame in frames:
             if frame.image.mean() >= CameraWatch.BLACK:
                 if before is not None and not np.array_equal(before, frame.image):
                     return
                 before = frame.image
-
-
-def recovered(
-    source: FrameSource, stop: threading.Event, waits_s: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
-) -> bool:
-    """Wait until a faulty camera gives good frames again; False when ``stop`` was set before.
-
-    It is opened anew for every try; the last wait repeats.
-    """
-    number = 0
-    while not stop.is_set():
-        try:
-            check_camera(source)
-            return True
-        except CameraError as error:
-            _log.info("camera not back yet: %s", error)
-        stop.wait(waits_s[min(number, len(waits_s) - 1)])
-        number += 1
-    return False
 
 
 def open_camera(index: int) -> FrameSource:
@@ -237,6 +230,9 @@ def open_clip(path: Path, pace: Literal["recorded", "fast"] = "recorded") -> Fra
     from hardware.clips import load_clip
 
     return _ClipSource(load_clip(path), pace)
+
+
+_DEVICES = Path("/dev")
 
 
 class _Camera:
@@ -262,10 +258,12 @@ class _Camera:
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, 480)
             capture.set(cv2.CAP_PROP_FPS, 30)
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            given = False
             while not self._closed.is_set():
                 there, image = capture.read()
                 if not there:
-                    raise self._missing()
+                    raise self._silent() if given else self._missing()
+                given = True
                 yield Frame(cast(Image, image), time.monotonic() * 1000)
         finally:
             capture.release()
@@ -273,10 +271,20 @@ class _Camera:
     def close(self) -> None:
         self._closed.set()
 
+    def attached(self) -> bool:
+        """Look for its device file; without such files (not Linux) it counts as there."""
+        return (_DEVICES / f"video{self._index}").exists() or not sys.platform.startswith("linux")
+
     def _missing(self) -> CameraError:
-        if Path(f"/dev/video{self._index}").exists():
+        # A camera in use can be opened, but gives no first picture.
+        if (_DEVICES / f"video{self._index}").exists():
             return CameraBusy(f"camera {self._index} is used by another program")
         return NoCamera(f"there is no camera {self._index}")
+
+    def _silent(self) -> CameraError:
+        if (_DEVICES / f"video{self._index}").exists():
+            return CameraSlow(f"camera {self._index} stopped giving pictures")
+        return NoCamera(f"camera {self._index} was unplugged")
 
 
 class _ClipSource:
@@ -350,6 +358,10 @@ class SteerableClip:
     def freeze(self) -> None:
         """Repeat the last picture."""
         self._turn("frozen")
+
+    def attached(self) -> bool:
+        """Whether it is plugged in."""
+        return self._state != "unplugged"
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames without end, until close(); raises NoCamera while unplugged."""

@@ -24,6 +24,7 @@ from consent.eligibility import (
     Unreachable,
 )
 from hardware.camera import CameraError, Frame, FrameSource
+from hardware.camera_health import CameraHealth
 from hardware.card import (
     CardChannel,
     CardError,
@@ -48,7 +49,7 @@ from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from reception import flow
 from reception.failures import FailureCode
 from reception.flow import Effect, Event, Method, Session
-from reception.snapshot import CounterView, Snapshot
+from reception.snapshot import CounterView, Health, Snapshot
 
 _log = logging.getLogger("reception.terminal")
 
@@ -129,12 +130,15 @@ class Terminal:
         self._phone_reader = phone_reader
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
+        self._health = Health()
+        self._health_changes = threading.Lock()
         self._visit = _Visit()
         self._pin = bytearray()
         self._counter: CounterView | None = None
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
         self._stopping = threading.Event()
+        self._camera_health = CameraHealth(camera, config.delays.device_retry_s, self._camera_told)
         self._lanes = {name: ThreadPoolExecutor(1, name) for name in ("card", "phone", "face", "server")}
         self._threads = [
             threading.Thread(target=self._conduct, name="conductor"),
@@ -177,6 +181,7 @@ class Terminal:
         """Start the workers; the first snapshots follow."""
         for thread in self._threads:
             thread.start()
+        self._camera_health.start()
 
     def stop(self) -> None:
         """End the visit and all workers; power the card off."""
@@ -188,6 +193,7 @@ class Terminal:
         for thread in self._threads:
             thread.join()
         self._visit.stop_face.set()
+        self._camera_health.stop()
         self._lanes["card"].submit(self._power_off, self._visit)
         for lane in self._lanes.values():
             lane.shutdown()
@@ -279,11 +285,14 @@ class Terminal:
             seconds_left=None if left is None else max(0, round(left)),
             reminders=session.reminders,
             notice=self._visit.notice,
+            health=self._health,
         )
         self._snapshots.tell(self._snapshot)
 
     def _is(self, **health: str) -> None:
-        self._snapshot = replace(self._snapshot, health=replace(self._snapshot.health, **health))
+        """Note how parts are, from any thread; the next snapshot shows it."""
+        with self._health_changes:
+            self._health = replace(self._health, **health)
 
     # --- Effects ------------------------------------------------------------------------------------------------
 
@@ -423,18 +432,17 @@ class Terminal:
         try:
             photo = self._engine.embed_photo(visit.photo or b"")
             match = FaceMatch(self._engine, self.config.face)
-            result = match.match(self._camera, photo, seen, guided, stop)
+            with self._camera_health.in_use():
+                result = match.match(self._camera, photo, seen, guided, stop)
         except PhotoUnusable:
             return flow.FaceFailed(ticket, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
-        except CameraError as error:
-            _log.info("camera: %s", error)
-            self._is(camera="down")
+        except CameraError:
             return flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)
         except EngineLost as error:
             _log.info("face engine: %s", error)
             self._engine.restart()
             return flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST)
-        self._is(camera="ok", engine="ok")
+        self._is(engine="ok")
         if stop.is_set():
             return None
         _log.info("face: %s %s", result.outcome, result.reason)
@@ -443,6 +451,10 @@ class Terminal:
             return flow.FaceMatched(ticket)
         refused = result.reason == "NOT_SAME_PERSON"
         return flow.FaceFailed(ticket, FailureCode.FACE_NOT_MATCHED if refused else FailureCode.FACE_NOT_SEEN)
+
+    def _camera_told(self, fine: bool) -> None:
+        self._is(camera="ok" if fine else "down")
+        self._events.put(flow.CameraReady() if fine else flow.CameraLost())
 
     # --- The server's worker ------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import pytest
 from config import ConfigError
 from hardware.camera import (
     CameraBlack,
+    CameraBusy,
     CameraError,
     CameraFrozen,
     CameraSlow,
@@ -21,10 +22,10 @@ from hardware.camera import (
     NewestFrames,
     NoCamera,
     SteerableClip,
+    attached,
     check_camera,
     open_camera,
     open_clip,
-    recovered,
 )
 from hardware.clips import write_clip
 
@@ -203,19 +204,71 @@ def test_what_a_scenario_does_to_the_camera_is_noticed_and_ends_when_it_is_plugg
             pass
     assert time.monotonic() - began < 2
     source.plug()
-    assert recovered(source, threading.Event())
+    check_camera(source)
     source.close()
 
 
-def test_waiting_for_recovery_tries_again_and_can_be_given_up(clip: Path) -> None:
+class Capture:
+    """Stands for cv2.VideoCapture: opens or not, gives some pictures, then none."""
+
+    def __init__(self, opens: bool, pictures: int) -> None:
+        self._opens, self._left = opens, pictures
+        self.released = False
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self._opens
+
+    def set(self, key: int, value: float) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, Image | None]:
+        self._left -= 1
+        return (True, noisy(self._left)) if self._left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.mark.parametrize(
+    ("opens", "pictures", "attached_then", "error", "words"),
+    [
+        (False, 0, True, CameraBusy, "camera 3 is used by another program"),
+        (True, 0, True, CameraBusy, "camera 3 is used by another program"),
+        (False, 0, False, NoCamera, "there is no camera 3"),
+        (True, 4, True, CameraSlow, "camera 3 stopped giving pictures"),
+        (True, 4, False, NoCamera, "camera 3 was unplugged"),
+    ],
+)
+def test_a_camera_that_gives_no_pictures_is_named_and_let_go(
+    opens: bool,
+    pictures: int,
+    attached_then: bool,
+    error: type[CameraError],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    capture = Capture(opens, pictures)
+    monkeypatch.setattr("cv2.VideoCapture", lambda index: capture)
+    monkeypatch.setattr("hardware.camera._DEVICES", tmp_path)
+    if attached_then:
+        (tmp_path / "video3").touch()
+    source = open_camera(3)
+    seen: list[Frame] = []
+    with pytest.raises(error, match=words):
+        seen.extend(source.frames())
+    assert capture.released
+    assert attached(source) is attached_then
+
+
+def test_a_look_at_a_camera_ends_when_somebody_else_wants_it(clip: Path) -> None:
     source = SteerableClip(clip)
+    source.black()
+    wanted = threading.Event()
+    threading.Timer(0.05, wanted.set).start()
+    check_camera(source, wanted)
+    source.plug()
     source.unplug()
-    threading.Timer(0.05, source.plug).start()
-    assert recovered(source, threading.Event(), waits_s=(0.02, 0.04))
-    source.unplug()
-    given_up = threading.Event()
-    threading.Timer(0.05, given_up.set).start()
-    assert not recovered(source, given_up, waits_s=(0.02,))
     with pytest.raises(NoCamera):
         check_camera(source)
     source.close()

@@ -336,6 +336,47 @@ def test_a_face_that_failed_as_often_as_allowed_is_not_offered_again() -> None:
     assert walk.state() is State.METHOD_CHOICE
 
 
+def test_a_lost_camera_costs_no_try_and_the_face_is_offered_again_once_it_is_back() -> None:
+    walk = in_state(State.FACE_MATCH)
+
+    walk.on(flow.FaceFailed(walk.ticket, FailureCode.FACE_CAMERA_LOST, usable=False))
+    assert (walk.state(), walk.session.methods) == (State.METHOD_CHOICE, (Method.PIN,))
+    before = walk.session
+    assert before.failure is FailureCode.FACE_CAMERA_LOST
+    walk.on(flow.CameraReady())
+
+    assert (walk.state(), walk.session.methods) == (State.METHOD_CHOICE, (Method.FACE, Method.PIN))
+    assert (walk.session.failure, walk.session.face_failures) == (None, 0)
+    assert walk.ticket > before.occasion
+
+
+def test_a_camera_lost_while_the_patient_chooses_is_told_and_the_face_not_offered() -> None:
+    walk = in_state(State.METHOD_CHOICE)
+
+    walk.on(flow.CameraLost())
+
+    assert (walk.state(), walk.session.methods) == (State.METHOD_CHOICE, (Method.PIN,))
+    assert walk.session.failure is FailureCode.FACE_CAMERA_LOST
+
+
+def test_a_camera_lost_between_visits_is_still_lost_for_the_next_patient() -> None:
+    walk = in_state(State.WAITING)
+
+    walk.on(flow.CameraLost(), flow.CardInserted("visit-1"), flow.CardRead(walk.ticket + 1, True, 3))
+
+    assert walk.session.methods == (Method.PIN,)
+
+
+@pytest.mark.parametrize("state", [state for state in WALKED if state is not State.METHOD_CHOICE])
+def test_a_camera_that_goes_and_comes_disturbs_nobody_who_does_not_choose(state: State) -> None:
+    walk = in_state(state)
+    before = walk.session
+
+    assert walk.on(flow.CameraLost()) == ()
+    assert walk.on(flow.CameraReady()) == ()
+    assert walk.session == before
+
+
 def test_a_card_that_allows_nothing_calls_staff() -> None:
     walk = in_state(State.READING)
 
@@ -577,6 +618,7 @@ def some_events(session: Session) -> Iterable[Event]:
     yield from (flow.Choose(Method.FACE), flow.Choose(Method.PIN))
     yield from (flow.PinTyped(0), flow.PinTyped(4), flow.PinSubmit(), flow.AcceptLastTry())
     yield from (flow.PinVerified(ticket), flow.PinMissed(ticket, 1), flow.PinMissed(ticket, 0))
+    yield from (flow.CameraReady(), flow.CameraLost())
     yield from (flow.FaceGuided(ticket, "CLOSER"), flow.FaceMatched(ticket))
     yield flow.FaceFailed(ticket, FailureCode.FACE_NOT_MATCHED)
     yield flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)

@@ -172,6 +172,16 @@ class PinMissed(Event):
 
 
 @dataclass(frozen=True)
+class CameraReady(Event):
+    """The camera can be used."""
+
+
+@dataclass(frozen=True)
+class CameraLost(Event):
+    """The camera cannot be used."""
+
+
+@dataclass(frozen=True)
 class FaceGuided(Event):
     """What the face gate asks of the patient now; empty: all is well."""
 

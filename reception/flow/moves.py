@@ -75,6 +75,7 @@ def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
         reader_ready=session.reader_ready,
         phones_ready=session.phones_ready,
         phone_laid=session.phone_laid,
+        camera_ready=session.camera_ready,
         card_in=session.card_in,
         failure=failure,
         identity=session.identity,
@@ -108,6 +109,7 @@ def new_visit(session: Session, visit: str, *, card_in: bool) -> Session:
         reader_ready=session.reader_ready,
         phones_ready=session.phones_ready,
         phone_laid=session.phone_laid,
+        camera_ready=session.camera_ready,
         card_in=card_in,
         by_phone=not card_in,
     )

@@ -29,6 +29,8 @@ class Session:
     """This visit is made with a phone; no card is in."""
     phone: Method | None = None
     """The kind of phone, once chosen."""
+    camera_ready: bool = True
+    """The camera can be used, as far as is known."""
     has_photo: bool = False
     face_failures: int = 0
     pin_tries_left: int | None = None
@@ -59,7 +61,7 @@ class Session:
         if self.by_phone:
             return (Method.IPHONE, Method.ANDROID)
         ways = []
-        if self.has_photo and self.face_failures < self.config.face.tries:
+        if self.has_photo and self.camera_ready and self.face_failures < self.config.face.tries:
             ways.append(Method.FACE)
         if self.pin_tries_left:
             ways.append(Method.PIN)

@@ -227,8 +227,26 @@ def face_matched(session: Session, event: Event, now: float) -> Outcome:
 
 def face_failed(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, FaceFailed)
+    if event.code is FailureCode.FACE_CAMERA_LOST:
+        # No fault of the patient: it costs no try, and the face is offered again as soon as the camera is back.
+        return choose_again(replace(session, camera_ready=False), event.code, now)
     failures = session.face_failures + 1 if event.usable else session.config.face.tries
     return choose_again(replace(session, face_failures=failures), event.code, now)
+
+
+def camera_ready(session: Session, event: Event, now: float) -> Outcome:
+    after = replace(session, camera_ready=True)
+    if after.methods == session.methods or session.state is not S.METHOD_CHOICE:
+        return after, ()
+    failure = None if session.failure is FailureCode.FACE_CAMERA_LOST else session.failure
+    return choose_again(after, failure, now)
+
+
+def camera_lost(session: Session, event: Event, now: float) -> Outcome:
+    after = replace(session, camera_ready=False)
+    if after.methods == session.methods or session.state is not S.METHOD_CHOICE:
+        return after, ()
+    return choose_again(after, FailureCode.FACE_CAMERA_LOST, now)
 
 
 def back(session: Session, event: Event, now: float) -> Outcome:

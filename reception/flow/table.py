@@ -9,6 +9,8 @@ from reception.flow.events import (
     Answer,
     BackToChoice,
     CallStaff,
+    CameraLost,
+    CameraReady,
     Cancel,
     CardInserted,
     CardMute,
@@ -207,6 +209,16 @@ TRANSITIONS: tuple[Transition, ...] = (
         (S.PIN_ENTRY, *_CHOICE),
         steps.pin_missed,
         "PIN wrong; blocked: other ways",
+    ),
+    Transition(
+        tuple(State), CameraReady, tuple(State), steps.camera_ready, "in METHOD_CHOICE: the face is offered"
+    ),
+    Transition(
+        tuple(State),
+        CameraLost,
+        tuple(State),
+        steps.camera_lost,
+        "in METHOD_CHOICE: the face is not offered until it is back",
     ),
     Transition((S.FACE_MATCH,), FaceGuided, (S.FACE_MATCH,), steps.face_guided, "what to do for the camera"),
     Transition((S.FACE_MATCH,), FaceMatched, (S.CHECKING,), steps.face_matched, "face of the card's photo"),

@@ -1,0 +1,90 @@
+"""Whether the camera can be used, without holding it: known before a patient chooses, and found again by itself.
+
+A camera that is fine is not opened between visits: its lamp burns only while somebody is matched, and nobody in the
+waiting room is filmed. The price is the time that it takes to open when a match begins. Until then only its plug is
+looked at. A faulty camera is opened again and again, for a moment each, until it gives good pictures.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from hardware.camera import CameraError, FrameSource, NoCamera, attached, check_camera
+
+_log = logging.getLogger("reception.camera")
+
+
+class CameraHealth:
+    """Watches one camera in a thread of its own and tells each change; thread-safe."""
+
+    LOOK_S = 0.5
+    """How often the plug of a good camera is looked at."""
+
+    def __init__(self, source: FrameSource, retry_s: float, tell: Callable[[bool], None]) -> None:
+        self._source = source
+        self._retry_s = retry_s
+        self._tell = tell
+        self._fine: bool | None = None
+        self._changing = threading.Lock()
+        self._camera = threading.Lock()
+        """Held by who has the camera open: a match, or a look at a faulty camera."""
+        self._wanted = threading.Event()
+        """A match wants the camera: a look ends at once, and none begins."""
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="camera-health")
+
+    def start(self) -> None:
+        """Look at the camera once, then watch it."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch; whoever uses the camera ends by himself."""
+        self._stopping.set()
+        self._wanted.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have the camera alone, for a match; a CameraError that passes through here is remembered and told."""
+        self._wanted.set()
+        try:
+            with self._camera:
+                yield
+        except CameraError as error:
+            self._is(False, str(error))
+            raise
+        finally:
+            if not self._stopping.is_set():
+                self._wanted.clear()
+        self._is(True)
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            if self._fine:
+                if not attached(self._source):
+                    self._is(False, "the camera was unplugged")
+            else:
+                self._look()
+            self._stopping.wait(self.LOOK_S if self._fine else self._retry_s)
+
+    def _look(self) -> None:
+        with self._camera:
+            try:
+                if not attached(self._source):
+                    raise NoCamera("there is no camera")
+                check_camera(self._source, self._wanted)
+            except CameraError as error:
+                self._is(False, str(error))
+                return
+        if not self._wanted.is_set():
+            self._is(True)
+
+    def _is(self, fine: bool, why: str = "") -> None:
+        with self._changing:
+            if fine is self._fine:
+                return
+            self._fine = fine
+            _log.info("camera %s", "is good" if fine else f"cannot be used: {why}")
+            self._tell(fine)
