@@ -94,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
     hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
     hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
     hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
+    soak = command(
+        "soak", _soak, "endurance: whole visits in one process, each checked, and what they leave behind"
+    )
+    soak.add_argument("--visits", type=_positive, default=100)
+    soak.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
+    soak.add_argument("--seed", type=int, default=1, help="chooses who comes and what they answer")
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
     fuzz.add_argument("target", choices=("card",))
@@ -127,6 +133,12 @@ def _count(least: int) -> Callable[[str], int]:
         return value
 
     return count
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def _state_folder() -> Path:
@@ -258,6 +270,17 @@ def _hil(options: argparse.Namespace) -> int:
     failed = sum(not result.passed for result in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
+
+
+def _soak(options: argparse.Namespace) -> int:
+    from reception import soak
+
+    live = soak.Progress(options.visits, sys.stdout)
+    report = soak.soak(options.state, options.visits, options.bench, options.seed, live.tell)
+    live.end()
+    for line in report.lines():
+        print(line)
+    return 0 if report.passed else 1
 
 
 def _bench(options: argparse.Namespace) -> int:

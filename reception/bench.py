@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from config import Config
 from config.person import Person, load_person, shipped_people
@@ -27,6 +27,9 @@ from hardware.virtual_card import (
     card_for,
 )
 from reception.terminal import Terminal
+
+if TYPE_CHECKING:
+    from hardware.pcscd_bench import PcscdBench
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -68,7 +71,7 @@ class Bench:
     """One terminal and its simulated surroundings, alive between ``with`` and its end.
 
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
-    where virtual cards of other programs attach.
+    where virtual cards of other programs attach. ``database``: SQLAlchemy URL of the bench's own server.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Bench:
         engine: FaceEngine | None = None,
         own_server: bool = True,
         vpcd_port: int | None = None,
+        database: str = "sqlite://",
     ) -> None:
         self.kind = kind
         self._own_server = own_server
@@ -98,6 +102,7 @@ class Bench:
         self.server = EligibilityServer(
             list(self._people.values()),
             self.authority,
+            database=database,
             clock=clock,
             grace_months=config.grace_months,
         )
@@ -106,6 +111,7 @@ class Bench:
         self._config = config
         self._fixed_clip = clip is not None
         self._ends = ExitStack()
+        self._pcscd: PcscdBench | None = None
 
     def __enter__(self) -> Self:
         """Start everything; what was started is ended again when a part fails."""
@@ -147,6 +153,11 @@ class Bench:
         """End everything, in reverse order."""
         self._ends.close()
 
+    @property
+    def service_pid(self) -> int | None:
+        """Return the process id of the bench's own pcscd; None on a simulated bench."""
+        return self._pcscd.pid if self._pcscd else None
+
     def people(self) -> list[str]:
         """Return the ids of the people who can come."""
         return list(self._people)
@@ -178,7 +189,7 @@ class Bench:
         from hardware.pcsc import PcscReader
         from hardware.pcscd_bench import READER, PcscdBench
 
-        pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port))
+        pcscd = self._pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port))
         return PcscReader(READER), pcscd.slot, pcscd
 
 

@@ -232,10 +232,15 @@ def play_all(
                 engine=engine,
             ) as bench:
                 bench.terminal.subscribe(watch)
-                result = _Run(play, bench, state).play()
+                result = play_on(bench, play, state)
             results.append(result)
             tell(result)
     return results
+
+
+def play_on(bench: Bench, play: Play, state: Path) -> Result:
+    """Play one scenario on a bench that is running, and that has the play's people and settings."""
+    return _Run(play, bench, state).play()
 
 
 def _others(play: Play) -> list[Person]:
