@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     soak = command(
         "soak", _soak, "endurance: whole visits in one process, each checked, and what they leave behind"
     )
-    soak.add_argument("--visits", type=_positive, default=100)
+    soak.add_argument("--visits", type=_count(1), default=100)
     soak.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
     soak.add_argument("--seed", type=int, default=1, help="chooses who comes and what they answer")
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
@@ -117,7 +117,9 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     bench.set_defaults(what="")
     parts = bench.add_subparsers(title="parts", metavar="PART", dest="what")
     visit = parts.add_parser("visit", help="whole visits, per step, on both benches", parents=[written])
-    visit.add_argument("--rounds", type=int, default=5, help="visits of each kind on each bench")
+    visit.add_argument("--rounds", type=_count(1), default=5, help="visits of each kind on each bench")
+    card = parts.add_parser("card", help="the card by PIN: our driver beside OpenSC's", parents=[written])
+    card.add_argument("--rounds", type=_count(1), default=20, help="uses of the card by each driver")
     face = parts.add_parser("face", help="speed and accuracy of the face route", parents=[written])
     face.add_argument("--rounds", type=_count(1), default=12, help="decisions of each kind (default: 12)")
     face.add_argument(
@@ -133,12 +135,6 @@ def _count(least: int) -> Callable[[str], int]:
         return value
 
     return count
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def _state_folder() -> Path:

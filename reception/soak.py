@@ -1,12 +1,13 @@
 """Endurance: whole visits, one after the other, through one terminal in one process, and what they leave behind."""
 
-import math
 import os
 import tempfile
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from statistics import linear_regression
@@ -38,6 +39,7 @@ _AT_ONCE: dict[str, Any] = {
 _WITHIN_S = 30.0
 _WRONG_IN_A_ROW = 10
 """So many visits that went wrong one after the other end the run: something is broken for good."""
+_RSS = "RSS"
 _WARM_UP = 0.1
 """Share of the visits in which caches and pools fill; what they leave behind is not counted."""
 
@@ -65,62 +67,86 @@ class Sample:
     """Of pcscd, which has a thread and a file descriptor for each context; None on a simulated bench."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Trend:
+    """How one figure went from the end of the warm-up to the end of the run."""
+
+    begin: int
+    """The lowest value of the first fifth, at least of 3: a card session may still be closing after a visit."""
+    end: int
+    """The lowest value of the last fifth."""
+    slope: float
+    """Growth per visit, by least squares."""
+
+
 class Report:
     """What came of a run."""
 
-    samples: list[Sample] = field(default_factory=list)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    """How many visits ended how: by title, and "wrong" for those that did not come to what they must."""
-    wrong: list[str] = field(default_factory=list)
-    """Number and reason of the visits that went wrong."""
+    def __init__(self) -> None:
+        self.visits = 0
+        self.seconds = 0.0
+        self.outcomes: Counter[str] = Counter()
+        """How many visits ended how: by title, and "wrong" for those that did not come to what they must."""
+        self.wrong: list[str] = []
+        """Number and reason of the visits that went wrong."""
+        # Plain numbers, so that what is counted is not ourselves.
+        self._columns: dict[str, array[int]] = {}
+
+    def add(self, sample: Sample) -> None:
+        """Take up how things stood after one more visit."""
+        self.visits, self.seconds = sample.visit, sample.seconds
+        for owner, burden in (("", sample.own), ("pcscd ", sample.service)):
+            if burden:
+                for name, value in ((_RSS, burden.rss), ("fds", burden.fds), ("threads", burden.threads)):
+                    self._columns.setdefault(owner + name, array("q")).append(value)
 
     @property
     def visits_per_minute(self) -> float:
-        return len(self.samples) / self.samples[-1].seconds * 60 if self.samples else 0.0
+        return self.visits / self.seconds * 60 if self.seconds else 0.0
 
     @property
     def grown(self) -> list[str]:
         """Return which counts of file descriptors and threads stood higher at the end than after warm-up."""
         return [
-            f"{name}: {first} after warm-up, {last} at the end"
-            for name, first, last in self._ends()
-            if last > first and not name.endswith("RSS")
+            f"{name}: {trend.begin} after warm-up, {trend.end} at the end"
+            for name, trend in self.trends().items()
+            if trend.end > trend.begin and not name.endswith(_RSS)
         ]
 
     @property
     def passed(self) -> bool:
-        return bool(self.samples) and not self.wrong and not self.grown
+        return self.visits > 0 and not self.wrong and not self.grown
+
+    def trends(self) -> dict[str, Trend]:
+        """Return how each figure went after warm-up."""
+        return {name: _trend(column[self._warm :]) for name, column in self._columns.items()}
+
+    @property
+    def _warm(self) -> int:
+        return int(self.visits * _WARM_UP)
 
     def lines(self) -> Iterator[str]:
         """Yield the report for the console."""
-        yield f"{len(self.samples)} visits, {self.visits_per_minute:.1f} a minute; " + ", ".join(
-            f"{count} {title}" for title, count in sorted(self.outcomes.items())
-        )
+        outcomes = ", ".join(f"{count} {title}" for title, count in sorted(self.outcomes.items()))
+        yield f"{self.visits} visits, {self.visits_per_minute:.1f} a minute; {outcomes}"
         for line in self.wrong[:_WRONG_IN_A_ROW]:
             yield f"  {line}"
-        if not (warm := _after_warm_up(self.samples)):
-            return
-        yield f"{'':18}{'after warm-up':>14}{'at the end':>14}   slope over the last {len(warm)} visits"
-        slopes = _slopes(warm)
-        for name, first, last in self._ends():
-            if name.endswith("RSS"):
-                shown = (f"{first / 2**20:.1f} MB", f"{last / 2**20:.1f} MB", "bytes a visit")
+        yield f"{'':14}{'after warm-up':>15}{'at the end':>15}   slope over the last {self.visits - self._warm} visits"
+        for name, trend in self.trends().items():
+            if name.endswith(_RSS):
+                ends = [f"{value / 2**20:.1f} MB" for value in (trend.begin, trend.end)]
+                slope = f"{trend.slope:+.0f} bytes a visit"
             else:
-                shown = (str(first), str(last), "a visit")
-            yield f"{name:18}{shown[0]:>14}{shown[1]:>14}   {slopes[name]:+.4g} {shown[2]}"
+                ends, slope = [str(trend.begin), str(trend.end)], f"{trend.slope:+.4f} a visit"
+            yield f"{name:14}{ends[0]:>15}{ends[1]:>15}   {slope}"
         for line in self.grown:
             yield f"grown: {line}"
 
-    def _ends(self) -> Iterator[tuple[str, int, int]]:
-        """Yield name, lowest value soon after warm-up, and lowest value near the end.
 
-        The lowest of many, because a card session of a visit may still be closing when the next sample is taken.
-        """
-        warm = _after_warm_up(self.samples)
-        part = max(1, math.ceil(len(warm) / 5))
-        for name, values in _columns(warm).items():
-            yield name, min(values[:part]), min(values[-part:])
+def _trend(values: Sequence[int]) -> Trend:
+    part = max(3, len(values) // 5)
+    slope = linear_regression(range(len(values)), values).slope if len(values) > 1 else 0.0
+    return Trend(min(values[:part]), min(values[-part:]), slope)
 
 
 class Progress:
@@ -155,36 +181,6 @@ def _short(burden: Burden) -> str:
     return f"{burden.rss / 2**20:.1f} MB, {burden.fds} fds, {burden.threads} threads"
 
 
-def _after_warm_up(samples: Sequence[Sample]) -> Sequence[Sample]:
-    return samples[math.ceil(len(samples) * _WARM_UP) :]
-
-
-def _columns(samples: Sequence[Sample]) -> dict[str, list[int]]:
-    columns = {
-        "RSS": [sample.own.rss for sample in samples],
-        "fds": [sample.own.fds for sample in samples],
-        "threads": [sample.own.threads for sample in samples],
-    }
-    service = [sample.service for sample in samples if sample.service]
-    if service:
-        columns |= {
-            "pcscd RSS": [burden.rss for burden in service],
-            "pcscd fds": [burden.fds for burden in service],
-            "pcscd threads": [burden.threads for burden in service],
-        }
-    return columns
-
-
-def _slopes(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return the growth per visit of each column, by least squares."""
-    if len(samples) < 2:
-        return dict.fromkeys(_columns(samples), 0.0)
-    return {
-        name: linear_regression(range(len(values)), values).slope
-        for name, values in _columns(samples).items()
-    }
-
-
 def soak(
     state: Path,
     visits: int,
@@ -199,12 +195,10 @@ def soak(
     """
     _burden(os.getpid())
     report = Report()
-    random = Random(seed)  # noqa: S311
     comers = [load_person(name) for name in people]
-    settings = config.load(None, (_AT_ONCE, TomlFile(Path("soak"), "", _AT_ONCE)))
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         bench = Bench(
-            settings,
+            _settings(),
             state,
             kind,
             people=comers,
@@ -215,32 +209,30 @@ def soak(
             database=f"sqlite:///{folder}/eligibility.sqlite",
         )
         with bench:
-            _play(bench, state, _plans(random, comers, settings), visits, report, tell)
+            _play(bench, state, islice(plans(seed, people), visits), report, tell)
     return report
 
 
 def _play(
     bench: Bench,
     state: Path,
-    plans: Iterator[Play],
-    visits: int,
+    visits: Iterator[Play],
     report: Report,
     tell: Callable[[Sample], None],
 ) -> None:
     began, wrong_in_a_row = time.monotonic(), 0
-    for number in range(1, visits + 1):
-        result = hil.play_on(bench, next(plans), state)
+    for number, visit in enumerate(visits, 1):
+        result = hil.play_on(bench, visit, state)
         _count(report, number, result)
         service = bench.service_pid
-        report.samples.append(
-            Sample(
-                number,
-                time.monotonic() - began,
-                _burden(os.getpid()),
-                None if service is None else _burden(service),
-            )
+        sample = Sample(
+            number,
+            time.monotonic() - began,
+            _burden(os.getpid()),
+            None if service is None else _burden(service),
         )
-        tell(report.samples[-1])
+        report.add(sample)
+        tell(sample)
         wrong_in_a_row = 0 if result.passed else wrong_in_a_row + 1
         if wrong_in_a_row == _WRONG_IN_A_ROW:
             report.wrong.append(f"ended after {_WRONG_IN_A_ROW} wrong visits in a row")
@@ -256,12 +248,19 @@ def _count(report: Report, number: int, result: Result) -> None:
         report.wrong.append(f"visit {number} ({result.file}): {result.why}; states: {states}")
 
 
-def _plans(random: Random, people: Sequence[Person], settings: config.Config) -> Iterator[Play]:
-    """Yield visits without end; two in a row are by different people."""
+def plans(seed: int, people: Sequence[str]) -> Iterator[Play]:
+    """Yield visits without end, which and whose drawn by ``seed``; two in a row are by different people."""
+    random = Random(seed)  # noqa: S311
+    settings = _settings()
+    comers = [load_person(name) for name in people]
     person = None
     while True:
-        person = random.choice([one for one in people if one is not person] or people)
+        person = random.choice([one for one in comers if one is not person] or comers)
         yield _by_pin(random, person, settings)
+
+
+def _settings() -> config.Config:
+    return config.load(None, (_AT_ONCE, TomlFile(Path("soak"), "", _AT_ONCE)))
 
 
 def _by_pin(random: Random, person: Person, settings: config.Config) -> Play:

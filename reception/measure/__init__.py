@@ -21,7 +21,13 @@ def _face(options: Namespace, say: Say) -> Figures:
     return face.speed(options.state, getattr(options, "rounds", 12), getattr(options, "visits", 0), say)
 
 
-PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {"visit": _visit, "face": _face}
+def _card(options: Namespace, say: Say) -> Figures:
+    from reception.measure import card
+
+    return card.pin_route(options.state, getattr(options, "rounds", 20), say)
+
+
+PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {"visit": _visit, "card": _card, "face": _face}
 """By name on the command line. What is imported for one part costs the others nothing."""
 
 
