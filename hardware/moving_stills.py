@@ -44,6 +44,8 @@ class Condition(StrEnum):
     HAT = "hat"
     MASK = "mask"
     SUNGLASSES = "sunglasses"
+    SMALL_100 = "small-100"
+    """Hardly larger than the gate asks for."""
     SMALL_75 = "small-75"
     SMALL_60 = "small-60"
     NEAR = "near"
@@ -73,6 +75,7 @@ _LOOKS = {
     Condition.BRIGHT: _Look(light=3.2),
     Condition.TILT: _Look(roll_deg=10),
     Condition.TILT_FAR: _Look(roll_deg=28),
+    Condition.SMALL_100: _Look(scale=100 / 180),
     Condition.SMALL_75: _Look(scale=74 / 180),
     Condition.SMALL_60: _Look(scale=60 / 180),
     Condition.NEAR: _Look(scale=2.75, eyes_at=(WIDTH / 2, 170)),
@@ -123,15 +126,22 @@ def moving(photo: Path, condition: Condition = Condition.CLEAN, frames: int = FR
     elif condition is Condition.EMPTY:
         pictures = iter([_room()] * frames)
     else:
-        pictures = _one_person(photo, condition, look, frames)
+        pictures = _one_person(upright(photo), condition, look, frames)
     finished = _seen_by_camera(pictures, condition, look, blurred=frames // 6)
     if condition is Condition.FROZEN:
         return iter([next(finished)] * frames)
     return finished
 
 
-def _one_person(photo: Path, condition: Condition, look: _Look, frames: int) -> Iterator[Image]:
-    portrait = upright(photo)
+def moving_portrait(portrait: Image, condition: Condition, frames: int) -> Iterator[Image]:
+    """Yield one round of movement of a picture that is framed as upright() frames it; of one person, that is."""
+    look = _LOOKS.get(condition, _Look())
+    pictures = _one_person(portrait, condition, look, frames)
+    return _seen_by_camera(pictures, condition, look, blurred=frames // 6)
+
+
+def _one_person(portrait: Image, condition: Condition, look: _Look, frames: int) -> Iterator[Image]:
+    portrait = portrait.copy()
     _dress(portrait, condition)
     canvas = _with_backdrop(portrait)
     for number in range(frames):

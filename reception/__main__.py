@@ -125,6 +125,21 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     face.add_argument(
         "--visits", type=_count(0), default=0, help="also the engine's memory over so many visits"
     )
+    face.add_argument(
+        "--pairs", type=Path, metavar="F", help="accuracy on a list: path1,path2,same and maybe set"
+    )
+    face.add_argument(
+        "--conditions", action="store_true", help="with --pairs: also dim, backlight, blur and others"
+    )
+    face.add_argument(
+        "--frames", type=_count(1), default=3, help="with --pairs: frames that a policy may use"
+    )
+    face.add_argument(
+        "--gate", action="store_true", help="with --pairs: only frames that the quality gate lets pass"
+    )
+    face.add_argument(
+        "--out", type=Path, metavar="DIR", help="with --pairs: JSON, DET curve, and what to resume from"
+    )
 
 
 def _count(least: int) -> Callable[[str], int]:

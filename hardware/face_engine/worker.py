@@ -151,6 +151,10 @@ class Look:
 
     def embed_photo(self, jp2: bytes) -> Embedding:
         """Return the embedding of the one large face on a card photo."""
+        return self._embedded(self.photo_chip(jp2))
+
+    def photo_chip(self, jp2: bytes) -> Any:
+        """Return the one large face on a card photo as chip() does; raises PhotoUnusable."""
         grey = self._decoded(jp2)
         faces = self._hog(grey, 0) or self._hog(grey, 1)
         if not faces:
@@ -160,10 +164,14 @@ class Look:
         chip = dlib.get_face_chip(rgb, self._five_points(grey, largest), size=CHIP, padding=0.25)
         grey.fill(0)
         rgb.fill(0)
-        return self._embedded(chip)
+        return chip
+
+    def embedding_of(self, chip: Any) -> Embedding:
+        """Return the embedding of a chip."""
+        return self._embedder.embed(chip)
 
     def _embedded(self, chip: Any) -> Embedding:
-        embedding = self._embedder.embed(chip)
+        embedding = self.embedding_of(chip)
         chip.fill(0)
         return embedding
 

@@ -66,13 +66,26 @@ def upright(path: Path) -> NDArray[np.uint8]:
 
 def card_photo(path: Path) -> bytes:
     """Return a picture as a card holds it: 240 x 320 px, grey, JPEG 2000 of about 5 KB; raises ConfigError."""
-    image = upright(path)[0:416, 74:386] if path.parent == HOME else _middle(read_picture(path))
+    data = _as_card(_on_card(upright(path)) if path.parent == HOME else _middle(read_picture(path)))
+    if not data:
+        raise ConfigError(f"{path}: cannot be written as JPEG 2000")
+    return data
+
+
+def card_photo_of(portrait: NDArray[np.uint8]) -> bytes:
+    """Return what a card holds of a picture that is framed as upright() frames it."""
+    return _as_card(_on_card(portrait))
+
+
+def _on_card(portrait: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return portrait[0:416, 74:386]
+
+
+def _as_card(image: NDArray[np.uint8]) -> bytes:
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     small = cv2.resize(grey, CARD_SIZE, interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(".jp2", small, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, _CARD_COMPRESSION])
-    if not done:
-        raise ConfigError(f"{path}: cannot be written as JPEG 2000")
-    return data.tobytes()
+    return data.tobytes() if done else b""
 
 
 def _middle(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -5,6 +5,8 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
+from config import ConfigError
+
 Say = Callable[[str], None]
 Figures = list[dict[str, Any]]
 
@@ -16,6 +18,19 @@ def _visit(options: Namespace, say: Say) -> Figures:
 
 
 def _face(options: Namespace, say: Say) -> Figures:
+    if getattr(options, "pairs", None) is not None:
+        from reception.measure.face_accuracy import accuracy
+
+        return accuracy(
+            options.pairs,
+            options.out,
+            say,
+            conditions=options.conditions,
+            frames=options.frames,
+            gated=options.gate,
+        )
+    if any(getattr(options, name, None) for name in ("conditions", "gate", "out")):
+        raise ConfigError("--conditions, --gate and --out go with --pairs")
     from reception.measure import face
 
     return face.speed(options.state, getattr(options, "rounds", 12), getattr(options, "visits", 0), say)
