@@ -78,6 +78,8 @@ class PcscReader:
         self._name = name_pattern
         self._woken = threading.Condition()
         self._waiting: Any = None
+        self._session: _PcscChannel | None = None
+        """The newest card session; while its thread hangs in a call, the reader cannot be used."""
         self._cancelled = False
         self._reported: int | None = None
         """PC/SC's count of insertions and removals when the presence was last told."""
@@ -88,11 +90,13 @@ class PcscReader:
         return self._name
 
     def presence(self) -> Presence:
+        self._refuse_if_hung()
         with _context() as context:
             now, self._reported = _state(context, self._find(context))
             return now
 
     def wait_for_change(self, known: Presence, timeout_s: float) -> Presence:
+        self._refuse_if_hung()
         deadline = time.monotonic() + timeout_s
         with _context() as context, self._as_waiting(context):
             name, flags = self._find(context), scard.SCARD_STATE_UNAWARE
@@ -113,7 +117,10 @@ class PcscReader:
                     return known
 
     def connect(self) -> CardChannel:
-        return _PcscChannel(self._find, self._stall_limit_s)
+        self._refuse_if_hung()
+        self._session = _PcscChannel(self._find, self._stall_limit_s)
+        self._session.open()
+        return self._session
 
     def cancel(self) -> None:
         with self._woken:
@@ -127,6 +134,10 @@ class PcscReader:
 
     def close(self) -> None:
         self.cancel()
+
+    def _refuse_if_hung(self) -> None:
+        if self._session and self._session.hung:
+            raise ReaderStalled("the reader has not answered for long")
 
     def _find(self, context: Any) -> str:
         status, names = scard.SCardListReaders(context, [])
@@ -171,12 +182,21 @@ class _PcscChannel:
         self._jobs: SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = SimpleQueue()
         self._closed = False
         self._lost = False
+        self._left_behind = False
         self._card: Any = None
         self._protocol = 0
         self._thread = threading.Thread(target=self._work, args=(find,), name="card session", daemon=True)
         self._opened: Future[None] = Future()
+
+    def open(self) -> None:
+        """Connect, exclusively."""
         self._thread.start()
         self._within_limit(self._opened)
+
+    @property
+    def hung(self) -> bool:
+        """A call took too long and still has not come back."""
+        return self._left_behind and self._thread.is_alive()
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         if len(apdu) < 4:
@@ -208,7 +228,7 @@ class _PcscChannel:
         try:
             return future.result(self._stall_limit_s)
         except TimeoutError:
-            self._closed = True
+            self._closed = self._left_behind = True
             self._jobs.put(None)
             raise ReaderStalled(f"no answer within {self._stall_limit_s:g} s") from None
 

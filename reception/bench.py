@@ -189,7 +189,7 @@ class Bench:
         from hardware.pcsc import PcscReader
         from hardware.pcscd_bench import READER, PcscdBench
 
-        pcscd = self._pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port))
+        pcscd = self._pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port, faults=True))
         return PcscReader(READER), pcscd.slot, pcscd
 
 

@@ -194,9 +194,11 @@ class Terminal:
             thread.join()
         self._visit.stop_face.set()
         self._camera_health.stop()
+        # The phone's work asks the server's lane, and that one the card's.
+        for name in ("phone", "server", "face"):
+            self._lanes[name].shutdown()
         self._lanes["card"].submit(self._power_off, self._visit)
-        for lane in self._lanes.values():
-            lane.shutdown()
+        self._lanes["card"].shutdown()
         self._do(Effect.FORGET_VISIT)
 
     # --- The conductor's loop -----------------------------------------------------------------------------------
@@ -524,7 +526,7 @@ class Terminal:
             self._is(phone_reader="ok")
             return flow.PhoneReaderReady()
 
-        def laid(seen: Presence) -> Event:
+        def laid(seen: Presence, already_in: bool) -> Event:
             return flow.PhoneLifted() if seen is Presence.EMPTY else flow.PhoneLaid()
 
         self._watch(reader, ready, lost, laid)
@@ -534,7 +536,7 @@ class Terminal:
         reader: CardReader,
         ready: Callable[[], Event],
         lost: Callable[[ReaderError], Event],
-        changed: Callable[[Presence], Event],
+        changed: Callable[[Presence, bool], Event],
     ) -> None:
         """Tell what comes and goes in a reader, and go on after it was lost, until the terminal stops."""
         known: Presence | None = None
@@ -543,9 +545,10 @@ class Terminal:
             try:
                 if known is None:
                     # Level before edge: a card that is in already begins a visit.
-                    reader.presence()
-                    known, wait_s = Presence.EMPTY, 0.2
+                    known, wait_s = reader.presence(), 0.2
                     self._events.put(ready())
+                    if known is not Presence.EMPTY:
+                        self._events.put(changed(known, True))
                 seen = reader.wait_for_change(known, _WATCH_S)
             except ReaderError as error:
                 _log.info("reader: %s", error)
@@ -555,7 +558,7 @@ class Terminal:
                 wait_s = min(wait_s * 2, self.config.delays.device_retry_s)
                 continue
             if seen is not known:
-                self._events.put(changed(seen))
+                self._events.put(changed(seen, False))
                 known = seen
 
 
@@ -563,12 +566,12 @@ _PHONES = {"android": Method.ANDROID, "ios": Method.IPHONE}
 """By the medium that a card's label tells."""
 
 
-def _presence_event(seen: Presence) -> Event:
+def _presence_event(seen: Presence, already_in: bool) -> Event:
     match seen:
         case Presence.EMPTY:
             return flow.CardRemoved()
         case Presence.PRESENT:
-            return flow.CardInserted(str(uuid.uuid4()))
+            return flow.CardInserted(str(uuid.uuid4()), already_in)
         case Presence.MUTE:
             return flow.CardMute(str(uuid.uuid4()))
 

@@ -168,6 +168,48 @@ def test_a_reader_lost_from_sending_on_changes_nothing_for_the_patient(state: St
     assert walk.state() is State.WAITING
 
 
+@pytest.mark.parametrize("state", [State.SENDING, State.TAKE_CARD])
+def test_a_card_still_in_when_the_reader_comes_back_is_the_one_to_be_taken(state: State) -> None:
+    walk = in_state(state)
+    walk.on(flow.ReaderLost(FailureCode.READER_LOST), flow.ReaderReady())
+
+    walk.on(flow.CardInserted("visit-2", already_in=True))
+
+    if state is State.SENDING:
+        walk.on(flow.Recorded(walk.ticket))
+    assert (walk.state(), walk.session.visit, walk.session.card_in) == (State.TAKE_CARD, "visit-1", True)
+    walk.wait()
+    assert (walk.state(), walk.session.reminders) == (State.TAKE_CARD, 1)
+    walk.on(flow.CardRemoved())
+    assert walk.state() is State.COMPLETE
+
+
+def test_a_card_found_after_the_own_one_was_taken_begins_a_visit_of_its_own() -> None:
+    walk = in_state(State.SENDING)
+    walk.on(flow.CardRemoved(), flow.ReaderLost(FailureCode.READER_LOST), flow.ReaderReady())
+    walk.on(flow.CardInserted("visit-2", already_in=True), flow.Recorded(walk.ticket))
+
+    assert (walk.state(), walk.session.visit) == (State.TAKE_CARD, "visit-1")
+    walk.wait()
+    walk.wait()
+    assert (walk.state(), walk.session.visit) == (State.READING, "visit-2")
+
+
+def test_a_photo_that_nobody_vouches_for_is_told_and_not_offered() -> None:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.ticket, False, 3, photo_genuine=False))
+
+    assert (walk.state(), walk.session.methods) == (State.METHOD_CHOICE, (Method.PIN,))
+    assert walk.session.failure is FailureCode.FACE_PHOTO_UNUSABLE
+
+
+def test_a_blocked_pin_and_no_trusted_photo_leave_the_office_as_the_remedy() -> None:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.ticket, False, 0, photo_genuine=False))
+
+    assert (walk.state(), walk.session.failure) == (State.CALL_STAFF, FailureCode.PIN_BLOCKED)
+
+
 @pytest.mark.parametrize(
     ("state", "late"),
     [

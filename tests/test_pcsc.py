@@ -228,6 +228,10 @@ def test_a_stalled_card_is_given_up_and_the_reader_recovers(kind: str) -> None:
         with pytest.raises(ReaderStalled):
             MyNumberCard(channel).read()
         channel.close()
+        with pytest.raises(ReaderStalled):
+            bench.reader.presence()
+        with pytest.raises(ReaderStalled):
+            bench.reader.wait_for_change(Presence.PRESENT, 5)
         assert time.monotonic() - begin < 0.7
         deadline = time.monotonic() + 5
         while True:
@@ -237,6 +241,7 @@ def test_a_stalled_card_is_given_up_and_the_reader_recovers(kind: str) -> None:
             except (ReaderBusy, ReaderStalled):
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
+        assert bench.reader.presence() is Presence.PRESENT
         assert MyNumberCard(channel).read().pin_tries_left == 3
         channel.close()
 

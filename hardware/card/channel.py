@@ -45,7 +45,8 @@ class CardReader(Protocol):
     def wait_for_change(self, known: Presence, timeout_s: float) -> Presence:
         """Return as soon as the presence differs from ``known``, or ``known`` at the timeout or on cancel().
 
-        Raises ReaderError as soon as the reader or its service is lost.
+        Raises ReaderError as soon as the reader or its service is lost, and ReaderStalled (as presence() does)
+        while a command that took too long has still not come back.
         """
 
     def connect(self) -> CardChannel:

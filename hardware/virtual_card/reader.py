@@ -1,6 +1,7 @@
 """A reader in memory, and how a reader is steered by hands, a robot or a scenario."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -13,6 +14,7 @@ from hardware.card import (
     NoReader,
     Presence,
     ReaderBusy,
+    ReaderError,
     ReaderStalled,
     ServiceDown,
 )
@@ -71,6 +73,7 @@ class VirtualReader:
         self._reported: int | None = None
         self._holder: _VirtualChannel | None = None
         self._stall_s = 0.0
+        self._hung_until = 0.0
         self._service = self._plugged = True
         self._cancelled = False
 
@@ -128,9 +131,14 @@ class VirtualReader:
             raise ServiceDown("the smart card service does not run")
         if not self._plugged:
             raise NoReader(f"{self.name} is not attached")
+        if time.monotonic() < self._hung_until:
+            raise ReaderStalled(f"{self.name} has not answered for long")
 
     def _news(self, known: Presence) -> bool:
-        return not (self._service and self._plugged) or self._presence() != known or self._swapped(known)
+        try:
+            return self._presence() != known or self._swapped(known)
+        except ReaderError:
+            return True
 
     def _swapped(self, known: Presence) -> bool:
         return known != Presence.EMPTY and self._reported not in (None, self._moves)
@@ -172,6 +180,7 @@ class VirtualReader:
     def unplug(self) -> None:
         with self._change():
             self._plugged = False
+            self._hung_until = 0.0
             self._power_off()
 
     def fault(self) -> None:
@@ -184,6 +193,7 @@ class VirtualReader:
     def stop_service(self) -> None:
         with self._change():
             self._service = False
+            self._hung_until = 0.0
             self._power_off()
 
     def start_service(self) -> None:
@@ -195,6 +205,7 @@ class VirtualReader:
             self._power_off()
             self._card = None
             self._moves += 1
+            self._hung_until = 0.0
 
     def _power_off(self) -> None:
         """End the connection, if any; its next command learns why."""
@@ -227,6 +238,8 @@ class VirtualReader:
         if stall_s:
             self._changed.wait_for(lambda: channel.broken, min(stall_s, self._stall_limit_s))
             if stall_s > self._stall_limit_s and not channel.broken:
+                self._hung_until = time.monotonic() + stall_s - self._stall_limit_s
+                self._changed.notify_all()
                 raise ReaderStalled(f"no answer within {self._stall_limit_s:g} s")
 
     def _connected(self, channel: "_VirtualChannel") -> SmartCard:

@@ -30,6 +30,8 @@ class CardInserted(Event):
     """A card was put in; ``visit`` is the new visit's id."""
 
     visit: str
+    already_in: bool = False
+    """It was found in a reader that has just come back, where it may have been before."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ class Session:
     reader_ready: bool = False
     card_in: bool = False
     """This visit's card is in the reader."""
+    lost_with_card: bool = False
+    """The reader was lost with this visit's card in it."""
     next_visit: str = ""
     """A card that was put in before this visit was over; its visit begins when this one ends."""
     phones_ready: bool = False

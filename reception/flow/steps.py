@@ -38,7 +38,8 @@ def reader_ready(session: Session, event: Event, now: float) -> Outcome:
 
 def reader_lost(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, ReaderLost)
-    session = replace(session, reader_ready=False, card_in=False, next_visit="")
+    held = session.card_in or session.lost_with_card
+    session = replace(session, reader_ready=False, card_in=False, lost_with_card=held, next_visit="")
     if session.by_phone and session.state not in (S.CALL_STAFF, *COMMITTED):
         return session, ()
     if session.state in COMMITTED:
@@ -57,6 +58,11 @@ def inserted_instead(session: Session, event: Event, now: float) -> Outcome:
 
 def inserted_early(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardInserted)
+    if event.already_in and session.lost_with_card:
+        # The card of this visit, still in: it begins no second one, and has to be taken.
+        remind = now + session.config.delays.reminder_s
+        deadline = remind if session.state is S.TAKE_CARD else session.deadline
+        return replace(session, card_in=True, lost_with_card=False, deadline=deadline), ()
     return replace(session, next_visit=event.visit), ()
 
 
