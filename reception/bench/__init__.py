@@ -1,4 +1,4 @@
-"""A terminal with everything around it simulated at its low seam: card, reader, camera, server, people."""
+"""A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ from config.person import Person, load_person, shipped_people
 from consent.eligibility import EligibilityClient
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
-from hardware.camera import SteerableClip, open_camera, open_clip
+from hardware.camera import FrameSource, SteerableClip, open_camera, open_clip
 from hardware.card import CardReader, match_code_b
 from hardware.face_engine import FaceEngine
 from hardware.virtual_card import (
@@ -26,10 +26,15 @@ from hardware.virtual_card import (
     VirtualReader,
     card_for,
 )
+from reception.bench.operators import Hand, Operator, Simulated, Together
+from reception.bench.real import RealBench
+from reception.bench.trouble import BenchTrouble
 from reception.terminal import Terminal
 
 if TYPE_CHECKING:
     from hardware.pcscd_bench import PcscdBench
+
+__all__ = ["Bench", "BenchKind", "BenchTrouble", "RealBench", "clip_of", "everybody", "make_card", "real_terminal"]
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -68,17 +73,23 @@ def clip_of(person: Person, cache: Path) -> Path:
 
 
 class Bench:
-    """One terminal and its simulated surroundings, alive between ``with`` and its end.
+    """One terminal and its surroundings, alive between ``with`` and its end.
 
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
-    where virtual cards of other programs attach. ``database``: SQLAlchemy URL of the bench's own server.
+    where virtual cards of other programs attach. ``database``: SQLAlchemy URL of the bench's own server. ``camera``:
+    number of a real one, in place of a clip. ``slot``, ``phone_slot`` and ``faults`` reach into simulated readers; a
+    RealBench has only its operator's hands.
     """
+
+    slot: CardSlot
+    phone_slot: CardSlot
+    faults: ReaderFaults
 
     def __init__(
         self,
         config: Config,
         state: Path,
-        kind: BenchKind = "simulated",
+        kind: BenchKind | RealBench = "simulated",
         *,
         people: Sequence[Person] | None = None,
         person: Person | None = None,
@@ -88,8 +99,10 @@ class Bench:
         own_server: bool = True,
         vpcd_port: int | None = None,
         database: str = "sqlite://",
+        camera: int | None = None,
     ) -> None:
         self.kind = kind
+        self._real = kind if isinstance(kind, RealBench) else None
         self._own_server = own_server
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
@@ -97,7 +110,8 @@ class Bench:
         self._people.setdefault(self.person.id, self.person)
         self.authority = Authority(state)
         self._clips = state / "clips"
-        self.camera = SteerableClip(clip or clip_of(self.person, self._clips))
+        self._clip = SteerableClip(clip or clip_of(self.person, self._clips)) if camera is None else None
+        self.camera: FrameSource = open_camera(camera) if self._clip is None else self._clip
         clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
         self.server = EligibilityServer(
             list(self._people.values()),
@@ -105,6 +119,7 @@ class Bench:
             database=database,
             clock=clock,
             grace_months=config.grace_months,
+            trust_cas=self._real.plan.trust_cas if self._real else (),
         )
         self.engine = engine or FaceEngine()
         self._own_engine = engine is None
@@ -123,8 +138,7 @@ class Bench:
             if self._own_engine:
                 self.engine.start()
                 self._ends.callback(self.engine.close)
-            reader, self.slot, self.faults = self._reader()
-            self._ends.callback(reader.close)
+            reader, self.phone_reader, self._operator = self._hardware()
             config = self._config
             identity = self.authority.enrol_terminal(config.site.terminal_id)
             settings = replace(config.server, url=self.server.url) if self._own_server else config.server
@@ -136,8 +150,8 @@ class Bench:
                 camera=self.camera,
                 engine=self.engine,
                 server=self.client,
-                scan=self._scan,
-                simulated=True,
+                scan=self._real.match_code_b if self._real else self._scan,
+                simulated=self._real is None or self._clip is not None,
             )
             self.terminal.start()
             self._ends.callback(self.terminal.stop)
@@ -162,35 +176,125 @@ class Bench:
         """Return the ids of the people who can come."""
         return list(self._people)
 
+    # --- Hands --------------------------------------------------------------------------------------------------
+
+    @property
+    def can(self) -> frozenset[Hand]:
+        """Return what hands can do on this bench."""
+        return self._operator.can
+
+    def do(self, hand: Hand, seconds: float = 0.0) -> None:
+        """Have it done at the devices; raises BenchTrouble when that fails."""
+        self._operator.do(hand, self.person, seconds)
+
     def insert(self, name: str | None = None) -> None:
         """Put a person's card in, and the person before the camera; without a name, the bench's own person."""
-        if name is not None and name != self.person.id:
-            self.person = self._people.get(name) or load_person(name)
-            if not self._fixed_clip:
-                self.camera.show(clip_of(self.person, self._clips))
-        self.slot.insert(make_card(self.person, self.authority))
+        self._turn_to(name)
+        self.do("insert_card")
 
     def remove(self) -> None:
         """Pull the card."""
-        self.slot.remove()
+        self.do("remove_card")
+
+    def tap_phone(self, name: str | None = None) -> None:
+        """Lay a person's phone on the phone reader, where it stays until lift_phone."""
+        self._turn_to(name)
+        self.do("tap_phone")
+
+    def lift_phone(self) -> None:
+        """Take the phone away."""
+        self.do("lift_phone")
 
     def show(self, name: str) -> None:
         """Let another person stand before the camera."""
-        self.camera.show(clip_of(self._people[name], self._clips))
+        self.show_clip(clip_of(self._people[name], self._clips))
+
+    def show_clip(self, path: Path) -> None:
+        """Show the camera other recorded frames."""
+        if self._clip is None:
+            raise BenchTrouble("a real camera shows whoever stands before it")
+        self._clip.show(path)
+
+    def _turn_to(self, name: str | None) -> None:
+        if name is not None and name != self.person.id:
+            self.person = self._people.get(name) or load_person(name)
+            if self._clip is not None and not self._fixed_clip:
+                self._clip.show(clip_of(self.person, self._clips))
+
+    # --- The card -----------------------------------------------------------------------------------------------
+
+    def pin(self) -> bytearray:
+        """Return the PIN of the person's card, in ASCII; the caller wipes it."""
+        return self._real.pin() if self._real else bytearray(self.person.card.pin.encode("ascii"))
+
+    def pin_tries_left(self) -> int | None:
+        """Return the PIN tries of the card that is in, or was last; asked of a real card, the terminal being off."""
+        return self._real.tries_left() if self._real else self.slot.pin_tries_left()
+
+    def check(self) -> None:
+        """Raise BenchTrouble once a device of a real bench has failed."""
+        if self._real:
+            self._real.check()
 
     def _scan(self) -> str | None:
         card = self.person.card
         return match_code_b(self.person.birth_date, card.expires, card.security_code)
 
-    def _reader(self) -> tuple[CardReader, CardSlot, ReaderFaults]:
+    # --- Devices ------------------------------------------------------------------------------------------------
+
+    def _hardware(self) -> tuple[CardReader, CardReader | None, Operator]:
+        """Return card reader, phone reader and whose hands are at them."""
+        if self._real:
+            return self._real.reader, self._real.phone_reader, Together(self._camera_hands(), self._real)
+        readers = self._simulated_readers()
+        for reader in readers:
+            self._ends.callback(reader.close)
+        return *readers, Together(self._camera_hands(), self._reader_hands())
+
+    def _simulated_readers(self) -> tuple[CardReader, CardReader]:
         if self.kind == "simulated":
-            virtual = VirtualReader()
-            return virtual, virtual.slot, virtual.faults
+            virtual, phone = VirtualReader(), VirtualReader("Virtual phone reader")
+            self.slot, self.faults, self.phone_slot = virtual.slot, virtual.faults, phone.slot
+            return virtual, phone
         from hardware.pcsc import PcscReader
-        from hardware.pcscd_bench import READER, PcscdBench
+        from hardware.pcscd_bench import READER, SECOND_READER, PcscdBench
 
         pcscd = self._pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port, faults=True))
-        return PcscReader(READER), pcscd.slot, pcscd
+        self.slot, self.faults, self.phone_slot = pcscd.slot, pcscd, pcscd.second_slot
+        return PcscReader(READER), PcscReader(SECOND_READER)
+
+    def _reader_hands(self) -> Operator:
+        def card(person: Person | None) -> VirtualCard:
+            return make_card(person or self.person, self.authority)
+
+        slot, phones, faults = self.slot, self.phone_slot, self.faults
+        return Simulated(
+            {
+                "insert_card": lambda person, _: slot.insert(card(person)),
+                "remove_card": lambda person, _: slot.remove(),
+                "stall_card": lambda person, seconds: slot.stall(seconds),
+                "tap_phone": lambda person, _: phones.insert(card(person)),
+                "lift_phone": lambda person, _: phones.remove(),
+                "unplug_reader": lambda person, _: faults.unplug(),
+                "plug_reader": lambda person, _: faults.plug(),
+                "fault_reader": lambda person, _: faults.fault(),
+                "stop_reader_service": lambda person, _: faults.stop_service(),
+                "start_reader_service": lambda person, _: faults.start_service(),
+            }
+        )
+
+    def _camera_hands(self) -> Operator:
+        clip = self._clip
+        if clip is None:
+            return Simulated({})
+        return Simulated(
+            {
+                "unplug_camera": lambda person, _: clip.unplug(),
+                "plug_camera": lambda person, _: clip.plug(),
+                "black_camera": lambda person, _: clip.black(),
+                "freeze_camera": lambda person, _: clip.freeze(),
+            }
+        )
 
 
 @contextmanager
