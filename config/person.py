@@ -35,6 +35,8 @@ class PersonCertificate:
 
     expires: date
     status: CertificateState = "good"
+    sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Of a real card's certificate (DER), hex: who shows it is this person. Empty: the test authority issues one."""
 
 
 @dataclass(frozen=True, config=STRICT)

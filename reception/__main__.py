@@ -17,6 +17,7 @@ from config.person import load_person
 
 if TYPE_CHECKING:
     from reception.bench import Bench
+    from reception.bench.file import BenchPlan
     from reception.terminal import Terminal
 
 Command = Callable[[argparse.Namespace], int]
@@ -46,8 +47,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from consent.server import ServerError
     from consent.server.state_files import StateError
     from hardware.card import ReaderError
+    from reception.bench import BenchTrouble
 
-    return ServerError, StateError, ReaderError
+    return ServerError, StateError, ReaderError, BenchTrouble
 
 
 def _refuse(line: str) -> int:
@@ -85,12 +87,21 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument("--host", default="127.0.0.1")
     server.add_argument("--port", type=int, default=8470)
     server.add_argument("--database", help="SQLAlchemy URL (default: a SQLite file in the state folder)")
+    server.add_argument(
+        "--trust-ca", type=Path, metavar="FILE", help="CA certificates of cards owned for testing"
+    )
+    server.add_argument(
+        "--person", action="append", default=[], metavar="FILE", help="one more person file; may be repeated"
+    )
     card = command("card", _card, "keep a person's virtual card in pcscd's virtual reader until interrupted")
     card.add_argument("person", help="a shipped person, or a person file")
     card.add_argument("--vpcd", default="127.0.0.1:35963", metavar="HOST:PORT")
     hil = command("hil", _hil, "play scenarios; exit 0 only if every expectation held")
     hil.add_argument("scenario", nargs="+", type=Path)
-    hil.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
+    hil.add_argument("--bench", default="simulated", metavar="simulated|pcsc|FILE", help="or a bench file")
+    hil.add_argument(
+        "--allow-pin-miss", action="store_true", help="real card: let a scenario type a wrong PIN"
+    )
     hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
     hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
     hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
@@ -229,13 +240,21 @@ def _terminal(options: argparse.Namespace) -> int:
 def _server(options: argparse.Namespace) -> int:
     from consent.server import EligibilityServer
     from consent.server.certificates import Authority
+    from consent.server.trusted import load_cas
     from reception.bench import everybody
 
+    people = everybody() + [load_person(name, Path()) for name in options.person]
+    trust_cas = load_cas(options.trust_ca) if options.trust_ca else []
     database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
     authority = Authority(options.state)
     # The terminals of this state folder are enrolled when they first start; they share it with the server.
     server = EligibilityServer(
-        everybody(), authority, database=database, host=options.host, port=options.port
+        people,
+        authority,
+        database=database,
+        host=options.host,
+        port=options.port,
+        trust_cas=trust_cas,
     )
     with server:
         print(f"eligibility server: {server.url} (stop with Ctrl-C)", flush=True)
@@ -265,7 +284,9 @@ def _card(options: argparse.Namespace) -> int:
 def _hil(options: argparse.Namespace) -> int:
     from reception import hil
 
-    plays = [hil.load(path, options.state, options.today) for path in options.scenario]
+    plan = None if options.bench in ("simulated", "pcsc") else _bench_plan(options.bench)
+    unless_said = None if plan and plan.real else hil.TODAY
+    plays = [hil.load(path, options.state, options.today, unless_said) for path in options.scenario]
 
     def tell(result: hil.Result) -> None:
         mark = "ok  " if result.passed else "FAIL"
@@ -273,13 +294,23 @@ def _hil(options: argparse.Namespace) -> int:
         if not result.passed:
             print(f"             {result.file}: {result.why}", flush=True)
 
-    results = hil.play_all(plays, options.state, options.bench, tell)
+    trouble = ""
+    if plan is None:
+        results = hil.play_all(plays, options.state, options.bench, tell)
+    else:
+        from reception import hil_bench
+
+        with hil_bench.opened(plan, plays, allow_pin_miss=options.allow_pin_miss) as bench:
+            results = hil.play_all(bench.plays, options.state, bench.kind, tell, camera=bench.camera)
+            trouble = bench.trouble
     if options.json:
         options.json.write_text(hil.as_json(results), encoding="utf-8")
     if options.junit:
         options.junit.write_bytes(hil.as_junit(results))
     failed = sum(not result.passed for result in results)
     print(f"{len(results) - failed} passed, {failed} failed")
+    if trouble:
+        return _refuse(trouble)
     return 1 if failed else 0
 
 
@@ -292,6 +323,14 @@ def _soak(options: argparse.Namespace) -> int:
     for line in report.lines():
         print(line)
     return 0 if report.passed else 1
+
+
+def _bench_plan(name: str) -> "BenchPlan":
+    from reception.bench.file import load_bench
+
+    if not Path(name).is_file():
+        raise ConfigError(f"--bench {name}: should be simulated, pcsc or a bench file; there is no such file")
+    return load_bench(Path(name))
 
 
 def _bench(options: argparse.Namespace) -> int:

@@ -5,10 +5,11 @@ import queue
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from xml.etree import ElementTree
 
 from pydantic import Field
@@ -21,7 +22,9 @@ from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
 from reception import flow
-from reception.bench import Bench, BenchKind
+from reception.bench import Bench, BenchKind, BenchTrouble, RealBench
+from reception.bench.console import wipe
+from reception.bench.operators import HANDS, Hand
 from reception.failures import FailureCode
 from reception.flow import Method, State
 from reception.snapshot import Snapshot
@@ -135,7 +138,8 @@ class Play:
     person: Person
     clip: Path | None
     settings: config.Config
-    today: date
+    today: date | None
+    """The run's date; None: as the clock says, since a real card's certificate is as old as it is."""
 
 
 @dataclass
@@ -157,8 +161,11 @@ class Result:
     why: str = ""
 
 
-def load(path: Path, state: Path, today: date | None = None) -> Play:
-    """Read a scenario and all that it names; raises ConfigError with file, line and key."""
+def load(path: Path, state: Path, today: date | None = None, unless_said: date | None = TODAY) -> Play:
+    """Read a scenario and all that it names; raises ConfigError with file, line and key.
+
+    ``today`` goes before the scenario's own date, ``unless_said`` after it.
+    """
     from hardware.clips import load_clip
     from hardware.portraits import portrait_path, read_picture
 
@@ -181,7 +188,9 @@ def load(path: Path, state: Path, today: date | None = None) -> Play:
             read_picture(portrait_path(person.card.photo))
         except ConfigError as error:
             raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
-    return Play(path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or TODAY)
+    return Play(
+        path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or unless_said
+    )
 
 
 def _clip(name: str, beside: Path, state: Path) -> Path:
@@ -210,37 +219,102 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
 def play_all(
     plays: Sequence[Play],
     state: Path,
-    kind: BenchKind = "simulated",
+    kind: BenchKind | RealBench = "simulated",
     tell: Callable[[Result], None] = lambda result: None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
+    *,
+    camera: int | None = None,
 ) -> list[Result]:
     """Play scenarios one after the other with one face engine.
 
-    ``tell`` hears of each as it ends, ``watch`` sees every snapshot.
+    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. On a
+    RealBench the first failure of a device ends the run, and is the reason why later scenarios were not played.
     """
-    results = []
+    results: list[Result] = []
     with FaceEngine() as engine:
+
+        def on_new_bench(play: Play, result: Result) -> None:
+            _play_on_new_bench(play, result, state, kind, camera, engine, watch)
+
+        play_one: PlayOne = on_new_bench
+        if isinstance(kind, RealBench):
+            play_one = _with_first_trouble(plays, kind, on_new_bench)
         for play in plays:
-            with Bench(
-                play.settings,
-                state,
-                kind,
-                people=[play.person, *_others(play)],
-                person=play.person,
-                clip=play.clip,
-                today=play.today,
-                engine=engine,
-            ) as bench:
-                bench.terminal.subscribe(watch)
-                result = play_on(bench, play, state)
+            result = Result(play.scenario.title, str(play.path))
+            play_one(play, result)
             results.append(result)
             tell(result)
     return results
 
 
 def play_on(bench: Bench, play: Play, state: Path) -> Result:
-    """Play one scenario on a bench that is running, and that has the play's people and settings."""
-    return _Run(play, bench, state).play()
+    """Play one scenario on a simulated bench that is running, and that has the play's people and settings."""
+    result = Result(play.scenario.title, str(play.path))
+    run = _Run(play, bench, state, result)
+    run.play()
+    run.judge()
+    return result
+
+
+PlayOne = Callable[[Play, Result], None]
+
+
+def _with_first_trouble(plays: Sequence[Play], real: RealBench, play_one: PlayOne) -> PlayOne:
+    """Make sure of the real card; return what plays a scenario, unless there has been a trouble before."""
+    since = ""
+
+    def guarded(play: Play, result: Result) -> None:
+        nonlocal since
+        if real.trouble:
+            before = f", since {since!r} ended the run" if since else ""
+            result.why = f"not played{before}: {real.trouble}"
+            return
+        try:
+            real.restore()
+            play_one(play, result)
+            real.restore()
+        except BenchTrouble as trouble:
+            since = play.scenario.title
+            result.passed, result.why = False, str(trouble)
+
+    verbs = {rule.do for play in plays for rule in play.scenario.on}
+    with suppress(BenchTrouble):
+        real.prepare(pin="type_pin" in verbs, face="choose_face" in verbs)
+    return guarded
+
+
+def _play_on_new_bench(
+    play: Play,
+    result: Result,
+    state: Path,
+    kind: BenchKind | RealBench,
+    camera: int | None,
+    engine: FaceEngine,
+    watch: Callable[[Snapshot], None],
+) -> None:
+    real = isinstance(kind, RealBench)
+    person = kind.plan.holder_of(play.person) if isinstance(kind, RealBench) else play.person
+    with Bench(
+        play.settings,
+        state,
+        kind,
+        people=[person, *([] if real else _others(play))],
+        person=person,
+        clip=play.clip,
+        today=play.today,
+        engine=engine,
+        camera=camera,
+    ) as bench:
+        bench.terminal.subscribe(watch)
+        run = _Run(play, bench, state, result)
+        run.play()
+    # A real card can be asked for its tries once the terminal has let go of it.
+    run.judge(ask_tries=not real or _touches_pin(play))
+
+
+def _touches_pin(play: Play) -> bool:
+    asked = play.scenario.expect.pin_tries_left is not None
+    return asked or any(rule.do == "type_pin" for rule in play.scenario.on)
 
 
 def _others(play: Play) -> list[Person]:
@@ -251,28 +325,31 @@ def _others(play: Play) -> list[Person]:
 class _Run:
     """One scenario on one bench."""
 
-    def __init__(self, play: Play, bench: Bench, state: Path) -> None:
+    def __init__(self, play: Play, bench: Bench, state: Path, result: Result) -> None:
         self._play, self._bench, self._state = play, bench, state
-        self._result = Result(play.scenario.title, str(play.path))
+        self._result = result
         self._pending = list(play.scenario.on)
         self._answer_all: dict[State, ConsentAnswer] = {}
         self._times: Counter[State] = Counter()
         self._occasion = 0
         self._visit = ""
+        self._rested = False
         self._began = time.monotonic()
 
-    def play(self) -> Result:
-        """Play it to its rest or its time limit and judge it."""
+    def play(self) -> None:
+        """Play it to its rest or its time limit; the time that hands take at real devices is not counted."""
         snapshots: queue.SimpleQueue[tuple[float, Snapshot]] = queue.SimpleQueue()
         # Stamped as it happens: acting on one snapshot may keep this thread from looking at the next.
         stop = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
             self._pending.insert(0, Rule(state=State.WAITING, do="insert_card"))
-        rested = acted = False
+        acted = False
+        rested = self._rested
         try:
             while not rested:
-                left = self._began + within_s - time.monotonic()
+                self._bench.check()
+                left = self._began + within_s + self._bench.waited_s - time.monotonic()
                 try:
                     stamp, snapshot = snapshots.get(timeout=max(0.0, min(left, _SETTLE_S) if acted else left))
                 except queue.Empty:
@@ -287,12 +364,17 @@ class _Run:
                 rested = at_rest and not acted and self._times.total() > 1
         finally:
             stop()
-        self._result.seconds = round(time.monotonic() - self._began, 3)
+            self._result.seconds = round(time.monotonic() - self._began, 3)
+        self._bench.check()
+        self._rested = rested
         self._ask_server()
-        self._result.pin_tries_left = self._bench.slot.pin_tries_left()
-        self._result.why = "; ".join(self._mismatches(rested))
+
+    def judge(self, *, ask_tries: bool = True) -> None:
+        """Ask the card for its tries and compare everything with what was expected."""
+        if ask_tries:
+            self._result.pin_tries_left = self._bench.pin_tries_left()
+        self._result.why = "; ".join(self._mismatches(self._rested))
         self._result.passed = not self._result.why
-        return self._result
 
     def _note(self, seen: Snapshot, stamp: float) -> None:
         result, seconds = self._result, round(stamp - self._began, 4)
@@ -338,7 +420,7 @@ class _Run:
                 bench.remove()
                 bench.insert(rule.person)
             case "stall_card":
-                bench.slot.stall(rule.seconds)
+                bench.do("stall_card", rule.seconds)
             case "choose_face":
                 submit(flow.Choose(Method.FACE))
             case "choose_pin":
@@ -359,7 +441,7 @@ class _Run:
             case "call_staff":
                 submit(flow.CallStaff())
             case "show":
-                bench.camera.show(_clip(rule.clip, self._play.path.parent, self._state))
+                bench.show_clip(_clip(rule.clip, self._play.path.parent, self._state))
             case "kill_engine":
                 self._kill_engine()
             case "stop_server":
@@ -371,22 +453,8 @@ class _Run:
             case "wait":
                 time.sleep(rule.seconds)
             case _:
-                self._disturb(rule.do)
-
-    def _disturb(self, verb: str) -> None:
-        faults, camera = self._bench.faults, self._bench.camera
-        act = {
-            "unplug_reader": faults.unplug,
-            "plug_reader": faults.plug,
-            "fault_reader": faults.fault,
-            "stop_reader_service": faults.stop_service,
-            "start_reader_service": faults.start_service,
-            "unplug_camera": camera.unplug,
-            "plug_camera": camera.plug,
-            "black_camera": camera.black,
-            "freeze_camera": camera.freeze,
-        }[verb]
-        act()
+                assert rule.do in HANDS, rule.do
+                bench.do(cast(Hand, rule.do))
 
     def _kill_engine(self) -> None:
         import os
@@ -401,8 +469,10 @@ class _Run:
         if seen.screen == "LAST_TRY":
             submit(flow.AcceptLastTry())
         submit(flow.PinClear())
-        for digit in self._bench.person.card.pin if value == "card" else value:
-            submit(flow.PinDigit(int(digit)))
+        pin = self._bench.pin() if value == "card" else bytearray(value.encode("ascii"))
+        for digit in pin:
+            submit(flow.PinDigit(digit - ord("0")))
+        wipe(pin)
         submit(flow.PinSubmit())
 
     def _ask_server(self) -> None:

@@ -122,7 +122,9 @@ class People:
             if not self._left:
                 return False
             person = self._left[-1]
-            fingerprint = hashlib.sha256(self._authority.certificate_for(person)).hexdigest()
+            fingerprint = person.certificate.sha256
+            if not fingerprint:
+                fingerprint = hashlib.sha256(self._authority.certificate_for(person)).hexdigest()
             self._by_fingerprint[fingerprint] = self._left.pop()
             return True
 

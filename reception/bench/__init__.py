@@ -34,7 +34,16 @@ from reception.terminal import Terminal
 if TYPE_CHECKING:
     from hardware.pcscd_bench import PcscdBench
 
-__all__ = ["Bench", "BenchKind", "BenchTrouble", "RealBench", "clip_of", "everybody", "make_card", "real_terminal"]
+__all__ = [
+    "Bench",
+    "BenchKind",
+    "BenchTrouble",
+    "RealBench",
+    "clip_of",
+    "everybody",
+    "make_card",
+    "real_terminal",
+]
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -103,6 +112,7 @@ class Bench:
     ) -> None:
         self.kind = kind
         self._real = kind if isinstance(kind, RealBench) else None
+        self._waited_before_s = self._real.waited_s if self._real else 0.0
         self._own_server = own_server
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
@@ -110,8 +120,12 @@ class Bench:
         self._people.setdefault(self.person.id, self.person)
         self.authority = Authority(state)
         self._clips = state / "clips"
-        self._clip = SteerableClip(clip or clip_of(self.person, self._clips)) if camera is None else None
-        self.camera: FrameSource = open_camera(camera) if self._clip is None else self._clip
+        self._clip: SteerableClip | None = None
+        self.camera: FrameSource
+        if camera is None:
+            self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
+        else:
+            self.camera = open_camera(camera)
         clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
         self.server = EligibilityServer(
             list(self._people.values()),
@@ -147,6 +161,7 @@ class Bench:
             self.terminal = Terminal(
                 config,
                 reader=reader,
+                phone_reader=self.phone_reader,
                 camera=self.camera,
                 engine=self.engine,
                 server=self.client,
@@ -230,6 +245,11 @@ class Bench:
     def pin_tries_left(self) -> int | None:
         """Return the PIN tries of the card that is in, or was last; asked of a real card, the terminal being off."""
         return self._real.tries_left() if self._real else self.slot.pin_tries_left()
+
+    @property
+    def waited_s(self) -> float:
+        """Return how long hands have been at work on this bench; simulated ones take no time."""
+        return self._real.waited_s - self._waited_before_s if self._real else 0.0
 
     def check(self) -> None:
         """Raise BenchTrouble once a device of a real bench has failed."""

@@ -64,12 +64,12 @@ def _terminal() -> Iterator[int]:
 def _line(terminal: int) -> bytearray:
     """Read up to Enter into one buffer, so that no other copy is made; what is too long is cut."""
     line, byte, size = bytearray(_LONGEST), bytearray(1), 0
-    while os.readv(terminal, [byte]) and byte not in (b"\r", b"\n"):
+    while os.readv(terminal, [byte]):
+        if byte[0] in b"\r\n":
+            del line[size:]
+            return line
         if size < _LONGEST:
-            line[size : size + 1] = byte
+            line[size] = byte[0]
             size += 1
-    if not byte.strip(b"\r\n"):
-        del line[size:]
-        return line
     wipe(line)
     raise BenchTrouble("the terminal was closed while a person was asked")

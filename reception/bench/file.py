@@ -123,7 +123,7 @@ class BenchPlan:
 
 def load_bench(path: Path) -> BenchPlan:
     """Read a bench file and what it names; raises ConfigError with file, line and key."""
-    from consent.server.certificates import load_cas
+    from consent.server.trusted import load_cas
     from hardware.clips import load_clip
 
     source = TomlFile.read(path)
@@ -134,8 +134,8 @@ def load_bench(path: Path) -> BenchPlan:
     clip: Path | None = None
     holder: Person | None = None
     cas: tuple[x509.Certificate, ...] = ()
+    at = ("camera", "clip")
     try:
-        at = ("camera", "clip")
         if file.camera.clip:
             clip = beside / file.camera.clip
             load_clip(clip)
@@ -162,7 +162,9 @@ def _check(file: BenchFile, source: TomlFile) -> None:
     if not file.reader.name:
         raise source.mistake(("reader", "name"), "is missing: which reader holds the card?")
     if file.card is None:
-        raise source.mistake(("card", "certificate_sha256"), "is missing: a bench touches one known card only")
+        raise source.mistake(
+            ("card", "certificate_sha256"), "is missing: a bench touches one known card only"
+        )
     if operator.kind == "command":
         needed: list[Hand] = ["insert_card", "remove_card"]
         for hand in needed + [UNDONE_BY[hand] for hand in operator.commands if hand in UNDONE_BY]:

@@ -87,8 +87,10 @@ class OneCard:
         # 9000: verified already, on this connection, and the count is not told; 6300: there is no limit.
         tries = status & 0xF if status >> 4 == 0x63C else {0x9000: TRIES_KEPT, 0x6300: 15}.get(status, 0)
         if tries < TRIES_KEPT + (not right):
-            self._refuse(f"{tries} tries are left; a bench sends a right PIN down to {TRIES_KEPT} only, "
-                         "and a wrong one only above that")
+            self._refuse(
+                f"{tries} tries are left; a bench sends a right PIN down to {TRIES_KEPT} only, "
+                "and a wrong one only above that"
+            )
 
     def _refuse(self, line: str) -> None:
         self._stop(line)

@@ -118,7 +118,10 @@ class RealBench:
         wanted: tuple[Presence, ...]
         match hand:
             case "insert_card":
-                wanted, missed = (Presence.PRESENT, Presence.MUTE), "the card was put in, and the reader sees none"
+                wanted, missed = (
+                    (Presence.PRESENT, Presence.MUTE),
+                    "the card was put in, and the reader sees none",
+                )
             case "remove_card":
                 wanted, missed = (Presence.EMPTY,), "the card was taken out, and the reader still sees one"
             case "plug_reader" | "start_reader_service":
@@ -205,9 +208,7 @@ class RealBench:
         return tries
 
     def _only(self, reader: CardReader, certificate_sha256: str) -> OneCard:
-        return OneCard(
-            reader, certificate_sha256, self._secrets, self._stop, allow_miss=self.allow_pin_miss
-        )
+        return OneCard(reader, certificate_sha256, self._secrets, self._stop, allow_miss=self.allow_pin_miss)
 
     def _secrets(self) -> list[bytearray]:
         return [secret for secret in (self._pin, self._code) if secret]

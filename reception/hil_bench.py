@@ -1,0 +1,87 @@
+"""Scenarios on the bench of a file: what its devices and hands can play is known before anything is done."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from config.toml_file import ConfigError, TomlFile
+from reception.bench import BenchKind, RealBench
+from reception.bench.file import BenchPlan
+from reception.bench.one_card import TRIES_KEPT
+from reception.bench.operators import HANDS
+from reception.bench.real import FULL_TRIES
+from reception.hil import Play, Rule
+
+_CAMERA_HANDS = frozenset(("unplug_camera", "plug_camera", "black_camera", "freeze_camera"))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A bench file's devices, ready for ``play_all``."""
+
+    kind: BenchKind | RealBench
+    camera: int | None
+    plays: list[Play]
+
+    @property
+    def trouble(self) -> str:
+        """Return what ended the run, if anything did."""
+        return self.kind.trouble if isinstance(self.kind, RealBench) else ""
+
+
+@contextmanager
+def opened(plan: BenchPlan, plays: Sequence[Play], *, allow_pin_miss: bool = False) -> Iterator[Opened]:
+    """Open a bench file's devices for these scenarios; raises ConfigError, BenchTrouble."""
+    camera = plan.file.camera.index
+    plays = [replace(play, clip=play.clip or plan.clip) for play in plays]
+    if not plan.real:
+        yield Opened(plan.simulated_kind, camera, plays)
+        return
+    real = RealBench(plan, allow_pin_miss=allow_pin_miss)
+    for play in plays:
+        check(play, real)
+    with real:
+        yield Opened(real, camera, plays)
+
+
+def check(play: Play, real: RealBench) -> None:
+    """Refuse a scenario that this bench cannot play, or that could block its card; raises ConfigError."""
+    file = TomlFile.read(play.path)
+    card = play.person.card
+    if (card.kind, card.pin_tries_left) != (
+        "standard",
+        FULL_TRIES,
+    ) or play.person.certificate.status != "good":
+        raise file.mistake(("person",), f"{play.scenario.person}: only a virtual card is like that")
+    if play.scenario.clip and real.plan.file.camera.index is not None:
+        raise file.mistake(("clip",), "this bench has a real camera")
+    misses = 0
+    for number, rule in enumerate(play.scenario.on):
+        refusal = _refusal(rule, real)
+        if rule.do == "type_pin":
+            misses = 0 if rule.value == "card" else misses + 1
+            if FULL_TRIES - misses < TRIES_KEPT:
+                refusal = f"could leave the card less than {TRIES_KEPT} tries"
+        if refusal:
+            raise _mistake(file, number, rule, refusal)
+
+
+def _refusal(rule: Rule, real: RealBench) -> str:
+    camera_is_real = real.plan.file.camera.index is not None
+    hands = real.can if camera_is_real else real.can | _CAMERA_HANDS
+    match rule.do:
+        case "swap_card":
+            return "this bench may touch one card only"
+        case "insert_card" if rule.person:
+            return "this bench has one card, and nobody else's"
+        case "show" if camera_is_real:
+            return "this bench has a real camera"
+        case "type_pin" if rule.value != "card" and not real.allow_pin_miss:
+            return "spends a PIN try of a real card; --allow-pin-miss allows it"
+        case verb if verb in HANDS and verb not in hands:
+            return f"this bench's operator ({real.plan.file.operator.kind}) cannot do that"
+    return ""
+
+
+def _mistake(file: TomlFile, number: int, rule: Rule, refusal: str) -> ConfigError:
+    return file.mistake(("on", number, "do"), f"{rule.do}: {refusal}")
