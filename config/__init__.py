@@ -140,6 +140,18 @@ class Server:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Receipt:
+    """The folder shared with the receipt computer (レセコン), with ``face``, ``req`` and ``res`` in it."""
+
+    folder: str = ""
+    """Empty: no files are written."""
+    encoding: Literal["utf-8", "cp932"] = "utf-8"
+    """cp932 is what receipt computers call Shift_JIS."""
+    answer_requests: bool = True
+    """Of several terminals with one folder, only one may answer requests."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """Everything that terminal.toml may hold."""
 
@@ -154,6 +166,7 @@ class Config:
     delays: Delays = field(default_factory=Delays)
     consents: Consents = field(default_factory=Consents)
     server: Server = field(default_factory=Server)
+    receipt: Receipt = field(default_factory=Receipt)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     soak.add_argument("--seed", type=int, default=1, help="chooses who comes and what they answer")
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
-    fuzz.add_argument("target", choices=("card",))
+    fuzz.add_argument("target", choices=("card", "receipt"))
     fuzz.add_argument("--seconds", type=float, default=60.0)
     fuzz.add_argument("--seed", type=int, default=1)
     return parser
@@ -349,10 +349,14 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from hardware.fuzz_card import fuzz_card
+    from consent.receipt_files import fuzz as receipt
+    from hardware import fuzz_card as card
 
-    print(fuzz_card(options.seconds, options.seed))
-    return 0
+    targets: dict[str, Callable[[float, int], card.FuzzReport | receipt.FuzzReport]]
+    targets = {"card": card.fuzz_card, "receipt": receipt.fuzz_receipt}
+    report = targets[options.target](options.seconds, options.seed)
+    print(report)
+    return 1 if report.failure else 0
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ CHARACTER_CODES: dict[Encoding, CharacterCode] = {
 }
 
 ERROR_MESSAGES = {
+    Fault.NO_FILE: "ファイルを開けません。",
     Fault.TOO_LONG: "ファイルが大きすぎます。",
     Fault.NOT_TEXT: "文字コードが正しくありません。",
     Fault.DTD: "DTDは使えません。",

@@ -41,6 +41,7 @@ _DECLARED_ENCODING = re.compile(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["
 class Fault(StrEnum):
     """What is wrong with a file; also the ErrorCode of the answer to it (the official codes are not public)."""
 
+    NO_FILE = "FILE_UNREADABLE"
     TOO_LONG = "FILE_TOO_LONG"
     NOT_TEXT = "ENCODING_WRONG"
     DTD = "DTD_FORBIDDEN"
@@ -92,7 +93,7 @@ def writable(text: str, encoding: Encoding) -> str:
         # A kanji's variant is asked for by a second character; without it, the common shape is shown.
         text = re.sub("[\ufe00-\ufe0f\U000e0100-\U000e01ef]", "", text).translate(_ALIKE)
         text = re.sub("[か-ヿ][\u3099\u309a]", lambda found: unicodedata.normalize("NFC", found[0]), text)
-    return "".join(_writable_character(c, encoding) for c in text)
+    return "".join(_writable_character(c, encoding) for c in text) or NO_CHARACTER
 
 
 def parse(data: bytes) -> tuple[ElementTree.Element, Encoding]:

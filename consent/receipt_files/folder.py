@@ -1,0 +1,403 @@
+"""The folder shared with the receipt computer: a file per completed visit goes out, requests are answered."""
+
+import errno
+import hashlib
+import heapq
+import itertools
+import os
+import re
+import stat
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from consent.eligibility import EligibilityError, Refused
+from consent.receipt_files.content import Confirmation, Query, Registration
+from consent.receipt_files.files import (
+    Document,
+    QueryRequest,
+    Refusal,
+    RegistrationRequest,
+    Writer,
+    read_query,
+    read_registration,
+)
+from consent.receipt_files.xml import MAX_BYTES, WHOLE_FILE, Encoding, Fault, MalformedFile
+from consent.wire import JAPAN, japan_now
+
+FACE, REQUESTS, ANSWERS, REFUSED = "face", "req", "res", "refused"
+"""Folders below the shared one; we make only the last, for requests that were not understood."""
+
+SETTLED_S = 0.3
+"""A file that looks the same so long is taken to be written to its end (facts: proven in the field)."""
+PATIENCE_S = 3.0
+"""So long a file that breaks off, or may not be read, is taken to be still being written."""
+RETRY_S = 5.0
+"""How long an unusable folder, or a server that does not answer, is left alone."""
+
+MAX_REQUESTS = 200
+"""Requests read in one look."""
+MAX_QUESTIONS = 10
+"""Questions to the server in one look: each may take the whole time budget of the client."""
+MAX_REFUSED = 200
+"""Refused requests that are kept; older ones go."""
+
+Ask = Callable[[str], Confirmation | None]
+"""Visit id -> what the server has of it; None when it knows no such completed visit. Raises EligibilityError."""
+Lookup = Callable[[Query, date], Confirmation | Refusal]
+"""Whose insurance, on which day. Raises EligibilityError."""
+Register = Callable[[Registration], Refusal | None]
+"""Chart number of an insured person; None: taken, and taken again when asked again. Raises EligibilityError."""
+
+_VISIT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+_REQUEST = re.compile(r"OQSsi(quc|imm)01req_[^/]{1,150}\.xml")
+
+
+class Trouble(StrEnum):
+    """Why the folder cannot be used."""
+
+    MISSING = "there is no such folder"
+    READ_ONLY = "it cannot be written to"
+    FULL = "the disk is full"
+    UNUSABLE = "it cannot be used"
+
+
+class ReceiptFolderError(Exception):
+    """The shared folder cannot be used; ``str()`` names the folder and the reason and is meant for the counter."""
+
+    def __init__(self, trouble: Trouble, where: Path, detail: str = "") -> None:
+        super().__init__(f"{where}: {trouble}" + (f" ({detail})" if detail else ""))
+        self.trouble = trouble
+        self.where = where
+
+
+@dataclass
+class Report:
+    """What one look did; nothing personal in it."""
+
+    written: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Visit id -> elements in which ● stands for a character (staff complete them by hand)."""
+    unknown: tuple[str, ...] = ()
+    """Visits that the server does not have as completed; they are given up."""
+    waiting: int = 0
+    """Visits whose file is still to be written."""
+    answered: int = 0
+    refused: int = 0
+    problem: str = ""
+    """One line for the counter: the folder, or the server, cannot be used."""
+
+
+@dataclass
+class _Seen:
+    """A request as it looked before; times in seconds of the monotonic clock."""
+
+    signature: tuple[object, ...]
+    since: float
+    not_before: float = 0.0
+    done: bool = False
+    """It was answered, and could not be taken away."""
+
+
+class ReceiptFolder:
+    """Files in the shared folder: written under another name, forced to disk, renamed. Raises ReceiptFolderError."""
+
+    def __init__(self, path: Path, institution_code: str, encoding: Encoding = "utf-8") -> None:
+        self.path = path
+        self.writer = Writer(institution_code, encoding)
+
+    def check(self) -> None:
+        """Say by an error whether a file could not be written now."""
+        for folder in (self.path, self.path / FACE, self.path / REQUESTS, self.path / ANSWERS):
+            # Not made here: below a share that is not mounted, patients' data would land on this computer's disk.
+            if not folder.is_dir():
+                raise ReceiptFolderError(Trouble.MISSING, folder)
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise ReceiptFolderError(Trouble.READ_ONLY, folder)
+
+    def write_face(self, visit_id: str, confirmation: Confirmation) -> tuple[str, ...]:
+        """Write the file of a completed visit and return the elements that show ●.
+
+        The same visit always has the same file name, so that a file written twice is told once.
+        """
+        if not _VISIT_ID.fullmatch(visit_id):
+            raise ValueError("a visit id that is no file name")
+        stamp = confirmation.confirmed_at.astimezone(JAPAN).strftime("%Y%m%d%H%M%S")
+        document = self.writer.face_file(confirmation, visit_id)
+        self.write(FACE, f"OQSsiquc01res_face_{visit_id}_{stamp}.xml", document)
+        return document.flagged
+
+    def write(self, folder: str, name: str, document: Document) -> None:
+        """Write one whole file, or none."""
+        place = self.path / folder
+        # Readers look for the final name. One unfinished name per file: what a crash left is written over.
+        unfinished = place / f".{name}.tmp"
+        try:
+            try:
+                with open(os.open(unfinished, _NEW, 0o666), "wb") as file:
+                    file.write(document.content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(unfinished, place / name)
+            except OSError:
+                with suppress(OSError):
+                    unfinished.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise _trouble(error, place) from None
+        _sync(place)
+
+    def requests(self) -> list[str]:
+        """Return the names of waiting requests, at most MAX_REQUESTS, in order."""
+        place = self.path / REQUESTS
+        try:
+            with os.scandir(place) as entries:
+                names = (entry.name for entry in entries if _REQUEST.fullmatch(entry.name))
+                return heapq.nsmallest(MAX_REQUESTS, names)
+        except OSError as error:
+            raise _trouble(error, place) from None
+
+    def read(self, name: str) -> tuple[tuple[object, ...], bytes | None]:
+        """Return a request's signature, which changes with it, and its content up to a byte more than allowed.
+
+        The content is None for a link, a pipe, a folder, or what may not be read. Raises FileNotFoundError.
+        """
+        try:
+            # Not blocking: nobody may ever write into a pipe of that name.
+            descriptor = os.open(self.path / REQUESTS / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            return (), None
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode):
+                return (about.st_ino,), None
+            with open(descriptor, "rb", closefd=False) as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError:
+            return (), None
+        finally:
+            os.close(descriptor)
+        digest = hashlib.sha256(content).digest()
+        return (about.st_ino, about.st_size, about.st_mtime_ns, digest), content
+
+    def take_away(self, name: str, signature: tuple[object, ...], *, keep: bool) -> None:
+        """Remove an answered request, or set it aside; one that has changed meanwhile is a new one and stays."""
+        request, aside = self.path / REQUESTS / name, self.path / REFUSED
+        with suppress(FileNotFoundError):
+            if self.read(name)[0] != signature:
+                return
+            try:
+                if not keep:
+                    request.unlink()
+                    return
+                aside.mkdir(exist_ok=True)
+                _make_room(aside)
+                os.replace(request, _free(aside / name))
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise _trouble(error, request.parent) from None
+
+
+class ReceiptComputer:
+    """What a thread of the terminal calls: add() for each completed visit, look() every half second.
+
+    Only visit ids are kept, in memory: what a file holds is asked of the server when the file can be written.
+    """
+
+    def __init__(
+        self,
+        folder: ReceiptFolder,
+        ask: Ask,
+        lookup: Lookup | None = None,
+        register: Register | None = None,
+        *,
+        clock: Callable[[], datetime] = japan_now,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder = folder
+        self._ask = ask
+        self._lookup = lookup
+        self._register = register
+        self._clock = clock
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._waiting: dict[str, None] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._folder_rests_until = self._server_rests_until = float("-inf")
+        self._problem = ""
+
+    def add(self, visit_id: str) -> None:
+        """Have the file of a completed visit written; from any thread, and harmless when repeated."""
+        with self._lock:
+            self._waiting[visit_id] = None
+
+    def look(self) -> Report:
+        """Write what waits and answer what is asked; never raises for the folder or the server."""
+        report = Report()
+        if self._seconds() >= self._folder_rests_until:
+            self._problem = ""
+            try:
+                self._folder.check()
+                self._write_waiting(report)
+                self._answer_requests(report)
+            except ReceiptFolderError as error:
+                self._problem = str(error)
+                self._folder_rests_until = self._seconds() + RETRY_S
+        with self._lock:
+            report.waiting = len(self._waiting)
+        report.problem = self._problem
+        return report
+
+    def _write_waiting(self, report: Report) -> None:
+        if self._seconds() < self._server_rests_until:
+            self._problem = _SERVER_SILENT
+            return
+        with self._lock:
+            waiting = list(self._waiting)
+        for visit_id in waiting:
+            try:
+                confirmation = self._ask(visit_id)
+            except EligibilityError:
+                self._problem = _SERVER_SILENT
+                self._server_rests_until = self._seconds() + RETRY_S
+                return
+            if confirmation is None:
+                report.unknown += (visit_id,)
+            else:
+                report.written[visit_id] = self._folder.write_face(visit_id, confirmation)
+            with self._lock:
+                self._waiting.pop(visit_id, None)
+
+    def _answer_requests(self, report: Report) -> None:
+        if self._lookup is None and self._register is None:
+            return
+        names = self._folder.requests()
+        self._seen = {name: seen for name, seen in self._seen.items() if name in names}
+        questions = 0
+        for name in names:
+            try:
+                signature, content = self._folder.read(name)
+            except FileNotFoundError:
+                self._seen.pop(name, None)
+                continue
+            request = self._ready(name, signature, content)
+            if request is None:
+                continue
+            if not isinstance(request, MalformedFile):
+                questions += 1
+                if questions > MAX_QUESTIONS:
+                    return
+            self._answer(name, request, report)
+
+    def _ready(self, name: str, signature: tuple[object, ...], content: bytes | None) -> "_Read | None":
+        """Return what a request says once it is written to its end, and its answer is due."""
+        now = self._seconds()
+        seen = self._seen.get(name)
+        if seen is None or seen.signature != signature:
+            self._seen[name] = _Seen(signature, now)
+            return None
+        still = now - seen.since
+        if still < SETTLED_S or now < seen.not_before:
+            return None
+        try:
+            if content is None:
+                raise MalformedFile(Fault.NO_FILE, WHOLE_FILE)
+            read = read_query if name.startswith("OQSsiquc") else read_registration
+            return read(content, self._folder.writer.institution_code)
+        except MalformedFile as error:
+            return None if error.fault in _MAYBE_UNFINISHED and still < PATIENCE_S else error
+
+    def _answer(self, name: str, request: "_Read", report: Report) -> None:
+        seen = self._seen[name]
+        refused = isinstance(request, MalformedFile)
+        try:
+            if not seen.done:
+                self._folder.write(ANSWERS, name.replace("01req_", "01res_", 1), self._document(request))
+                seen.done = True
+                report.refused += refused
+                report.answered += not refused
+            self._folder.take_away(name, seen.signature, keep=refused)
+        except ReceiptFolderError as error:
+            seen.not_before = self._seconds() + RETRY_S
+            if error.trouble is not Trouble.UNUSABLE:
+                raise
+            # Something of that very name is in the way; it holds up no other answer.
+            self._problem = str(error)
+
+    def _document(self, request: "_Read") -> Document:
+        writer, now = self._folder.writer, self._clock()
+        if isinstance(request, MalformedFile):
+            return writer.error_file(request, now)
+        try:
+            if isinstance(request, QueryRequest):
+                return self._looked_up(request, now)
+            return self._registered(request, now)
+        except EligibilityError as error:
+            code = error.code if isinstance(error, Refused) else "SERVER_UNREACHABLE"
+            return writer.refused_file(Refusal(code, _SERVER_SILENT), request, now)
+
+    def _looked_up(self, request: QueryRequest, now: datetime) -> Document:
+        writer = self._folder.writer
+        if self._lookup is None:
+            return writer.refused_file(_NOT_OFFERED, request, now)
+        day = request.header.confirmed_on or now.astimezone(JAPAN).date()
+        answer = self._lookup(request.body.query, day)
+        if isinstance(answer, Refusal):
+            return writer.refused_file(answer, request, now)
+        return writer.result_file(answer, request)
+
+    def _registered(self, request: RegistrationRequest, now: datetime) -> Document:
+        writer = self._folder.writer
+        refusal = _NOT_OFFERED if self._register is None else self._register(request.body.registration)
+        if refusal:
+            return writer.refused_file(refusal, request, now)
+        return writer.registered_file(request, now)
+
+
+_Read = QueryRequest | RegistrationRequest | MalformedFile
+_MAYBE_UNFINISHED = (Fault.NO_FILE, Fault.NOT_XML, Fault.NOT_TEXT)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+_NOT_OFFERED = Refusal("NOT_OFFERED", "この要求には対応していません。")
+_SERVER_SILENT = "資格確認サーバーに確認できませんでした。"
+
+
+def _trouble(error: OSError, where: Path) -> ReceiptFolderError:
+    match error.errno:
+        case errno.ENOENT | errno.ENOTDIR:
+            return ReceiptFolderError(Trouble.MISSING, where)
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return ReceiptFolderError(Trouble.READ_ONLY, where)
+        case errno.ENOSPC | errno.EDQUOT:
+            return ReceiptFolderError(Trouble.FULL, where)
+        case _:
+            return ReceiptFolderError(Trouble.UNUSABLE, where, error.strerror or type(error).__name__)
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's list of names to disk; network shares may not know how."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _make_room(aside: Path) -> None:
+    """Let the oldest refused requests go, so that a receipt computer gone wrong fills no disk."""
+    kept = sorted((path for path in aside.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)
+    for path in kept[: max(0, len(kept) - MAX_REFUSED + 1)]:
+        path.unlink(missing_ok=True)
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or one with a number, at which nothing stands."""
+    numbered = (path.with_name(f"{path.stem}.{number}.xml") for number in itertools.count(2))
+    return next(one for one in itertools.chain([path], numbered) if not os.path.lexists(one))
