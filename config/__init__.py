@@ -124,6 +124,10 @@ class Consents:
     operation: bool = False
     health_checkup: bool = True
     specific_disease: bool = False
+    medical_subsidy: bool = False
+    """医療費助成 (PMH): ask whether the certificate of entitlement may be used."""
+    prescription: bool = False
+    """Ask in which form a prescription is wanted; only where ``facility_kind`` is ``clinic``."""
     bundled: bool = True
     """Offer 包括同意, one answer for all questions, beside one by one."""
 

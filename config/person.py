@@ -13,6 +13,9 @@ from config.toml_file import STRICT, ConfigError, TomlFile
 
 CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"]
 CertificateState = Literal["good", "revoked", "on-hold", "unknown"]
+CardClassification = Literal["01", "02", "03", "04", "05", "06", "07", "A1"]
+ReasonOfLoss = Literal["", "01", "02", "03", "99"]
+SpecificDisease = Literal[1, 2, 3]
 Validity = Literal["valid", "invalid", "superseded", "not-found", "ambiguous", "unregistered"]
 
 
@@ -52,6 +55,22 @@ class Insurance:
     share: Annotated[int, Field(ge=0, le=100)] = 30
     """The patient's part of the cost, in percent."""
     limit_category: Annotated[str, Field(pattern=r"^([AB][0-9]{2})?$")] = ""
+    insurer_name: Annotated[str, Field(max_length=100)] = "テスト健康保険組合"
+    family: bool = False
+    """Insured as a family member (家族) of ``insured_name``."""
+    insured_name: Annotated[str, Field(max_length=100)] = ""
+    """Whose insurance it is; empty: the person's own."""
+    classification: CardClassification = "01"
+    """被保険者証区分: 01 一般 … A1 医療扶助 (facts: OQSCD list)."""
+    qualified_on: date = date(2020, 4, 1)
+    issued_on: date | None = None
+    """交付年月日; None: the day of qualification."""
+    lost_on: date | None = None
+    """Day of disqualification; None: none is known."""
+    reason_of_loss: ReasonOfLoss = ""
+    """01 death, 02 public assistance, 03 other insurance, 99 other."""
+    specific_diseases: tuple[SpecificDisease, ...] = ()
+    """特定疾病療養受療証: 1 dialysis, 2 haemophilia, 3 HIV."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -74,6 +93,7 @@ class Person:
     certificate: PersonCertificate
     insurance: Insurance = field(default_factory=Insurance)
     clip: PersonClip = field(default_factory=PersonClip)
+    post_number: Annotated[str, Field(pattern=r"^([0-9]{7})?$")] = ""
     id: str = ""
     """File name without suffix; set by load_person."""
 

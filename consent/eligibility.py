@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -15,10 +15,16 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import ValidationError
 
-from config import Consents, Profile, Server
+from config import Consents, Profile, Server, Site
 from consent import wire
-from consent.choices import ConsentAnswer, Item, Standing
-from consent.wire import EligibilityStatus
+from consent.choices import (
+    Checkup,
+    ConsentAnswer,
+    EligibilityStatus,
+    Item,
+    PrescriptionForm,
+    Standing,
+)
 
 __all__ = [
     "BadAnswer",
@@ -34,6 +40,7 @@ __all__ = [
     "TimedOut",
     "Unreachable",
     "VisitRecord",
+    "VisitResult",
 ]
 
 MAX_ANSWER_BYTES = 1_000_000
@@ -99,6 +106,8 @@ class CounterDetails:
     share: int | None = field(repr=False)
     """The patient's part of the cost in percent; None where no insurance was found."""
     limit_category: str = field(repr=False)
+    reference_number: str = field(default="", repr=False)
+    """The facility's own chart number; empty when none is registered."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,12 @@ class Eligibility:
     questions: tuple[Item, ...]
     standing: Standing
     counter: CounterDetails = field(repr=False)
+    card_use_offered: bool = False
+    """The card's use as insurance card must be applied for first: answer_card_use()."""
+    bundled: bool = False
+    """包括同意, one answer for all questions, is offered beside one by one."""
+    checkup: Checkup | None = None
+    prescription_offered: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,21 @@ class VisitRecord:
     answers: Mapping[Item, ConsentAnswer]
     recorded_at: datetime | None
     available_until: datetime | None
+    card_use: ConsentAnswer | None = None
+    """What was answered to the offer of card-use registration."""
+    prescription: PrescriptionForm | None = None
+
+
+@dataclass(frozen=True)
+class VisitResult:
+    """What the receipt computer is told of one visit."""
+
+    visit: VisitRecord
+    institution_code: str
+    limit_provided: bool
+    """限度額情報 goes to the facility: by consent, or without a question in profile ``current``."""
+    qualification: wire.Qualification | None = field(repr=False)
+    """None where no qualification, or more than one, was found, or the card's use is not registered."""
 
 
 class EligibilityClient:
@@ -142,11 +172,13 @@ class EligibilityClient:
         identity: TerminalIdentity,
         profile: Profile = "leaflet-2023",
         consents: Consents | None = None,
+        site: Site | None = None,
     ) -> None:
         self._settings = settings
         self._identity = identity
         self._profile: Profile = profile
         self._facility = consents or Consents()
+        self._site = site or Site()
         self._closed = threading.Event()
         self._session = requests.Session()
         # Proxies and .netrc of the machine's user have no say in where patients' data goes.
@@ -175,26 +207,56 @@ class EligibilityClient:
     ) -> Eligibility:
         """Identify by this terminal's signed word that the photo of the card matched at ``distance``."""
         assertion = wire.TerminalAssertion(
-            terminal_id=self._identity.id,
-            visit_id=visit_id,
-            nonce=wire.to_base64(challenge.nonce),
-            certificate_sha256=hashlib.sha256(certificate).hexdigest(),
+            **self._about(visit_id, challenge, certificate),
             statement=wire.FACE_STATEMENT,
             distance=float(distance),
-            time=wire.japan_now(),
-        ).canonical()
-        signature = self._identity.private_key.sign(
-            assertion.encode("utf-8"), padding.PKCS1v15(), hashes.SHA256()
         )
-        return self._identify(visit_id, challenge, certificate, "face", signature, assertion)
+        return self._vouch(visit_id, challenge, certificate, "face", assertion)
 
-    def send_consents(self, visit_id: str, answers: Mapping[Item, ConsentAnswer]) -> Receipt:
+    def identify_by_sight(
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        staff: str,
+        reason: wire.VisualReason,
+    ) -> Eligibility:
+        """Identify by staff who compared the patient with the card's photo (目視確認).
+
+        ``staff`` is an id of the facility's own, no name; both go into the server's audit. Raises ValueError when they
+        are not as the wire has them.
+        """
+        assertion = wire.VisualAssertion(
+            **self._about(visit_id, challenge, certificate),
+            statement=wire.VISUAL_STATEMENT,
+            staff=staff,
+            reason=reason,
+        )
+        return self._vouch(visit_id, challenge, certificate, "visual", assertion)
+
+    def answer_card_use(self, visit_id: str, answer: ConsentAnswer) -> Eligibility:
+        """Answer the offer of card-use registration (利用申込), once; a yes brings the questions."""
+        told = self._ask(
+            "PUT",
+            f"{_visit_path(visit_id)}/card-use",
+            wire.EligibilityAnswer,
+            wire.CardUseRequest(answer=answer),
+            idempotency_key=visit_id,
+        )
+        return _eligibility(told)
+
+    def send_consents(
+        self,
+        visit_id: str,
+        answers: Mapping[Item, ConsentAnswer],
+        prescription: PrescriptionForm | None = None,
+    ) -> Receipt:
         """Record the answers exactly once, however often the connection breaks inside the budget."""
         answer = self._ask(
             "PUT",
-            f"/v1/visits/{quote(visit_id, safe='')}/consents",
+            f"{_visit_path(visit_id)}/consents",
             wire.ConsentsAnswer,
-            wire.ConsentsRequest(answers=dict(answers)),
+            wire.ConsentsRequest(answers=dict(answers), prescription=prescription),
             idempotency_key=visit_id,
         )
         return Receipt(answer.recorded_at, answer.available_until)
@@ -202,21 +264,30 @@ class EligibilityClient:
     def visit(self, visit_id: str) -> VisitRecord | None:
         """Fetch the record of a visit; None when the server knows none."""
         try:
-            answer = self._ask("GET", f"/v1/visits/{quote(visit_id, safe='')}", wire.VisitAnswer)
+            return _visit_record(self._ask("GET", _visit_path(visit_id), wire.VisitAnswer))
         except Refused as refusal:
             if refusal.code == "VISIT_UNKNOWN":
                 return None
             raise
-        return VisitRecord(
-            visit_id=answer.visit_id,
-            terminal_id=answer.terminal_id,
-            method=answer.method,
-            status=answer.status,
-            identified_at=answer.identified_at,
-            answers=answer.answers,
-            recorded_at=answer.recorded_at,
-            available_until=answer.available_until,
+
+    def result(self, visit_id: str) -> VisitResult:
+        """Fetch what the receipt computer is told of a visit that this terminal identified; also after a restart."""
+        answer = self._ask("GET", f"{_visit_path(visit_id)}/result", wire.ResultAnswer, retry=True)
+        return VisitResult(
+            visit=_visit_record(answer.visit),
+            institution_code=answer.institution_code,
+            limit_provided=answer.limit_provided,
+            qualification=answer.qualification,
         )
+
+    def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, wire.Qualification | None]:
+        """Fetch the qualification of a person by the numbers of the insurance, for the receipt computer's request."""
+        answer = self._ask("POST", "/v1/insured", wire.InsuredAnswer, query, retry=True)
+        return answer.status, answer.qualification
+
+    def register_reference(self, request: wire.ReferenceRequest) -> None:
+        """Register this facility's chart number (ReferenceNumber) of a person; again does no harm."""
+        self._ask("PUT", "/v1/reference-numbers", wire.DoneAnswer, request, retry=True)
 
     def health(self) -> bool:
         """Say whether the server answers; never raises EligibilityError."""
@@ -248,20 +319,32 @@ class EligibilityClient:
             assertion=assertion,
             profile=self._profile,
             facility=self._facility,
+            facility_kind=self._site.facility_kind,
+            institution_code=self._site.institution_code,
         )
-        answer = self._ask("POST", "/v1/identifications", wire.EligibilityAnswer, request)
-        counter = CounterDetails(
-            name=answer.name,
-            name_kana=answer.name_kana,
-            birth_date=answer.birth_date,
-            insurer_number=answer.insurer_number,
-            symbol=answer.symbol,
-            number=answer.number,
-            branch=answer.branch,
-            share=answer.share,
-            limit_category=answer.limit_category,
-        )
-        return Eligibility(answer.status, answer.questions, answer.standing, counter)
+        return _eligibility(self._ask("POST", "/v1/identifications", wire.EligibilityAnswer, request))
+
+    def _about(self, visit_id: str, challenge: Challenge, certificate: bytes) -> dict[str, Any]:
+        """Return what binds an assertion to this terminal, visit, challenge and certificate."""
+        return {
+            "terminal_id": self._identity.id,
+            "visit_id": visit_id,
+            "nonce": wire.to_base64(challenge.nonce),
+            "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
+            "time": wire.japan_now(),
+        }
+
+    def _vouch(
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        method: wire.Method,
+        assertion: wire.Assertion,
+    ) -> Eligibility:
+        text = assertion.canonical()
+        signature = self._identity.private_key.sign(text.encode("utf-8"), padding.PKCS1v15(), hashes.SHA256())
+        return self._identify(visit_id, challenge, certificate, method, signature, text)
 
     def _ask(
         self,
@@ -271,8 +354,9 @@ class EligibilityClient:
         message: wire.Message | None = None,
         *,
         idempotency_key: str | None = None,
+        retry: bool = False,
     ) -> AnyMessage:
-        """Ask, and again only where an idempotency key makes that harmless.
+        """Ask, and again only where that is harmless: with an idempotency key, or by its nature (``retry``).
 
         There, whatever became of the answer, asking again is right: the request may have been carried out.
         """
@@ -287,7 +371,8 @@ class EligibilityClient:
                 status, content = self._once(method, path, body, headers, deadline)
                 return _parsed(status, content, expected)
             except (Unreachable, TimedOut, BadAnswer):
-                if idempotency_key is None or time.monotonic() + pause >= deadline:
+                harmless = retry or idempotency_key is not None
+                if not harmless or time.monotonic() + pause >= deadline:
                     raise
             if self._closed.wait(pause):
                 raise Unreachable("the connection to the eligibility server was closed")
@@ -329,6 +414,39 @@ class EligibilityClient:
 
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.budget_s
+
+
+def _visit_path(visit_id: str) -> str:
+    return f"/v1/visits/{quote(visit_id, safe='')}"
+
+
+def _eligibility(answer: wire.EligibilityAnswer) -> Eligibility:
+    counter = CounterDetails(
+        name=answer.name,
+        name_kana=answer.name_kana,
+        birth_date=answer.birth_date,
+        insurer_number=answer.insurer_number,
+        symbol=answer.symbol,
+        number=answer.number,
+        branch=answer.branch,
+        share=answer.share,
+        limit_category=answer.limit_category,
+        reference_number=answer.reference_number,
+    )
+    return Eligibility(
+        answer.status,
+        answer.questions,
+        answer.standing,
+        counter,
+        card_use_offered=answer.card_use_offered,
+        bundled=answer.bundled,
+        checkup=answer.checkup,
+        prescription_offered=answer.prescription_offered,
+    )
+
+
+def _visit_record(answer: wire.VisitAnswer) -> VisitRecord:
+    return VisitRecord(**{name: getattr(answer, name) for name in wire.VisitAnswer.model_fields})
 
 
 def _content(response: requests.Response, deadline: float) -> bytes:

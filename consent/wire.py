@@ -4,19 +4,27 @@ import base64
 import binascii
 import json
 from datetime import date, datetime, timedelta, timezone
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from config import Consents, Profile
-from consent.choices import ConsentAnswer, Item, Standing
+from consent.choices import (
+    Checkup,
+    ConsentAnswer,
+    EligibilityStatus,
+    FacilityKind,
+    Item,
+    PrescriptionForm,
+    Standing,
+)
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
+VISUAL_STATEMENT: Literal["staff compared person and card"] = "staff compared person and card"
 
 
 def _is_base64(text: str) -> str:
@@ -30,19 +38,18 @@ def _is_base64(text: str) -> str:
 Base64 = Annotated[str, Field(min_length=4, max_length=16_000), AfterValidator(_is_base64)]
 VisitId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 Short = Annotated[str, Field(max_length=200)]
-Method = Literal["pin", "face", "phone"]
-"""How identity was verified; ``phone``: by the certificate on a smartphone, which signs like a card."""
-
-
-class EligibilityStatus(StrEnum):
-    """What the insurers know of the person."""
-
-    VALID = "valid"
-    INVALID = "invalid"
-    SUPERSEDED = "superseded"
-    NOT_FOUND = "not-found"
-    AMBIGUOUS = "ambiguous"
-    UNREGISTERED = "unregistered"
+Method = Literal["pin", "face", "phone", "visual"]
+"""How identity was verified; ``phone``: by the certificate on a smartphone, which signs like a card; ``visual``:
+staff compared the patient with the card's photo (目視確認)."""
+StaffId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+"""Which staff member; an id of the facility's own, never a name."""
+VisualReason = Literal[
+    "face-failed", "pin-forgotten", "pin-blocked", "cannot-operate", "camera-down", "other"
+]
+"""Why staff looked: a word from this list, so that nothing clinical can be written into it."""
+InstitutionCode = Annotated[str, Field(pattern=r"^[0-9]{10}$")]
+ReferenceNumber = Annotated[str, Field(pattern=r"^[!-~]{1,50}$")]
+"""照会番号: the facility's own chart number, at most 50 characters without spaces."""
 
 
 class Message(BaseModel):
@@ -62,20 +69,33 @@ class ChallengeAnswer(Message):
     expires_at: AwareDatetime
 
 
-class TerminalAssertion(Message):
-    """The terminal's own word that the face matched: stand-in for a licensed reader's certified face route."""
+class Assertion(Message):
+    """What a terminal signs with its enrolled key: good for one visit, one challenge, one certificate."""
 
     terminal_id: Short
     visit_id: VisitId
     nonce: Base64
     certificate_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    statement: Literal["photo of this card matched"]
-    distance: Annotated[float, Field(ge=0, le=0.45)]
     time: AwareDatetime
 
     def canonical(self) -> str:
         """Return the JSON that is signed: sorted keys, no spaces."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+class TerminalAssertion(Assertion):
+    """The terminal's own word that the face matched: stand-in for a licensed reader's certified face route."""
+
+    statement: Literal["photo of this card matched"]
+    distance: Annotated[float, Field(ge=0, le=0.45)]
+
+
+class VisualAssertion(Assertion):
+    """The terminal's word that staff compared the person with the card: who, and why."""
+
+    statement: Literal["staff compared person and card"]
+    staff: StaffId
+    reason: VisualReason
 
 
 class IdentificationRequest(Message):
@@ -89,12 +109,20 @@ class IdentificationRequest(Message):
     assertion: Annotated[str, Field(max_length=2000)] | None = None
     profile: Profile
     facility: Consents
+    facility_kind: FacilityKind = "clinic"
+    institution_code: InstitutionCode = "0000000000"
 
 
 class EligibilityAnswer(Message):
     status: EligibilityStatus
     standing: Standing
+    card_use_offered: bool
+    """The card is not registered as insurance card yet; first PUT …/card-use."""
     questions: tuple[Item, ...]
+    bundled: bool
+    """One answer for all questions may be offered."""
+    checkup: Checkup | None
+    prescription_offered: bool
     name: Short
     name_kana: Short
     birth_date: date
@@ -104,10 +132,18 @@ class EligibilityAnswer(Message):
     branch: Short
     share: Annotated[int, Field(ge=0, le=100)] | None
     limit_category: Short
+    reference_number: Annotated[str, Field(max_length=50)]
+
+
+class CardUseRequest(Message):
+    """利用申込: the patient applies for the card's use as insurance card, or does not."""
+
+    answer: ConsentAnswer
 
 
 class ConsentsRequest(Message):
     answers: dict[Item, ConsentAnswer]
+    prescription: PrescriptionForm | None = None
 
 
 class ConsentsAnswer(Message):
@@ -123,13 +159,113 @@ class VisitAnswer(Message):
     method: Method
     status: EligibilityStatus
     identified_at: AwareDatetime
+    card_use: ConsentAnswer | None
+    """What was answered to the offer of card-use registration; None: nothing yet, or not offered."""
     answers: dict[Item, ConsentAnswer]
+    prescription: PrescriptionForm | None
     recorded_at: AwareDatetime | None
     available_until: AwareDatetime | None
 
 
 class VisitsAnswer(Message):
     visits: tuple[VisitAnswer, ...]
+
+
+class Qualification(Message):
+    """What the insurers know of one person: the content of a 資格情報 file; empty where nothing was found."""
+
+    status: EligibilityStatus
+    classification: Short
+    insurer_number: Short
+    insurer_name: Short
+    symbol: Short
+    number: Short
+    branch: Short
+    family: bool
+    insured_name: Short
+    name: Short
+    name_kana: Short
+    sex: Literal[1, 2, 3]
+    birth_date: date
+    address: Short
+    post_number: Short
+    qualified_on: date
+    issued_on: date
+    lost_on: date | None
+    reason_of_loss: Short
+    share: Annotated[int, Field(ge=0, le=100)]
+    preschool: bool
+    elderly_share: Annotated[int, Field(ge=0, le=100)] | None
+    """Share on the 高齢受給者証, from 70 to 74; None for everyone else."""
+    limit_category: Short
+    """Empty when it is not provided to this facility."""
+    specific_diseases: tuple[Literal[1, 2, 3], ...]
+    """Empty when not provided to this facility."""
+    reference_number: Annotated[str, Field(max_length=50)]
+
+
+class ResultAnswer(Message):
+    """Everything that the receipt computer is told of one visit."""
+
+    visit: VisitAnswer
+    institution_code: InstitutionCode
+    limit_provided: bool
+    qualification: Qualification | None
+    """None where no qualification, or more than one, was found, or the card's use is not registered."""
+
+
+class InsuredRequest(Message):
+    """A person by the numbers of the insurance: what a receipt computer knows without a card."""
+
+    institution_code: InstitutionCode
+    insurer_number: Annotated[str, Field(pattern=r"^[0-9]{6,8}$")]
+    symbol: Short
+    number: Annotated[str, Field(min_length=1, max_length=200)]
+    branch: Annotated[str, Field(pattern=r"^([0-9]{2})?$")] = ""
+    birth_date: date
+
+
+class InsuredQuery(InsuredRequest):
+    """Ask for the qualification; ``limit_consent``: the patient agreed by word of mouth to 限度額情報."""
+
+    limit_consent: bool = False
+
+
+class ReferenceRequest(InsuredRequest):
+    """Register the facility's own chart number for a person."""
+
+    reference_number: ReferenceNumber
+
+
+class InsuredAnswer(Message):
+    status: EligibilityStatus
+    qualification: Qualification | None
+
+
+class DoneAnswer(Message):
+    done: Literal[True] = True
+
+
+class HealthAnswer(Message):
+    status: Literal["ok"] = "ok"
+
+
+class AuditEntry(Message):
+    """Who asked what, when, with what outcome; no name, number, question or answer is in it."""
+
+    number: int
+    time: AwareDatetime
+    terminal_id: Short
+    action: Short
+    outcome: Short
+    """``ok`` or the refusal's code."""
+    visit_id: Short
+    staff: Short
+    reason: Short
+
+
+class AuditAnswer(Message):
+    entries: tuple[AuditEntry, ...]
 
 
 class ErrorAnswer(Message):

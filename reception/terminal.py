@@ -578,6 +578,7 @@ def _presence_event(seen: Presence, already_in: bool) -> Event:
 
 _INSURANCE_FAILURES = {
     EligibilityStatus.INVALID: FailureCode.INSURANCE_INVALID,
+    EligibilityStatus.SUPERSEDED: FailureCode.INSURANCE_INVALID,
     EligibilityStatus.NOT_FOUND: FailureCode.INSURANCE_NOT_FOUND,
     EligibilityStatus.AMBIGUOUS: FailureCode.INSURANCE_AMBIGUOUS,
 }

@@ -9,7 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from config import Server
+from config import Server, Site
 from config.person import Insurance, Person, PersonCard, PersonCertificate
 from consent.eligibility import Challenge, EligibilityClient
 from consent.server import EligibilityServer
@@ -58,7 +58,9 @@ class Bench:
 
     def client(self, terminal: str = TERMINAL, **settings: Any) -> EligibilityClient:
         identity = self.authority.enrol_terminal(terminal)
-        client = EligibilityClient(Server(url=self.server.url, **settings), identity)
+        # Its digits are not those of anybody's insurance, which tests look for.
+        site = Site(institution_code="1310000000")
+        client = EligibilityClient(Server(url=self.server.url, **settings), identity, site=site)
         self.clients.append(client)
         return client
 

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal, Self, get_args
 
@@ -18,17 +19,24 @@ if TYPE_CHECKING:
     # FastAPI and SQLAlchemy cost a second; only a server that starts pays for them.
     from cryptography import x509
 
-    from consent.server.app import Authority, People
     from consent.server.faults import Asgi
+    from consent.server.people import People
+    from consent.server.service import Authority
     from consent.server.store import Store
 
 __all__ = ["DatabaseUnusable", "EligibilityServer", "FaultKind", "Faults", "PortInUse", "ServerError"]
 
 log = logging.getLogger("reception.server")
 
-FaultKind = Literal["500", "garbage", "delay", "drop", "drop_before", "wrong_type", "slow_body", "huge_body"]
+FaultKind = Literal[
+    "500", "garbage", "delay", "drop", "drop_before", "wrong_type", "slow_body", "huge_body", "clock_skew"
+]
 """``drop``: carried out, and the answer lost on the way; ``drop_before``: lost before anything was done; ``delay``
-and ``slow_body`` last ``Faults.delay_s``; the last three carry the request out and spoil its answer."""
+and ``slow_body`` last ``Faults.delay_s``; ``wrong_type``, ``slow_body`` and ``huge_body`` carry the request out and
+spoil its answer; ``clock_skew``: carried out by a clock that is ``Faults.skew_s`` ahead."""
+
+AUTHORITY_PATHS = ("/ocsp", "/crl", "/ca")
+"""What the server, or anybody, asks of the certificate authority; disturbed only by faults for that very path."""
 
 
 class ServerError(Exception):
@@ -44,34 +52,57 @@ class DatabaseUnusable(ServerError):
 
 
 class Faults:
-    """Faults for the next requests of any path, one request each, in order; for benches and tests."""
+    """Faults for requests, for benches and tests: for the next ones, one each and in order, or for all.
+
+    ``path`` limits a fault to requests whose path begins so.
+    """
 
     delay_s: float = 30.0
     """How long ``delay`` holds a request back; stopping the server ends it."""
+    skew_s: float = 3600.0
+    """How far ``clock_skew`` puts the server's clock forward; negative: back."""
 
     def __init__(self) -> None:
-        self._waiting: deque[FaultKind] = deque()
+        self._waiting: deque[tuple[FaultKind, str]] = deque()
+        self._always: tuple[FaultKind, str] | None = None
 
-    def next(self, kind: FaultKind) -> None:
-        """Queue a fault; raises ValueError for an unknown kind."""
-        if kind not in get_args(FaultKind):
-            raise ValueError(f"no such fault: {kind}")
-        self._waiting.append(kind)
+    def next(self, kind: FaultKind, path: str = "") -> None:
+        """Queue a fault for one request; raises ValueError for an unknown kind."""
+        self._waiting.append((_known(kind), path))
+
+    def always(self, kind: FaultKind, path: str = "") -> None:
+        """Disturb every request from now on, until clear(); raises ValueError for an unknown kind."""
+        self._always = (_known(kind), path)
 
     def clear(self) -> None:
         self._waiting.clear()
+        self._always = None
 
-    def take(self) -> FaultKind | None:
+    def take(self, path: str) -> FaultKind | None:
         """Return the fault of the request that just came in."""
-        with suppress(IndexError):
-            return self._waiting.popleft()
-        return None
+        if self._waiting and _is_for(path, self._waiting[0][1]):
+            # Another request may have taken it meanwhile.
+            with suppress(IndexError):
+                return self._waiting.popleft()[0]
+        always = self._always
+        return always[0] if always and _is_for(path, always[1]) else None
+
+
+def _known(kind: FaultKind) -> FaultKind:
+    if kind not in get_args(FaultKind):
+        raise ValueError(f"no such fault: {kind}; known: {', '.join(get_args(FaultKind))}")
+    return kind
+
+
+def _is_for(path: str, wanted: str) -> bool:
+    return path.startswith(wanted) and (bool(wanted) or not path.startswith(AUTHORITY_PATHS))
 
 
 class EligibilityServer:
     """The server in a thread of this process; a context manager, and startable again after a stop.
 
-    ``port`` 0 takes a free one at the first start, which later starts take again. start() raises ServerError.
+    ``port`` 0 takes a free one at the first start, which later starts take again. The person files of ``people_folder``
+    are read again whenever they change. start() raises ServerError.
     """
 
     def __init__(
@@ -85,9 +116,11 @@ class EligibilityServer:
         clock: Callable[[], datetime] = japan_now,
         grace_months: int = 3,
         trust_cas: "Sequence[x509.Certificate]" = (),
+        people_folder: Path | None = None,
     ) -> None:
         self.faults = Faults()
-        self._people = tuple(people)
+        self._given = tuple(people)
+        self._folder = people_folder
         self._authority = authority
         self._database = database
         self._host = host
@@ -96,6 +129,7 @@ class EligibilityServer:
         self._grace_months = grace_months
         self._trust_cas = tuple(trust_cas)
         self._running: _Running | None = None
+        self._people: People | None = None
         # An in-memory database lives as long as this object, so that a restarted server remembers.
         self._store: Store | None = None
 
@@ -103,6 +137,12 @@ class EligibilityServer:
     def url(self) -> str:
         """Where the server is, or will be again."""
         host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._port}"
+
+    def _own_url(self) -> str:
+        """Where this process reaches itself: the server asks the responder over HTTP, as if it were elsewhere."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+        host = everywhere.get(self._host, f"[{self._host}]" if ":" in self._host else self._host)
         return f"http://{host}:{self._port}"
 
     def start(self) -> None:
@@ -113,15 +153,26 @@ class EligibilityServer:
         listening = _bound(self._host, self._port)
         try:
             self._port = listening.getsockname()[1]
-            from consent.server.app import People, Service, make_app
-            from consent.server.faults import with_faults
+            from consent.server.app import make_app
+            from consent.server.faults import skewed, with_faults
+            from consent.server.people import People
+            from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
+            from consent.server.service import Service
 
             store = self._store = self._store or _opened(self._database)
-            people = People(self._people, self._authority)
+            people = self._people = self._people or People(self._given, self._authority, self._folder)
+            clock = skewed(self._clock)
             service = Service(
-                people, self._authority, store, self._clock, self._grace_months, self._trust_cas
+                people,
+                self._authority,
+                store,
+                clock,
+                self._grace_months,
+                self._trust_cas,
+                StatusQuestion(self._own_url() + OCSP_PATH, clock),
             )
-            self._running = _Running(with_faults(make_app(service), self.faults), listening, people)
+            app = make_app(service, Responder(people, self._authority, self._clock))
+            self._running = _Running(with_faults(app, self.faults), listening, people)
         except BaseException:
             listening.close()
             raise

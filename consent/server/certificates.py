@@ -107,6 +107,15 @@ class Authority:
         """Return the CAs of user-authentication certificates; the signature CA vouches for no login."""
         return [self._ca(_AUTHENTICATION).certificate]
 
+    def crl_signer(self) -> Subject:
+        """Return the CA of user-authentication certificates with its key: it signs the revocation list itself."""
+        return self._ca(_AUTHENTICATION)
+
+    def status_signer(self) -> Subject:
+        """Return the responder to which that CA delegated the answers on single certificates (OCSP)."""
+        ca = self._ca(_AUTHENTICATION)
+        return self._subject(self._pki / "user-authentication-ocsp.pem", lambda: _new_responder(ca), ca)
+
     def enrol_terminal(self, terminal_id: str) -> TerminalKey:
         """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""
         # Read anew each time: removing its file ends a terminal's enrolment at once.
@@ -192,6 +201,19 @@ def _new_ca(purpose: str) -> Subject:
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
     return Subject(key, builder.sign(key, hashes.SHA256()))
+
+
+def _new_responder(ca: Subject) -> Subject:
+    key = new_key()
+    responder = [x509.NameAttribute(NameOID.COMMON_NAME, "OCSP responder")]
+    name = x509.Name([*ca.certificate.subject, *responder])
+    builder = _certificate(name, ca.certificate.subject, key, ca.key, CA_BEGIN, CA_END)
+    builder = builder.add_extension(_usage("digital_signature"), critical=True)
+    signs_status = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
+    builder = builder.add_extension(signs_status, critical=False)
+    # Nobody asks for the responder's own status.
+    builder = builder.add_extension(x509.OCSPNoCheck(), critical=False)
+    return Subject(key, builder.sign(ca.key, hashes.SHA256()))
 
 
 def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime) -> Subject:

@@ -1,6 +1,9 @@
 """Faults of server and network, put around the application."""
 
 import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,11 +17,19 @@ CHUNK = b" " * 65_536
 JSON = b"application/json"
 
 
+_skew: ContextVar[timedelta] = ContextVar("skew", default=timedelta())
+
+
+def skewed(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """Return the clock as the current request sees it."""
+    return lambda: clock() + _skew.get()
+
+
 def with_faults(app: Asgi, faults: Faults) -> Asgi:
     """Return the application with the queued faults applied to one request each."""
 
     async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
-        match faults.take() if scope["type"] == "http" else None:
+        match faults.take(scope["path"]) if scope["type"] == "http" else None:
             case "500":
                 await _send(send, 500, b'{"code":"SERVER_ERROR","message":"a fault on purpose"}')
             case "garbage":
@@ -46,6 +57,11 @@ def with_faults(app: Asgi, faults: Faults) -> Asgi:
                 for _ in range(HUGE_CHUNKS):
                     await _chunk(send, CHUNK, more=True)
                     await asyncio.sleep(0)  # lets uvicorn notice a client that has had enough
+            case "clock_skew":
+                _skew.set(
+                    timedelta(seconds=faults.skew_s)
+                )  # for this request: each runs in a context of its own
+                await app(scope, receive, send)
             case None:
                 await app(scope, receive, send)
 

@@ -156,7 +156,7 @@ class Bench:
             config = self._config
             identity = self.authority.enrol_terminal(config.site.terminal_id)
             settings = replace(config.server, url=self.server.url) if self._own_server else config.server
-            self.client = EligibilityClient(settings, identity, config.profile, config.consents)
+            self.client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
             self._ends.callback(self.client.close)
             self.terminal = Terminal(
                 config,
@@ -334,7 +334,7 @@ def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
         reader = PcscReader(config.reader.name)
         ends.callback(reader.close)
         identity = Authority(state).enrol_terminal(config.site.terminal_id)
-        client = EligibilityClient(config.server, identity, config.profile, config.consents)
+        client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
         ends.callback(client.close)
         terminal = Terminal(
             config,

@@ -1,0 +1,138 @@
+"""The people that the server knows: given at the start, and in a folder that is looked through again while it runs."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from cryptography import x509
+
+from config import ConfigError
+from config.person import Person, load_person
+
+log = logging.getLogger("reception.server")
+
+
+class Issuer(Protocol):
+    """Whose certificates the people hold."""
+
+    def certificate_for(self, person: Person) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A person with the certificate that was issued to them."""
+
+    person: Person = field(repr=False)
+    fingerprint: str
+    certificate: x509.Certificate | None
+    """None: a card of the site's own, of which only the fingerprint is known."""
+
+
+class People:
+    """Finds a person by certificate or by insurance; safe to use from several threads.
+
+    The folder's files are looked through whenever somebody is asked for, and read again when new or changed: so a
+    person can be added, or a certificate revoked, while the server runs.
+    """
+
+    def __init__(self, people: Sequence[Person], issuer: Issuer, folder: Path | None = None) -> None:
+        self._issuer = issuer
+        self._folder = folder
+        self._left = list(reversed(people))
+        self._holders: dict[str, Holder] = {}
+        self._files: dict[Path, tuple[int, int]] = {}
+        self._lock = threading.RLock()
+
+    def add(self, person: Person) -> None:
+        """Add a person, in place of another one with the same id."""
+        with self._lock:
+            self._forget(person.id)
+            self._left.append(person)
+
+    def add_next(self) -> bool:
+        """Take up one more person, whose key may have to be made; False when all are known."""
+        with self._lock:
+            if not self._left:
+                return False
+            person = self._left[-1]
+            try:
+                holder = self._holder_of(person)
+                self._holders[holder.fingerprint] = holder
+            except ConfigError as error:
+                log.error("a person cannot be taken up: %s", error)
+            self._left.pop()
+            return True
+
+    def _holder_of(self, person: Person) -> Holder:
+        if person.certificate.sha256:
+            return Holder(person, person.certificate.sha256, None)
+        der = self._issuer.certificate_for(person)
+        return Holder(person, hashlib.sha256(der).hexdigest(), x509.load_der_x509_certificate(der))
+
+    def find(self, fingerprint: str) -> Holder | None:
+        """Return who holds the certificate with this SHA-256."""
+        with self._lock:
+            self._look_through_folder()
+            while (found := self._holders.get(fingerprint)) is None and self.add_next():
+                pass
+            return found
+
+    def find_serial(self, serial: int) -> Holder | None:
+        """Return who holds the certificate with this serial number."""
+        with self._lock:
+            self._look_through_folder()
+            while True:
+                for holder in self._holders.values():
+                    if holder.certificate and holder.certificate.serial_number == serial:
+                        return holder
+                if not self.add_next():
+                    return None
+
+    def persons(self) -> tuple[Person, ...]:
+        """Return everybody, without having anybody's certificate made."""
+        with self._lock:
+            self._look_through_folder()
+            return (*self._left, *(holder.person for holder in self._holders.values()))
+
+    def everyone(self) -> tuple[Holder, ...]:
+        with self._lock:
+            self._look_through_folder()
+            while self.add_next():
+                pass
+            return tuple(self._holders.values())
+
+    def _look_through_folder(self) -> None:
+        if self._folder is None:
+            return
+        found = {path: _stamp(path) for path in self._folder.glob("*.toml")}
+        if found == self._files:
+            return
+        changed = {path for path, stamp in found.items() if self._files.get(path) != stamp}
+        for path in self._files.keys() - found.keys():
+            self._forget(path.stem)
+        self._files = found
+        for path in sorted(changed):
+            self._forget(path.stem)
+            try:
+                self.add(load_person(str(path.absolute())))
+            except ConfigError:
+                # Not the error's text: it quotes the value, and this is a log.
+                log.error("%s: not a person file that can be used; ./run card FILE says why", path.name)
+
+    def _forget(self, person_id: str) -> None:
+        self._left = [person for person in self._left if person.id != person_id]
+        self._holders = {
+            key: holder for key, holder in self._holders.items() if holder.person.id != person_id
+        }
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
