@@ -48,6 +48,9 @@ Verb = Literal[
     "stall_card",
     "choose_face",
     "choose_pin",
+    "choose_phone",
+    "tap_phone",
+    "lift_phone",
     "type_pin",
     "answer",
     "answer_all",
@@ -106,7 +109,8 @@ class Expect:
     end: State | None = None
     completed: bool | None = None
     failure: FailureCode | Literal[""] | None = None
-    identity: Literal["", "face", "pin", "visual"] | None = None
+    identity: Literal["", "face", "pin", "visual", "iphone"] | None = None
+    """An iPhone has asked its owner itself; Android's PIN, typed at the terminal, is a "pin"."""
     asked: tuple[Item, ...] | None = None
     consents: dict[Item, ConsentAnswer] | None = None
     sent: Annotated[int, Field(ge=0)] | None = None
@@ -210,6 +214,8 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
             raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
         case "press" if rule.value not in _BUTTONS:
             raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(_BUTTONS)}")
+        case "choose_phone" if rule.value not in ("", "iphone", "android"):
+            raise file.mistake((*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"')
         case "swap_card" if not rule.person:
             raise file.mistake((*at, "person"), "is missing")
         case "show" if not rule.clip:
@@ -343,7 +349,9 @@ class _Run:
         stop = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
-            self._pending.insert(0, Rule(state=State.WAITING, do="insert_card"))
+            phone = self._play.person.card.kind.startswith("phone-")
+            begin: Verb = "choose_phone" if phone else "insert_card"
+            self._pending.insert(0, Rule(state=State.WAITING, do=begin))
         acted = False
         rested = self._rested
         try:
@@ -425,6 +433,12 @@ class _Run:
                 submit(flow.Choose(Method.FACE))
             case "choose_pin":
                 submit(flow.Choose(Method.PIN))
+            case "choose_phone":
+                self._choose_phone(rule, seen)
+            case "tap_phone":
+                bench.tap_phone(rule.person or None)
+            case "lift_phone":
+                bench.lift_phone()
             case "type_pin":
                 self._type_pin(rule.value, seen)
             case "answer":
@@ -462,6 +476,16 @@ class _Run:
 
         if self._bench.engine.pid is not None:
             os.kill(self._bench.engine.pid, signal.SIGKILL)
+
+    def _choose_phone(self, rule: Rule, seen: Snapshot) -> None:
+        """Choose to use a phone and then its kind: the person's own unless the rule says otherwise."""
+        submit = self._bench.terminal.submit
+        kind = rule.value or ("iphone" if self._bench.person.card.kind == "phone-ios" else "android")
+        if seen.state == State.WAITING:
+            submit(flow.ChoosePhone())
+            if any(later.do == "choose_phone" and later.state is State.METHOD_CHOICE for later in self._pending):
+                return
+        submit(flow.Choose(Method(kind)))
 
     def _type_pin(self, value: str, seen: Snapshot) -> None:
         """Do what a person must do to type a PIN: say yes to the last try, type, confirm."""

@@ -486,7 +486,7 @@ class Terminal:
         return self._server.identify_by_face(session.visit, challenge, facts.certificate, visit.distance)
 
     def _told_by_phone(self, proof: _PhoneProof, session: Session) -> Eligibility:
-        return self._server.identify_by_pin(
+        return self._server.identify_by_phone(
             session.visit, proof.challenge, proof.certificate, proof.signature
         )
 
