@@ -1,10 +1,13 @@
 """A pcscd of our own with vpcd's virtual readers, for tests and the ``pcsc`` bench: Linux, as root.
 
 vpcd listens on every network interface, and anybody who reaches its port can put a card into the reader. So both
-live in a network namespace of their own; programs still reach pcscd, whose socket is a path. A thread of this
-process enters that namespace and opens the sockets of the cards in there; the cards themselves stay in this process.
+live in a network namespace of their own; programs still reach pcscd, whose socket is a path. That path is compiled
+into pcscd, so it also gets a mount namespace, where a folder of this process stands in its place: every process may
+have a pcscd, beside the one of the system. A thread of this process enters both and opens the sockets of the cards in
+there; the cards themselves stay in this process.
 """
 
+import atexit
 import ctypes
 import fcntl
 import logging
@@ -22,6 +25,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -33,18 +37,31 @@ T = TypeVar("T")
 
 _PCSCD = "pcscd"
 _DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
-_FOLDER = Path("/run/pcscd")
-"""Compiled into pcscd and its clients: there is one pcscd per machine."""
+_COMPILED_IN = Path("/run/pcscd")
+"""Where pcscd puts its socket, come what may."""
 _PORT = 0x8C7B
 READER, SECOND_READER = "Virtual PCD 00 00", "Virtual PCD 00 01"
 """PC/SC names of the two slots."""
 
 _START_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
-_CLONE_NEWNET = 0x40000000
+_CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
+_MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 
 _log = logging.getLogger("reception.pcscd")
+
+
+@cache
+def service_folder() -> Path:
+    """Return the folder of this process's pcscd socket; what the process starts from now on finds it there too.
+
+    libpcsclite looks for its socket's name once per process, so that this must come before any use of PC/SC.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pcscd-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["PCSCLITE_CSOCK_NAME"] = str(folder / "pcscd.comm")
+    return folder
 
 
 class BenchError(ReaderError):
@@ -59,11 +76,12 @@ class PcscdBench:
     """
 
     def __init__(self, port: int | None = None, *, faults: bool = False) -> None:
+        service_folder()
         self.vpcd_port = port
         self._with_faults = faults
         self._fault_switch: int | None = None
         self._door: _Door | None = None
-        self._space: _NetworkSpace | None = None
+        self._space: _Space | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._slots = [VpcdSlot(lambda: self._connect(0)), VpcdSlot(lambda: self._connect(1))]
 
@@ -74,7 +92,7 @@ class PcscdBench:
             if self._with_faults:
                 self._fault_switch = os.memfd_create("reader fault")
                 os.write(self._fault_switch, b"\0")
-            self._space = _NetworkSpace()
+            self._space = _Space()
             self.start_service()
             if self.vpcd_port is not None:
                 self._door = _Door(self.vpcd_port, lambda: self._connect(0))
@@ -124,7 +142,7 @@ class PcscdBench:
             process.wait()
         # A killed pcscd leaves these, and they are ours: nobody else's can have started meanwhile.
         for name in ("pcscd.comm", "pcscd.pid"):
-            (_FOLDER / name).unlink(missing_ok=True)
+            (service_folder() / name).unlink(missing_ok=True)
 
     def unplug(self) -> None:
         """Let both readers fail at every use; pcscd tells this of a reader that was taken away, too."""
@@ -169,9 +187,8 @@ def _check_possible() -> None:
         raise BenchError("pcscd is not installed: apt install pcscd vsmartcard-vpcd")
     if os.geteuid() != 0:
         raise BenchError("the pcsc bench starts a pcscd of its own, which needs root")
-    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
-        probe.connect(str(_FOLDER / "pcscd.comm"))
-        raise BenchError("another pcscd is running; stop it first (systemctl stop pcscd.socket pcscd)")
+    if (service_folder() / "pcscd.comm").exists():
+        raise BenchError("this process runs a pcscd already")
 
 
 def _search_path() -> str:
@@ -179,7 +196,7 @@ def _search_path() -> str:
 
 
 def _start_pcscd(fault_switch: int | None) -> "subprocess.Popen[bytes]":
-    """Start pcscd in the calling thread's network, and wait until it and vpcd listen.
+    """Start pcscd in the calling thread's space, and wait until it and vpcd listen.
 
     ``fault_switch``: file descriptor whose first byte makes the readers fail, or None for vpcd's own driver.
     """
@@ -246,7 +263,7 @@ def _wait_until_serving(process: "subprocess.Popen[bytes]") -> None:
         if process.poll() is not None:
             raise BenchError(f"pcscd ended at once with status {process.returncode}")
         with socket.socket(socket.AF_UNIX) as service, suppress(OSError):
-            service.connect(str(_FOLDER / "pcscd.comm"))
+            service.connect(str(service_folder() / "pcscd.comm"))
             if _listens(_PORT) and _listens(_PORT + 1):
                 return
         time.sleep(0.01)
@@ -259,15 +276,15 @@ def _listens(port: int) -> bool:
     return f":{port:04X} 00000000:0000 0A" in table
 
 
-class _NetworkSpace:
-    """A thread in a network namespace of its own, with a loopback interface; runs what is handed to it."""
+class _Space:
+    """A thread in network and mount namespaces of its own, with a loopback interface; runs what is handed to it."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
-        # The namespace lives as long as this thread and what it started; so does pcscd, see pdeathsig.
-        self._thread = threading.Thread(target=self._work, name="pcscd network", daemon=True)
+        # The namespaces live as long as this thread and what it started; so does pcscd, see pdeathsig.
+        self._thread = threading.Thread(target=self._work, name="pcscd space", daemon=True)
         self._thread.start()
-        self.run(_enter_new_network)
+        self.run(_enter_new_space)
 
     def run(self, job: Callable[[], T]) -> T:
         """Run a job in the namespace and return its result, or raise its exception."""
@@ -288,11 +305,18 @@ class _NetworkSpace:
                 future.set_exception(error)
 
 
-def _enter_new_network() -> None:
+def _enter_new_space() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNET) != 0:
-        reason = os.strerror(ctypes.get_errno())
-        raise BenchError(f"no network namespace can be made here ({reason}); the pcsc bench needs one")
+
+    def call(what: str, *arguments: Any) -> None:
+        if getattr(libc, what)(*arguments) != 0:
+            reason = os.strerror(ctypes.get_errno())
+            raise BenchError(f"no namespaces can be made here ({what}: {reason}); the pcsc bench needs them")
+
+    call("unshare", _CLONE_NEWNET | _CLONE_NEWNS)
+    _COMPILED_IN.mkdir(exist_ok=True)
+    call("mount", b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None)
+    call("mount", bytes(service_folder()), bytes(_COMPILED_IN), None, ctypes.c_ulong(_MS_BIND), None)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
 

@@ -215,7 +215,9 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
         case "press" if rule.value not in _BUTTONS:
             raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(_BUTTONS)}")
         case "choose_phone" if rule.value not in ("", "iphone", "android"):
-            raise file.mistake((*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"')
+            raise file.mistake(
+                (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'
+            )
         case "swap_card" if not rule.person:
             raise file.mistake((*at, "person"), "is missing")
         case "show" if not rule.clip:
@@ -483,7 +485,9 @@ class _Run:
         kind = rule.value or ("iphone" if self._bench.person.card.kind == "phone-ios" else "android")
         if seen.state == State.WAITING:
             submit(flow.ChoosePhone())
-            if any(later.do == "choose_phone" and later.state is State.METHOD_CHOICE for later in self._pending):
+            if any(
+                later.do == "choose_phone" and later.state is State.METHOD_CHOICE for later in self._pending
+            ):
                 return
         submit(flow.Choose(Method(kind)))
 

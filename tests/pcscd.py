@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,19 +33,12 @@ class Bench:
 def running_pcscd(port: int | None = None, *, faults: bool = False) -> Iterator[PcscdBench]:
     """A pcscd for one test. Skips where none can run; on Debian as root that is a failure."""
     bench = PcscdBench(port, faults=faults)
-    # There is one pcscd per machine: somebody else's test run may hold it for a moment.
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            bench.__enter__()
-            break
-        except BenchError as error:
-            if "another pcscd" in str(error) and time.monotonic() < deadline:
-                time.sleep(0.2)
-                continue
-            if _must_work():
-                raise
-            pytest.skip(str(error))
+    try:
+        bench.__enter__()
+    except BenchError as error:
+        if _must_work():
+            raise
+        pytest.skip(str(error))
     try:
         yield bench
     finally:

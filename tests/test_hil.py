@@ -1,7 +1,6 @@
 """The scenarios of this folder on both benches, and what is refused when a scenario is loaded."""
 
 import json
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,7 +8,6 @@ from xml.etree import ElementTree
 import pytest
 
 from config import ConfigError
-from hardware.pcscd_bench import BenchError
 from reception import hil
 from reception.bench import BenchKind
 from reception.hil import Result
@@ -52,17 +50,7 @@ class Playing:
 
     def _play(self, kind: BenchKind) -> list[Result]:
         plays = [hil.load(FOLDER / f"{name}.toml", self.state) for name in SCENARIOS]
-        results: list[Result] = []
-        deadline = time.monotonic() + 60
-        while len(results) < len(plays):
-            try:
-                hil.play_all(plays[len(results) :], self.state, kind, results.append)
-            except BenchError as error:
-                # There is one pcscd per machine: somebody else's test run may hold it for a moment.
-                if "another pcscd" not in str(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
-        return results
+        return hil.play_all(plays, self.state, kind)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from hardware.card import (
     ServiceDown,
 )
 from hardware.pcsc import PcscReader, reader_names
-from hardware.pcscd_bench import READER, SECOND_READER, BenchError, PcscdBench
+from hardware.pcscd_bench import READER, SECOND_READER, BenchError, PcscdBench, service_folder
 from hardware.virtual_card import VpcdSlot, attach_to_vpcd, foreign_card
 from tests import cards
 from tests.pcscd import BOTH_BENCHES, Bench, bench_of_kind, running_pcscd
@@ -375,10 +375,23 @@ class TestPcscdBench:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", 0x8C7B), timeout=1)
 
-    def test_a_second_bench_is_refused_with_a_remedy(self, pcscd: PcscdBench) -> None:
-        with pytest.raises(BenchError, match="another pcscd is running; stop it"):
+    def test_a_second_bench_in_one_process_is_refused(self, pcscd: PcscdBench) -> None:
+        with pytest.raises(BenchError, match="this process runs a pcscd already"):
             PcscdBench().__enter__()
         assert reader_names()
+
+    def test_the_service_of_the_system_is_left_alone(self, pcscd: PcscdBench) -> None:
+        script = "from hardware.pcsc import reader_names; print(reader_names())"
+        environment = {name: value for name, value in os.environ.items() if name != "PCSCLITE_CSOCK_NAME"}
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            capture_output=True,
+            text=True,
+            env=environment,
+            cwd=Path(__file__).parent.parent,
+            check=False,
+        )
+        assert READER not in done.stdout
 
     def test_a_missing_pcscd_is_told_with_the_command_that_installs_it(
         self, monkeypatch: pytest.MonkeyPatch
@@ -399,12 +412,12 @@ class TestPcscdBench:
             fail()
         (pid,) = pids
         assert not Path(f"/proc/{pid}").exists()
-        assert not Path("/run/pcscd/pcscd.comm").exists()
+        assert not list(service_folder().iterdir())
         assert not [thread for thread in threading.enumerate() if "pcscd" in thread.name]
 
     def test_nothing_is_left_after_a_kill_of_the_service(self, pcscd: PcscdBench) -> None:
         pcscd.stop_service(kill=True)
-        assert not Path("/run/pcscd/pcscd.comm").exists()
+        assert not list(service_folder().iterdir())
         pcscd.start_service()
         assert reader_names()
 
@@ -414,9 +427,9 @@ class TestPcscdBench:
             pass  # so that a machine without pcscd skips, and one in use is waited for
         script = """
             import time
-            from hardware.pcscd_bench import PcscdBench
+            from hardware.pcscd_bench import PcscdBench, service_folder
             with PcscdBench() as bench:
-                print(bench.pid, flush=True)
+                print(bench.pid, service_folder(), flush=True)
                 time.sleep(60)
         """
         program = subprocess.Popen(
@@ -427,10 +440,10 @@ class TestPcscdBench:
         )
         with program:
             assert program.stdout
-            pid = int(program.stdout.readline())
+            pid, folder = program.stdout.readline().split()
             program.send_signal(sent)
         deadline = time.monotonic() + 5
-        while _runs(pid) or Path("/run/pcscd/pcscd.comm").exists():
+        while _runs(int(pid)) or list(Path(folder).glob("*")):
             assert time.monotonic() < deadline
             time.sleep(0.02)
 
