@@ -705,9 +705,11 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 visit="visit",
                 next_visit=after.next_visit and "next",
             )
+            # What no row looks at would only multiply the ways.
             if at_rest(after):
-                # What no row looks at any more would only multiply the ways.
                 after = replace(after, identity=None, completed=False, pin_tries_left=None)
+            elif not after.by_phone:
+                after = replace(after, phones_ready=True, phone_laid=False)
             if after not in known:
                 known.add(after)
                 ahead.append(after)
