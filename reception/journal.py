@@ -1,0 +1,187 @@
+"""What became of every visit: durable, and without anything personal.
+
+A visit in SENDING may have been recorded by the server although nobody here heard of it: the power failed, or the answer
+was lost. Its line says SENDING until somebody has asked the server, so that no such visit is lost, told twice, or sent
+again.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from reception.flow import Session, State
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS visits (
+    visit TEXT PRIMARY KEY,
+    begun_at TEXT NOT NULL,
+    state TEXT NOT NULL,
+    changed_at TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    outcome TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS steps (visit TEXT NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS steps_of_visit ON steps (visit);
+CREATE INDEX IF NOT EXISTS visits_by_outcome ON visits (outcome);
+"""
+
+COMPLETED, INTERRUPTED = "completed", "interrupted"
+RECORDED, NOT_RECORDED = "recorded-unseen", "not-recorded"
+_RESTS = (State.WAITING, State.OUT_OF_SERVICE, State.CALL_STAFF)
+
+
+class JournalError(Exception):
+    """The journal cannot be opened or written; ``str()`` says which file and why."""
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """A visit that was being sent and whose end nobody here knows."""
+
+    visit: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What the server said of such a visit, for the counter."""
+
+    visit: str
+    since: datetime
+    recorded: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One visit as it stands in the journal."""
+
+    visit: str
+    begun_at: datetime
+    state: str
+    identity: str
+    outcome: str
+    """Empty while it runs, or while nobody knows; "completed", "interrupted", "recorded-unseen", "not-recorded", a
+    FailureCode, or "ended" for a visit that ended early without one."""
+
+
+class Journal:
+    """The journal of one terminal, a SQLite file; without a path it lives in memory. Safe to use from all threads.
+
+    Raises JournalError, with nothing half-written.
+    """
+
+    def __init__(self, path: Path | None, now: Callable[[], datetime], keep_days: int = 30) -> None:
+        self._path, self._now = path, now
+        self._lock = threading.Lock()
+        try:
+            if path is not None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000; {_SCHEMA}")
+        except (sqlite3.Error, OSError) as error:
+            raise self._trouble(error) from None
+        self._begin(keep_days)
+
+    def note(self, before: Session, after: Session) -> None:
+        """Keep what changed; a visit in SENDING is on the disk when this returns."""
+        left_behind = before.visit if before.visit != after.visit else ""
+        if left_behind:
+            self._end(left_behind, before.failure or "ended")
+        if not after.visit or (before.state is after.state and not left_behind):
+            return
+        if after.state in _RESTS:
+            self._end(after.visit, after.failure or "ended")
+            return
+        self._step(after)
+
+    def unsettled(self) -> list[Unsettled]:
+        """Return the visits whose end only the server knows, oldest first."""
+        query = "SELECT visit, changed_at FROM visits WHERE outcome = '' AND state = ? ORDER BY changed_at"
+        return [Unsettled(visit, datetime.fromisoformat(at)) for visit, at in self._rows(query, State.SENDING)]
+
+    def settle(self, unsettled: Unsettled, *, recorded: bool) -> Settled:
+        """Keep what the server said; the visit is not asked about again."""
+        self._write(
+            "UPDATE visits SET outcome = ? WHERE visit = ? AND outcome = ''",
+            (RECORDED if recorded else NOT_RECORDED, unsettled.visit),
+        )
+        return Settled(unsettled.visit, unsettled.since, recorded)
+
+    def entries(self) -> list[Entry]:
+        """Return all visits, oldest first."""
+        query = "SELECT visit, begun_at, state, identity, outcome FROM visits ORDER BY begun_at, rowid"
+        return [
+            Entry(visit, datetime.fromisoformat(begun), state, identity, outcome)
+            for visit, begun, state, identity, outcome in self._rows(query)
+        ]
+
+    def steps(self, visit: str) -> list[tuple[datetime, str]]:
+        """Return when a visit came to which state."""
+        rows = self._rows("SELECT at, state FROM steps WHERE visit = ? ORDER BY rowid", visit)
+        return [(datetime.fromisoformat(at), state) for at, state in rows]
+
+    def close(self) -> None:
+        """End; may be called twice."""
+        with self._lock:
+            self._database.close()
+
+    def _begin(self, keep_days: int) -> None:
+        """Close what an earlier run left open: before SENDING nothing can have been sent."""
+        oldest = (self._now() - timedelta(days=keep_days)).isoformat()
+        self._write(
+            "UPDATE visits SET outcome = ? WHERE outcome = '' AND state != ?", (INTERRUPTED, State.SENDING)
+        )
+        self._write("DELETE FROM visits WHERE outcome != '' AND begun_at < ?", (oldest,))
+        self._write("DELETE FROM steps WHERE visit NOT IN (SELECT visit FROM visits)", ())
+
+    def _step(self, session: Session) -> None:
+        now = self._now().isoformat()
+        identity = session.identity.value if session.identity else ""
+        # The one step that must survive a power failure; the others are worth no wait for the disk.
+        durable = session.state is State.SENDING
+        outcome = COMPLETED if session.completed else ""
+        self._write(
+            "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET"
+            " state = excluded.state, changed_at = excluded.changed_at, identity = excluded.identity,"
+            " outcome = excluded.outcome",
+            (session.visit, now, session.state.value, now, identity, outcome),
+            ("INSERT INTO steps VALUES (?, ?, ?)", (session.visit, now, session.state.value)),
+            durable=durable,
+        )
+
+    def _end(self, visit: str, outcome: str) -> None:
+        """Give a visit its outcome, unless it has one, or was being sent: then only the server knows."""
+        self._write(
+            "UPDATE visits SET outcome = ? WHERE visit = ? AND outcome = '' AND state != ?",
+            (str(outcome), visit, State.SENDING),
+        )
+
+    def _write(
+        self, statement: str, values: tuple[str, ...], *more: tuple[str, tuple[str, ...]], durable: bool = False
+    ) -> None:
+        with self._lock:
+            try:
+                self._database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    for each, given in ((statement, values), *more):
+                        self._database.execute(each, given)
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    self._database.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise self._trouble(error) from None
+
+    def _rows(self, query: str, *values: str) -> list[tuple[str, ...]]:
+        with self._lock:
+            try:
+                return self._database.execute(query, values).fetchall()
+            except sqlite3.Error as error:
+                raise self._trouble(error) from None
+
+    def _trouble(self, error: Exception) -> JournalError:
+        return JournalError(f"journal {self._path or 'in memory'}: {error}")
