@@ -111,6 +111,8 @@ class Delays:
     """How long a visit that ended early is explained on the welcome screen."""
     call_staff_s: Seconds = 60.0
     """How long the call-staff screen stays when no card is in."""
+    settle_s: Seconds = 60.0
+    """A visit whose sending broke off may still arrive; only after this is the server's "not recorded" believed."""
     device_retry_s: Seconds = 2.0
     """How long a lost reader or camera is left alone before it is tried again."""
 
@@ -156,6 +158,13 @@ class Receipt:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Journal:
+    """What the terminal keeps of past visits, without personal data."""
+
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """Everything that terminal.toml may hold."""
 
@@ -171,6 +180,7 @@ class Config:
     consents: Consents = field(default_factory=Consents)
     server: Server = field(default_factory=Server)
     receipt: Receipt = field(default_factory=Receipt)
+    journal: Journal = field(default_factory=Journal)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -1,8 +1,7 @@
 """What became of every visit: durable, and without anything personal.
 
-A visit in SENDING may have been recorded by the server although nobody here heard of it: the power failed, or the answer
-was lost. Its line says SENDING until somebody has asked the server, so that no such visit is lost, told twice, or sent
-again.
+A visit in SENDING may have been recorded by the server although nobody here heard of it: the power failed, or the
+answer was lost. Its line says SENDING until the server was asked, so that no such visit is lost, or sent again.
 """
 
 import sqlite3
@@ -70,16 +69,18 @@ class Entry:
 class Journal:
     """The journal of one terminal, a SQLite file; without a path it lives in memory. Safe to use from all threads.
 
-    Raises JournalError, with nothing half-written.
+    ``now`` tells the wall-clock time. Raises JournalError, with nothing half-written.
     """
 
     def __init__(self, path: Path | None, now: Callable[[], datetime], keep_days: int = 30) -> None:
-        self._path, self._now = path, now
+        self._path, self.now = path, now
         self._lock = threading.Lock()
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(
+                path or ":memory:", check_same_thread=False, isolation_level=None
+            )
             self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000; {_SCHEMA}")
         except (sqlite3.Error, OSError) as error:
             raise self._trouble(error) from None
@@ -100,7 +101,9 @@ class Journal:
     def unsettled(self) -> list[Unsettled]:
         """Return the visits whose end only the server knows, oldest first."""
         query = "SELECT visit, changed_at FROM visits WHERE outcome = '' AND state = ? ORDER BY changed_at"
-        return [Unsettled(visit, datetime.fromisoformat(at)) for visit, at in self._rows(query, State.SENDING)]
+        return [
+            Unsettled(visit, datetime.fromisoformat(at)) for visit, at in self._rows(query, State.SENDING)
+        ]
 
     def settle(self, unsettled: Unsettled, *, recorded: bool) -> Settled:
         """Keep what the server said; the visit is not asked about again."""
@@ -130,7 +133,7 @@ class Journal:
 
     def _begin(self, keep_days: int) -> None:
         """Close what an earlier run left open: before SENDING nothing can have been sent."""
-        oldest = (self._now() - timedelta(days=keep_days)).isoformat()
+        oldest = (self.now() - timedelta(days=keep_days)).isoformat()
         self._write(
             "UPDATE visits SET outcome = ? WHERE outcome = '' AND state != ?", (INTERRUPTED, State.SENDING)
         )
@@ -138,7 +141,7 @@ class Journal:
         self._write("DELETE FROM steps WHERE visit NOT IN (SELECT visit FROM visits)", ())
 
     def _step(self, session: Session) -> None:
-        now = self._now().isoformat()
+        now = self.now().isoformat()
         identity = session.identity.value if session.identity else ""
         # The one step that must survive a power failure; the others are worth no wait for the disk.
         durable = session.state is State.SENDING
@@ -160,7 +163,11 @@ class Journal:
         )
 
     def _write(
-        self, statement: str, values: tuple[str, ...], *more: tuple[str, tuple[str, ...]], durable: bool = False
+        self,
+        statement: str,
+        values: tuple[str, ...],
+        *more: tuple[str, tuple[str, ...]],
+        durable: bool = False,
     ) -> None:
         with self._lock:
             try:

@@ -13,6 +13,7 @@ class Health:
     camera: str = "unknown"
     engine: str = "unknown"
     server: str = "unknown"
+    journal: str = "ok"
     phone_reader: str = "none"
     """Also "none": this terminal has no reader for phones."""
 

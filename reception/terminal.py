@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from config import Config
@@ -49,6 +50,7 @@ from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from reception import flow
 from reception.failures import FailureCode
 from reception.flow import Effect, Event, Method, Session
+from reception.journal import Journal, JournalError, Settled, Unsettled
 from reception.snapshot import CounterView, Health, Snapshot
 
 _log = logging.getLogger("reception.terminal")
@@ -122,12 +124,16 @@ class Terminal:
         scan: CardFaceScan,
         simulated: bool,
         phone_reader: CardReader | None = None,
+        journal: Journal | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
         self._reader, self._camera, self._engine, self._server = reader, camera, engine, server
         self._scan, self._now = scan, now
         self._phone_reader = phone_reader
+        self._journal = journal or Journal(None, lambda: datetime.now(UTC))
+        self._told_settled: tuple[Settled, ...] = ()
+        self._settlements = Subscribers()
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
         self._health = Health()
@@ -144,6 +150,7 @@ class Terminal:
             threading.Thread(target=self._conduct, name="conductor"),
             threading.Thread(target=self._watch_reader, name="reader-watch"),
         ]
+        self._threads.append(threading.Thread(target=self._settle, name="settler"))
         if phone_reader is not None:
             watch = threading.Thread(
                 target=self._watch_phone_reader, args=(phone_reader,), name="phone-watch"
@@ -177,6 +184,12 @@ class Terminal:
         callback(self._counter)
         return stop
 
+    def subscribe_settled(self, callback: Callable[[tuple[Settled, ...]], None]) -> Callable[[], None]:
+        """Call back with the visits whose end was unknown and that the server was asked about since the start."""
+        stop = self._settlements.add(callback)
+        callback(self._told_settled)
+        return stop
+
     def start(self) -> None:
         """Start the workers; the first snapshots follow."""
         for thread in self._threads:
@@ -200,6 +213,7 @@ class Terminal:
         self._lanes["card"].submit(self._power_off, self._visit)
         self._lanes["card"].shutdown()
         self._do(Effect.FORGET_VISIT)
+        self._journal.close()
 
     # --- The conductor's loop -----------------------------------------------------------------------------------
 
@@ -217,6 +231,10 @@ class Terminal:
                 event = flow.ChoosePhone(str(uuid.uuid4()))
             before = self._session
             self._session, effects = flow.advance(before, event, self._now())
+            sending = self._session.state is flow.State.SENDING
+            if sending:
+                # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
+                self._note(before)
             for effect in effects:
                 if effect is Effect.LOG_LATE_EVENT:
                     _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
@@ -225,6 +243,17 @@ class Terminal:
             if before.state is not self._session.state:
                 _log.info("visit %s: %s", self._session.visit or "-", self._session.state)
             self._publish()
+            if not sending:
+                # After it was shown: "completed" stands only for what the patient was told.
+                self._note(before)
+
+    def _note(self, before: Session) -> None:
+        try:
+            self._journal.note(before, self._session)
+        except JournalError as error:
+            # The visit goes on: what is recorded, is recorded once; only its trace after a power failure is lost.
+            _log.error("%s", error)
+            self._is(journal="down")
 
     def _patience(self) -> float | None:
         due = flow.next_moment(self._session)
@@ -503,6 +532,39 @@ class Terminal:
     def _show_counter(self, view: CounterView | None) -> None:
         self._counter = view
         self._counters.tell(view)
+
+    # --- Visits whose end only the server knows -----------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Ask the server what became of them, whenever no visit is on."""
+        while not self._stopping.wait(self.config.delays.device_retry_s):
+            try:
+                for unsettled in self._journal.unsettled():
+                    if not self._settled_one(unsettled):
+                        break
+            except JournalError as error:
+                _log.error("%s", error)
+                self._is(journal="down")
+
+    def _settled_one(self, unsettled: Unsettled) -> bool:
+        """Ask about one; False: not now."""
+        if self._session.state not in (flow.State.WAITING, flow.State.OUT_OF_SERVICE):
+            return False
+        try:
+            record = self._lanes["server"].submit(self._server.visit, unsettled.visit).result()
+        except EligibilityError as error:
+            _log.info("server: %s", error)
+            return False
+        recorded = record is not None and record.recorded_at is not None
+        age_s = (self._journal.now() - unsettled.since).total_seconds()
+        if not recorded and age_s < self.config.delays.settle_s:
+            # It may still be on its way.
+            return True
+        settled = self._journal.settle(unsettled, recorded=recorded)
+        _log.info("visit %s: %s", settled.visit, "was recorded" if recorded else "was not recorded")
+        self._told_settled = (*self._told_settled, settled)
+        self._settlements.tell(self._told_settled)
+        return True
 
     # --- The readers' watches -------------------------------------------------------------------------------------
 
