@@ -31,6 +31,11 @@ class PersonCard:
     photo: str = ""
     """A built-in portrait, or the resolved path of an image; empty only for kind ``no-photo``."""
 
+    @property
+    def is_phone(self) -> bool:
+        """Say whether it is a phone that holds the certificate, and no card."""
+        return self.kind.startswith("phone-")
+
 
 @dataclass(frozen=True, config=STRICT)
 class PersonCertificate:

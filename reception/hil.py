@@ -2,6 +2,7 @@
 
 import json
 import queue
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -351,7 +352,7 @@ class _Run:
         stop = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
-            phone = self._play.person.card.kind.startswith("phone-")
+            phone = self._play.person.card.is_phone
             begin: Verb = "choose_phone" if phone else "insert_card"
             self._pending.insert(0, Rule(state=State.WAITING, do=begin))
         acted = False
@@ -484,12 +485,20 @@ class _Run:
         submit = self._bench.terminal.submit
         kind = rule.value or ("iphone" if self._bench.person.card.kind == "phone-ios" else "android")
         if seen.state == State.WAITING:
+            # As for a person, who sees the button only once the phone reader can be used.
+            self._until(lambda now: now.phones_ready)
             submit(flow.ChoosePhone())
             if any(
                 later.do == "choose_phone" and later.state is State.METHOD_CHOICE for later in self._pending
             ):
                 return
         submit(flow.Choose(Method(kind)))
+
+    def _until(self, holds: Callable[[Snapshot], bool]) -> None:
+        came = threading.Event()
+        stop = self._bench.terminal.subscribe(lambda now: came.set() if holds(now) else None)
+        came.wait(_SETTLE_S)
+        stop()
 
     def _type_pin(self, value: str, seen: Snapshot) -> None:
         """Do what a person must do to type a PIN: say yes to the last try, type, confirm."""

@@ -244,7 +244,9 @@ class Bench:
 
     def pin_tries_left(self) -> int | None:
         """Return the PIN tries of the card that is in, or was last; asked of a real card, the terminal being off."""
-        return self._real.tries_left() if self._real else self.slot.pin_tries_left()
+        if self._real:
+            return self._real.tries_left()
+        return (self.phone_slot if self.person.card.is_phone else self.slot).pin_tries_left()
 
     @property
     def waited_s(self) -> float:
