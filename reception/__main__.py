@@ -48,8 +48,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from consent.server.state_files import StateError
     from hardware.card import ReaderError
     from reception.bench import BenchTrouble
+    from reception.journal import JournalError
 
-    return ServerError, StateError, ReaderError, BenchTrouble
+    return ServerError, StateError, ReaderError, BenchTrouble, JournalError
 
 
 def _refuse(line: str) -> int:

@@ -29,6 +29,7 @@ from hardware.virtual_card import (
 from reception.bench.operators import Hand, Operator, Simulated, Together
 from reception.bench.real import RealBench
 from reception.bench.trouble import BenchTrouble
+from reception.journal import Journal
 from reception.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ def clip_of(person: Person, cache: Path) -> Path:
     return clip_for(portrait_path(person.card.photo), cache)
 
 
+def journal_of(config: Config, state: Path) -> Journal:
+    """Open the journal of the configured terminal in the state folder. Raises JournalError."""
+    path = state / f"journal-{config.site.terminal_id}.sqlite"
+    return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days)
+
+
 class Bench:
     """One terminal and its surroundings, alive between ``with`` and its end.
 
@@ -113,7 +120,8 @@ class Bench:
         self.kind = kind
         self._real = kind if isinstance(kind, RealBench) else None
         self._waited_before_s = self._real.waited_s if self._real else 0.0
-        self._own_server = own_server
+        self._own_server, self._state = own_server, state
+        self._forgetful = own_server and database == "sqlite://"
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -167,6 +175,8 @@ class Bench:
                 server=self.client,
                 scan=self._real.match_code_b if self._real else self._scan,
                 simulated=self._real is None or self._clip is not None,
+                # A server that forgets its visits with the bench needs no journal that remembers them.
+                journal=None if self._forgetful else journal_of(config, self._state),
             )
             self.terminal.start()
             self._ends.callback(self.terminal.stop)
@@ -335,6 +345,9 @@ def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
         ends.callback(camera.close)
         reader = PcscReader(config.reader.name)
         ends.callback(reader.close)
+        phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
+        if phone_reader is not None:
+            ends.callback(phone_reader.close)
         identity = Authority(state).enrol_terminal(config.site.terminal_id)
         client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
         ends.callback(client.close)
@@ -346,6 +359,8 @@ def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
             server=client,
             scan=lambda: None,
             simulated=False,
+            phone_reader=phone_reader,
+            journal=journal_of(config, state),
         )
         terminal.start()
         ends.callback(terminal.stop)
