@@ -4,11 +4,41 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 # Before anything imports Qt.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+bench_file: Path | None = None
+"""--bench: the file of a real bench, whose reader the contract tests of every reader then include."""
+allow_pin_miss = False
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--bench", type=Path, metavar="FILE", help="bench file of a real reader with a real card"
+    )
+    parser.addoption("--allow-pin-miss", action="store_true", help="let tests miss the real card's PIN")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    global bench_file, allow_pin_miss
+    bench_file, allow_pin_miss = config.getoption("--bench"), config.getoption("--allow-pin-miss")
+    if bench_file is None:
+        return
+    from config import ConfigError
+    from reception.bench.file import load_bench
+
+    try:
+        if not load_bench(bench_file).real:
+            raise pytest.UsageError(
+                f"{bench_file}: operator.kind: the tests bring their simulated readers along"
+            )
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 class LogWatch(logging.Handler):

@@ -1,7 +1,6 @@
 """A real reader with its one card, for the length of a run: who works at it, its secrets, its first failure."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
@@ -120,10 +119,13 @@ class RealBench:
             case "insert_card":
                 wanted, missed = (
                     (Presence.PRESENT, Presence.MUTE),
-                    "the card was put in, and the reader sees none",
+                    "the card was to be put in, and the reader sees none",
                 )
             case "remove_card":
-                wanted, missed = (Presence.EMPTY,), "the card was taken out, and the reader still sees one"
+                wanted, missed = (
+                    (Presence.EMPTY,),
+                    "the card was to be taken out, and the reader does not say so",
+                )
             case "plug_reader" | "start_reader_service":
                 wanted, missed = tuple(Presence), "the reader did not come back"
             case _:
@@ -131,13 +133,18 @@ class RealBench:
         if "plug_reader" in self._undo or "start_reader_service" in self._undo:
             # It sees nothing before that.
             return
+        error: ReaderError | None = None
         deadline = monotonic() + SEEN_WITHIN_S
         while monotonic() < deadline:
-            with suppress(ReaderError):
+            try:
                 if self._look.presence() in wanted:
                     return
+                error = None
+            except ReaderError as lost:
+                error = lost
             sleep(_LOOK_S)
-        raise BenchTrouble(f"{missed} ({self._look.name}, {SEEN_WITHIN_S:g} s)")
+        why = f": {error}" if error else ""
+        raise BenchTrouble(f"{missed} (waited {SEEN_WITHIN_S:g} s for {self._look.name}{why})")
 
     def _presence(self) -> Presence:
         try:
