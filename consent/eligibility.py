@@ -289,6 +289,10 @@ class EligibilityClient:
         """Register this facility's chart number (ReferenceNumber) of a person; again does no harm."""
         self._ask("PUT", "/v1/reference-numbers", wire.DoneAnswer, request, retry=True)
 
+    def audit(self) -> tuple[wire.AuditEntry, ...]:
+        """Fetch the newest entries of the server's audit log, oldest first; nothing personal is in it."""
+        return self._ask("GET", "/v1/audit", wire.AuditAnswer).entries
+
     def health(self) -> bool:
         """Say whether the server answers; never raises EligibilityError."""
         try:
