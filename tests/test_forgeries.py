@@ -90,7 +90,7 @@ def with_body(
         method, path, body, *rest = given
         return once(method, path, json.dumps(change(json.loads(body))).encode(), *rest)
 
-    client._once = on_the_way  # type: ignore[method-assign]
+    client._once = on_the_way  # type: ignore[method-assign, assignment]
     return client.identify_by_face("v", challenge, made.certificate(), 0.3)
 
 
@@ -150,7 +150,7 @@ def test_a_word_given_by_sight_is_no_word_for_a_face(authority: Authority) -> No
             method, path, body, *rest = given
             return once(method, path, json.dumps({**json.loads(body), "method": "face"}).encode(), *rest)
 
-        client._once = as_a_face  # type: ignore[method-assign]
+        client._once = as_a_face  # type: ignore[method-assign, assignment]
         with pytest.raises(Refused) as refused:
             client.identify_by_sight("v", challenge, made.certificate(), "staff-7", "other")
         assert refused.value.code == "ASSERTION_INVALID"
