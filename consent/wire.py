@@ -222,12 +222,14 @@ class InsuredRequest(Message):
     symbol: Short
     number: Annotated[str, Field(min_length=1, max_length=200)]
     branch: Annotated[str, Field(pattern=r"^([0-9]{2})?$")] = ""
-    birth_date: date
+    birth_date: date | None = None
+    """A registration of a chart number (OQSsiimm01) says none."""
 
 
 class InsuredQuery(InsuredRequest):
     """Ask for the qualification; ``limit_consent``: the patient agreed by word of mouth to 限度額情報."""
 
+    birth_date: date
     limit_consent: bool = False
 
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import ValidationError
 
-from consent.choices import ConsentAnswer, Item, recorded
+from config import Profile
+from consent.choices import ConsentAnswer, Item, provides_limit, recorded
 from consent.receipt_files.content import (
     CardClass,
     Confirmation,
@@ -359,7 +360,7 @@ def test_the_parts_of_a_name_are_set_apart_by_a_full_width_space() -> None:
 
 def test_the_leaflets_answer_for_medicines_stands_for_diagnoses_and_holds_24_hours() -> None:
     answers = recorded({Item.MEDICATION: GIVEN, Item.HEALTH_CHECKUP: DECLINED}, "leaflet-2023")
-    written = texts(face(after_visit(HANAKO, answers, AT, "leaflet-2023")))
+    written = texts(face(after_visit(HANAKO, answers, AT, limit_provided=False)))
     for stem in ("PharmacistsInfo", "DiagnosisInfo"):
         assert written[stem + "ConsFlg"] == "1"
         assert written[stem + "ConsTime"] == "20230221174835"
@@ -380,9 +381,10 @@ def test_the_leaflets_answer_for_medicines_stands_for_diagnoses_and_holds_24_hou
     ],
 )
 def test_the_limit_category_is_told_after_a_yes_or_in_the_current_profile(
-    answers: dict[Item, ConsentAnswer], profile: str, told: bool
+    answers: dict[Item, ConsentAnswer], profile: Profile, told: bool
 ) -> None:
-    insured = after_visit(HANAKO, answers, AT, profile, limit_certificate("A05"))  # type: ignore[arg-type]
+    provided = provides_limit(profile, answers)
+    insured = after_visit(HANAKO, answers, AT, limit_provided=provided, limit=limit_certificate("A05"))
     written = texts(face(insured))
     assert written["LimitApplicationCertificateRelatedConsFlg"] == str(int(told))
     assert written.get("LimitApplicationCertificateClassificationFlag") == ("A05" if told else None)
@@ -391,8 +393,8 @@ def test_the_limit_category_is_told_after_a_yes_or_in_the_current_profile(
 
 def test_specific_diseases_are_told_after_a_yes_only() -> None:
     diseases = (DiseaseCertificate(Disease.HIV),)
-    no = after_visit(HANAKO, {Item.SPECIFIC_DISEASE: DECLINED}, AT, "leaflet-2023", None, diseases)
-    yes = after_visit(HANAKO, {Item.SPECIFIC_DISEASE: GIVEN}, AT, "leaflet-2023", None, diseases)
+    no = after_visit(HANAKO, {Item.SPECIFIC_DISEASE: DECLINED}, AT, limit_provided=True, diseases=diseases)
+    yes = after_visit(HANAKO, {Item.SPECIFIC_DISEASE: GIVEN}, AT, limit_provided=True, diseases=diseases)
     assert "SpecificDiseasesCertificateList" not in texts(face(no))
     assert texts(face(yes))["SpecificDiseasesDiseaseCategory"] == "3"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from consent.eligibility import Refused, Unreachable
+from consent.eligibility import BadAnswer, EligibilityError, Refused, Unreachable
 from consent.receipt_files.content import (
     Confirmation,
     ConsentFlag,
@@ -61,7 +61,7 @@ class Desk:
         self.queries: list[tuple[Query, date]] = []
         self.registered: list[Registration] = []
         self.refusal: Refusal | None = None
-        self.server_is_up = True
+        self.failure: EligibilityError | None = None
         self.computer = self.restarted()
 
     def restarted(self) -> ReceiptComputer:
@@ -76,8 +76,8 @@ class Desk:
 
     def _ask(self, visit_id: str) -> Confirmation | None:
         self.asked.append(visit_id)
-        if not self.server_is_up:
-            raise Unreachable
+        if self.failure and visit_id == "visit-1":
+            raise self.failure
         return self.completed.get(visit_id)
 
     def _lookup(self, query: Query, day: date) -> Confirmation | Refusal:
@@ -194,7 +194,7 @@ def test_a_missing_folder_is_named_and_the_visit_is_written_when_it_is_back(desk
     desk.computer.add("visit-1")
     report = desk.look()
     assert report.waiting == 1
-    assert report.problem == f"{desk.root / gone}: there is no such folder"
+    assert f"{desk.root / gone} が見つかりません" in report.problem
     # Nothing is asked for and nothing is kept while it cannot be written.
     assert desk.asked == []
     away.rename(desk.root / gone)
@@ -226,7 +226,7 @@ def test_a_write_that_fails_says_why_and_where_and_leaves_nothing(
         with pytest.raises(ReceiptFolderError) as failed:
             ReceiptFolder(desk.root, INSTITUTION).write_face("visit-1", confirmed(HANAKO))
     assert failed.value.trouble is trouble
-    assert str(desk.root / "face") in str(failed.value)
+    assert str(failed.value).startswith(f"{desk.root / 'face'}: {trouble}")
     assert desk.names("face") == []
 
 
@@ -239,22 +239,35 @@ def test_a_full_disk_is_left_alone_for_a_while_and_tried_again(
     desk.computer.add("visit-1")
     with monkeypatch.context() as patch:
         patch.setattr("consent.receipt_files.folder.os.fsync", full)
-        assert "the disk is full" in desk.look().problem
-        assert "the disk is full" in desk.look(after=RETRY_S / 2).problem
+        assert "空き容量がありません" in desk.look().problem
+        assert "空き容量がありません" in desk.look(after=RETRY_S / 2).problem
         assert desk.asked == ["visit-1"]
     assert desk.look(after=RETRY_S).written == {"visit-1": ()}
     assert desk.asked == ["visit-1", "visit-1"]
 
 
 def test_without_the_server_visits_wait_and_are_asked_for_again(desk: Desk) -> None:
-    desk.server_is_up = False
+    desk.failure = Unreachable("away")
     desk.computer.add("visit-1")
     report = desk.look()
     assert (report.waiting, bool(report.problem)) == (1, True)
     assert desk.look(after=RETRY_S / 2).waiting == 1
     assert len(desk.asked) == 1
-    desk.server_is_up = True
+    desk.failure = None
     assert desk.look(after=RETRY_S).written == {"visit-1": ()}
+
+
+def test_a_bad_answer_for_one_visit_holds_up_no_other(desk: Desk) -> None:
+    desk.failure = BadAnswer("odd")
+    desk.completed["visit-2"] = confirmed(HANAKO)
+    desk.computer.add("visit-1")
+    desk.computer.add("visit-2")
+    report = desk.look()
+    assert (list(report.written), report.waiting, bool(report.problem)) == (["visit-2"], 1, True)
+    desk.look(after=RETRY_S / 2)
+    assert desk.asked == ["visit-1", "visit-2"]
+    desk.failure = None
+    assert list(desk.look(after=RETRY_S).written) == ["visit-1"]
 
 
 # --- requests ---
@@ -285,7 +298,7 @@ def test_a_query_for_no_day_asks_for_today(desk: Desk) -> None:
 
 
 def test_the_oral_consent_reaches_the_server_and_only_then_the_limit_the_file(desk: Desk) -> None:
-    asked = Query("123456", "4260", limit_consent=ConsentFlag.GIVEN)
+    asked = Query("123456", "4260", date(1980, 6, 17), limit_consent=ConsentFlag.GIVEN)
     desk.answer = confirmed(without_card(HANAKO, asked, AT, limit_certificate("A03")))
     desk.request(QUERY, "OQSsiquc01req_yes.xml")
     desk.request(QUERY.replace("Flg>1<", "Flg>0<"), "OQSsiquc01req_no.xml")
@@ -312,6 +325,7 @@ def test_nobody_or_several_are_an_answer_not_an_error(desk: Desk, validity: Vali
     [
         (Unreachable("away"), "SERVER_UNREACHABLE"),
         (Refused("TERMINAL_UNKNOWN"), "TERMINAL_UNKNOWN"),
+        (BadAnswer("odd"), "SERVER_BAD_ANSWER"),
         (Refusal("OUT_OF_HOURS", "x"), "OUT_OF_HOURS"),
     ],
 )
@@ -449,7 +463,7 @@ def test_a_request_that_cannot_be_removed_is_answered_once_and_told(
         patch.setattr(Path, "unlink", read_only)
         report = desk.settle()
         assert report.answered == 1
-        assert "cannot be written" in report.problem
+        assert "書き込めません" in report.problem
         assert desk.look(after=RETRY_S).answered == 0
     desk.look(after=RETRY_S)
     assert desk.names("req") == []

@@ -15,7 +15,6 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from config import Profile
 from config.toml_file import STRICT
 from consent.choices import ConsentAnswer, Item, available_until
 
@@ -312,9 +311,9 @@ class Query:
     number: Annotated[
         Annotated[str, Field(min_length=1, max_length=20)], Element("InsuredIdentificationNumber")
     ]
+    birth_date: Annotated[date, Element("Birthdate")]
     symbol: Annotated[Number, Element("InsuredCardSymbol")] = ""
     branch: Annotated[Branch, Element("InsuredBranchNumber")] = ""
-    birth_date: Annotated[date | None, Element("Birthdate")] = None
     limit_consent: Annotated[ConsentFlag, Element("LimitApplicationCertificateRelatedConsFlg")] = (
         ConsentFlag.DECLINED
     )
@@ -365,14 +364,15 @@ def after_visit(
     insured: Insured,
     answers: Mapping[Item, ConsentAnswer],
     recorded_at: datetime,
-    profile: Profile,
+    *,
+    limit_provided: bool,
     limit: LimitCertificate | None = None,
     diseases: tuple[DiseaseCertificate, ...] = (),
 ) -> Insured:
     """Return what may be told after a visit with these recorded answers; what was not asked is a no.
 
-    In profile ``current`` the limit certificate needs no question: since 2024-10 it is provided by law, and the
-    flag says yes (assumed; no file of that time was seen).
+    ``limit_provided``: by consent or, in profile ``current``, by law; the flag is 1 for both (assumed; no file from
+    a reader since 2024-10 was seen). There may be no certificate all the same.
     """
     # Files know whole seconds.
     at = recorded_at.replace(microsecond=0)
@@ -384,7 +384,6 @@ def after_visit(
     def consent(given: bool) -> Consent:
         return Consent(ConsentFlag.GIVEN, at) if given else Consent()
 
-    limit_given = profile == "current" or answers.get(Item.LIMIT_AMOUNT) is ConsentAnswer.GIVEN
     diseases_given = answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
     return replace(
         insured,
@@ -392,8 +391,8 @@ def after_visit(
         diagnosis=viewing(Item.DIAGNOSIS),
         operation=viewing(Item.OPERATION),
         health_checkup=viewing(Item.HEALTH_CHECKUP),
-        limit_consent=consent(limit_given),
-        limit=limit if limit_given else None,
+        limit_consent=consent(limit_provided),
+        limit=limit if limit_provided else None,
         disease_consent=consent(diseases_given),
         diseases=diseases if diseases_given else (),
     )

@@ -16,7 +16,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from consent.eligibility import EligibilityError, Refused
+from consent.eligibility import BadAnswer, EligibilityError, Refused, TimedOut, Unreachable
 from consent.receipt_files.content import Confirmation, Query, Registration
 from consent.receipt_files.files import (
     Document,
@@ -67,13 +67,26 @@ class Trouble(StrEnum):
     UNUSABLE = "it cannot be used"
 
 
+_COUNTER_WORDS = {
+    Trouble.MISSING: "見つかりません。レセコンとの共有フォルダの接続と設定を確認してください。",
+    Trouble.READ_ONLY: "書き込めません。フォルダのアクセス権を確認してください。",
+    Trouble.FULL: "空き容量がありません。不要なファイルを整理してください。",
+    Trouble.UNUSABLE: "使えません。レセコンとの共有フォルダを確認してください。",
+}
+
+
 class ReceiptFolderError(Exception):
-    """The shared folder cannot be used; ``str()`` names the folder and the reason and is meant for the counter."""
+    """The shared folder cannot be used; ``str()`` names the folder and the reason in one line."""
 
     def __init__(self, trouble: Trouble, where: Path, detail: str = "") -> None:
         super().__init__(f"{where}: {trouble}" + (f" ({detail})" if detail else ""))
         self.trouble = trouble
         self.where = where
+
+    @property
+    def for_counter(self) -> str:
+        """The same with what to do, in the words of the counter."""
+        return f"{self.where} が{_COUNTER_WORDS[self.trouble]}"
 
 
 @dataclass
@@ -89,7 +102,7 @@ class Report:
     answered: int = 0
     refused: int = 0
     problem: str = ""
-    """One line for the counter: the folder, or the server, cannot be used."""
+    """One line for the counter, in Japanese: the folder, or the server, cannot be used."""
 
 
 @dataclass
@@ -228,7 +241,8 @@ class ReceiptComputer:
         self._clock = clock
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._waiting: dict[str, None] = {}
+        # Visit id -> not before this second.
+        self._waiting: dict[str, float] = {}
         self._seen: dict[str, _Seen] = {}
         self._folder_rests_until = self._server_rests_until = float("-inf")
         self._problem = ""
@@ -236,7 +250,7 @@ class ReceiptComputer:
     def add(self, visit_id: str) -> None:
         """Have the file of a completed visit written; from any thread, and harmless when repeated."""
         with self._lock:
-            self._waiting[visit_id] = None
+            self._waiting.setdefault(visit_id, float("-inf"))
 
     def look(self) -> Report:
         """Write what waits and answer what is asked; never raises for the folder or the server."""
@@ -248,7 +262,7 @@ class ReceiptComputer:
                 self._write_waiting(report)
                 self._answer_requests(report)
             except ReceiptFolderError as error:
-                self._problem = str(error)
+                self._problem = error.for_counter
                 self._folder_rests_until = self._seconds() + RETRY_S
         with self._lock:
             report.waiting = len(self._waiting)
@@ -256,18 +270,25 @@ class ReceiptComputer:
         return report
 
     def _write_waiting(self, report: Report) -> None:
-        if self._seconds() < self._server_rests_until:
-            self._problem = _SERVER_SILENT
+        now = self._seconds()
+        if now < self._server_rests_until:
+            self._problem = SERVER_SILENT
             return
         with self._lock:
-            waiting = list(self._waiting)
-        for visit_id in waiting:
+            due = [visit_id for visit_id, not_before in self._waiting.items() if not_before <= now]
+        for visit_id in due:
             try:
                 confirmation = self._ask(visit_id)
-            except EligibilityError:
-                self._problem = _SERVER_SILENT
+            except (Unreachable, TimedOut):
+                self._problem = SERVER_SILENT
                 self._server_rests_until = self._seconds() + RETRY_S
                 return
+            except EligibilityError:
+                # This visit's answer is bad; the next one's may not be.
+                self._problem = SERVER_SILENT
+                with self._lock:
+                    self._waiting[visit_id] = self._seconds() + RETRY_S
+                continue
             if confirmation is None:
                 report.unknown += (visit_id,)
             else:
@@ -329,7 +350,7 @@ class ReceiptComputer:
             if error.trouble is not Trouble.UNUSABLE:
                 raise
             # Something of that very name is in the way; it holds up no other answer.
-            self._problem = str(error)
+            self._problem = error.for_counter
 
     def _document(self, request: "_Read") -> Document:
         writer, now = self._folder.writer, self._clock()
@@ -340,8 +361,7 @@ class ReceiptComputer:
                 return self._looked_up(request, now)
             return self._registered(request, now)
         except EligibilityError as error:
-            code = error.code if isinstance(error, Refused) else "SERVER_UNREACHABLE"
-            return writer.refused_file(Refusal(code, _SERVER_SILENT), request, now)
+            return writer.refused_file(_refusal(error), request, now)
 
     def _looked_up(self, request: QueryRequest, now: datetime) -> Document:
         writer = self._folder.writer
@@ -364,8 +384,18 @@ class ReceiptComputer:
 _Read = QueryRequest | RegistrationRequest | MalformedFile
 _MAYBE_UNFINISHED = (Fault.NO_FILE, Fault.NOT_XML, Fault.NOT_TEXT)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+SERVER_SILENT = "資格確認サーバーに確認できませんでした。自動でやり直します。"
 _NOT_OFFERED = Refusal("NOT_OFFERED", "この要求には対応していません。")
-_SERVER_SILENT = "資格確認サーバーに確認できませんでした。"
+
+
+def _refusal(error: EligibilityError) -> Refusal:
+    match error:
+        case Refused(code=code):
+            return Refusal(code, "資格確認サーバーが要求を受け付けませんでした。")
+        case BadAnswer():
+            return Refusal("SERVER_BAD_ANSWER", "資格確認サーバーの回答が正しくありません。")
+        case _:
+            return Refusal("SERVER_UNREACHABLE", "資格確認サーバーに確認できませんでした。")
 
 
 def _trouble(error: OSError, where: Path) -> ReceiptFolderError:

@@ -25,7 +25,6 @@ from consent.receipt_files.content import (
     MedicalTicket,
     Preschool,
     Prescription,
-    Query,
     Relation,
     Sex,
     Validity,
@@ -96,7 +95,8 @@ def check_requests(chance: random.Random, requests: int) -> str:
         computer = ReceiptComputer(
             ReceiptFolder(Path(root), INSTITUTION, chance.choice(("utf-8", "cp932"))),
             ask=lambda _visit_id: None,
-            lookup=lambda query, _day: _somebody(chance, query),
+            # Whatever is asked, also what may not be told without an oral consent.
+            lookup=lambda _query, _day: random_confirmation(chance),
             register=lambda _registration: None,
             seconds=lambda: seconds,
         )
@@ -202,9 +202,9 @@ def _random_insured(chance: random.Random, at: datetime) -> Insured:
         insured,
         {item: chance.choice(list(ConsentAnswer)) for item in Item if chance.random() < 0.7},
         at,
-        chance.choice(("leaflet-2023", "current")),
-        limit_certificate(category),
-        tuple(DiseaseCertificate(disease, day(), self_pay_yen=10_000) for disease in Disease),
+        limit_provided=chance.random() < 0.5,
+        limit=limit_certificate(category),
+        diseases=tuple(DiseaseCertificate(disease, day(), self_pay_yen=10_000) for disease in Disease),
     )
 
 
@@ -247,11 +247,6 @@ def _text(chance: random.Random, most: int) -> str:
         # Any character but the halves of one (surrogates), which no text from JSON or TOML has.
         pieces.append(chr(chance.choice((chance.randrange(0xD800), chance.randrange(0xE000, 0x110000)))))
     return "".join(pieces)[:most]
-
-
-def _somebody(chance: random.Random, query: Query) -> Confirmation:
-    """Answer without regard to what was asked; oral consent is the writer's business."""
-    return random_confirmation(chance)
 
 
 def _elements_with_mark(content: bytes, encoding: Encoding) -> tuple[str, ...]:

@@ -332,7 +332,7 @@ def _fits(person: Person, request: wire.InsuredRequest) -> bool:
         known.insurer_number.lstrip("0") == request.insurer_number.lstrip("0")
         and (known.symbol, known.number) == (request.symbol, request.number)
         and request.branch in ("", known.branch)
-        and person.birth_date == request.birth_date
+        and request.birth_date in (None, person.birth_date)
     )
 
 
