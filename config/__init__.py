@@ -150,7 +150,7 @@ class Receipt:
     """The folder shared with the receipt computer (レセコン), with ``face``, ``req`` and ``res`` in it."""
 
     folder: str = ""
-    """Empty: no files are written."""
+    """Relative to the file that names it. Empty: no files are written."""
     encoding: Literal["utf-8", "cp932"] = "utf-8"
     """cp932 is what receipt computers call Shift_JIS."""
     answer_requests: bool = True
