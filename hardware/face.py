@@ -48,8 +48,13 @@ class Observation:
     """Signed distance of the nose from the middle of the eyes, as a share of the distance between the eyes."""
     brightness: float = 0.0
     """Mean grey value of the face, 0 to 255."""
+    glare: float = 0.0
+    """Share of px at the upper end of the scale (250 and more), of the face, or of the frame when there is none."""
     sharpness: float = 0.0
-    """Variance of the Laplacian divided by the variance of the grey 100 x 100 px face."""
+    """Detail of the grey 100 x 100 px face: variance of the second difference, as a share of the variance.
+
+    The smaller one of across and down, because a movement blurs only what lies across it.
+    """
     mouth_covered: bool = False
     """Something hides nose or mouth, most likely a mask."""
     eyes_covered: bool = False
@@ -138,7 +143,8 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
     if seen.faces == 0 or seen.box is None:
         if seen.frame_brightness < limits.min_brightness:
             return Guidance.MORE_LIGHT
-        return Guidance.LESS_LIGHT if seen.frame_brightness > limits.max_brightness else Guidance.NO_FACE
+        too_bright = seen.frame_brightness > limits.max_brightness or seen.glare > limits.max_glare
+        return Guidance.LESS_LIGHT if too_bright else Guidance.NO_FACE
     if seen.faces > 1:
         return Guidance.ONE_PERSON
     checks = (
@@ -146,6 +152,7 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
         (seen.box.height > limits.max_face_share * height, Guidance.FURTHER),
         (seen.brightness < limits.min_brightness, Guidance.MORE_LIGHT),
         (seen.brightness > limits.max_brightness, Guidance.LESS_LIGHT),
+        (seen.glare > limits.max_glare, Guidance.LESS_LIGHT),
         (seen.eyes_covered, Guidance.UNCOVER_EYES),
         (seen.mouth_covered, Guidance.UNCOVER_MOUTH),
         (abs(seen.roll_deg) > limits.max_roll_deg, Guidance.LOOK_STRAIGHT),
@@ -190,8 +197,8 @@ class Decision:
 class Policy:
     """Decides from the embeddings of good frames; defaults and their error rates: config.Face.
 
-    One frame that is very close is enough. Else frames with some time between them (another pose, another noise) are
-    averaged, newest ones only, until the mean is close or ``max_frames`` were compared.
+    One clear frame that is very close is enough. Else frames with some time between them (another pose, another
+    noise) are averaged, newest ones only, until the mean is close or ``max_frames`` were compared.
     """
 
     def __init__(self, photo: Embedding, settings: config.Face) -> None:
@@ -211,13 +218,13 @@ class Policy:
         """Whether a good frame of this time is worth an embedding."""
         return stamp_ms - self._last_ms >= self._settings.spacing_ms
 
-    def add(self, stamp_ms: float, embedding: Embedding) -> Decision | None:
-        """Take the embedding of a good frame; None while it is undecided."""
+    def add(self, stamp_ms: float, embedding: Embedding, score: float = math.inf) -> Decision | None:
+        """Take the embedding of a good frame and its HOG score; None while it is undecided."""
         settings = self._settings
         self._last_ms = stamp_ms
         self._embeddings.append(embedding)
         single = float(np.linalg.norm(embedding - self._photo))
-        if single <= settings.fast_accept:
+        if single <= settings.fast_accept and score >= settings.clear_score:
             self.distance = single
             return Decision(True, single)
         newest = self._embeddings[-settings.frames :]
@@ -339,7 +346,7 @@ class _Run:
         if self._guidance.add(frame.stamp_ms, reason) and self._on_guidance is not None:
             self._on_guidance(self._guidance.shown)
         if reason is None and self.policy.wants(frame.stamp_ms):
-            return self.policy.add(frame.stamp_ms, self._engine.embed_last())
+            return self.policy.add(frame.stamp_ms, self._engine.embed_last(), seen.score)
         return None
 
 

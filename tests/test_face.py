@@ -30,7 +30,7 @@ GOOD = Observation(
     box=Box(200, 100, 180, 180),
     score=1.2,
     brightness=130,
-    sharpness=0.2,
+    sharpness=0.1,
 )
 NOBODY = Observation(faces=0, frame_brightness=120)
 SETTINGS = config.Face()
@@ -61,11 +61,13 @@ def face(**change: Any) -> Observation:
         (face(brightness=20), Guidance.MORE_LIGHT),
         (face(brightness=20, mouth_covered=True, sharpness=0.0), Guidance.MORE_LIGHT),
         (face(brightness=240), Guidance.LESS_LIGHT),
+        (face(glare=0.6), Guidance.LESS_LIGHT),
+        (Observation(faces=0, frame_brightness=200, glare=0.6), Guidance.LESS_LIGHT),
         (face(mouth_covered=True, score=-0.4), Guidance.UNCOVER_MOUTH),
         (face(eyes_covered=True), Guidance.UNCOVER_EYES),
         (face(roll_deg=-21), Guidance.LOOK_STRAIGHT),
         (face(yaw=0.3), Guidance.LOOK_STRAIGHT),
-        (face(sharpness=0.05), Guidance.HOLD_STILL),
+        (face(sharpness=0.015), Guidance.HOLD_STILL),
         (face(score=0.1), Guidance.LOOK_STRAIGHT),
         (face(box=Box(200, 299, 180, 180)), None),
     ],
@@ -106,6 +108,15 @@ def test_one_very_close_frame_is_enough() -> None:
     assert decision is not None
     assert decision.accepted
     assert decision.distance == pytest.approx(0.35)
+
+
+def test_a_close_frame_that_is_not_clear_does_not_decide_alone() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    assert policy.add(0, at(0.34), score=0.4) is None
+    assert policy.add(300, at(0.34), score=0.4) is None
+    decision = policy.add(600, at(0.34), score=0.4)
+    assert decision is not None
+    assert decision.accepted
 
 
 def test_the_mean_of_three_frames_decides_when_each_alone_is_too_far() -> None:

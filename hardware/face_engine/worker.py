@@ -21,6 +21,8 @@ from hardware.face_engine.wire import BLOCK, PhotoUnusable
 
 Grey = NDArray[np.uint8]
 """(H, W) uint8."""
+_ACROSS = np.array([[1, -2, 1]], np.float32)
+"""Second difference."""
 Found = tuple[float, tuple[float, float, float, float]]
 """HOG score, and left, top, right, bottom in px of the full frame."""
 
@@ -112,26 +114,28 @@ class Look:
     def observe(self, image: Any) -> Observation:
         """Look at one frame, (H, W, 3) uint8 BGR, which must stay as it is until embed_last()."""
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        light = float(cv2.mean(self._scaled(grey, 60)[0])[0])
+        light = self._scaled(grey, 60)[0]
+        frame_brightness = float(cv2.mean(light)[0])
         self._image, self._shape = image, None
         found = self._find(image, grey)
         if found is None:
-            return Observation(faces=0, frame_brightness=light)
+            return Observation(faces=0, frame_brightness=frame_brightness, glare=_glare(light))
         score, box = found
         self._shape, points = self._landmarks(grey, box)
         mouth_covered, eyes_covered = _covered(image, grey, points)
         left, top, right, bottom = box
         roll, yaw = _pose(points)
-        brightness, sharpness = _quality(grey, box)
+        brightness, glare, sharpness = _quality(grey, box)
         return Observation(
             faces=self._faces,
-            frame_brightness=light,
+            frame_brightness=frame_brightness,
             box=Box(left, top, right - left, bottom - top),
             landmarks=tuple((float(x), float(y)) for x, y in points),
             score=score,
             roll_deg=roll,
             yaw=yaw,
             brightness=brightness,
+            glare=glare,
             sharpness=sharpness,
             mouth_covered=mouth_covered,
             eyes_covered=eyes_covered,
@@ -283,15 +287,19 @@ def _pose(points: Any) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(across[1], across[0]))), along / apart
 
 
-def _quality(grey: Grey, box: tuple[float, float, float, float]) -> tuple[float, float]:
-    """Return brightness and sharpness as Observation holds them."""
+def _quality(grey: Grey, box: tuple[float, float, float, float]) -> tuple[float, float, float]:
+    """Return brightness, glare and sharpness as Observation holds them."""
     left, top, right, bottom = (max(0, int(edge)) for edge in box)
     face = cv2.resize(grey[top:bottom, left:right], (100, 100), interpolation=cv2.INTER_AREA)
     # Light from the side must not pass for lack of detail: even it out before the pattern is measured.
     even = face * (float(face.mean()) / (cv2.blur(face, (61, 61)).astype(np.float32) + 4))
     variance = float(even.var())
-    sharp = float(cv2.Laplacian(even, cv2.CV_32F).var()) / variance if variance > 1 else 0.0
-    return float(face.mean()), sharp
+    detail = min(float(cv2.filter2D(even, cv2.CV_32F, way).var()) for way in (_ACROSS, _ACROSS.T))
+    return float(face.mean()), _glare(face), detail / variance if variance > 1 else 0.0
+
+
+def _glare(grey: Any) -> float:
+    return cv2.countNonZero(cv2.inRange(grey, 250, 255)) / int(grey.size)
 
 
 def _covered(image: Any, grey: Grey, points: Any) -> tuple[bool, bool]:
