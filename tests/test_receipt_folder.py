@@ -164,8 +164,18 @@ def test_a_visit_written_again_after_a_restart_is_the_same_file(desk: Desk) -> N
     assert len(desk.names("face")) == 1
 
 
-def test_what_a_crash_left_unfinished_is_written_over(desk: Desk) -> None:
-    (desk.root / "face" / ".OQSsiquc01res_face_visit-1_20260401090005.xml.tmp").write_bytes(b"half")
+def test_what_a_crash_left_unfinished_is_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(_source: Path, _target: Path) -> None:
+        raise KeyboardInterrupt
+
+    desk.computer.add("visit-1")
+    with monkeypatch.context() as patch:
+        patch.setattr("consent.receipt_files.folder.os.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            desk.look()
+    (left,) = desk.names("face")
+    assert not re.match(FACE_NAME, left)
+    desk.computer = desk.restarted()
     desk.computer.add("visit-1")
     assert desk.look().written == {"visit-1": ()}
     assert len(desk.names("face")) == 1
@@ -419,6 +429,13 @@ def test_what_is_refused_twice_under_one_name_is_kept_twice(desk: Desk) -> None:
         desk.request(content)
         desk.settle()
     assert desk.names("refused") == ["OQSsiquc01req_1.2.xml", "OQSsiquc01req_1.xml"]
+
+
+@pytest.mark.parametrize("middle", ["長" * 70, "a" * 150, "a b;'\n$(x)", "\udcff"])
+def test_odd_names_are_answered_like_any_other(desk: Desk, middle: str) -> None:
+    desk.request(QUERY, f"OQSsiquc01req_{middle}.xml")
+    assert desk.settle().answered == 1
+    assert desk.names("res") == [f"OQSsiquc01res_{middle}.xml"]
 
 
 def test_refused_requests_do_not_fill_the_disk(desk: Desk) -> None:

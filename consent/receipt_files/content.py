@@ -272,11 +272,12 @@ class Insured:
     limit: Annotated[LimitCertificate | None, Group("LimitApplicationCertificateRelatedInfo")] = None
     disease_consent: Annotated[Consent | None, Run("SpecificDiseasesCertificateRelated")] = None
     diseases: Annotated[
-        tuple[DiseaseCertificate, ...],
+        Annotated[tuple[DiseaseCertificate, ...], Field(max_length=10)],
         Group("SpecificDiseasesCertificateInfo", within="SpecificDiseasesCertificateList"),
     ] = ()
     tickets: Annotated[
-        tuple[MedicalTicket, ...], Group("MedicalTicketInfo", within="PublicExpenseResultList")
+        Annotated[tuple[MedicalTicket, ...], Field(max_length=50)],
+        Group("MedicalTicketInfo", within="PublicExpenseResultList"),
     ] = ()
     health_checkup: Annotated[ViewingConsent | None, Run("SpecificHealthCheckupsInfo")] = None
     medication: Annotated[ViewingConsent | None, Run("PharmacistsInfo")] = None

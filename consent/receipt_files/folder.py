@@ -148,7 +148,7 @@ class ReceiptFolder:
         """Write one whole file, or none."""
         place = self.path / folder
         # Readers look for the final name. One unfinished name per file: what a crash left is written over.
-        unfinished = place / f".{name}.tmp"
+        unfinished = place / f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
         try:
             try:
                 with open(os.open(unfinished, _NEW, 0o666), "wb") as file:
@@ -253,7 +253,11 @@ class ReceiptComputer:
             self._waiting.setdefault(visit_id, float("-inf"))
 
     def look(self) -> Report:
-        """Write what waits and answer what is asked; never raises for the folder or the server."""
+        """Write what waits and answer what is asked; never raises for the folder or the server.
+
+        Waits for the server as long as the client does, and for a network share as long as the system does: so
+        call it in a thread of its own.
+        """
         report = Report()
         if self._seconds() >= self._folder_rests_until:
             self._problem = ""
@@ -422,8 +426,9 @@ def _sync(folder: Path) -> None:
 
 def _make_room(aside: Path) -> None:
     """Let the oldest refused requests go, so that a receipt computer gone wrong fills no disk."""
-    kept = sorted((path for path in aside.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime)
-    for path in kept[: max(0, len(kept) - MAX_REFUSED + 1)]:
+    files = [path for path in aside.iterdir() if path.is_symlink() or not path.is_dir()]
+    files.sort(key=lambda path: path.lstat().st_mtime)
+    for path in files[: max(0, len(files) - MAX_REFUSED + 1)]:
         path.unlink(missing_ok=True)
 
 
