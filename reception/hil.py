@@ -269,7 +269,7 @@ PlayOne = Callable[[Play, Result], None]
 
 
 def _with_first_trouble(plays: Sequence[Play], real: RealBench, play_one: PlayOne) -> PlayOne:
-    """Make sure of the real card; return what plays a scenario, unless there has been a trouble before."""
+    """Ask for the real card's secrets once; return what plays a scenario, unless there has been a trouble before."""
     since = ""
 
     def guarded(play: Play, result: Result) -> None:
@@ -287,8 +287,10 @@ def _with_first_trouble(plays: Sequence[Play], real: RealBench, play_one: PlayOn
             result.passed, result.why = False, str(trouble)
 
     verbs = {rule.do for play in plays for rule in play.scenario.on}
-    with suppress(BenchTrouble):
-        real.prepare(pin="type_pin" in verbs, face="choose_face" in verbs)
+    pin, face = "type_pin" in verbs, "choose_face" in verbs
+    if pin or face:
+        with suppress(BenchTrouble):
+            real.prepare(pin=pin, face=face)
     return guarded
 
 

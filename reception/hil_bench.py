@@ -47,12 +47,7 @@ def opened(plan: BenchPlan, plays: Sequence[Play], *, allow_pin_miss: bool = Fal
 def check(play: Play, real: RealBench) -> None:
     """Refuse a scenario that this bench cannot play, or that could block its card; raises ConfigError."""
     file = TomlFile.read(play.path)
-    card = play.person.card
-    if (card.kind, card.pin_tries_left) != (
-        "standard",
-        FULL_TRIES,
-    ) or play.person.certificate.status != "good":
-        raise file.mistake(("person",), f"{play.scenario.person}: only a virtual card is like that")
+    _check_person(play, real, file)
     if play.scenario.clip and real.plan.file.camera.index is not None:
         raise file.mistake(("clip",), "this bench has a real camera")
     misses = 0
@@ -66,13 +61,27 @@ def check(play: Play, real: RealBench) -> None:
             raise _mistake(file, number, rule, refusal)
 
 
+def _check_person(play: Play, real: RealBench, file: TomlFile) -> None:
+    card, refusal = play.person.card, ""
+    if card.kind == "phone-android":
+        refusal = "shows its certificate after the PIN only, so a bench could not tell whose phone it is"
+    elif card.is_phone and real.phone_reader is None:
+        refusal = "this bench has no phone reader"
+    elif card.kind not in ("standard", "phone-ios") or card.pin_tries_left != FULL_TRIES:
+        refusal = "only a virtual card is like that"
+    elif play.person.certificate.status != "good":
+        refusal = "only a virtual card's certificate is like that"
+    if refusal:
+        raise file.mistake(("person",), f"{play.scenario.person}: {refusal}")
+
+
 def _refusal(rule: Rule, real: RealBench) -> str:
     camera_is_real = real.plan.file.camera.index is not None
     hands = real.can if camera_is_real else real.can | _CAMERA_HANDS
     match rule.do:
         case "swap_card":
             return "this bench may touch one card only"
-        case "insert_card" if rule.person:
+        case "insert_card" | "tap_phone" if rule.person:
             return "this bench has one card, and nobody else's"
         case "show" if camera_is_real:
             return "this bench has a real camera"

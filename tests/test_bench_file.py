@@ -58,6 +58,20 @@ sent = 1
 pin_tries_left = 3
 """
 
+PHONE_VISIT = """title = "phone"
+person = "phone-ios"
+on = [
+  {state = "PHONE_TAP", do = "tap_phone"},
+  {state = "CONSENT", do = "answer_all", value = "given"},
+  {state = "LIMIT_CONSENT", do = "answer", value = "given"},
+]
+[expect]
+end = "WAITING"
+completed = true
+sent = 1
+within_s = 20
+"""
+
 MISSED_PIN = """title = "missed"
 person = "age45"
 on = [
@@ -370,6 +384,32 @@ def test_a_missed_pin_is_given_back_to_the_card_after_it_was_counted(
     assert own_card.pin_tries_left == 3
 
 
+def test_a_phone_known_to_the_bench_makes_a_visit_and_the_card_is_not_asked_for(
+    own_card: VirtualCard, authority: Authority, state: Path, tmp_path: Path
+) -> None:
+    phone = make_card(load_person("phone-ios"), authority)
+    readers = {"Reader": VirtualReader(), "Phones": VirtualReader("Phones")}
+    hands: dict[str, Callable[[], object]] = {
+        "lay the phone": partial(readers["Phones"].insert, phone),
+        "take the phone": readers["Phones"].remove,
+    }
+    operator = (
+        f'[phone_reader]\nname = "Phones"\ncertificate_sha256 = "{fingerprint(phone)}"\n'
+        '[operator]\nkind = "person"\n'
+    )
+    plan = load_bench(bench_file(tmp_path, own_card, authority, operator))
+    console = Typist(hands=hands)
+    real = RealBench(plan, console=console, open_reader=readers.__getitem__)
+    play = hil.load(toml(PHONE_VISIT, "phone.toml", tmp_path), state, None, None)
+    hil_bench.check(play, real)
+
+    with real:
+        (result,) = hil.play_all([play], state, real)
+
+    assert result.passed, result.why
+    assert [words.split(" / ")[1][:14] for words in console.asked] == ["lay the phone ", "take the phone"]
+
+
 # --- The card is safe -------------------------------------------------------------------------------------------
 
 
@@ -569,6 +609,12 @@ RIGHT = 'state = "PIN_ENTRY", do = "type_pin", value = "card"'
         (rules(MISS, RIGHT, MISS, MISS), True, "t.toml:7: on[4].do: type_pin: could leave the card less"),
         ('title = "t"\nperson = "one-try-left"\n', True, "t.toml:2: person: one-try-left: only a virtual"),
         ('title = "t"\nperson = "certificate-revoked"\n', True, "certificate-revoked: only a virtual card"),
+        ('title = "t"\nperson = "phone-ios"\n', True, "phone-ios: this bench has no phone reader"),
+        (
+            'title = "t"\nperson = "phone-android"\n',
+            True,
+            "phone-android: shows its certificate after the PIN",
+        ),
     ],
 )
 def test_a_scenario_that_the_bench_cannot_play_is_refused(

@@ -114,11 +114,12 @@ class BenchPlan:
         return "pcsc" if self.file.reader.name else "simulated"
 
     def holder_of(self, person: Person) -> Person:
-        """Return the person as the server must know them: whoever holds the real card."""
+        """Return the person as the server must know them: whoever holds the real card, or the real phone."""
         assert self.file.card
+        known = self.file.phone_reader if person.card.is_phone else self.file.card
         holder = self.holder or person
-        certificate = replace(holder.certificate, sha256=self.file.card.certificate_sha256)
-        return replace(holder, certificate=certificate)
+        sha256 = known.certificate_sha256 if known else ""
+        return replace(holder, certificate=replace(holder.certificate, sha256=sha256))
 
 
 def load_bench(path: Path) -> BenchPlan:
