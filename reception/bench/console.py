@@ -29,9 +29,9 @@ class TerminalConsole:
             wipe(_line(terminal))
 
     def secret(self, words: str) -> bytearray:
-        import termios
-
         with _terminal() as terminal:
+            import termios
+
             before = termios.tcgetattr(terminal)
             hidden = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
             # Flush: what was typed ahead was meant for another question.
