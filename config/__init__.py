@@ -94,6 +94,11 @@ class Face:
     time_limit_s: Seconds = 8.0
     tries: Annotated[int, Field(ge=1, le=10)] = 3
     """How often the face may fail in one visit before only the other ways are offered."""
+    photo_check: bool = False
+    """Whether a face that moves like a flat photograph is turned away; what that stops, and what not: README."""
+    challenge: Annotated[int, Field(ge=0, le=3)] = 0
+    """How many moves (turn left, turn right, blink; drawn anew each time) are asked for after the face matched."""
+    challenge_step_s: Seconds = 5.0
     gate: Gate = field(default_factory=Gate)
 
 

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random, SystemRandom
 from threading import Event
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 import config
 from hardware.camera import Frame, FrameSource, NewestFrames
+from hardware.challenge import Challenge, Move, drawn
+
+if TYPE_CHECKING:
+    from hardware.photo_check import PhotoCheck
 
 Embedding = NDArray[np.float64]
 """(128,) float64; comparable only with embeddings of the same model and the same 5-point alignment."""
@@ -61,6 +66,16 @@ class Observation:
     """Something dark hides the eyes, most likely sunglasses."""
 
 
+@dataclass(frozen=True)
+class CloseLook:
+    """What the challenge needs of a face, by 68 points."""
+
+    yaw: float
+    """As in Observation, but of the tip of the nose, which moves half as far again."""
+    eyes_open: float
+    """Height by width of the eyes, the mean of both."""
+
+
 class Guidance(StrEnum):
     """What the person can do so that the next frame is better."""
 
@@ -74,6 +89,12 @@ class Guidance(StrEnum):
     HOLD_STILL = "HOLD_STILL"
     UNCOVER_MOUTH = "UNCOVER_MOUTH"
     UNCOVER_EYES = "UNCOVER_EYES"
+    MOVE_A_LITTLE = "MOVE_A_LITTLE"
+    """Turn a little to both sides, for the photo check."""
+    TURN_LEFT = "TURN_LEFT"
+    """This and the next two are moves of the challenge."""
+    TURN_RIGHT = "TURN_RIGHT"
+    BLINK = "BLINK"
 
 
 class FaceOutcome(StrEnum):
@@ -85,6 +106,10 @@ class FaceOutcome(StrEnum):
     TIMEOUT = "timeout"
     """A face was there but never in frames that could be compared; ``guidance`` says why."""
     NO_FACE = "no_face"
+    FLAT = "flat"
+    """The face is the one on the card, but it moved like a flat photograph all the time."""
+    CHALLENGE_FAILED = "challenge_failed"
+    """The face is the one on the card, but the moves asked for were not made; ``failed_move`` says how."""
     STOPPED = "stopped"
 
 
@@ -104,6 +129,9 @@ class FaceResult:
     """Working time of detection, gate and embedding on all frames; waiting for frames is not in it."""
     compared_ms: float
     """The part of it spent on the frames that were embedded: the time from frame to decision."""
+    residual: float | None = None
+    """What the photo check measured last; None when it is off, or had too few frames."""
+    failed_move: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -112,9 +140,13 @@ class FaceResult:
 
     @property
     def reason(self) -> str:
-        """Empty when accepted or stopped, else NOT_SAME_PERSON or the name of a Guidance."""
+        """Empty when accepted or stopped, else NOT_SAME_PERSON, LOOKS_FLAT, a challenge's Failed, or a Guidance."""
         if self.outcome is FaceOutcome.REFUSED:
             return "NOT_SAME_PERSON"
+        if self.outcome is FaceOutcome.FLAT:
+            return "LOOKS_FLAT"
+        if self.outcome is FaceOutcome.CHALLENGE_FAILED:
+            return self.failed_move
         return self.guidance.value if self.guidance else ""
 
 
@@ -127,6 +159,10 @@ class Engine(Protocol):
 
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed."""
+        ...
+
+    def look_closely(self) -> CloseLook | None:
+        """Measure the face last observed more closely; None when there was none."""
         ...
 
     def forget(self) -> None:
@@ -206,13 +242,10 @@ class Policy:
         self._settings = settings
         self._embeddings: list[Embedding] = []
         self._last_ms = -math.inf
+        self.compared = 0
+        """How many frames were compared."""
         self.distance: float | None = None
         """Of the mean of the newest frames, or of what there is while there are fewer."""
-
-    @property
-    def compared(self) -> int:
-        """How many frames were compared."""
-        return len(self._embeddings)
 
     def wants(self, stamp_ms: float) -> bool:
         """Whether a good frame of this time is worth an embedding."""
@@ -222,6 +255,7 @@ class Policy:
         """Take the embedding of a good frame and its HOG score; None while it is undecided."""
         settings = self._settings
         self._last_ms = stamp_ms
+        self.compared += 1
         self._embeddings.append(embedding)
         single = float(np.linalg.norm(embedding - self._photo))
         if single <= settings.fast_accept and score >= settings.clear_score:
@@ -231,12 +265,17 @@ class Policy:
         self.distance = float(np.linalg.norm(np.mean(newest, axis=0) - self._photo))
         if len(newest) == settings.frames and self.distance <= settings.threshold:
             return Decision(True, self.distance)
-        if len(self._embeddings) >= settings.max_frames:
+        if self.compared >= settings.max_frames:
             return Decision(False, self.distance)
         return None
 
+    def still_there(self, embedding: Embedding) -> bool:
+        """Whether this face is the one whose frames were compared."""
+        before = np.mean(self._embeddings[-self._settings.frames :], axis=0)
+        return float(np.linalg.norm(embedding - before)) <= self._settings.threshold
+
     def forget(self) -> None:
-        """Overwrite the embeddings of this person."""
+        """Overwrite the embeddings of this person; the frames compared so far still count."""
         for embedding in self._embeddings:
             embedding.fill(0)
         self._embeddings.clear()
@@ -245,9 +284,10 @@ class Policy:
 class FaceMatch:
     """Runs matches of the person in front of a camera against the photo of a card."""
 
-    def __init__(self, engine: Engine, settings: config.Face) -> None:
+    def __init__(self, engine: Engine, settings: config.Face, random: Random | None = None) -> None:
         self._engine = engine
         self._settings = settings
+        self._random = random or SystemRandom()
 
     def match(
         self,
@@ -264,7 +304,7 @@ class FaceMatch:
         on the stamps of the frames.
         """
         stop = stop or Event()
-        run = _Run(self._engine, self._settings, photo, on_guidance)
+        run = _Run(self._engine, self._settings, photo, on_guidance, self._random)
         newest = NewestFrames(source, on_frame, stop)
         frames = iter(newest) if source.paced else _shown(source.frames(), on_frame)
         try:
@@ -277,12 +317,12 @@ class FaceMatch:
                         return run.result(outcome)
             return run.result(FaceOutcome.STOPPED if stop.is_set() else run.out_of_time())
         finally:
-            run.policy.forget()
+            run.forget()
             self._engine.forget()
 
 
 class _Run:
-    """One match."""
+    """One match: compare; then, where they are on, wait for the photo check and go through the challenge."""
 
     def __init__(
         self,
@@ -290,34 +330,43 @@ class _Run:
         settings: config.Face,
         photo: Embedding,
         on_guidance: Callable[[Guidance | None], None] | None,
+        random: Random,
     ) -> None:
         self.policy = Policy(photo, settings)
         self._engine = engine
         self._settings = settings
+        self._random = random
         self._on_guidance = on_guidance
         self._guidance = SteadyGuidance()
         self._reasons: Counter[Guidance] = Counter()
         self._first_ms: float | None = None
         self._seen = self._with_face = 0
         self._machine_ms = self._compared_ms = 0.0
+        self._photo_check = _photo_check() if settings.photo_check else None
+        self._matched = False
+        self._challenge: Challenge | None = None
+        self._looks_after = 0
 
     def look(self, frame: Frame) -> FaceOutcome | None:
         """Work on one frame; return the outcome when this frame decided it, or time is over."""
         began, compared = time.perf_counter(), self.policy.compared
-        decision = self._compare(frame)
+        outcome = self._work(frame)
         took_ms = (time.perf_counter() - began) * 1000
         self._machine_ms += took_ms
         self._compared_ms += took_ms if self.policy.compared > compared else 0.0
-        if decision is not None:
-            return FaceOutcome.ACCEPTED if decision.accepted else FaceOutcome.REFUSED
+        if outcome is not None:
+            return outcome
         if self._first_ms is None:
             self._first_ms = frame.stamp_ms
-        if frame.stamp_ms - self._first_ms >= self._settings.time_limit_s * 1000:
+        if self._challenge is None and frame.stamp_ms - self._first_ms >= self._settings.time_limit_s * 1000:
             return self.out_of_time()
         return None
 
     def out_of_time(self) -> FaceOutcome:
-        if self.policy.compared >= self._settings.frames or (self.policy.compared and not self._reasons):
+        if self._matched and self._photo_check is not None and self._photo_check.residual is not None:
+            return FaceOutcome.FLAT
+        enough = self.policy.compared >= self._settings.frames
+        if not self._matched and (enough or (self.policy.compared and not self._reasons)):
             return FaceOutcome.REFUSED
         return FaceOutcome.TIMEOUT if self._with_face else FaceOutcome.NO_FACE
 
@@ -334,20 +383,98 @@ class _Run:
             frames_used=self.policy.compared,
             machine_ms=self._machine_ms,
             compared_ms=self._compared_ms,
+            residual=self._photo_check.residual if self._photo_check else None,
+            failed_move=(self._challenge.failed or "") if self._challenge else "",
         )
 
-    def _compare(self, frame: Frame) -> Decision | None:
+    def forget(self) -> None:
+        """Overwrite what is left of the face."""
+        self.policy.forget()
+        if self._photo_check is not None:
+            self._photo_check.forget()
+
+    def _work(self, frame: Frame) -> FaceOutcome | None:
         seen = self._engine.observe(frame)
         reason = gate(seen, frame.image.shape[0], self._settings.gate)
         self._seen += 1
         self._with_face += seen.faces > 0
+        if self._challenge is not None:
+            return self._challenged(self._challenge, frame.stamp_ms, seen, reason)
         if reason is not None:
             self._reasons[reason] += 1
-        if self._guidance.add(frame.stamp_ms, reason) and self._on_guidance is not None:
-            self._on_guidance(self._guidance.shown)
-        if reason is None and self.policy.wants(frame.stamp_ms):
-            return self.policy.add(frame.stamp_ms, self._engine.embed_last(), seen.score)
+        self._check_photo(frame, seen)
+        if reason is None and not self._matched and self.policy.wants(frame.stamp_ms):
+            decision = self.policy.add(frame.stamp_ms, self._engine.embed_last(), seen.score)
+            if decision is not None and not decision.accepted:
+                return FaceOutcome.REFUSED
+            self._matched = decision is not None
+        if self._matched and (self._photo_check is None or self._photo_check.passed):
+            if not self._settings.challenge:
+                return FaceOutcome.ACCEPTED
+            self._begin_challenge()
+        elif self._matched:
+            reason = reason or Guidance.MOVE_A_LITTLE
+        self._tell(frame.stamp_ms, reason)
         return None
+
+    def _check_photo(self, frame: Frame, seen: Observation) -> None:
+        """Let the photo check see every frame; who is compared must be who is checked."""
+        check = self._photo_check
+        if check is None:
+            return
+        track = check.track
+        check.add(frame.image, seen.landmarks if seen.faces == 1 else ())
+        if check.track != track:
+            self.policy.forget()
+            self._matched = False
+
+    def _begin_challenge(self) -> None:
+        close = self._engine.look_closely()
+        if close is not None:
+            moves = drawn(self._settings.challenge, self._random)
+            instead = self._random.choice([Move.TURN_LEFT, Move.TURN_RIGHT])
+            self._challenge = Challenge(moves, self._settings.challenge_step_s, close.yaw, instead)
+
+    def _challenged(
+        self, challenge: Challenge, stamp_ms: float, seen: Observation, reason: Guidance | None
+    ) -> FaceOutcome | None:
+        asked = challenge.asks
+        if asked is None:
+            self._tell(stamp_ms, reason)
+            return self._after_challenge(reason)
+        self._tell(stamp_ms, Guidance(asked))
+        told = self._guidance.shown == Guidance(asked) or asked is Move.LOOK_STRAIGHT
+        close = self._engine.look_closely() if seen.faces == 1 else None
+        if close is None or seen.box is None:
+            challenge.look_away(stamp_ms)
+        else:
+            challenge.look(stamp_ms, close.yaw, close.eyes_open, _place(seen.box), told)
+        return FaceOutcome.CHALLENGE_FAILED if challenge.failed else None
+
+    def _after_challenge(self, reason: Guidance | None) -> FaceOutcome | None:
+        """Who made the moves must be who was compared before."""
+        self._looks_after += 1
+        if reason is None and self.policy.still_there(self._engine.embed_last()):
+            return FaceOutcome.ACCEPTED
+        return FaceOutcome.REFUSED if self._looks_after >= self._LOOKS_AFTER else None
+
+    _LOOKS_AFTER = 30
+    """Frames after the challenge in which the face must be seen well, and be the same."""
+
+    def _tell(self, stamp_ms: float, reason: Guidance | None) -> None:
+        if self._guidance.add(stamp_ms, reason) and self._on_guidance is not None:
+            self._on_guidance(self._guidance.shown)
+
+
+def _place(box: Box) -> tuple[float, float]:
+    """Return where a face is, counted in its own widths."""
+    return (box.left + box.width / 2) / box.width, (box.top + box.height / 2) / box.width
+
+
+def _photo_check() -> "PhotoCheck":
+    from hardware.photo_check import PhotoCheck
+
+    return PhotoCheck()
 
 
 class _Closable(Protocol):

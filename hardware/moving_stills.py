@@ -28,6 +28,15 @@ _MARGIN = 320
 class Condition(StrEnum):
     """What a generated clip shows; all but the last eight hold one face."""
 
+    TURN_LEFT = "turn-left"
+    """Once to the person's own left and back, 30 degrees; the next two likewise begin and end looking straight."""
+    TURN_RIGHT = "turn-right"
+    BLINK = "blink"
+    FLAT_PHOTO = "flat-photo"
+    """A print that is moved and tilted by up to 25 degrees."""
+    BENT_PHOTO = "bent-photo"
+    """The same print, bent to a part of a cylinder."""
+
     CLEAN = "clean"
     NOISE = "noise"
     DAPPLED = "dappled"
@@ -84,6 +93,12 @@ _LOOKS = {
 }
 
 
+_TURNS = {Condition.TURN_LEFT: 30.0, Condition.TURN_RIGHT: -30.0}
+_BENDS = {Condition.FLAT_PHOTO: 0.0, Condition.BENT_PHOTO: 0.002}
+_EYE_X = 40
+"""Distance of each eye from the middle between them in the framing of the shipped portraits, px."""
+
+
 def clip_for(photo: Path, cache: Path, condition: Condition = Condition.CLEAN) -> Path:
     """Return the folder of the moving clip of a photo, made on first use under ``cache``; raises ConfigError."""
     key = hashlib.sha256(f"{_EDITION} {condition}".encode() + photo_bytes(photo)).hexdigest()[:12]
@@ -125,6 +140,9 @@ def moving(photo: Path, condition: Condition = Condition.CLEAN, frames: int = FR
         pictures = _two_people(photo, frames)
     elif condition is Condition.EMPTY:
         pictures = iter([_room()] * frames)
+    elif condition in _BENDS:
+        print_out = _with_backdrop(upright(photo))
+        pictures = (_held(print_out, number / frames, _BENDS[condition]) for number in range(frames))
     else:
         pictures = _one_person(upright(photo), condition, look, frames)
     finished = _seen_by_camera(pictures, condition, look, blurred=frames // 6)
@@ -145,7 +163,8 @@ def _one_person(portrait: Image, condition: Condition, look: _Look, frames: int)
     _dress(portrait, condition)
     canvas = _with_backdrop(portrait)
     for number in range(frames):
-        yield _posed(canvas, number / frames, look)
+        phase = number / frames
+        yield _posed(canvas, phase, look, _TURNS.get(condition), condition is Condition.BLINK)
 
 
 def _two_people(photo: Path, frames: int) -> Iterator[Image]:
@@ -171,10 +190,39 @@ def _with_backdrop(portrait: Image) -> Image:
     return cast(Image, (wide * inside + soft * (1 - inside)).astype(np.uint8))
 
 
-def _posed(canvas: Image, phase: float, look: _Look) -> Image:
+def _held(canvas: Image, phase: float, bend: float) -> Image:
+    """Return a print in somebody's hands; ``bend`` is how far its sides stand back, px per px² from the middle."""
+    turn = 2 * np.pi * phase
+    tilt = np.radians(25) * np.sin(turn), np.radians(15) * np.sin(turn + 1), np.radians(4) * np.sin(turn + 2)
+    about = cv2.Rodrigues(np.array([tilt[1], tilt[0], 0.0]))[0] @ cv2.Rodrigues(np.array([0, 0, tilt[2]]))[0]
+    away = 900.0
+    lens = np.array(
+        [[away, 0, WIDTH / 2 + 25 * np.sin(turn + 3)], [0, away, 190 + 15 * np.sin(turn)], [0, 0, 1]]
+    )
+    rays = np.linalg.inv(lens)
+    step = 4
+    rows, columns = np.mgrid[0 : HEIGHT + step : step, 0 : WIDTH + step : step].astype(float)
+    seen = np.tensordot(rays, np.stack([columns, rows, np.ones_like(rows)]), 1)
+    back = np.zeros_like(rows)
+    place = np.zeros_like(seen)
+    for _ in range(4):  # where a ray meets the paper depends on how far the paper is bent there
+        middle = about[:, 2, None, None] * back + np.array([0, 0, away])[:, None, None]
+        place = seen * (np.tensordot(about[:, 2], middle, 1) / np.tensordot(about[:, 2], seen, 1)) - middle
+        back = bend * np.clip(np.tensordot(about[:, 0], place, 1), -200, 200) ** 2
+    x = np.tensordot(about[:, 0], place, 1) + EYES_AT[0] + _MARGIN
+    y = np.tensordot(about[:, 1], place, 1) + EYES_AT[1] + _MARGIN
+    map_x, map_y = (_finer(axis.astype(np.float32), step) for axis in (x, y))
+    return cast(Image, cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def _posed(
+    canvas: Image, phase: float, look: _Look, turn_deg: float | None = None, blinks: bool = False
+) -> Image:
     """Return the person at one moment of the movement; ``phase`` 0 to 1 is one round."""
     turn = 2 * np.pi * phase
     yaw = np.radians(9) * np.sin(turn)
+    if turn_deg is not None or blinks:
+        yaw = np.radians(turn_deg or 0.0) * np.sin(turn / 2) ** 2
     roll = np.radians(look.roll_deg + 1.5 * np.sin(turn + 0.8))
     scale = look.scale * (1 + 0.03 * np.sin(turn + 2))
     centre_x = look.eyes_at[0] + look.scale * (14 * np.sin(turn + 1) + 3 * np.sin(3 * turn))
@@ -184,12 +232,31 @@ def _posed(canvas: Image, phase: float, look: _Look) -> Image:
     rows, columns = np.mgrid[0 : HEIGHT + step : step, 0 : WIDTH + step : step].astype(np.float32)
     x, y = (columns - centre_x) / scale, (rows - centre_y) / scale
     x, y = x * np.cos(roll) + y * np.sin(roll), y * np.cos(roll) - x * np.sin(roll)
-    depth = 62 * np.exp(-((x / 90) ** 2) - ((y - 35) / 125) ** 2)
-    x = x - depth * np.sin(yaw) + EYES_AT[0] + _MARGIN
+    if blinks:
+        # The skin above each eye comes down over it.
+        closed = np.exp(-(((phase - 0.4) / 0.07) ** 2))
+        for eye in (-_EYE_X, _EYE_X):
+            y = y - closed * 17 * np.exp(-(((x - eye) / 24) ** 4) - ((y - 2) / 15) ** 2)
+    if turn_deg is None:
+        depth = 62 * np.exp(-((x / 90) ** 2) - ((y - 35) / 125) ** 2)
+        x = x - depth * np.sin(yaw)
+    else:
+        x = _turned(x, y, yaw)
+    x = x + EYES_AT[0] + _MARGIN
     y = y + EYES_AT[1] + _MARGIN
     map_x, map_y = (_finer(axis.astype(np.float32), step) for axis in (x, y))
     seen = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cast(Image, seen)
+
+
+def _turned(x: Any, y: Any, yaw: float) -> Any:
+    """Return where on the portrait a turned head shows what; with a nose, which a small movement does without."""
+    at = x
+    for _ in range(12):  # how far a point moves depends on the depth of the point, not of where it is seen
+        depth = 62 * np.exp(-((at / 90) ** 2) - ((y - 35) / 125) ** 2)
+        nose = 26 * np.exp(-((at / 30) ** 2) - ((y - 50) / 34) ** 2)
+        at = x - (depth + nose) * np.sin(yaw)
+    return at
 
 
 def _finer(grid: Any, step: int) -> Any:

@@ -33,6 +33,8 @@ class FailureCode(StrEnum):
 
     FACE_NOT_MATCHED = "FACE_NOT_MATCHED"
     FACE_NOT_SEEN = "FACE_NOT_SEEN"
+    FACE_PHOTO_SUSPECTED = "FACE_PHOTO_SUSPECTED"
+    FACE_CHALLENGE_FAILED = "FACE_CHALLENGE_FAILED"
     FACE_PHOTO_UNUSABLE = "FACE_PHOTO_UNUSABLE"
     FACE_CAMERA_LOST = "FACE_CAMERA_LOST"
     FACE_ENGINE_LOST = "FACE_ENGINE_LOST"
@@ -175,6 +177,16 @@ FAILURES: dict[FailureCode, Failure] = {
         "お顔をはっきり写せませんでした。",
         "明るい向きで正面を見て、もう一度ためすか、ほかの方法を選んでください。",
         "マスク、逆光、カメラとの距離を確認し、難しければ暗証番号か目視確認をご案内ください。",
+    ),
+    FailureCode.FACE_PHOTO_SUSPECTED: Failure(
+        "カメラの前のお顔を、確認できませんでした。",
+        "お顔を少し左右に動かしながらもう一度ためすか、ほかの方法を選んでください。",
+        "写真が写された可能性があります。動かずにいただけのこともあります。患者を見て、目視確認か暗証番号をご案内ください。",
+    ),
+    FailureCode.FACE_CHALLENGE_FAILED: Failure(
+        "お顔の動きを、確認できませんでした。",
+        _CHOOSE_AGAIN,
+        "左右を向く、まばたきの順が画面の案内と違ったか、間に合いませんでした。暗証番号か目視確認もご案内できます。",
     ),
     FailureCode.FACE_PHOTO_UNUSABLE: Failure(
         "カードの写真を使えませんでした。",

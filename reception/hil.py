@@ -199,10 +199,23 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
 
 
 def _clip(name: str, beside: Path, state: Path) -> Path:
-    """Return a folder of frames: a path beside the scenario, or the clip of a shipped person."""
+    """Return a folder of frames: a path beside the scenario, or the clip of a shipped person.
+
+    ``PERSON:CONDITION`` is the person as in that condition of hardware/moving_stills.py, as ``age45:flat-photo``.
+    """
+    from hardware.moving_stills import Condition, clip_for
+    from hardware.portraits import portrait_path
     from reception.bench import clip_of
 
-    return clip_of(load_person(name), state / "clips") if name in shipped_people() else beside / name
+    who, _, condition = name.partition(":")
+    if who not in shipped_people():
+        return beside / name
+    if not condition:
+        return clip_of(load_person(who), state / "clips")
+    known = [each.value for each in Condition]
+    if condition not in known:
+        raise ConfigError(f"{name}: there is no such condition; known: {', '.join(known)}")
+    return clip_for(portrait_path(load_person(who).card.photo), state / "clips", Condition(condition))
 
 
 def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:

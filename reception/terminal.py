@@ -45,7 +45,7 @@ from hardware.card import (
     WrongCard,
 )
 from hardware.card import CardRemoved as CardIsGone
-from hardware.face import FaceMatch, Guidance
+from hardware.face import FaceMatch, FaceOutcome, Guidance
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from reception import flow
 from reception.failures import FailureCode
@@ -480,8 +480,7 @@ class Terminal:
         if result.accepted:
             visit.distance = result.distance or 0.0
             return flow.FaceMatched(ticket)
-        refused = result.reason == "NOT_SAME_PERSON"
-        return flow.FaceFailed(ticket, FailureCode.FACE_NOT_MATCHED if refused else FailureCode.FACE_NOT_SEEN)
+        return flow.FaceFailed(ticket, _FACE_FAILURES.get(result.outcome, FailureCode.FACE_NOT_SEEN))
 
     def _camera_told(self, fine: bool) -> None:
         self._is(camera="ok" if fine else "down")
@@ -637,6 +636,12 @@ def _presence_event(seen: Presence, already_in: bool) -> Event:
         case Presence.MUTE:
             return flow.CardMute(str(uuid.uuid4()))
 
+
+_FACE_FAILURES = {
+    FaceOutcome.REFUSED: FailureCode.FACE_NOT_MATCHED,
+    FaceOutcome.FLAT: FailureCode.FACE_PHOTO_SUSPECTED,
+    FaceOutcome.CHALLENGE_FAILED: FailureCode.FACE_CHALLENGE_FAILED,
+}
 
 _INSURANCE_FAILURES = {
     EligibilityStatus.INVALID: FailureCode.INSURANCE_INVALID,

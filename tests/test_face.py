@@ -14,6 +14,7 @@ import config
 from hardware.camera import Frame, NoCamera
 from hardware.face import (
     Box,
+    CloseLook,
     Embedding,
     FaceMatch,
     FaceOutcome,
@@ -180,6 +181,7 @@ class Engine:
         self._seen = seen
         self._embedding = embedding
         self.forgotten = 0
+        self.close: CloseLook | None = CloseLook(yaw=0.0, eyes_open=0.3)
         self.embedded: list[Embedding] = []
 
     def observe(self, frame: Frame) -> Observation:
@@ -188,6 +190,9 @@ class Engine:
     def embed_last(self) -> Embedding:
         self.embedded.append(self._embedding.copy())
         return self.embedded[-1]
+
+    def look_closely(self) -> CloseLook | None:
+        return self.close
 
     def forget(self) -> None:
         self.forgotten += 1

@@ -123,6 +123,10 @@ def rule(text: str) -> str:
         ('title = "plain"\n', "bad.toml: person: is missing"),
         ('title = "plain"\nperson = "nobody"\n', "person 'nobody': there is no such person; known: "),
         ('title = "plain"\nperson = "nobody.toml"\n', "nobody.toml: there is no such person file"),
+        (
+            PLAIN + 'clip = "age45:upside-down"\n',
+            "bad.toml:3: clip: age45:upside-down: there is no such condition",
+        ),
         (PLAIN + 'clip = "nowhere"\n', "bad.toml:3: clip: nowhere: there is no such clip folder"),
         ("title = ", "bad.toml: is not TOML"),
     ],

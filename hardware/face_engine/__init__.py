@@ -21,7 +21,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from hardware.camera import Frame
-from hardware.face import Embedding, Observation
+from hardware.face import CloseLook, Embedding, Observation
 from hardware.face_engine.wire import BLOCK, PhotoUnusable
 
 __all__ = ["EngineLost", "FaceEngine", "PhotoUnusable"]
@@ -89,6 +89,10 @@ class FaceEngine:
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed; raises EngineLost, or LookupError when there was none."""
         return cast(Embedding, self._running().ask("embed_last"))
+
+    def look_closely(self) -> CloseLook | None:
+        """Measure the face last observed more closely; None when there was no face; raises EngineLost."""
+        return cast("CloseLook | None", self._running().ask("look_closely"))
 
     def forget(self) -> None:
         """Wipe what the worker holds of frames and faces; never raises."""

@@ -14,7 +14,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
-from hardware.face import Box, Embedding, Observation
+from hardware.face import Box, CloseLook, Embedding, Observation
 from hardware.face_engine.embedder import CHIP, best_embedder
 from hardware.face_engine.models import WEIGHTS, models_folder
 from hardware.face_engine.wire import BLOCK, PhotoUnusable
@@ -57,6 +57,8 @@ def _answer(look: "Look", memory: mmap.mmap, command: str, given: list[Any]) -> 
             return look.observe(view.reshape(height, width, 3))
         case "embed_last":
             return look.embed_last()
+        case "look_closely":
+            return look.look_closely()
         case "embed_photo":
             return look.embed_photo(given[0])
         case "forget":
@@ -88,6 +90,7 @@ class Look:
         self._hog = dlib.get_frontal_face_detector()
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
         self._embedder = best_embedder(models / WEIGHTS)
+        self._contours: Any = None
         self._forget()
         # OpenCV makes its table for Lab colours on first use, 70 ms that the first patient need not wait for.
         cv2.cvtColor(np.zeros((8, 8, 3), np.uint8), cv2.COLOR_BGR2LAB)
@@ -152,6 +155,23 @@ class Look:
         # dlib treats each channel alike, so the order of colours is turned on the small picture.
         chip = dlib.get_face_chip(self._image, self._shape, size=CHIP, padding=0.25)
         return cv2.cvtColor(chip, cv2.COLOR_BGR2RGB, dst=chip)
+
+    def look_closely(self) -> CloseLook | None:
+        """Measure the face last observed by its 68 points; None when there was no face."""
+        if self._image is None or self._box is None or self._shape is None:
+            return None
+        if self._contours is None:
+            # 100 MB, and only the challenge asks for it.
+            model = models_folder() / "shape_predictor_68_face_landmarks.dat"
+            self._contours = dlib.shape_predictor(str(model))
+        grey = cv2.cvtColor(self._image, cv2.COLOR_BGR2GRAY)
+        shape = self._contours(grey, dlib.rectangle(*(round(edge) for edge in self._box)))
+        points = np.array([(part.x, part.y) for part in shape.parts()], float)
+        eyes = points[36:42], points[42:48]
+        left, right = (eye.mean(axis=0) for eye in eyes)
+        across = right - left
+        yaw = np.dot(points[30] - (left + right) / 2, across) / (np.dot(across, across) or 1.0)
+        return CloseLook(float(yaw), float(np.mean([_opening(eye) for eye in eyes])))
 
     def embed_photo(self, jp2: bytes) -> Embedding:
         """Return the embedding of the one large face on a card photo."""
@@ -285,6 +305,12 @@ def _pose(points: Any) -> tuple[float, float]:
     apart = float(np.hypot(*across)) or 1.0
     along = float(np.dot(nose - (right + left) / 2, across)) / apart
     return float(np.degrees(np.arctan2(across[1], across[0]))), along / apart
+
+
+def _opening(eye: Any) -> float:
+    """Return height by width of one eye: its six points begin at one corner and go round."""
+    heights = np.linalg.norm(eye[1] - eye[5]) + np.linalg.norm(eye[2] - eye[4])
+    return float(heights / (2 * np.linalg.norm(eye[0] - eye[3]) or 1.0))
 
 
 def _quality(grey: Grey, box: tuple[float, float, float, float]) -> tuple[float, float, float]:

@@ -20,6 +20,10 @@ GUIDANCE = {
     Guidance.HOLD_STILL: "そのまま、動かないでください",
     Guidance.UNCOVER_MOUTH: "マスクを、外してください",
     Guidance.UNCOVER_EYES: "サングラスや帽子を、外してください",
+    Guidance.MOVE_A_LITTLE: "お顔を少し、左右に向けてください",
+    Guidance.TURN_LEFT: "← ゆっくり、左を向いてください",
+    Guidance.TURN_RIGHT: "ゆっくり、右を向いてください →",
+    Guidance.BLINK: "ゆっくり、まばたきをしてください",
 }
 """One short sentence for everything the face gate can ask."""
 LOOKING_GOOD = "そのまま、お待ちください"
