@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -112,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     soak.add_argument("--visits", type=_count(1), default=100)
     soak.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
     soak.add_argument("--seed", type=int, default=1, help="chooses who comes and what they answer")
+    soak.add_argument(
+        "--kills",
+        type=_count(1),
+        metavar="N",
+        help="instead: kill terminal or server N times at random moments, and compare what was shown and recorded",
+    )
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
     fuzz.add_argument("target", choices=("card", "receipt"))
@@ -316,11 +323,27 @@ def _hil(options: argparse.Namespace) -> int:
 
 
 def _soak(options: argparse.Namespace) -> int:
+    if options.kills:
+        return _soak_kills(options)
     from reception import soak
 
     live = soak.Progress(options.visits, sys.stdout)
     report = soak.soak(options.state, options.visits, options.bench, options.seed, live.tell)
     live.end()
+    for line in report.lines():
+        print(line)
+    return 0 if report.passed else 1
+
+
+def _soak_kills(options: argparse.Namespace) -> int:
+    from reception.kills import kills
+
+    # A folder of its own: what stands in the journal of the usual one is somebody's.
+    with tempfile.TemporaryDirectory(prefix="kills-") as folder:
+        report = kills(
+            Path(folder), options.kills, options.seed, lambda line: print(f"\r{line}  ", end="", flush=True)
+        )
+    print()
     for line in report.lines():
         print(line)
     return 0 if report.passed else 1

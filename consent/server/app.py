@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from consent import wire
 from consent.server.identity import Terminal
@@ -180,6 +181,11 @@ def _add_refusals(app: FastAPI) -> None:
         )
         answer.headers.update(error.headers or {})
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(_request: Request, _error: ClientDisconnect) -> Response:
+        # Nobody reads it: a terminal that lost its power, or had waited long enough.
+        return _answer(wire.ErrorAnswer(code="REQUEST_INVALID", message="the request broke off"), 400)
 
     @app.exception_handler(Exception)
     def broken(_request: Request, error: Exception) -> Response:
