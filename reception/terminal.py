@@ -61,6 +61,8 @@ It returns the 14 digits, or None when nobody can tell them: then the face route
 
 T = TypeVar("T")
 _WATCH_S = 1.0
+_FIRST_RETRY_S = 0.2
+"""A lost reader is first left alone this long, then ever longer."""
 
 
 @dataclass
@@ -601,12 +603,13 @@ class Terminal:
     ) -> None:
         """Tell what comes and goes in a reader, and go on after it was lost, until the terminal stops."""
         known: Presence | None = None
-        wait_s = 0.2
+        longest_s = self.config.delays.device_retry_s
+        wait_s = shortest_s = min(_FIRST_RETRY_S, longest_s)
         while not self._stopping.is_set():
             try:
                 if known is None:
                     # Level before edge: a card that is in already begins a visit.
-                    known, wait_s = reader.presence(), 0.2
+                    known, wait_s = reader.presence(), shortest_s
                     self._events.put(ready())
                     if known is not Presence.EMPTY:
                         self._events.put(changed(known, True))
@@ -616,7 +619,7 @@ class Terminal:
                 self._events.put(lost(error))
                 known = None
                 self._stopping.wait(wait_s)
-                wait_s = min(wait_s * 2, self.config.delays.device_retry_s)
+                wait_s = min(wait_s * 2, longest_s)
                 continue
             if seen is not known:
                 self._events.put(changed(seen, False))

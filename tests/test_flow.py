@@ -138,7 +138,10 @@ def test_a_card_removed_while_sending_never_cancels() -> None:
     assert (walk.state(), walk.session.completed) == (State.TAKE_CARD, True)
 
 
-@pytest.mark.parametrize("state", [each for each in WALKED if each not in (State.PHONE_TAP, *COMMITTED)])
+NEEDS_NO_READER = (State.OUT_OF_SERVICE, State.PHONE_TAP, *COMMITTED)
+
+
+@pytest.mark.parametrize("state", [each for each in WALKED if each not in NEEDS_NO_READER])
 def test_a_reader_lost_before_sending_ends_the_visit_with_nothing_sent(state: State) -> None:
     walk = in_state(state)
 
@@ -166,6 +169,24 @@ def test_a_reader_lost_from_sending_on_changes_nothing_for_the_patient(state: St
     assert walk.session.completed
     walk.on(flow.ReaderReady())
     assert walk.state() is State.WAITING
+
+
+def test_a_reader_that_stays_lost_keeps_nobody_at_the_end_of_their_visit() -> None:
+    walk = in_state(State.TAKE_CARD)
+    walk.on(flow.ReaderLost(FailureCode.READER_LOST))
+    for _ in range(5):
+        walk.now += CONFIG.delays.told_s / 4
+        walk.on(flow.ReaderLost(FailureCode.READER_LOST), flow.TimePassed())
+    assert walk.state() is State.COMPLETE
+
+
+def test_a_reader_that_stays_lost_is_one_occasion_and_tells_its_newest_reason() -> None:
+    walk = in_state(State.WAITING)
+    walk.on(flow.ReaderLost(FailureCode.READER_LOST))
+    occasion = walk.session.occasion
+    effects = walk.on(flow.ReaderLost(FailureCode.READER_SERVICE_DOWN))
+    assert (walk.session.occasion, effects) == (occasion, ())
+    assert (walk.state(), walk.session.failure) == (State.OUT_OF_SERVICE, FailureCode.READER_SERVICE_DOWN)
 
 
 @pytest.mark.parametrize("state", [State.SENDING, State.TAKE_CARD])

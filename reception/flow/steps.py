@@ -38,6 +38,9 @@ def reader_ready(session: Session, event: Event, now: float) -> Outcome:
 
 def reader_lost(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, ReaderLost)
+    if not session.reader_ready:
+        # Told again at every attempt to get it back; only the reason can be new.
+        return (replace(session, failure=event.code) if session.state is S.OUT_OF_SERVICE else session), ()
     held = session.card_in or session.lost_with_card
     session = replace(session, reader_ready=False, card_in=False, lost_with_card=held, next_visit="")
     if session.by_phone and session.state not in (S.CALL_STAFF, *COMMITTED):

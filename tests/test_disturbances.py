@@ -1,0 +1,453 @@
+"""Everything that can happen to card, reader and service, at every command and in every state of a visit.
+
+What must come of it is always the same: the right words, nothing sent that was not agreed to, the PIN counter as the
+card itself has it, and the next patient succeeds. Behind pcscd each removal costs a second of polling, so that the
+full set there is marked ``long``.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import config
+from config.person import load_person
+from config.toml_file import TomlFile
+from hardware.face_engine import FaceEngine
+from reception.bench import Bench, BenchKind
+from reception.failures import CARD_REMOVED_WHILE, FailureCode
+from reception.flow import Method, State
+from reception.hil import TODAY
+from tests.cards import WiredCard
+from tests.pcscd import running_pcscd
+from tests.stage import Stage
+
+DELAYS = {
+    "delays": {
+        "told_s": 0.1,
+        "farewell_s": 0.1,
+        "notice_s": 0.2,
+        "call_staff_s": 0.2,
+        "reminder_s": 0.5,
+        "device_retry_s": 0.05,
+    }
+}
+"""Nobody reads the screens."""
+
+ROUTES = (Method.PIN, Method.FACE)
+TRIES = 2
+"""Tries left on a disturbed patient's card: a right PIN that truly reached it makes them 3, a wrong one 1."""
+
+STATES = (
+    State.READING,
+    State.METHOD_CHOICE,
+    State.FACE_MATCH,
+    State.PIN_ENTRY,
+    State.CHECKING,
+    State.CONSENT,
+    State.LIMIT_CONSENT,
+    State.SENDING,
+    State.TAKE_CARD,
+    State.COMPLETE,
+    State.CALL_STAFF,
+)
+"""Every state of a visit with a card; WAITING has tests of its own."""
+
+SENT = (State.SENDING, State.TAKE_CARD, State.COMPLETE)
+"""The answers are given and on their way: nothing stops them."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FaceEngine]:
+    with FaceEngine() as engine:
+        yield engine
+
+
+@contextmanager
+def a_stage(kind: BenchKind, state: Path, engine: FaceEngine) -> Iterator[Stage]:
+    """Set up a bench, and see at the end that nothing of all the visits is left behind."""
+    settings = config.load(None, (DELAYS, TomlFile(Path("test"), "", DELAYS)))
+    people = [load_person(name) for name in ("age45", "age75", "no-photo")]
+    with Bench(settings, state, kind, people=people, today=TODAY, engine=engine) as bench:
+        stage = Stage(bench)
+        for method in ROUTES:
+            stage.visit(method=method)
+            stage.settle()
+        before = held()
+        yield stage
+        stage.settle()
+        assert_nothing_is_left(before)
+
+
+def held() -> tuple[int, int]:
+    """Count this process's threads and file descriptors."""
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+
+def assert_nothing_is_left(before: tuple[int, int]) -> None:
+    """A thread may take a moment to end; one connection to the server, kept for the next question, has two ends."""
+    threads, files = before
+    deadline = time.monotonic() + 6
+    while (now := held())[0] > threads or now[1] > files + 2:
+        assert time.monotonic() < deadline, (before, now, threading.enumerate())
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory, engine: FaceEngine) -> Iterator[Stage]:
+    with a_stage("simulated", tmp_path_factory.mktemp("simulated"), engine) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def pcsc(tmp_path_factory: pytest.TempPathFactory, engine: FaceEngine) -> Iterator[Stage]:
+    with running_pcscd():
+        pass
+    with a_stage("pcsc", tmp_path_factory.mktemp("pcsc"), engine) as stage:
+        yield stage
+
+
+# --- The card is pulled -----------------------------------------------------------------------------------------
+
+
+class Removal:
+    """One visit whose card is pulled at one command, and what must come of it."""
+
+    def __init__(self, stage: Stage, method: Method, at: int, moment: str, pin: str = "1234") -> None:
+        self.name = f"{method} route, {moment} command {at}"
+        self._stage, self._method, self._at, self._pin = stage, method, at, pin
+        self.card = stage.card(tries=TRIES)
+        if moment == "before":
+            self.card.before = self._pull
+        else:
+            self.card.after = self._pull
+
+    def _pull(self, number: int, apdu: bytes) -> bool:
+        if number == self._at:
+            self._stage.bench.slot.remove()
+        return number >= self._at
+
+    def play(self, expected: State) -> list[str]:
+        """Return what was not as it must be."""
+        stage = self._stage
+        stage.begin(self.card, self._method, pin=self._pin)
+        code = CARD_REMOVED_WHILE[expected]
+        told = stage.wait_until(lambda seen: seen.failure != "", self.name)
+        stage.wait_at_rest()
+        wrong = []
+        if told.failure != code:
+            wrong.append(f"{self.name}: {told.failure} instead of {code}")
+        if self.card.pin_tries_left != (tries := tries_left(self.card, self._pin)):
+            wrong.append(f"{self.name}: {self.card.pin_tries_left} tries instead of {tries}")
+        if stage.recorded(told.visit) or stage.completed(told.visit):
+            wrong.append(f"{self.name}: counts as checked in")
+        return wrong
+
+
+def tries_left(card: WiredCard, pin: str) -> int:
+    """Return what the counter must be, from what truly reached the card."""
+    if not any(is_pin(apdu) for apdu in card.seen):
+        return TRIES
+    return 3 if pin == "1234" else TRIES - 1
+
+
+def is_pin(apdu: bytes) -> bool:
+    return apdu[:4] == bytes.fromhex("00200098") and len(apdu) > 5
+
+
+def state_of(apdu: bytes, number: int, in_reading: int) -> State:
+    """Tell the state in which a command is sent: all of the first look, then VERIFY, then the rest."""
+    if number <= in_reading:
+        return State.READING
+    return State.PIN_ENTRY if apdu[1] == 0x20 else State.CHECKING
+
+
+def commands_of(stage: Stage, method: Method) -> list[tuple[State, bytes]]:
+    """Play an undisturbed visit; return its commands, each with the state in which it was sent."""
+    stage.settle()
+    card = stage.card(tries=TRIES)
+    stage.visit(card, method, hold=State.METHOD_CHOICE)
+    in_reading = card.count
+    stage.go_on()
+    stage.wait(State.TAKE_CARD)
+    stage.settle()
+    return [(state_of(apdu, at, in_reading), apdu) for at, apdu in enumerate(card.seen, 1)]
+
+
+def assert_the_next_patient_succeeds(stage: Stage) -> None:
+    card = stage.card("age75")
+    visit = stage.visit(card, pin=load_person("age75").card.pin)
+    assert stage.completed(visit), stage.states()
+    assert stage.recorded(visit)
+    assert card.pin_tries_left == 3
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("method", ROUTES)
+def test_a_card_pulled_at_any_command_ends_the_visit_and_not_the_next_one(
+    method: Method, moment: str, simulated: Stage
+) -> None:
+    commands = commands_of(simulated, method)
+    assert len(commands) > 20
+    wrong = []
+    for at, (state, _) in enumerate(commands, 1):
+        wrong += Removal(simulated, method, at, moment).play(state)
+        assert_the_next_patient_succeeds(simulated)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_card_pulled_at_a_wrong_pin_lost_a_try_only_if_the_pin_reached_it(
+    moment: str, simulated: Stage
+) -> None:
+    commands = commands_of(simulated, Method.PIN)
+    at = next(number for number, (_, apdu) in enumerate(commands, 1) if is_pin(apdu))
+
+    wrong = Removal(simulated, Method.PIN, at, moment, pin="9999").play(State.PIN_ENTRY)
+
+    assert not wrong, "\n".join(wrong)
+    assert_the_next_patient_succeeds(simulated)
+
+
+# --- Reader and service ---------------------------------------------------------------------------------------------
+
+
+class Trouble(NamedTuple):
+    """How a reader is lost, and what is told of it."""
+
+    lose: Callable[[Bench], None]
+    regain: Callable[[Bench], None]
+    code: FailureCode
+
+
+TROUBLES = {
+    "service stopped": Trouble(
+        lambda bench: bench.faults.stop_service(),
+        lambda bench: bench.faults.start_service(),
+        FailureCode.READER_SERVICE_DOWN,
+    ),
+    "service killed": Trouble(
+        lambda bench: os.kill(bench.service_pid or 0, signal.SIGKILL),
+        lambda bench: bench.faults.start_service(),
+        FailureCode.READER_SERVICE_DOWN,
+    ),
+    "reader unplugged": Trouble(
+        lambda bench: bench.faults.unplug(), lambda bench: bench.faults.plug(), FailureCode.READER_LOST
+    ),
+    "reader faulty": Trouble(
+        lambda bench: bench.faults.fault(), lambda bench: bench.faults.plug(), FailureCode.READER_LOST
+    ),
+}
+
+
+def lose_the_reader(stage: Stage, trouble: Trouble, state: State, *, card_stays: bool) -> None:
+    """Lose it in a state of a visit, and get it back with the card still in or taken meanwhile."""
+    stage.settle()
+    card = stage.card(tries=TRIES)
+    visit = stage.visit(card, method_to(state), hold=state)
+
+    trouble.lose(stage.bench)
+    if state in SENT:
+        stage.go_on()
+
+    lost = stage.wait_until(lambda seen: seen.state == State.OUT_OF_SERVICE, "OUT_OF_SERVICE")
+    assert stage.terminal.snapshot.health.reader == "down"
+    assert lost.failure == ("" if state in SENT else trouble.code), stage.states()
+    assert stage.completed(visit) == stage.recorded(visit) == (state in SENT)
+    assert card.pin_tries_left == tries_left(card, "1234")
+    stage.hold(State.METHOD_CHOICE)
+    stage.release()
+    if not card_stays:
+        stage.bench.slot.remove()
+    trouble.regain(stage.bench)
+    if card_stays and state is not State.COMPLETE:
+        # The patient may go on as if they had just come.
+        stage.wait_until(lambda seen: seen.visit != visit and bool(seen.methods), "a new visit")
+        stage.bench.slot.remove()
+    stage.wait_at_rest()
+    assert stage.terminal.snapshot.health.reader == "ok"
+
+
+def method_to(state: State) -> Method:
+    return Method.FACE if state is State.FACE_MATCH else Method.PIN
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("how", "card_stays"), [("service stopped", True), ("reader unplugged", False)])
+def test_a_lost_reader_ends_what_is_not_sent_and_comes_back_by_itself(
+    how: str, state: State, card_stays: bool, simulated: Stage
+) -> None:
+    lose_the_reader(simulated, TROUBLES[how], state, card_stays=card_stays)
+    assert_the_next_patient_succeeds(simulated)
+
+
+@pytest.mark.parametrize("how", ["service stopped", "reader unplugged"])
+def test_a_reader_lost_between_visits_is_told_and_comes_back_by_itself(how: str, simulated: Stage) -> None:
+    lose_it_between_visits(simulated, TROUBLES[how])
+    assert_the_next_patient_succeeds(simulated)
+
+
+def lose_it_between_visits(stage: Stage, trouble: Trouble) -> None:
+    stage.settle()
+    trouble.lose(stage.bench)
+    assert stage.wait_at_rest(State.OUT_OF_SERVICE).failure == trouble.code
+    trouble.regain(stage.bench)
+    stage.wait_at_rest()
+
+
+# --- Another card ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [each for each in STATES if each is not State.COMPLETE])
+def test_a_card_exchanged_for_another_ends_one_visit_and_begins_the_next(
+    state: State, simulated: Stage
+) -> None:
+    exchange(simulated, state)
+    assert_the_next_patient_succeeds(simulated)
+
+
+def exchange(stage: Stage, state: State) -> None:
+    stage.settle()
+    card, other = stage.card(tries=TRIES), stage.card("age75")
+    visit = stage.visit(card, method_to(state), hold=state)
+
+    stage.hold(State.METHOD_CHOICE)
+    stage.bench.slot.swap(other)
+    stage.release()
+
+    new = stage.wait_until(lambda seen: seen.visit != visit and bool(seen.methods), "a new visit")
+    agreed = state in (State.LIMIT_CONSENT, *SENT)
+    wanted = "" if agreed else "STAFF_CALLED" if state is State.CALL_STAFF else CARD_REMOVED_WHILE[state]
+    assert stage.failure(visit) == wanted, stage.states()
+    assert stage.completed(visit) == stage.recorded(visit) == agreed
+    assert not stage.recorded(new.visit)
+    assert (card.pin_tries_left, other.pin_tries_left) == (tries_left(card, "1234"), 3)
+
+
+@pytest.mark.parametrize(
+    "state", [State.READING, State.METHOD_CHOICE, State.FACE_MATCH, State.PIN_ENTRY, State.CHECKING]
+)
+def test_a_card_exchanged_faster_than_the_reader_looks_is_found_before_anyone_is_identified(
+    state: State, simulated: Stage
+) -> None:
+    exchange_unnoticed(simulated, state)
+    assert_the_next_patient_succeeds(simulated)
+
+
+def exchange_unnoticed(stage: Stage, state: State) -> None:
+    stage.settle()
+    card, other = stage.card(tries=TRIES), stage.card("age75")
+    if state is State.READING:
+        in_reading = len([each for each, _ in commands_of(stage, Method.PIN) if each is State.READING])
+
+        def swap(number: int, apdu: bytes) -> bool:
+            if number == in_reading - 1:
+                stage.bench.slot.swap(other, unnoticed=True)
+            return number >= in_reading - 1
+
+        card.before = swap
+        stage.begin(card)
+    else:
+        stage.visit(card, method_to(state), hold=state)
+        stage.bench.slot.swap(other, unnoticed=True)
+        stage.go_on()
+
+    told = stage.wait(State.CALL_STAFF)
+    assert (told.failure, told.card_in) == (FailureCode.CARD_SWAPPED, True), stage.states()
+    assert not stage.recorded(told.visit)
+    assert (card.pin_tries_left, other.pin_tries_left) == (tries_left(card, "1234"), 3)
+    assert not any(is_pin(apdu) for apdu in other.seen)
+    stage.bench.slot.remove()
+    assert stage.wait_at_rest().failure in (FailureCode.CARD_SWAPPED, "")
+
+
+@pytest.mark.parametrize("state", [State.CONSENT, State.LIMIT_CONSENT, State.SENDING, State.TAKE_CARD])
+def test_a_card_exchanged_unnoticed_once_its_holder_is_identified_changes_nothing(
+    state: State, simulated: Stage
+) -> None:
+    """The card is not asked any more, and what is agreed to is the first holder's."""
+    simulated.settle()
+    other = simulated.card("age75")
+    visit = simulated.visit(hold=state)
+    simulated.bench.slot.swap(other, unnoticed=True)
+    simulated.go_on()
+
+    simulated.wait(State.TAKE_CARD)
+    assert simulated.recorded(visit)
+    assert not other.seen
+
+
+# --- A card that takes its time -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def patience(stage: Stage, seconds: float) -> Iterator[None]:
+    """Let the terminal wait that long for one answer of a card, and no longer."""
+    reader = stage.terminal._reader
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "_stall_limit_s", seconds)
+        yield
+
+
+STALLS: dict[str, Callable[[bytes], bool]] = {
+    "READING": lambda apdu: apdu[1] == 0xB0,
+    "PIN_ENTRY, asking for the tries": lambda apdu: apdu == bytes.fromhex("00200098"),
+    "PIN_ENTRY, sending the PIN": is_pin,
+    "CHECKING": lambda apdu: apdu[1] == 0x2A,
+}
+"""The command over which the card stalls, by the state of the visit."""
+
+
+@pytest.mark.parametrize("where", STALLS)
+def test_a_card_that_stalls_too_long_is_given_up_until_it_answers(where: str, simulated: Stage) -> None:
+    with patience(simulated, 0.3):
+        stall(simulated, STALLS[where], seconds=0.9)
+    assert_the_next_patient_succeeds(simulated)
+
+
+@pytest.mark.parametrize("where", STALLS)
+def test_a_card_that_is_slow_for_once_is_waited_for(where: str, simulated: Stage) -> None:
+    card = stalling(simulated, STALLS[where], 0.1)
+    visit = simulated.visit(card)
+    assert simulated.recorded(visit)
+    assert simulated.completed(visit)
+
+
+def stalling(stage: Stage, meant: Callable[[bytes], bool], seconds: float) -> WiredCard:
+    """Make a card that takes its time over the first command of a kind."""
+    at = next(number for number, (_, apdu) in enumerate(commands_of(stage, Method.PIN), 1) if meant(apdu))
+    card = stage.card(tries=TRIES)
+
+    def before(number: int, apdu: bytes) -> bool:
+        if number == at - 1:
+            stage.bench.slot.stall(seconds)
+        return False
+
+    card.before = before
+    return card
+
+
+def stall(stage: Stage, meant: Callable[[bytes], bool], seconds: float) -> None:
+    """Let the card stall for longer than any may; it stays in, and answers in the end."""
+    card = stalling(stage, meant, seconds)
+    threads = threading.active_count()
+    stage.begin(card)
+
+    told = stage.wait(State.CALL_STAFF)
+    assert told.failure == FailureCode.CARD_STALLED, stage.states()
+    stage.hold(State.METHOD_CHOICE)
+    out = stage.wait(State.OUT_OF_SERVICE)
+    assert (out.failure, stage.terminal.snapshot.health.reader) == (FailureCode.CARD_STALLED, "down")
+    # It has answered: the reader is back, and the card in it begins anew.
+    stage.wait_until(lambda seen: seen.visit != told.visit and bool(seen.methods), "a new visit")
+    assert not stage.recorded(told.visit)
+    assert card.pin_tries_left == tries_left(card, "1234")
+    stage.bench.slot.remove()
+    stage.wait_at_rest()
+    assert threading.active_count() <= threads
