@@ -298,6 +298,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_gives_figures_and_files(
     report = json.loads((out / "accuracy.json").read_text(encoding="utf-8"))
     assert report["figures"] == json.loads(json.dumps(figures))
     assert cv2.imread(str(out / "det.png")) is not None
+    assert (out / "embeddings.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_foreign_file_in_place_of_the_embeddings_is_told(tmp_path: Path) -> None:

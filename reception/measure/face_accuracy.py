@@ -131,6 +131,8 @@ class Cache:
             )
         except sqlite3.Error as error:
             raise ConfigError(f"{self._place}: cannot be used: {error}") from None
+        if folder:
+            self._place.chmod(0o600)  # whoever can read it can recognise these people
 
     def get(self, digest: str, kind: str) -> "Side | None":
         """Return a side, None when it was not computed yet."""
@@ -210,8 +212,10 @@ def _compute(jobs: Sequence[Job], cache: Cache, frames: int, processes: int, say
             job, coming = waiting.popleft()  # not kept: the results of a long list are many
             cache.put(job.digest, job.kind, coming.result())
             now = time.monotonic()
-            if now - told >= 5:
-                told, left = now, (now - began) / number * (len(todo) - number)
+            if number == 1:
+                began = told = now  # until here, processes started
+            elif now - told >= 5:
+                told, left = now, (now - began) / (number - 1) * (len(todo) - number)
                 say(f"  {number} of {len(todo)}, about {left / 60:.1f} minutes left")
     except BrokenProcessPool:
         raise OSError("a process that embeds pictures died; started again, it goes on from here") from None
