@@ -85,15 +85,23 @@ def _parser() -> argparse.ArgumentParser:
     terminal.add_argument("--bench", choices=("simulated", "pcsc"), help="simulated surroundings")
     terminal.add_argument("--person", default="age45", help="bench: whose clip the camera shows")
     terminal.add_argument("--vpcd-port", type=int, default=35963, help="bench pcsc: where cards attach")
-    server = command("server", _server, "the mock eligibility-confirmation server")
-    server.add_argument("--host", default="127.0.0.1")
-    server.add_argument("--port", type=int, default=8470)
+    server = command("server", _server, "the mock eligibility-confirmation server, until Ctrl-C or SIGTERM")
+    server.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    server.add_argument("--port", type=int, default=8470, help="default: 8470; 0: any free one")
     server.add_argument("--database", help="SQLAlchemy URL (default: a SQLite file in the state folder)")
     server.add_argument(
         "--trust-ca", type=Path, metavar="FILE", help="CA certificates of cards owned for testing"
     )
     server.add_argument(
         "--person", action="append", default=[], metavar="FILE", help="one more person file; may be repeated"
+    )
+    server.add_argument(
+        "--people", type=Path, metavar="DIR", help="folder of person files, read again whenever they change"
+    )
+    server.add_argument(
+        "--fault", metavar="KIND", help="disturb every request, e.g. delay, 500, drop, garbage"
     )
     card = command("card", _card, "keep a person's virtual card in pcscd's virtual reader until interrupted")
     card.add_argument("person", help="a shipped person, or a person file")
@@ -120,8 +128,8 @@ def _parser() -> argparse.ArgumentParser:
         help="instead: kill terminal or server N times at random moments, and compare what was shown and recorded",
     )
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
-    fuzz = command("fuzz", _fuzz, "long fuzzing of one parser")
-    fuzz.add_argument("target", choices=("card", "receipt"))
+    fuzz = command("fuzz", _fuzz, "long fuzzing of one parser, or of the server")
+    fuzz.add_argument("target", choices=("card", "receipt", "server"))
     fuzz.add_argument("--seconds", type=float, default=60.0)
     fuzz.add_argument("--seed", type=int, default=1)
     return parser
@@ -251,6 +259,8 @@ def _server(options: argparse.Namespace) -> int:
     from consent.server.trusted import load_cas
     from reception.bench import everybody
 
+    if options.people and not options.people.is_dir():
+        return _refuse(f"--people {options.people}: there is no such folder")
     people = everybody() + [load_person(name, Path()) for name in options.person]
     trust_cas = load_cas(options.trust_ca) if options.trust_ca else []
     database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
@@ -263,9 +273,20 @@ def _server(options: argparse.Namespace) -> int:
         host=options.host,
         port=options.port,
         trust_cas=trust_cas,
+        people_folder=options.people,
     )
+    if options.fault:
+        try:
+            server.faults.always(options.fault)
+        except ValueError as error:
+            return _refuse(f"--fault: {error}")
     with server:
         print(f"eligibility server: {server.url} (stop with Ctrl-C)", flush=True)
+        print(f"  what it understands: {server.url}/openapi.json", flush=True)
+        print(
+            f"  certificate status: {server.url}/ocsp, daily list: {server.url}/crl/user-authentication.crl",
+            flush=True,
+        )
         server.serve_forever()
     return 0
 
@@ -374,10 +395,11 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _fuzz(options: argparse.Namespace) -> int:
     from consent.receipt_files import fuzz as receipt
+    from consent.server import fuzz as server
     from hardware import fuzz_card as card
 
-    targets: dict[str, Callable[[float, int], card.FuzzReport | receipt.FuzzReport]]
-    targets = {"card": card.fuzz_card, "receipt": receipt.fuzz_receipt}
+    targets: dict[str, Callable[[float, int], card.FuzzReport | receipt.FuzzReport | server.FuzzReport]]
+    targets = {"card": card.fuzz_card, "receipt": receipt.fuzz_receipt, "server": server.fuzz_server}
     report = targets[options.target](options.seconds, options.seed)
     print(report)
     return 1 if report.failure else 0

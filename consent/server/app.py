@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent import wire
 from consent.server.identity import Terminal
@@ -37,7 +38,29 @@ def make_app(service: Service, responder: Responder) -> FastAPI:
     _add_authority(app, responder)
     _add_refusals(app)
     _document(app)
+    app.add_middleware(_Unheard)
     return app
+
+
+class _Unheard:
+    """Lets an answer that can no longer be sent go: uvicorn has ended the connection over what the client sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        unheard = False
+
+        async def try_to_send(message: Message) -> None:
+            nonlocal unheard
+            try:
+                if not unheard:
+                    await send(message)
+            except Exception as error:  # of whatever HTTP library uvicorn has
+                unheard = True
+                log.info("an answer could not be sent: %s", type(error).__name__)
+
+        await self._app(scope, receive, try_to_send)
 
 
 async def _body(request: Request) -> bytes:
