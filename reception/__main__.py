@@ -17,6 +17,7 @@ from config import ConfigError
 from config.person import load_person
 
 if TYPE_CHECKING:
+    from reception.back_office import BackOffice
     from reception.bench import Bench
     from reception.bench.file import BenchPlan
     from reception.terminal import Terminal
@@ -189,7 +190,7 @@ def _demo(options: argparse.Namespace) -> int:
         from reception.bench import Bench
 
         with Bench(config.load(), options.state) as bench:
-            return _windows(bench.terminal, bench)
+            return _windows(bench.terminal, bench.office, bench)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtCore import qInstallMessageHandler
 
@@ -208,7 +209,7 @@ def _has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _windows(terminal: "Terminal", bench: "Bench | None") -> int:
+def _windows(terminal: "Terminal", office: "BackOffice", bench: "Bench | None") -> int:
     """Show the patient's and the counter's window until they are closed."""
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
@@ -218,7 +219,7 @@ def _windows(terminal: "Terminal", bench: "Bench | None") -> int:
 
     application = QApplication([])
     patient = PatientWindow(terminal)
-    counter = CounterWindow(terminal, bench)
+    counter = CounterWindow(terminal, bench, office)
     patient.move(0, 0)
     counter.move(patient.width() + 20, 0)
     patient.show()
@@ -241,8 +242,8 @@ def _terminal(options: argparse.Namespace) -> int:
     if not _has_display():
         return _refuse("the terminal needs a display (DISPLAY is not set); ./run hil plays without one")
     if options.bench is None:
-        with real_terminal(settings, options.state) as terminal:
-            return _windows(terminal, None)
+        with real_terminal(settings, options.state) as (terminal, office):
+            return _windows(terminal, office, None)
     person = load_person(options.person, Path())
     port = options.vpcd_port if options.bench == "pcsc" else None
     with Bench(
@@ -250,7 +251,7 @@ def _terminal(options: argparse.Namespace) -> int:
     ) as bench:
         if port is not None:
             print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)
-        return _windows(bench.terminal, bench if port is None else None)
+        return _windows(bench.terminal, bench.office, bench if port is None else None)
 
 
 def _server(options: argparse.Namespace) -> int:

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS visits (
     state TEXT NOT NULL,
     changed_at TEXT NOT NULL,
     identity TEXT NOT NULL,
-    outcome TEXT NOT NULL
+    outcome TEXT NOT NULL,
+    receipt TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS steps (visit TEXT NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS steps_of_visit ON steps (visit);
@@ -45,15 +46,6 @@ class Unsettled:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """What the server said of such a visit, for the counter."""
-
-    visit: str
-    since: datetime
-    recorded: bool
-
-
-@dataclass(frozen=True)
 class Entry:
     """One visit as it stands in the journal."""
 
@@ -69,11 +61,16 @@ class Entry:
 class Journal:
     """The journal of one terminal, a SQLite file; without a path it lives in memory. Safe to use from all threads.
 
-    ``now`` tells the wall-clock time. Raises JournalError, with nothing half-written.
+    ``now`` tells the wall-clock time; ``receipts``: completed visits are due for the receipt computer's file. Raises
+    JournalError, with nothing half-written.
     """
 
-    def __init__(self, path: Path | None, now: Callable[[], datetime], keep_days: int = 30) -> None:
-        self._path, self.now = path, now
+    def __init__(
+        self, path: Path | None, now: Callable[[], datetime], keep_days: int = 30, *, receipts: bool = False
+    ) -> None:
+        self._path, self.now, self._receipts = path, now, receipts
+        self.current = ""
+        """The visit that is on."""
         self._lock = threading.Lock()
         try:
             if path is not None:
@@ -88,6 +85,7 @@ class Journal:
 
     def note(self, before: Session, after: Session) -> None:
         """Keep what changed; a visit in SENDING is on the disk when this returns."""
+        self.current = after.visit if after.state not in _RESTS else ""
         left_behind = before.visit if before.visit != after.visit else ""
         if left_behind:
             self._end(left_behind, before.failure or "ended")
@@ -105,13 +103,22 @@ class Journal:
             Unsettled(visit, datetime.fromisoformat(at)) for visit, at in self._rows(query, State.SENDING)
         ]
 
-    def settle(self, unsettled: Unsettled, *, recorded: bool) -> Settled:
-        """Keep what the server said; the visit is not asked about again."""
-        self._write(
-            "UPDATE visits SET outcome = ? WHERE visit = ? AND outcome = ''",
-            (RECORDED if recorded else NOT_RECORDED, unsettled.visit),
-        )
-        return Settled(unsettled.visit, unsettled.since, recorded)
+    def settle(self, unsettled: Unsettled, *, recorded: bool) -> bool:
+        """Keep what the server said; False: it was settled meanwhile, as by the patient being told."""
+        outcome = RECORDED if recorded else NOT_RECORDED
+        settle = "UPDATE visits SET outcome = ? WHERE visit = ? AND outcome = '' AND state = ?"
+        return self._write(settle, (outcome, unsettled.visit, State.SENDING)) == 1
+
+    def receipts_due(self) -> list[str]:
+        """Return the completed visits whose file for the receipt computer is still to be written."""
+        return [
+            visit
+            for (visit,) in self._rows("SELECT visit FROM visits WHERE receipt = 'due' ORDER BY begun_at")
+        ]
+
+    def receipt_done(self, visit: str) -> None:
+        """The file of this visit is written, or will never be."""
+        self._write("UPDATE visits SET receipt = 'done' WHERE visit = ?", (visit,))
 
     def entries(self) -> list[Entry]:
         """Return all visits, oldest first."""
@@ -146,11 +153,12 @@ class Journal:
         # The one step that must survive a power failure; the others are worth no wait for the disk.
         durable = session.state is State.SENDING
         outcome = COMPLETED if session.completed else ""
+        receipt = "due" if session.completed and self._receipts else ""
         self._write(
-            "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET"
+            "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET"
             " state = excluded.state, changed_at = excluded.changed_at, identity = excluded.identity,"
-            " outcome = excluded.outcome",
-            (session.visit, now, session.state.value, now, identity, outcome),
+            " outcome = excluded.outcome, receipt = iif(receipt = '', excluded.receipt, receipt)",
+            (session.visit, now, session.state.value, now, identity, outcome, receipt),
             ("INSERT INTO steps VALUES (?, ?, ?)", (session.visit, now, session.state.value)),
             durable=durable,
         )
@@ -168,18 +176,22 @@ class Journal:
         values: tuple[str, ...],
         *more: tuple[str, tuple[str, ...]],
         durable: bool = False,
-    ) -> None:
+    ) -> int:
+        """Write all or nothing; return how many rows the first statement changed."""
         with self._lock:
             try:
                 self._database.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._database.execute("BEGIN IMMEDIATE")
                 try:
-                    for each, given in ((statement, values), *more):
+                    changed = self._database.execute(statement, values).rowcount
+                    for each, given in more:
                         self._database.execute(each, given)
                     self._database.execute("COMMIT")
                 except BaseException:
-                    self._database.execute("ROLLBACK")
+                    if self._database.in_transaction:
+                        self._database.execute("ROLLBACK")
                     raise
+                return changed
             except sqlite3.Error as error:
                 raise self._trouble(error) from None
 

@@ -26,7 +26,7 @@ from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
 from reception import flow
 from reception.flow import State
-from reception.journal import Settled
+from reception.notices import Notice, NoticeCode
 from reception.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -282,9 +282,9 @@ class _Patient:
             self._say(("shown", snapshot.visit, self._answers))
         self._snapshots.put(snapshot)
 
-    def settled(self, all_so_far: tuple[Settled, ...]) -> None:
-        for each in all_so_far[-1:]:
-            self._say(("settled", each.visit, each.recorded))
+    def noticed(self, notices: tuple[Notice, ...]) -> None:
+        for notice in notices[-1:]:
+            self._say(("settled", notice.visit, notice.code is NoticeCode.VISIT_RECORDED_UNSEEN))
 
     def live(self) -> None:
         """Do what each screen asks for, for ever."""
@@ -336,7 +336,7 @@ def _be_terminal(mouth: "Connection[Any, Any]", state: Path, url: str, seed: int
 
     with bench:
         patient = _Patient(bench, seed, say)
-        bench.terminal.subscribe_settled(patient.settled)
+        bench.office.subscribe(patient.noticed)
         say(("ready",))
         if seed < 0:
             threading.Event().wait()

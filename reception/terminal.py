@@ -50,8 +50,9 @@ from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from reception import flow
 from reception.failures import FailureCode
 from reception.flow import Effect, Event, Method, Session
-from reception.journal import Journal, JournalError, Settled, Unsettled
+from reception.journal import Journal, JournalError
 from reception.snapshot import CounterView, Health, Snapshot
+from reception.subscribers import Subscribers
 
 _log = logging.getLogger("reception.terminal")
 
@@ -89,29 +90,6 @@ class _PhoneProof:
     signature: bytes
 
 
-class Subscribers:
-    """Those who want to be told; told in the order in which they came, in the thread that tells."""
-
-    def __init__(self) -> None:
-        self._callbacks: list[Callable[[Any], None]] = []
-
-    def add(self, callback: Callable[[Any], None]) -> Callable[[], None]:
-        """Return the function that ends the subscription."""
-        self._callbacks = [*self._callbacks, callback]
-        return lambda: self._drop(callback)
-
-    def tell(self, news: object) -> None:
-        """Call everyone; a listener that fails is logged and does not harm the visit."""
-        for callback in self._callbacks:
-            try:
-                callback(news)
-            except Exception:
-                _log.exception("a listener failed")
-
-    def _drop(self, callback: Callable[[Any], None]) -> None:
-        self._callbacks = [other for other in self._callbacks if other is not callback]
-
-
 class Terminal:
     """One reception terminal; thread-safe to its users, who ``submit`` events and subscribe to snapshots."""
 
@@ -134,8 +112,6 @@ class Terminal:
         self._scan, self._now = scan, now
         self._phone_reader = phone_reader
         self._journal = journal or Journal(None, lambda: datetime.now(UTC))
-        self._told_settled: tuple[Settled, ...] = ()
-        self._settlements = Subscribers()
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
         self._health = Health()
@@ -152,7 +128,6 @@ class Terminal:
             threading.Thread(target=self._conduct, name="conductor"),
             threading.Thread(target=self._watch_reader, name="reader-watch"),
         ]
-        self._threads.append(threading.Thread(target=self._settle, name="settler"))
         if phone_reader is not None:
             watch = threading.Thread(
                 target=self._watch_phone_reader, args=(phone_reader,), name="phone-watch"
@@ -186,12 +161,6 @@ class Terminal:
         callback(self._counter)
         return stop
 
-    def subscribe_settled(self, callback: Callable[[tuple[Settled, ...]], None]) -> Callable[[], None]:
-        """Call back with the visits whose end was unknown and that the server was asked about since the start."""
-        stop = self._settlements.add(callback)
-        callback(self._told_settled)
-        return stop
-
     def start(self) -> None:
         """Start the workers; the first snapshots follow."""
         for thread in self._threads:
@@ -215,7 +184,6 @@ class Terminal:
         self._lanes["card"].submit(self._power_off, self._visit)
         self._lanes["card"].shutdown()
         self._do(Effect.FORGET_VISIT)
-        self._journal.close()
 
     # --- The conductor's loop -----------------------------------------------------------------------------------
 
@@ -533,39 +501,6 @@ class Terminal:
     def _show_counter(self, view: CounterView | None) -> None:
         self._counter = view
         self._counters.tell(view)
-
-    # --- Visits whose end only the server knows -----------------------------------------------------------------
-
-    def _settle(self) -> None:
-        """Ask the server what became of them, whenever no visit is on."""
-        while not self._stopping.wait(self.config.delays.device_retry_s):
-            try:
-                for unsettled in self._journal.unsettled():
-                    if not self._settled_one(unsettled):
-                        break
-            except JournalError as error:
-                _log.error("%s", error)
-                self._is(journal="down")
-
-    def _settled_one(self, unsettled: Unsettled) -> bool:
-        """Ask about one; False: not now."""
-        if self._session.state not in (flow.State.WAITING, flow.State.OUT_OF_SERVICE):
-            return False
-        try:
-            record = self._lanes["server"].submit(self._server.visit, unsettled.visit).result()
-        except EligibilityError as error:
-            _log.info("server: %s", error)
-            return False
-        recorded = record is not None and record.recorded_at is not None
-        age_s = (self._journal.now() - unsettled.since).total_seconds()
-        if not recorded and age_s < self.config.delays.settle_s:
-            # It may still be on its way.
-            return True
-        settled = self._journal.settle(unsettled, recorded=recorded)
-        _log.info("visit %s: %s", settled.visit, "was recorded" if recorded else "was not recorded")
-        self._told_settled = (*self._told_settled, settled)
-        self._settlements.tell(self._told_settled)
-        return True
 
     # --- The readers' watches -------------------------------------------------------------------------------------
 

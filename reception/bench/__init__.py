@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from config import Config
+from config import Config, Server
 from config.person import Person, load_person, shipped_people
-from consent.eligibility import EligibilityClient
+from consent.eligibility import EligibilityClient, TerminalIdentity
+from consent.receipt_files.answers import receipt_computer
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
 from hardware.camera import FrameSource, SteerableClip, open_camera, open_clip
@@ -26,6 +27,7 @@ from hardware.virtual_card import (
     VirtualReader,
     card_for,
 )
+from reception.back_office import BackOffice
 from reception.bench.operators import Hand, Operator, Simulated, Together
 from reception.bench.real import RealBench
 from reception.bench.trouble import BenchTrouble
@@ -85,7 +87,28 @@ def clip_of(person: Person, cache: Path) -> Path:
 def journal_of(config: Config, state: Path) -> Journal:
     """Open the journal of the configured terminal in the state folder. Raises JournalError."""
     path = state / f"journal-{config.site.terminal_id}.sqlite"
-    return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days)
+    return _journal(config, path)
+
+
+def _journal(config: Config, path: Path | None) -> Journal:
+    receipts = bool(config.receipt.folder)
+    return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days, receipts=receipts)
+
+
+@contextmanager
+def back_office(
+    config: Config, journal: Journal, settings: Server, identity: TerminalIdentity
+) -> Iterator[BackOffice]:
+    """Run the back office beside a terminal, with a connection to the server of its own."""
+    client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
+    receipts = receipt_computer(config.receipt, config.site, client)
+    office = BackOffice(journal, client, receipts, config.delays)
+    office.start()
+    try:
+        yield office
+    finally:
+        client.close()
+        office.stop()
 
 
 class Bench:
@@ -166,6 +189,9 @@ class Bench:
             settings = replace(config.server, url=self.server.url) if self._own_server else config.server
             self.client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
             self._ends.callback(self.client.close)
+            # A server that forgets its visits with the bench needs no journal that remembers them.
+            journal = _journal(config, None) if self._forgetful else journal_of(config, self._state)
+            self._ends.callback(journal.close)
             self.terminal = Terminal(
                 config,
                 reader=reader,
@@ -175,9 +201,9 @@ class Bench:
                 server=self.client,
                 scan=self._real.match_code_b if self._real else self._scan,
                 simulated=self._real is None or self._clip is not None,
-                # A server that forgets its visits with the bench needs no journal that remembers them.
-                journal=None if self._forgetful else journal_of(config, self._state),
+                journal=journal,
             )
+            self.office = self._ends.enter_context(back_office(config, journal, settings, identity))
             self.terminal.start()
             self._ends.callback(self.terminal.stop)
             self._ends = self._ends.pop_all()
@@ -330,8 +356,8 @@ class Bench:
 
 
 @contextmanager
-def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
-    """Run a terminal on the devices of the configuration.
+def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackOffice]]:
+    """Run a terminal, and its back office, on the devices of the configuration.
 
     Nobody scans the card's surface here, so the face route is offered only where 照合番号B is known: not yet.
     """
@@ -351,6 +377,8 @@ def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
         identity = Authority(state).enrol_terminal(config.site.terminal_id)
         client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
         ends.callback(client.close)
+        journal = journal_of(config, state)
+        ends.callback(journal.close)
         terminal = Terminal(
             config,
             reader=reader,
@@ -360,8 +388,9 @@ def real_terminal(config: Config, state: Path) -> Iterator[Terminal]:
             scan=lambda: None,
             simulated=False,
             phone_reader=phone_reader,
-            journal=journal_of(config, state),
+            journal=journal,
         )
+        office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()
         ends.callback(terminal.stop)
-        yield terminal
+        yield terminal, office

@@ -19,15 +19,17 @@ from PySide6.QtWidgets import (
 
 from reception.counter import BenchLike, ShowsClips, wording
 from reception.failures import FAILURES, FailureCode
-from reception.screens import TerminalLike, tokens
+from reception.notices import NOTICES, Notice
+from reception.screens import OfficeLike, TerminalLike, tokens
 from reception.screens.bridge import Bridge
-from reception.screens.widgets import Panel, Text
+from reception.screens.widgets import BigButton, Panel, Text
 from reception.screens.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF, lines
 from reception.snapshot import CounterView, Health, Snapshot
 
 _log = logging.getLogger("reception.counter")
 
 LINE_LENGTH = 38
+NOTICE_LENGTH = 32
 """Characters on a line of a panel."""
 
 
@@ -159,10 +161,45 @@ def _logged(action: Callable[[], None]) -> None:
         _log.warning("simulated bench: %s", error)
 
 
+class NoticePanel(QWidget):
+    """The oldest notice that staff have not put away, and how many more there are."""
+
+    def __init__(self, dismiss: Callable[[Notice], None]) -> None:
+        super().__init__()
+        self._dismiss = dismiss
+        self._notices: tuple[Notice, ...] = ()
+        self._panel = Panel("warning")
+        self._seen = BigButton("dismiss_notice", "確認しました", "quiet", 44)
+        self._seen.setFixedWidth(180)
+        self._seen.clicked.connect(self._put_away)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._panel, 1)
+        row.addWidget(self._seen)
+        self.show_notices(())
+
+    def show_notices(self, notices: tuple[Notice, ...]) -> None:
+        """Show the first of them."""
+        self._notices = notices
+        self.setVisible(bool(notices))
+        if not notices:
+            return
+        notice, words = notices[0], NOTICES[notices[0].code]
+        more = f" (ほか {len(notices) - 1} 件)" if len(notices) > 1 else ""
+        text = "\n".join(filter(None, (lines(words.remedy, NOTICE_LENGTH), notice.detail[:NOTICE_LENGTH])))
+        self._panel.show_message(f"{lines(f'{notice.at:%H:%M} {words.what}', NOTICE_LENGTH)}{more}", text)
+
+    def _put_away(self) -> None:
+        if self._notices:
+            self._dismiss(self._notices[0])
+
+
 class CounterWindow(QWidget):
     """Shows the live visit to staff; with a simulated bench, also steers it."""
 
-    def __init__(self, terminal: TerminalLike, bench: BenchLike | None = None) -> None:
+    def __init__(
+        self, terminal: TerminalLike, bench: BenchLike | None = None, office: OfficeLike | None = None
+    ) -> None:
         super().__init__()
         self.setObjectName("counter_window")
         self.setWindowTitle("受付の窓口")
@@ -187,6 +224,8 @@ class CounterWindow(QWidget):
         top.addWidget(self._badge)
         column.addLayout(top)
         column.addWidget(self._step)
+        self._notices = NoticePanel(office.dismiss if office is not None else lambda notice: None)
+        column.addWidget(self._notices)
         column.addWidget(self._failure)
         column.addWidget(self._done)
         column.addWidget(self._patient)
@@ -204,6 +243,9 @@ class CounterWindow(QWidget):
             terminal.subscribe(self._bridge.take_snapshot),
             terminal.subscribe_counter(self._bridge.take_counter),
         ]
+        if office is not None:
+            self._bridge.notices.connect(self._notices.show_notices)
+            self._unsubscribe.append(office.subscribe(self._bridge.take_notices))
 
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the snapshot; call in the thread of the windows."""

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reception.flow import Event
+from reception.notices import Notice
 from reception.snapshot import CounterView, Snapshot
 
 
@@ -20,3 +21,11 @@ class TerminalLike(Protocol):
     def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]: ...
 
     def submit(self, event: Event) -> None: ...
+
+
+class OfficeLike(Protocol):
+    """What the counter needs of the back office."""
+
+    def subscribe(self, callback: Callable[[tuple[Notice, ...]], None]) -> Callable[[], None]: ...
+
+    def dismiss(self, notice: Notice) -> None: ...

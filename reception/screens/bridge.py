@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, Signal
 
+from reception.notices import Notice
 from reception.snapshot import CounterView, Snapshot
 
 
@@ -17,8 +18,10 @@ class Bridge(QObject):
 
     snapshot = Signal(object)
     counter = Signal(object)
+    notices = Signal(object)
     _snapshot_came = Signal(object)
     _counter_came = Signal(object)
+    _notices_came = Signal(object)
     _frame_came = Signal()
     frame = Signal(object)
 
@@ -30,6 +33,7 @@ class Bridge(QObject):
         queued = Qt.ConnectionType.QueuedConnection
         self._snapshot_came.connect(self._pass_snapshot, queued)
         self._counter_came.connect(self._pass_counter, queued)
+        self._notices_came.connect(self._pass_notices, queued)
         self._frame_came.connect(self._pass_frame, queued)
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
@@ -43,6 +47,12 @@ class Bridge(QObject):
         with self._lock:
             if not self._closed:
                 self._counter_came.emit(view)
+
+    def take_notices(self, notices: tuple[Notice, ...]) -> None:
+        """Callback for any thread."""
+        with self._lock:
+            if not self._closed:
+                self._notices_came.emit(notices)
 
     def take_frame(self, image: NDArray[np.uint8]) -> None:
         """Callback for any thread; ``image`` is (H, W, 3) uint8 BGR."""
@@ -64,6 +74,10 @@ class Bridge(QObject):
     def _pass_counter(self, view: CounterView | None) -> None:
         if not self._closed:
             self.counter.emit(view)
+
+    def _pass_notices(self, notices: tuple[Notice, ...]) -> None:
+        if not self._closed:
+            self.notices.emit(notices)
 
     def _pass_frame(self) -> None:
         with self._lock:

@@ -1,0 +1,65 @@
+"""What staff must know that belongs to no visit on the screen: each with what they can do about it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class NoticeCode(StrEnum):
+    """What happened."""
+
+    VISIT_RECORDED_UNSEEN = "VISIT_RECORDED_UNSEEN"
+    VISIT_NOT_RECORDED = "VISIT_NOT_RECORDED"
+    RECEIPT_FOLDER_UNUSABLE = "RECEIPT_FOLDER_UNUSABLE"
+    RECEIPT_CHARACTERS_REPLACED = "RECEIPT_CHARACTERS_REPLACED"
+    RECEIPT_GIVEN_UP = "RECEIPT_GIVEN_UP"
+    JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for staff, in plain Japanese."""
+
+    what: str
+    remedy: str
+
+
+NOTICES: dict[NoticeCode, Words] = {
+    NoticeCode.VISIT_RECORDED_UNSEEN: Words(
+        "送信の途中で止まった受付は、記録されていました。患者には完了と表示されていません。",
+        "その時刻の患者に、受付が済んでいることを伝えてください。もう一度の受付は不要です。",
+    ),
+    NoticeCode.VISIT_NOT_RECORDED: Words(
+        "送信の途中で止まった受付は、記録されていませんでした。",
+        "その時刻の患者に、もう一度カードで受付してもらってください。",
+    ),
+    NoticeCode.RECEIPT_FOLDER_UNUSABLE: Words(
+        "レセコン用のファイルを書けません。受付は続けられます。",
+        "共有フォルダと資格確認サーバーを確認してください。使えるようになると、自動で書き込みます。",
+    ),
+    NoticeCode.RECEIPT_CHARACTERS_REPLACED: Words(
+        "レセコンで使えない文字があり、●に置き換えました。",
+        "レセコンの画面で、氏名などを正しい文字に直してください。",
+    ),
+    NoticeCode.RECEIPT_GIVEN_UP: Words(
+        "レセコン用のファイルを作れない受付がありました。",
+        "資格確認サーバーにその受付がありません。必要なら、もう一度カードで受付してもらってください。",
+    ),
+    NoticeCode.JOURNAL_UNUSABLE: Words(
+        "受付の控え(ジャーナル)に書けません。受付は続けられます。",
+        "端末のディスクの空き容量とアクセス権を確認してください。",
+    ),
+}
+"""One entry for every code; a test counts them."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing that happened; personal details never stand here."""
+
+    code: NoticeCode
+    at: datetime
+    """When it happened; of a visit: when it was being sent."""
+    visit: str = ""
+    detail: str = field(default="")
+    """More for staff, as which folder."""
