@@ -11,7 +11,7 @@ def test_malformed_requests_are_answered_whole_or_not_at_all() -> None:
 
 
 def test_requests_made_from_the_openapi_document_find_nothing() -> None:
-    report = fuzz_described(seconds=30, seed=1, examples=1)
+    report = fuzz_described(seconds=None, seed=1, examples=1)
     assert report.failure == ""
     assert report.inputs > 100
 

@@ -85,11 +85,11 @@ def fuzz_http(seconds: float, seed: int, inputs: int | None = None) -> FuzzRepor
     return FuzzReport(count, seed)
 
 
-def fuzz_described(seconds: float, seed: int, examples: int = 1000) -> FuzzReport:
+def fuzz_described(seconds: float | None, seed: int, examples: int = 100) -> FuzzReport:
     """Let schemathesis make requests from the OpenAPI document and compare the answers with it.
 
-    ``inputs`` is the number of requests; ``examples``: at most so many per operation. Raises OSError when schemathesis,
-    one of the test tools, is not installed.
+    ``examples`` per operation, and again with others until ``seconds`` are used up (None: once). Raises OSError when
+    schemathesis, one of the test tools, is not installed.
     """
     with _own_server() as (server, authority), tempfile.TemporaryDirectory() as folder:
         client = _client(server, authority)
@@ -101,7 +101,8 @@ def fuzz_described(seconds: float, seed: int, examples: int = 1000) -> FuzzRepor
         command = [Path(sys.executable).with_name("schemathesis"), "--config-file", settings, "run"]
         command += [f"{server.url}/openapi.json", "-H", f"{TERMINAL_HEADER}: {TERMINAL}"]
         command += ["--no-color", "--warnings", "off", "--seed", str(seed), "-n", str(examples)]
-        command += ["--max-time", str(max(1, round(seconds))), "--generation-database", "none"]
+        command += ["--generation-database", "none"]
+        command += [] if seconds is None else ["--max-time", str(max(1, round(seconds)))]
         command += ["--report", "json", "--report-json-path", report]
         done = subprocess.run(
             list(map(str, command)),
@@ -109,7 +110,7 @@ def fuzz_described(seconds: float, seed: int, examples: int = 1000) -> FuzzRepor
             text=True,
             check=False,
             cwd=folder,
-            timeout=seconds + 120,
+            timeout=(seconds or 0) + 120,
         )
         count = _test_cases(done.stdout)
         if done.returncode == 0:
