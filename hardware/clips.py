@@ -96,20 +96,31 @@ def write_clip(
             (unfinished / f"{count:04d}.jpg").write_bytes(data.tobytes())
             size = (image.shape[1], image.shape[0])
             count += 1
-        time = (
-            f"fps = {float(fps)}"
-            if stamps_ms is None
-            else f"stamps_ms = {[float(stamp) for stamp in stamps_ms]}"
-        )
-        words = source.replace("\\", "\\\\").replace('"', '\\"')
-        (unfinished / "clip.toml").write_text(
-            f'{time}\nsize = [{size[0]}, {size[1]}]\nframes = {count}\nsource = "{words}"\n', encoding="utf-8"
-        )
+        write_note(unfinished, size, count, source, fps=fps, stamps_ms=stamps_ms)
         unfinished.chmod(0o755)
         os.rename(unfinished, folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def write_note(
+    folder: Path,
+    size: tuple[int, int],
+    frames: int,
+    source: str,
+    *,
+    fps: float = 30.0,
+    stamps_ms: list[float] | None = None,
+) -> None:
+    """Write the clip.toml of a folder; with ``stamps_ms``, these count and not ``fps``."""
+    time = (
+        f"fps = {float(fps)}" if stamps_ms is None else f"stamps_ms = {[float(stamp) for stamp in stamps_ms]}"
+    )
+    words = source.replace("\\", "\\\\").replace('"', '\\"')
+    (folder / "clip.toml").write_text(
+        f'{time}\nsize = [{size[0]}, {size[1]}]\nframes = {frames}\nsource = "{words}"\n', encoding="utf-8"
+    )
 
 
 def _numbered(folder: Path) -> dict[int, Path]:

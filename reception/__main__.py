@@ -48,11 +48,12 @@ def _known_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose text is meant for the operator; imported only when something went wrong."""
     from consent.server import ServerError
     from consent.server.state_files import StateError
+    from hardware.camera import CameraError
     from hardware.card import ReaderError
     from reception.bench import BenchTrouble
     from reception.journal import JournalError
 
-    return ServerError, StateError, ReaderError, BenchTrouble, JournalError
+    return ServerError, StateError, CameraError, ReaderError, BenchTrouble, JournalError
 
 
 def _refuse(line: str) -> int:
@@ -129,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
         help="instead: kill terminal or server N times at random moments, and compare what was shown and recorded",
     )
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
+    record = command("record", _record, "record camera frames, with their times, for exact replay")
+    record.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or an empty folder")
+    record.add_argument("--seconds", type=float, default=10.0, help="at most 60 (default: 10)")
+    record.add_argument(
+        "--config", type=Path, help="settings with the camera, or the clip (default: the shipped)"
+    )
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser, or of the server")
     fuzz.add_argument("target", choices=("card", "receipt", "server"))
     fuzz.add_argument("--seconds", type=float, default=60.0)
@@ -391,6 +398,39 @@ def _bench(options: argparse.Namespace) -> int:
     }
     if options.json:
         options.json.write_text(measure.as_json(figures), encoding="utf-8")
+    return 0
+
+
+def _record(options: argparse.Namespace) -> int:
+    from hardware.camera import open_camera, open_clip
+    from hardware.recorder import LONGEST_S, record
+
+    if not 0 < options.seconds <= LONGEST_S:
+        return _refuse(f"--seconds {options.seconds:g}: should be above 0 and at most {LONGEST_S:g}")
+    camera = config.load(options.config).camera
+    source = open_clip(Path(camera.clip), "fast") if camera.clip else open_camera(camera.index)
+    words = f"clip {camera.clip}" if camera.clip else f"camera {camera.index}"
+    stop = threading.Event()
+    handled = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    print(f"Recording {words} for {options.seconds:g} s into {options.out} (Ctrl-C ends it and keeps it).")
+    print("You asked for this: the frames show faces, and stay there until you delete them.", flush=True)
+    told = 0.0
+
+    def progress(seconds: float, frames: int) -> None:
+        nonlocal told
+        if seconds >= told + 1:
+            told = seconds
+            print(f"  {seconds:5.1f} s  {frames} frames", flush=True)
+
+    try:
+        made = record(source, options.out, options.seconds, words=words, stop=stop, progress=progress)
+    finally:
+        for number, before in handled.items():
+            signal.signal(number, before)
+    missed = f", {made.missed} missed (the disk is too slow)" if made.missed else ""
+    print(f"{options.out}: {made.frames} frames in {made.seconds:.1f} s{missed}")
     return 0
 
 
