@@ -288,14 +288,16 @@ def _server(options: argparse.Namespace) -> int:
             server.faults.always(options.fault)
         except ValueError as error:
             return _refuse(f"--fault: {error}")
-    with server:
+
+    def say() -> None:
         print(f"eligibility server: {server.url} (stop with Ctrl-C)", flush=True)
         print(f"  what it understands: {server.url}/openapi.json", flush=True)
         print(
             f"  certificate status: {server.url}/ocsp, daily list: {server.url}/crl/user-authentication.crl",
             flush=True,
         )
-        server.serve_forever()
+
+    server.serve_forever(say)
     return 0
 
 

@@ -481,7 +481,12 @@ class _Run:
             case "start_server":
                 bench.server.start()
             case "server_fault":
-                bench.server.faults.next(rule.kind)  # type: ignore[arg-type]
+                faults = bench.server.faults
+                if rule.kind == "none":
+                    faults.clear()
+                else:
+                    disturb = faults.always if rule.value == "always" else faults.next
+                    disturb(rule.kind)  # type: ignore[arg-type]
             case "wait":
                 time.sleep(rule.seconds)
             case _:

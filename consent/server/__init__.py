@@ -184,8 +184,8 @@ class EligibilityServer:
         if running:
             running.end()
 
-    def serve_forever(self) -> None:
-        """Serve until Ctrl-C or SIGTERM; call it in the main thread."""
+    def serve_forever(self, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until Ctrl-C or SIGTERM; call it in the main thread. ``started`` is called once listening."""
         ended = threading.Event()
 
         def end(_signal: int, _frame: FrameType | None) -> None:
@@ -194,6 +194,7 @@ class EligibilityServer:
         before = signal.signal(signal.SIGTERM, end)
         try:
             self.start()
+            started()
             # Short waits: on some systems a signal does not wake an endless one.
             while not ended.wait(0.5):
                 pass
