@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import config
 from hardware.camera import Frame, NoCamera
@@ -102,6 +104,34 @@ def test_a_reason_holds_at_least_seven_tenths_of_a_second() -> None:
 def test_reasons_that_alternate_do_not_flicker() -> None:
     assert told([Guidance.CLOSER, Guidance.NO_FACE] * 40) == []
     assert told([Guidance.CLOSER] * 5 + [Guidance.NO_FACE, Guidance.CLOSER] * 40) == [(200, Guidance.CLOSER)]
+
+
+@given(st.lists(st.tuples(st.sampled_from([None, *Guidance]), st.integers(1, 12)), max_size=30))
+def test_whatever_the_gate_says_each_reason_can_be_read_before_the_next(
+    verdicts: list[tuple[Guidance | None, int]],
+) -> None:
+    changes = told([reason for reason, frames in verdicts for _ in range(frames)], every_ms=100 / 3)
+    assert all(later - earlier >= 700 for (earlier, _), (later, _) in pairwise(changes))
+    assert all(one is not other for (_, one), (_, other) in pairwise(changes))
+
+
+@pytest.mark.parametrize("top", [299, 380])
+def test_a_face_low_in_the_frame_as_from_a_wheelchair_is_as_good_as_any(top: int) -> None:
+    result = FaceMatch(Engine([face(box=Box(30, top, 120, 120))], at(0.2)), SETTINGS).match(Source(), PHOTO)
+    assert result.accepted
+
+
+def test_who_takes_the_mask_off_or_is_left_alone_is_told_so_and_accepted() -> None:
+    for seen, guidance in (
+        (face(mouth_covered=True), Guidance.UNCOVER_MOUTH),
+        (face(faces=2), Guidance.ONE_PERSON),
+    ):
+        told_them: list[Guidance | None] = []
+        result = FaceMatch(Engine([seen] * 30 + [GOOD], at(0.2)), SETTINGS).match(
+            Source(), PHOTO, on_guidance=told_them.append
+        )
+        assert told_them[0] is guidance
+        assert result.accepted
 
 
 def test_one_very_close_frame_is_enough() -> None:
