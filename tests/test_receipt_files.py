@@ -345,6 +345,7 @@ def test_a_kanji_variant_is_shown_in_its_common_shape() -> None:
         ("ヰヱヮ", "ｲｴﾜ"),
         ("ﾔﾏﾀﾞ", "ﾔﾏﾀﾞ"),
         ("Ａnné ヽ", "Anné ●"),
+        ("ゴ·Ŀ", "ｺﾞ･L･"),
     ],
 )
 def test_kana_becomes_half_width(given: str, wanted: str) -> None:

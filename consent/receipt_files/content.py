@@ -436,5 +436,6 @@ def full_width_space(name: str) -> str:
 
 _HALF_WIDTH = {ord(unicodedata.normalize("NFKC", chr(code))): code for code in range(0xFF61, 0xFF9E)}
 # Marks of voiced and half-voiced sounds, and kana that half-width has no character for.
-_HALF_WIDTH |= {0x3099: 0xFF9E, 0x309A: 0xFF9F, 0x3000: 0x20}
+# A Latin middle dot would become the full-width one in CP932.
+_HALF_WIDTH |= {0x3099: 0xFF9E, 0x309A: 0xFF9F, 0x3000: 0x20, 0xB7: 0xFF65}
 _HALF_WIDTH |= {ord(wide): ord(narrow) for wide, narrow in zip("ヰヱヮヵヶ", "ｲｴﾜｶｹ", strict=True)}
