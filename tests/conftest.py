@@ -21,7 +21,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--bench", type=Path, metavar="FILE", help="bench file of a real reader with a real card"
     )
+    parser.addoption("--long", action="store_true", help="run the tests that take minutes, too")
     parser.addoption("--allow-pin-miss", action="store_true", help="let tests miss the real card's PIN")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes; run with --long"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

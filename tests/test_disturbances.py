@@ -6,11 +6,11 @@ full set there is marked ``long``.
 """
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,11 @@ import pytest
 import config
 from config.person import load_person
 from config.toml_file import TomlFile
+from hardware.card import MyNumberCard
 from hardware.face_engine import FaceEngine
+from hardware.pcscd_bench import PcscdBench
+from hardware.virtual_card import SmartCard
+from reception import flow
 from reception.bench import Bench, BenchKind
 from reception.failures import CARD_REMOVED_WHILE, FailureCode
 from reception.flow import Method, State
@@ -69,12 +73,15 @@ def engine() -> Iterator[FaceEngine]:
         yield engine
 
 
+def settings() -> config.Config:
+    return config.load(None, (DELAYS, TomlFile(Path("test"), "", DELAYS)))
+
+
 @contextmanager
 def a_stage(kind: BenchKind, state: Path, engine: FaceEngine) -> Iterator[Stage]:
     """Set up a bench, and see at the end that nothing of all the visits is left behind."""
-    settings = config.load(None, (DELAYS, TomlFile(Path("test"), "", DELAYS)))
     people = [load_person(name) for name in ("age45", "age75", "no-photo")]
-    with Bench(settings, state, kind, people=people, today=TODAY, engine=engine) as bench:
+    with Bench(settings(), state, kind, people=people, today=TODAY, engine=engine) as bench:
         stage = Stage(bench)
         for method in ROUTES:
             stage.visit(method=method)
@@ -100,16 +107,22 @@ def assert_nothing_is_left(before: tuple[int, int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory, engine: FaceEngine) -> Iterator[Stage]:
-    with a_stage("simulated", tmp_path_factory.mktemp("simulated"), engine) as stage:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all benches, so that keys and clips are made once."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def simulated(folder: Path, engine: FaceEngine) -> Iterator[Stage]:
+    with a_stage("simulated", folder, engine) as stage:
         yield stage
 
 
 @pytest.fixture(scope="module")
-def pcsc(tmp_path_factory: pytest.TempPathFactory, engine: FaceEngine) -> Iterator[Stage]:
+def pcsc(folder: Path, engine: FaceEngine) -> Iterator[Stage]:
     with running_pcscd():
         pass
-    with a_stage("pcsc", tmp_path_factory.mktemp("pcsc"), engine) as stage:
+    with a_stage("pcsc", folder, engine) as stage:
         yield stage
 
 
@@ -226,6 +239,11 @@ class Trouble(NamedTuple):
     code: FailureCode
 
 
+def kill_the_service(bench: Bench) -> None:
+    assert isinstance(bench.faults, PcscdBench)
+    bench.faults.stop_service(kill=True)
+
+
 TROUBLES = {
     "service stopped": Trouble(
         lambda bench: bench.faults.stop_service(),
@@ -233,7 +251,7 @@ TROUBLES = {
         FailureCode.READER_SERVICE_DOWN,
     ),
     "service killed": Trouble(
-        lambda bench: os.kill(bench.service_pid or 0, signal.SIGKILL),
+        kill_the_service,
         lambda bench: bench.faults.start_service(),
         FailureCode.READER_SERVICE_DOWN,
     ),
@@ -436,11 +454,11 @@ def stalling(stage: Stage, meant: Callable[[bytes], bool], seconds: float) -> Wi
 def stall(stage: Stage, meant: Callable[[bytes], bool], seconds: float) -> None:
     """Let the card stall for longer than any may; it stays in, and answers in the end."""
     card = stalling(stage, meant, seconds)
-    threads = threading.active_count()
+    before = held()
     stage.begin(card)
 
-    told = stage.wait(State.CALL_STAFF)
-    assert told.failure == FailureCode.CARD_STALLED, stage.states()
+    told = stage.wait_until(lambda seen: seen.failure == FailureCode.CARD_STALLED, "a stalled card")
+    assert told.state in (State.CALL_STAFF, State.OUT_OF_SERVICE)
     stage.hold(State.METHOD_CHOICE)
     out = stage.wait(State.OUT_OF_SERVICE)
     assert (out.failure, stage.terminal.snapshot.health.reader) == (FailureCode.CARD_STALLED, "down")
@@ -450,4 +468,186 @@ def stall(stage: Stage, meant: Callable[[bytes], bool], seconds: float) -> None:
     assert card.pin_tries_left == tries_left(card, "1234")
     stage.bench.slot.remove()
     stage.wait_at_rest()
-    assert threading.active_count() <= threads
+    assert_nothing_is_left(before)
+
+
+# --- What a card says of itself -------------------------------------------------------------------------------------
+
+
+class Forged:
+    """A card whose photo was changed after its record was signed."""
+
+    def __init__(self, inner: SmartCard) -> None:
+        self.inner, self.atr = inner, inner.atr
+
+    @property
+    def pin_tries_left(self) -> int | None:
+        return self.inner.pin_tries_left
+
+    def power_off(self) -> None:
+        self.inner.power_off()
+
+    def process(self, apdu: bytes) -> bytes:
+        answer = self.inner.process(apdu)
+        # A block in the middle of the record, which is mostly photo.
+        in_photo = apdu[1:3] == b"\xb0\x08"
+        return bytes([answer[0] ^ 1]) + answer[1:] if in_photo else answer
+
+
+def test_a_photo_that_was_tampered_with_is_not_compared_and_the_pin_still_works(simulated: Stage) -> None:
+    simulated.settle()
+    visit = simulated.visit(Forged(simulated.card()), Method.FACE, hold=State.METHOD_CHOICE)
+    seen = simulated.wait(State.METHOD_CHOICE)
+    assert (seen.methods, seen.failure) == (("pin",), FailureCode.FACE_PHOTO_UNUSABLE)
+
+    simulated.terminal.submit(flow.Choose(Method.FACE))
+    simulated.terminal.submit(flow.Choose(Method.PIN))
+
+    simulated.wait(State.TAKE_CARD)
+    assert State.FACE_MATCH not in {each.state for each in simulated.log}
+    assert simulated.recorded(visit)
+
+
+@pytest.mark.parametrize(
+    ("today", "notice"),
+    [
+        (date(2029, 11, 16), ""),
+        (date(2029, 11, 17), "expires-soon"),
+        (date(2030, 2, 17), "expires-soon"),
+        (date(2030, 2, 18), "grace"),
+    ],
+    ids=["more than three months before", "three months before", "last day", "day after"],
+)
+def test_a_certificate_that_ends_is_told_from_the_check_on(
+    today: date, notice: str, engine: FaceEngine, folder: Path
+) -> None:
+    """The certificate of this person is valid up to 2030-02-17."""
+    with Bench(settings(), folder, people=[load_person("age45")], today=today, engine=engine) as bench:
+        stage = Stage(bench)
+        card = stage.card()
+        visit = stage.visit(card)
+        facts = MyNumberCard(Direct(card)).read()
+        seen = {each.state: each.notice for each in stage.log if each.visit == visit}
+
+        stage.settle()
+
+    assert facts.certificate_expires == date(2030, 2, 17)
+    assert seen[State.PIN_ENTRY] == ""
+    assert seen[State.TAKE_CARD] == notice
+    assert (State.CONSENT in seen) == (notice != "grace")
+    assert bench.terminal.snapshot.notice == ""
+
+
+class Direct:
+    """A channel to a card without a reader."""
+
+    def __init__(self, card: SmartCard) -> None:
+        self.card = card
+
+    def transmit(self, apdu: bytes | bytearray) -> bytes:
+        return self.card.process(bytes(apdu))
+
+    def close(self) -> None:
+        self.card.power_off()
+
+
+def test_the_day_on_which_the_card_itself_ends_is_known_once_its_face_was_read(simulated: Stage) -> None:
+    simulated.settle()
+    simulated.visit(hold=State.METHOD_CHOICE)
+
+    facts = simulated.terminal._visit.facts
+    assert facts is not None
+    assert facts.card_expires == load_person("age45").card.expires
+
+
+# --- Through pcscd --------------------------------------------------------------------------------------------------
+
+
+def kind_of(apdu: bytes) -> str:
+    """Name the kind of a command."""
+    match apdu[1]:
+        case 0xA4:
+            return "select"
+        case 0xB0:
+            return "first block" if apdu[2] & 0x80 else "next block"
+        case 0x20 if len(apdu) == 4:
+            return "tries"
+        case 0x20:
+            return "PIN" if is_pin(apdu) else "match code"
+    return "sign"
+
+
+@pytest.mark.timeout(120)
+def test_behind_pcscd_a_card_pulled_at_each_kind_of_command_is_no_other_matter(pcsc: Stage) -> None:
+    commands = commands_of(pcsc, Method.PIN)
+    first = {kind_of(apdu): at for at, (_, apdu) in reversed([*enumerate(commands, 1)])}
+    assert len(first) == 7
+    wrong = []
+    for at in first.values():
+        wrong += Removal(pcsc, Method.PIN, at, "after").play(commands[at - 1][0])
+    assert not wrong, "\n".join(wrong)
+    assert_the_next_patient_succeeds(pcsc)
+
+
+@pytest.mark.parametrize("state", [State.METHOD_CHOICE, State.SENDING])
+def test_pcscd_killed_and_started_again_loses_nothing_that_was_sent(state: State, pcsc: Stage) -> None:
+    lose_the_reader(pcsc, TROUBLES["service killed"], state, card_stays=state is State.METHOD_CHOICE)
+    assert_the_next_patient_succeeds(pcsc)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("method", ROUTES)
+def test_behind_pcscd_a_card_pulled_at_any_command(method: Method, moment: str, pcsc: Stage) -> None:
+    """The next patient comes after every tenth removal; each removed card's visit is one that begins well, too."""
+    commands = commands_of(pcsc, method)
+    wrong = []
+    for at, (state, _) in enumerate(commands, 1):
+        wrong += Removal(pcsc, method, at, moment).play(state)
+        if at % 10 == 0 or at == len(commands):
+            assert_the_next_patient_succeeds(pcsc)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("card_stays", [True, False], ids=["card stays", "card taken"])
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("how", TROUBLES)
+def test_behind_pcscd_a_reader_lost_in_any_state(
+    how: str, state: State, card_stays: bool, pcsc: Stage
+) -> None:
+    lose_the_reader(pcsc, TROUBLES[how], state, card_stays=card_stays)
+    assert_the_next_patient_succeeds(pcsc)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", TROUBLES)
+def test_behind_pcscd_a_reader_lost_between_visits(how: str, pcsc: Stage) -> None:
+    lose_it_between_visits(pcsc, TROUBLES[how])
+    assert_the_next_patient_succeeds(pcsc)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("state", [each for each in STATES if each is not State.COMPLETE])
+def test_behind_pcscd_a_card_exchanged(state: State, pcsc: Stage) -> None:
+    exchange(pcsc, state)
+    assert_the_next_patient_succeeds(pcsc)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "state", [State.READING, State.METHOD_CHOICE, State.FACE_MATCH, State.PIN_ENTRY, State.CHECKING]
+)
+def test_behind_pcscd_a_card_exchanged_faster_than_the_reader_looks(state: State, pcsc: Stage) -> None:
+    exchange_unnoticed(pcsc, state)
+    assert_the_next_patient_succeeds(pcsc)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("where", STALLS)
+def test_behind_pcscd_a_card_that_stalls_at_any_use(where: str, pcsc: Stage) -> None:
+    with patience(pcsc, 0.5):
+        stall(pcsc, STALLS[where], seconds=1.5)
+    assert_the_next_patient_succeeds(pcsc)
