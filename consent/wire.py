@@ -47,7 +47,10 @@ ReferenceNumber = Annotated[str, Field(pattern=r"^[!-~]{1,50}$")]
 class Message(BaseModel):
     """Any message: strict types, nothing unknown; its repr shows no content."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    # pydantic would keep every short text that it parses, a name too, until 16,384 others have come.
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, cache_strings="keys"
+    )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(...)"

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,16 +42,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             pass
     except BenchError as error:
         pytest.skip(str(error))
-    state, said = tmp_path_factory.mktemp("state"), list[str]()
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return Run(measured.pin_route(state, 2, said.append), said)
-        except BenchError as error:
-            # There is one pcscd per machine: somebody else's test run may hold it for a moment.
-            if "another pcscd" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
+    said: list[str] = []
+    return Run(measured.pin_route(tmp_path_factory.mktemp("state"), 2, said.append), said)
 
 
 def test_both_drivers_are_measured_and_compared(run: Run) -> None:

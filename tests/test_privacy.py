@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.person import Person
+from consent import wire
 from reception import hil
 from reception.snapshot import CounterView, Snapshot
 
@@ -224,3 +225,11 @@ def test_pictures_stand_only_among_the_clips_made_from_shipped_portraits(left: L
 
 def test_nothing_is_left_in_the_temp_folder(left: Left) -> None:
     assert os.listdir(left.temp) == []
+
+
+def test_the_parser_of_messages_keeps_no_text_for_later() -> None:
+    """Kept texts would be shared: names and numbers of patients who left long ago."""
+    told = wire.ErrorAnswer(code="REFUSED", message=NAME).model_dump_json()
+    first, second = (wire.ErrorAnswer.model_validate_json(told) for _ in range(2))
+    assert first.message == second.message == NAME
+    assert first.message is not second.message

@@ -18,7 +18,7 @@ from config.person import load_person
 from consent.server.certificates import Authority
 from hardware.card import CardReader, MyNumberCard, Presence
 from hardware.pcsc import PcscReader
-from hardware.pcscd_bench import READER, BenchError, PcscdBench
+from hardware.pcscd_bench import READER, BenchError, PcscdBench, service_folder
 from hardware.virtual_card import SmartCard
 from reception.bench import make_card
 
@@ -190,6 +190,8 @@ def opensc() -> Iterator["_pkcs11.lib"]:
         import pkcs11
     except ImportError:
         raise BenchError("python-pkcs11 is not installed: ./run installs it") from None
+    # The module asks for the service at once, and libpcsclite remembers for good where that was.
+    service_folder()
     module = pkcs11.lib(found[0])
     module.finalize()
     before = os.environ.pop(_DRIVER, None)
