@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import config
 from config import ConfigError
+from hardware.face import Policy
 from hardware.face_engine.pictures import CARD, PLAIN, Pictures, Side
 from hardware.moving_stills import Condition
 from hardware.portraits import SHIPPED, portrait_path
@@ -194,13 +196,33 @@ def test_policies_by_numbers_made_by_hand() -> None:
     card, seen = np.zeros((1, 2, 128), np.float32), np.zeros((3, 2, 128), np.float32)
     seen[:, 0, 0], seen[:, 1, 0] = [0.3, 0.6, 0.0], [0.1, 0.0, 0.2]
     seen[2, 0, 1] = 0.3
-    found = policies(card, seen)
+    found = policies(card, seen, 3)
     assert found["single"] == pytest.approx(0.3)
     assert found["single + mirror"] == pytest.approx(0.2)
     assert found["mean of 3"] == pytest.approx(math.hypot(0.3, 0.1))
     assert found["median of 3"] == pytest.approx(0.3)
     assert found["mean of 3 + mirror"] == pytest.approx(math.hypot(0.2, 0.05))
-    assert set(policies(card, seen[:1])) == {"single", "single + mirror"}
+    # Frame three alone, at 0.3, and 0.01 more than the mean may have.
+    assert found["terminal's rule"] == pytest.approx(0.31)
+    # A frame without a face does not rename a policy, and fewer than three have no mean to be accepted by.
+    fewer = policies(card, seen[:2], 3)
+    assert fewer.keys() == found.keys()
+    assert fewer["mean of 3"] == pytest.approx(0.45)
+    assert fewer["terminal's rule"] == pytest.approx(0.31)
+    assert set(policies(card, seen[:1], 1)) == {"single", "single + mirror"}
+
+
+@given(st.lists(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=2), min_size=3, max_size=5))
+def test_the_terminals_rule_accepts_what_the_terminal_accepts(places: list[list[float]]) -> None:
+    settings = config.Face()
+    card, seen = np.zeros((1, 2, 128), np.float32), np.zeros((len(places), 2, 128), np.float32)
+    seen[:, 0, :2] = places
+    policy = Policy(np.zeros(128), settings)
+    decided = [policy.add(300.0 * number, face.astype(float)) for number, face in enumerate(seen[:, 0])]
+    accepted = any(decision is not None and decision.accepted for decision in decided)
+    distance = policies(card, seen, len(seen))["terminal's rule"]
+    assume(abs(distance - settings.threshold) > 1e-6)
+    assert accepted == (distance <= settings.threshold)
 
 
 def test_pairs_that_were_not_compared_are_counted_beside_the_rates() -> None:
@@ -238,7 +260,7 @@ def test_a_picture_of_another_framing_is_the_same_person_on_card_and_camera(pict
     assert card.vectors.shape == (1, 2, 128)
     assert seen.vectors.shape == (2, 2, 128)
     assert seen.verdicts == ("", "")
-    assert policies(card.vectors, seen.vectors)["single"] < 0.35
+    assert policies(card.vectors, seen.vectors, 2)["single"] < 0.35
 
 
 @pytest.mark.parametrize("kind", [PLAIN, CARD, Condition.CLEAN])

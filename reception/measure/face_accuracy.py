@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+import config
 from config import ConfigError
 from hardware.moving_stills import Condition
 from reception.measure import face_rates as rates
@@ -226,21 +227,30 @@ def _compute(jobs: Sequence[Job], cache: Cache, frames: int, processes: int, say
 # ---- policies ----------------------------------------------------------------------------------------------------
 
 
-def policies(card: NDArray[np.float32], seen: NDArray[np.float32]) -> dict[str, float]:
-    """Return the distance by each policy; ``card`` is (1, 2, 128), ``seen`` (frames, 2, 128), as Side.vectors.
+def policies(card: NDArray[np.float32], seen: NDArray[np.float32], frames: int) -> dict[str, float]:
+    """Return the distance by each policy; ``card`` is (1, 2, 128), ``seen`` (n, 2, 128), as Side.vectors.
 
-    One frame: no mean and no median.
+    ``frames`` were asked for, and n of them, at least one, show a face. "terminal's rule" accepts what
+    hardware.face.Policy accepts with its defaults, at their threshold: any mean of the newest three, or a single frame
+    that is nearer still (and taken for clear).
     """
     plain, both = card[0, 0].astype(float), card[0].astype(float).mean(axis=0)
     faces, balanced = seen[:, 0].astype(float), seen.astype(float).mean(axis=1)
+    alone = np.linalg.norm(faces - plain, axis=1)
     found = {
-        "single": float(np.linalg.norm(faces[0] - plain)),
+        "single": float(alone[0]),
         "single + mirror": float(np.linalg.norm(balanced[0] - both)),
     }
-    if len(seen) > 1:
-        found[f"mean of {len(seen)}"] = float(np.linalg.norm(faces.mean(axis=0) - plain))
-        found[f"median of {len(seen)}"] = float(np.median(np.linalg.norm(faces - plain, axis=1)))
-        found[f"mean of {len(seen)} + mirror"] = float(np.linalg.norm(balanced.mean(axis=0) - both))
+    if frames > 1:
+        found[f"mean of {frames}"] = float(np.linalg.norm(faces.mean(axis=0) - plain))
+        found[f"median of {frames}"] = float(np.median(alone))
+        found[f"mean of {frames} + mirror"] = float(np.linalg.norm(balanced.mean(axis=0) - both))
+    rule = config.Face()
+    if frames >= rule.frames:
+        newest = range(rule.frames, min(len(seen), rule.max_frames) + 1)
+        means = [np.linalg.norm(faces[end - rule.frames : end].mean(axis=0) - plain) for end in newest]
+        stricter = rule.threshold - rule.fast_accept
+        found["terminal's rule"] = float(min([*means, alone[: rule.max_frames].min() + stricter]))
     return found
 
 
@@ -255,7 +265,9 @@ class Compared:
     failure: str = ""
 
 
-def compare(pair: Pair, first: "Side | None", second: "Side | None", gated: bool) -> Compared:
+def compare(
+    pair: Pair, first: "Side | None", second: "Side | None", frames: int = 1, gated: bool = False
+) -> Compared:
     """Compare two sides; None is a picture that cannot be read. With ``gated``, only frames that the gate lets pass."""
     for path, side in ((pair.first, first), (pair.second, second)):
         if side is None or side.failure:
@@ -265,7 +277,7 @@ def compare(pair: Pair, first: "Side | None", second: "Side | None", gated: bool
     good = [number for number, verdict in enumerate(second.verdicts) if not (gated and verdict)]
     if not good:
         return Compared(pair.same, pair.set, {}, f"{pair.second}: gate: {second.verdicts[0]}")
-    return Compared(pair.same, pair.set, policies(first.vectors, second.vectors[good]))
+    return Compared(pair.same, pair.set, policies(first.vectors, second.vectors[good], frames))
 
 
 # ---- report ------------------------------------------------------------------------------------------------------
@@ -341,8 +353,9 @@ def accuracy(
         say("\n" + _HEAD)
         for kind in (PLAIN, *kinds):
             before = PLAIN if kind == PLAIN else CARD
+            count, only_good = (1, False) if kind == PLAIN else (frames, gated)
             compared = [
-                compare(pair, side(pair.first, before), side(pair.second, kind), gated and kind != PLAIN)
+                compare(pair, side(pair.first, before), side(pair.second, kind), count, only_good)
                 for pair in pairs
             ]
             for each in compared:
