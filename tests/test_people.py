@@ -23,7 +23,8 @@ def age(person: Person, day: date) -> int:
 def test_the_promised_people_are_shipped() -> None:
     promised = {"age39", "age40", "age45", "age74", "age75", "face-only", "no-photo", "pin-blocked"}
     promised |= {"one-try-left", "expired-certificate", "certificate-in-grace", "certificate-revoked"}
-    promised |= {"certificate-on-hold", "invalid-insurance", "rare-kanji"}
+    promised |= {"certificate-on-hold", "invalid-insurance", "rare-kanji", "superseded-insurance"}
+    promised |= {"ambiguous-insurance", "certificate-unknown", "first-visit"}
     assert promised <= set(IDS)
 
 
@@ -82,7 +83,11 @@ def test_special_cases_are_what_their_names_say() -> None:
     assert people["one-try-left"].card.pin_tries_left == 1
     assert people["certificate-revoked"].certificate.status == "revoked"
     assert people["certificate-on-hold"].certificate.status == "on-hold"
+    assert people["certificate-unknown"].certificate.status == "unknown"
     assert people["invalid-insurance"].insurance.validity == "invalid"
+    assert people["superseded-insurance"].insurance.validity == "superseded"
+    assert people["ambiguous-insurance"].insurance.validity == "ambiguous"
+    assert not people["first-visit"].insurance.registered
 
 
 def test_exactly_one_name_cannot_be_written_in_cp932() -> None:

@@ -18,7 +18,7 @@ from consent.choices import ConsentAnswer, Item
 from consent.eligibility import Refused, TimedOut, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
-from tests.servers import HANAKO, NOON, Bench, bench
+from tests.servers import HANAKO, NOON, Bench, bench, person
 
 PERSON_FILE = """
 name = "鈴木　一郎"
@@ -67,6 +67,16 @@ def test_a_person_can_be_added_while_the_server_runs(running: Bench, tmp_path: P
     path.unlink()
     assert outcome(running, ichiro) == "PERSON_UNKNOWN"
     assert outcome(running, HANAKO, "visit-2") == "ok"
+
+
+def test_a_person_can_be_added_by_whoever_runs_the_server(running: Bench) -> None:
+    late = person("late")
+    assert outcome(running, late) == "PERSON_UNKNOWN"
+    running.server.add(late)
+    assert outcome(running, late) == "ok"
+    running.server.stop()
+    running.server.start()
+    assert outcome(running, late, "visit-2") == "ok"
 
 
 @pytest.mark.expected_log("broken.toml: not a person file that can be used")

@@ -172,11 +172,18 @@ class EligibilityServer:
                 StatusQuestion(self._own_url() + OCSP_PATH, clock),
             )
             app = make_app(service, Responder(people, self._authority, self._clock))
-            self._running = _Running(with_faults(app, self.faults), listening, people)
+            warm_up = self._authority.status_signer
+            self._running = _Running(with_faults(app, self.faults), listening, people, warm_up)
         except BaseException:
             listening.close()
             raise
         log.info("listening on port %d", self._port)
+
+    def add(self, person: Person) -> None:
+        """Get to know one more person, in place of another with the same id; also while it runs."""
+        self._given = (*(one for one in self._given if one.id != person.id), person)
+        if self._people:
+            self._people.add(person)
 
     def stop(self) -> None:
         """Stop listening and join the thread; a request that takes longer than 1 s is cut off. Idempotent."""
@@ -222,7 +229,9 @@ class EligibilityServer:
 class _Running:
     """One run of uvicorn in a thread, and the thread that gets to know the people."""
 
-    def __init__(self, app: "Asgi", listening: socket.socket, people: "People") -> None:
+    def __init__(
+        self, app: "Asgi", listening: socket.socket, people: "People", warm_up: Callable[[], object]
+    ) -> None:
         import uvicorn
 
         started = threading.Event()
@@ -253,7 +262,7 @@ class _Running:
 
         self._thread = threading.Thread(target=run, name="eligibility-server", daemon=True)
         self._learner = threading.Thread(
-            target=self._learn, args=(people,), name="eligibility-people", daemon=True
+            target=self._learn, args=(people, warm_up), name="eligibility-people", daemon=True
         )
         self._thread.start()
         started.wait()
@@ -262,9 +271,10 @@ class _Running:
             raise ServerError("the eligibility server could not start")
         self._learner.start()
 
-    def _learn(self, people: "People") -> None:
-        """Take up the people in the background: their keys may have to be made first."""
+    def _learn(self, people: "People", warm_up: Callable[[], object]) -> None:
+        """Take up the responder and the people in the background: their keys may have to be made first."""
         try:
+            warm_up()
             while not self._ended.is_set() and people.add_next():
                 pass
         except Exception as error:

@@ -269,6 +269,8 @@ class Bench:
     def _turn_to(self, name: str | None) -> None:
         if name is not None and name != self.person.id:
             self.person = self._people.get(name) or load_person(name)
+            if name not in self._people:
+                self.server.add(self.person)
             if self._clip is not None and not self._fixed_clip:
                 self._clip.show(clip_of(self.person, self._clips))
 
