@@ -407,7 +407,7 @@ def test_a_card_exchanged_unnoticed_once_its_holder_is_identified_changes_nothin
 @contextmanager
 def patience(stage: Stage, seconds: float) -> Iterator[None]:
     """Let the terminal wait that long for one answer of a card, and no longer."""
-    reader = stage.terminal._reader
+    reader = stage.terminal._readers[0]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_stall_limit_s", seconds)
         yield

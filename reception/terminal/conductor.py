@@ -1,0 +1,318 @@
+"""The conductor: runs the devices in workers, feeds the flow with what they say, and tells everyone who listens."""
+
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from config import Config
+from consent.eligibility import (
+    EligibilityClient,
+)
+from hardware.camera import FrameSource
+from hardware.card import (
+    CardReader,
+    Presence,
+    ReaderError,
+)
+from hardware.face_engine import FaceEngine
+from reception import flow
+from reception.flow import Effect, Event, Session
+from reception.journal import Journal, JournalError
+from reception.snapshot import CounterView, Health, Snapshot
+from reception.subscribers import Subscribers
+from reception.terminal.errors import reader_failure
+from reception.terminal.jobs import CardFaceScan, Devices, Jobs, Visit
+from reception.terminal.watch import watch
+
+_log = logging.getLogger("reception.terminal")
+
+
+class Terminal:
+    """One reception terminal; thread-safe to its users, who ``submit`` events and subscribe to snapshots."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reader: CardReader,
+        camera: FrameSource,
+        engine: FaceEngine,
+        server: EligibilityClient,
+        scan: CardFaceScan,
+        simulated: bool,
+        phone_reader: CardReader | None = None,
+        journal: Journal | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._now = now
+        self._readers = [each for each in (reader, phone_reader) if each is not None]
+        self._journal = journal or Journal(None, lambda: datetime.now(UTC))
+        self._session = Session(config)
+        self._snapshot = Snapshot(simulated=simulated)
+        self._health = Health()
+        self._health_changes = threading.Lock()
+        self._visit = Visit()
+        self._pin = bytearray()
+        self._counter: CounterView | None = None
+        self._counter_changes = threading.Lock()
+        self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
+        self._stopping = threading.Event()
+        self._jobs = Jobs(
+            config,
+            Devices(reader, camera, engine, server, scan, phone_reader),
+            post=self._events.put,
+            health=self._is,
+            show_frame=self._frames.tell,
+            show_counter=self._show_counter,
+        )
+        self._threads = [
+            threading.Thread(target=self._conduct, name="conductor"),
+            threading.Thread(target=self._watch_reader, args=(reader,), name="reader-watch"),
+        ]
+        if phone_reader is not None:
+            phones = threading.Thread(target=self._watch_phones, args=(phone_reader,), name="phone-watch")
+            self._threads.append(phones)
+
+    # --- For windows, counter, runner ---------------------------------------------------------------------------
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Return the newest snapshot."""
+        return self._snapshot
+
+    def submit(self, event: Event) -> None:
+        """Hand in what a person did."""
+        self._events.put(event)
+
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call back with every snapshot, the newest at once; returns the way to stop it."""
+        stop = self._snapshots.add(callback)
+        callback(self._snapshot)
+        return stop
+
+    def subscribe_frames(self, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Call back with each camera image, (H, W, 3) uint8 BGR, while a face is matched."""
+        return self._frames.add(callback)
+
+    def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
+        """Call back with the personal part of the visit, the current one at once; None when it has ended."""
+        stop = self._counters.add(callback)
+        callback(self._counter)
+        return stop
+
+    def start(self) -> None:
+        """Start the workers; the first snapshots follow."""
+        for thread in self._threads:
+            thread.start()
+        self._jobs.start()
+
+    def stop(self) -> None:
+        """End the visit and all workers; power the card off."""
+        self._stopping.set()
+        for reader in self._readers:
+            reader.cancel()
+        self._events.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._jobs.stop(self._visit)
+        self._do(Effect.FORGET_VISIT)
+
+    # --- The conductor's loop -----------------------------------------------------------------------------------
+
+    def _conduct(self) -> None:
+        while True:
+            try:
+                event = self._events.get(timeout=self._patience())
+            except queue.Empty:
+                event = flow.TimePassed()
+            if event is None:
+                return
+            if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
+                event = self._typed(event)
+            if isinstance(event, flow.ChoosePhone):
+                event = flow.ChoosePhone(str(uuid.uuid4()))
+            before = self._session
+            self._session, effects = flow.advance(before, event, self._now())
+            sending = self._session.state is flow.State.SENDING
+            if sending:
+                # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
+                self._note(before)
+            for effect in effects:
+                if effect is Effect.LOG_LATE_EVENT:
+                    _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
+                else:
+                    self._do(effect)
+            if before.state is not self._session.state:
+                _log.info("visit %s: %s", self._session.visit or "-", self._session.state)
+            self._publish()
+            if not sending:
+                # After it was shown: "completed" stands only for what the patient was told.
+                self._note(before)
+
+    def _note(self, before: Session) -> None:
+        try:
+            self._journal.note(before, self._session)
+        except JournalError as error:
+            # The visit goes on: what is recorded, is recorded once; only its trace after a power failure is lost.
+            _log.error("%s", error)
+            self._is(journal="down")
+
+    def _patience(self) -> float | None:
+        due = flow.next_moment(self._session)
+        if due is None:
+            return None
+        left = max(0.0, due - self._now())
+        # While the end of a wait is announced, the seconds left are counted down.
+        return min(left, 1.0) if self._warned() else left
+
+    def _warned(self) -> bool:
+        session = self._session
+        answerable = session.state in flow.ANSWERABLE and session.state is not flow.State.FACE_MATCH
+        return answerable and session.warn_at is None and session.deadline is not None
+
+    def _typed(self, event: Event) -> Event:
+        session = self._session
+        if session.state is flow.State.PIN_ENTRY and not session.verifying and not session.asks_last_try:
+            match event:
+                case flow.PinDigit(digit) if len(self._pin) < 4 and 0 <= digit <= 9:
+                    self._pin.append(ord("0") + digit)
+                case flow.PinBackspace() if self._pin:
+                    self._pin[-1] = 0
+                    del self._pin[-1]
+                case flow.PinClear():
+                    self._wipe_pin()
+        return flow.PinTyped(len(self._pin))
+
+    def _wipe_pin(self) -> None:
+        for at in range(len(self._pin)):
+            self._pin[at] = 0
+        self._pin = bytearray()
+
+    def _publish(self) -> None:
+        session = self._session
+        question = session.question
+        left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
+        self._snapshot = replace(
+            self._snapshot,
+            number=self._snapshot.number + 1,
+            visit=session.visit,
+            step=flow.STEP_OF.get(session.state, ""),
+            state=session.state.value,
+            screen="LAST_TRY" if session.asks_last_try else session.state.value,
+            occasion=session.occasion,
+            question=question.value if question else "",
+            question_number=len(session.answers) + 1 if question else 0,
+            question_count=len(session.questions),
+            methods=tuple(method.value for method in session.methods),
+            phones_ready=session.phones_ready,
+            phone=session.phone.value if session.phone else "",
+            by_phone=session.by_phone,
+            reading_phone=session.verifying and session.state is flow.State.PHONE_TAP,
+            pin_digits=session.pin_digits,
+            pin_tries_left=session.pin_tries_left,
+            guidance=session.guidance,
+            identity=session.identity.value if session.identity else "",
+            failure=session.failure.value if session.failure else "",
+            completed=session.completed,
+            card_in=session.card_in,
+            seconds_left=None if left is None else max(0, round(left)),
+            reminders=session.reminders,
+            notice=self._visit.notice,
+            health=self._health,
+        )
+        self._snapshots.tell(self._snapshot)
+
+    def _is(self, **health: str) -> None:
+        """Note how parts are, from any thread; the next snapshot shows it."""
+        with self._health_changes:
+            self._health = replace(self._health, **health)
+
+    # --- Effects ------------------------------------------------------------------------------------------------
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Effect.STOP_FACE:
+                self._visit.stop_face.set()
+            case Effect.WIPE_PIN:
+                self._wipe_pin()
+            case Effect.POWER_OFF_CARD:
+                self._jobs.power_off(self._visit)
+            case Effect.FORGET_VISIT:
+                self._forget()
+            case Effect.READ_CARD:
+                self._jobs.do(effect, self._session, self._visit, bytearray())
+            case Effect.VERIFY_PIN:
+                pin, self._pin = self._pin, bytearray()
+                self._jobs.do(effect, self._session, self._visit, pin)
+            case Effect.READ_PHONE:
+                # A copy: a phone that moved before its PIN was sent is only laid on again.
+                self._jobs.do(effect, self._session, self._visit, bytearray(self._pin))
+            case _:
+                self._jobs.do(effect, self._session, self._visit, bytearray())
+
+    def _forget(self) -> None:
+        with self._counter_changes:
+            self._visit, self._counter = Visit(), None
+            self._counters.tell(None)
+
+    def _show_counter(self, visit: Visit, view: CounterView) -> None:
+        """Show staff whom the server named, unless that visit is over by now."""
+        with self._counter_changes:
+            if visit is self._visit:
+                self._counter = view
+                self._counters.tell(view)
+
+    # --- The readers --------------------------------------------------------------------------------------------
+
+    def _watch_reader(self, reader: CardReader) -> None:
+        def lost(error: ReaderError) -> Event:
+            self._is(reader="down")
+            return flow.ReaderLost(reader_failure(error))
+
+        def ready() -> Event:
+            self._is(reader="ok")
+            return flow.ReaderReady()
+
+        self._watch(reader, ready, lost, _presence_event)
+
+    def _watch_phones(self, reader: CardReader) -> None:
+        def lost(error: ReaderError) -> Event:
+            self._is(phone_reader="down")
+            return flow.PhoneReaderLost()
+
+        def ready() -> Event:
+            self._is(phone_reader="ok")
+            return flow.PhoneReaderReady()
+
+        def laid(seen: Presence, already_in: bool) -> Event:
+            return flow.PhoneLifted() if seen is Presence.EMPTY else flow.PhoneLaid()
+
+        self._watch(reader, ready, lost, laid)
+
+    def _watch(
+        self,
+        reader: CardReader,
+        ready: Callable[[], Event],
+        lost: Callable[[ReaderError], Event],
+        changed: Callable[[Presence, bool], Event],
+    ) -> None:
+        retry_s = self.config.delays.device_retry_s
+        watch(reader, self._stopping, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
+
+
+def _presence_event(seen: Presence, already_in: bool) -> Event:
+    match seen:
+        case Presence.EMPTY:
+            return flow.CardRemoved()
+        case Presence.PRESENT:
+            return flow.CardInserted(str(uuid.uuid4()), already_in)
+        case Presence.MUTE:
+            return flow.CardMute(str(uuid.uuid4()))

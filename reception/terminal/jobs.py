@@ -1,0 +1,356 @@
+"""The pieces of work that the flow asks for, each in the lane of its device."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from config import Config
+from consent.choices import ConsentAnswer, Item, Standing, recorded
+from consent.eligibility import (
+    Challenge,
+    Eligibility,
+    EligibilityClient,
+    EligibilityStatus,
+)
+from hardware.camera import CameraError, Frame, FrameSource
+from hardware.camera_health import CameraHealth
+from hardware.card import (
+    CardChannel,
+    CardError,
+    CardFacts,
+    CardReader,
+    CardSwapped,
+    MatchCodeWrong,
+    MyNumberCard,
+    PinBlocked,
+    PinWrong,
+    ReaderError,
+)
+from hardware.card import CardRemoved as CardIsGone
+from hardware.face import FaceMatch, FaceOutcome, Guidance
+from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
+from reception import flow
+from reception.failures import FailureCode
+from reception.flow import Effect, Event, Method, Session
+from reception.snapshot import CounterView
+from reception.terminal.errors import failed
+
+_log = logging.getLogger("reception.terminal")
+
+CardFaceScan = Callable[[], str | None]
+"""Reads 照合番号B off the card's surface; a stand-in, since the optical scan of real readers is not public.
+It returns the 14 digits, or None when nobody can tell them: then the face route is not offered."""
+
+
+@dataclass
+class Visit:
+    """What a visit keeps in memory beside the flow's session; gone with FORGET_VISIT."""
+
+    channel: CardChannel | None = None
+    card: MyNumberCard | None = None
+    facts: CardFacts | None = None
+    photo: bytes | None = field(default=None, repr=False)
+    distance: float = 0.0
+    limit_category: str = field(default="", repr=False)
+    notice: str = ""
+    stop_face: threading.Event = field(default_factory=threading.Event)
+    phone: "PhoneProof | None" = None
+    counter: CounterView | None = None
+
+
+@dataclass(frozen=True)
+class PhoneProof:
+    """What one tap of a phone gave; after it the phone may leave."""
+
+    certificate: bytes
+    challenge: Challenge
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What a terminal works with."""
+
+    reader: CardReader
+    camera: FrameSource
+    engine: FaceEngine
+    server: EligibilityClient
+    scan: CardFaceScan
+    phone_reader: CardReader | None
+
+
+class Jobs:
+    """Does the work; ``post`` takes what came of it, from any thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        devices: Devices,
+        *,
+        post: Callable[[Event], None],
+        health: Callable[..., None],
+        show_frame: Callable[[Any], None],
+        show_counter: Callable[[Visit, CounterView], None],
+    ) -> None:
+        self._config, self._devices = config, devices
+        self._post, self._health = post, health
+        self._show_frame, self._show_counter = show_frame, show_counter
+        self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
+        self._lanes = {name: ThreadPoolExecutor(1, name) for name in ("card", "phone", "face", "server")}
+
+    def start(self) -> None:
+        """Begin to look after the camera."""
+        self._camera_health.start()
+
+    def stop(self, visit: Visit) -> None:
+        """End all work, and power the visit's card off."""
+        visit.stop_face.set()
+        self._camera_health.stop()
+        # The phone's work asks the server's lane, and that one the card's.
+        for name in ("phone", "server", "face"):
+            self._lanes[name].shutdown()
+        self.power_off(visit)
+        self._lanes["card"].shutdown()
+
+    def power_off(self, visit: Visit) -> None:
+        """Have the visit's card powered off, after what is being done with it."""
+        self._lanes["card"].submit(_power_off, visit)
+
+    def do(self, effect: Effect, session: Session, visit: Visit, pin: bytearray) -> None:
+        """Do one piece of work; ``pin`` is ours and gets wiped."""
+        ticket = session.occasion
+        match effect:
+            case Effect.READ_CARD:
+                self._run("card", lambda: self._read_card(ticket, visit), ticket)
+            case Effect.VERIFY_PIN:
+                self._run("card", lambda: _verify_pin(ticket, visit, pin), ticket)
+            case Effect.READ_PHONE:
+                self._run("phone", lambda: self._read_phone(ticket, visit, session, pin), ticket)
+            case Effect.START_FACE:
+                stop = visit.stop_face = threading.Event()
+                self._run("face", lambda: self._match_face(ticket, visit, stop), ticket)
+            case Effect.IDENTIFY:
+                self._run("server", lambda: self._identify(ticket, visit, session), ticket)
+            case Effect.SEND_CONSENTS:
+                self._run("server", lambda: self._send(ticket, visit, session), ticket)
+
+    def _run(self, lane: str, job: Callable[[], Event | None], ticket: int) -> None:
+        def run() -> None:
+            try:
+                event = job()
+            except CardSwapped:
+                # Unlike after a removal, a card is still in and has to be taken.
+                event = flow.WorkFailed(ticket, FailureCode.CARD_SWAPPED)
+            except CardIsGone:
+                event = flow.CardRemoved(ticket)
+            except Exception as error:
+                event = failed(ticket, lane, error)
+            if event is not None:
+                self._post(event)
+
+        self._lanes[lane].submit(run)
+
+    def _read_card(self, ticket: int, visit: Visit) -> Event:
+        visit.channel = self._devices.reader.connect()
+        visit.card = MyNumberCard(visit.channel)
+        visit.facts = visit.card.read()
+        if visit.facts.medium != "card":
+            return flow.WorkFailed(ticket, FailureCode.PHONE_ON_CARD_READER)
+        code = self._devices.scan()
+        genuine = True
+        if code is not None:
+            try:
+                face = visit.card.read_face(code)
+            except MatchCodeWrong as wrong:
+                _log.info("the scanned match code was refused, %d tries left", wrong.tries_left)
+            else:
+                genuine = face.signature_valid
+                visit.photo = face.photo_jp2 if genuine else None
+                visit.facts = replace(visit.facts, card_expires=face.expires)
+        return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine)
+
+    # --- The phone's worker -------------------------------------------------------------------------------------
+
+    def _read_phone(self, ticket: int, visit: Visit, session: Session, pin: bytearray) -> Event:
+        """Read a phone in one go: it is held there by hand, for a second or two."""
+        assert self._devices.phone_reader is not None
+        pin_sent = False
+        channel: CardChannel | None = None
+        try:
+            challenge = self._lanes["server"].submit(self._devices.server.challenge).result()
+            channel = self._devices.phone_reader.connect()
+            phone = MyNumberCard(channel)
+            facts = phone.read()
+            if facts.medium == "card":
+                return flow.PhoneFailed(ticket, FailureCode.CARD_ON_PHONE_READER)
+            if _PHONES[facts.medium] is not session.phone:
+                return flow.PhoneFailed(ticket, FailureCode.PHONE_WRONG_KIND)
+            certificate = facts.certificate
+            if facts.medium == "android":
+                if facts.pin_tries_left == 1 and not session.last_try_accepted:
+                    return flow.PhoneLastTry(ticket)
+                pin_sent = True
+                phone.verify_pin(pin)
+                certificate = phone.read_certificate()
+            visit.phone = PhoneProof(certificate, challenge, phone.sign(challenge.nonce))
+            return flow.PhoneRead(ticket)
+        except PinWrong as wrong:
+            return flow.PinMissed(ticket, wrong.tries_left)
+        except PinBlocked:
+            return flow.PinMissed(ticket, 0)
+        except CardIsGone:
+            moved = FailureCode.PHONE_MOVED_AFTER_PIN if pin_sent else FailureCode.PHONE_MOVED
+            return flow.PhoneFailed(ticket, moved, pin_sent)
+        except (CardError, ReaderError) as error:
+            _log.info("phone: %s", error)
+            return flow.PhoneFailed(ticket, FailureCode.PHONE_UNREADABLE, pin_sent)
+        finally:
+            for at in range(len(pin)):
+                pin[at] = 0
+            if channel is not None:
+                channel.close()
+
+    # --- The face's worker --------------------------------------------------------------------------------------
+
+    def _match_face(self, ticket: int, visit: Visit, stop: threading.Event) -> Event | None:
+        def guided(guidance: Guidance | None) -> None:
+            self._post(flow.FaceGuided(ticket, guidance.value if guidance else ""))
+
+        def seen(frame: Frame) -> None:
+            self._show_frame(frame.image)
+
+        try:
+            photo = self._devices.engine.embed_photo(visit.photo or b"")
+            match = FaceMatch(self._devices.engine, self._config.face)
+            with self._camera_health.in_use():
+                result = match.match(self._devices.camera, photo, seen, guided, stop)
+        except PhotoUnusable:
+            return flow.FaceFailed(ticket, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
+        except CameraError:
+            return flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)
+        except EngineLost as error:
+            _log.info("face engine: %s", error)
+            self._devices.engine.restart()
+            return flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST)
+        self._health(engine="ok")
+        if stop.is_set():
+            return None
+        _log.info("face: %s %s", result.outcome, result.reason)
+        if result.accepted:
+            visit.distance = result.distance or 0.0
+            return flow.FaceMatched(ticket)
+        return flow.FaceFailed(ticket, _FACE_FAILURES.get(result.outcome, FailureCode.FACE_NOT_SEEN))
+
+    def _camera_told(self, fine: bool) -> None:
+        self._health(camera="ok" if fine else "down")
+        self._post(flow.CameraReady() if fine else flow.CameraLost())
+
+    # --- The server's worker ------------------------------------------------------------------------------------
+
+    def _identify(self, ticket: int, visit: Visit, session: Session) -> Event:
+        told = (
+            self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
+        )
+        self._health(server="ok")
+        visit.notice = _NOTICES.get(told.standing, "")
+        failure = _INSURANCE_FAILURES.get(told.status)
+        if failure is not None:
+            return flow.WorkFailed(ticket, failure)
+        visit.limit_category = told.counter.limit_category
+        self._tell_counter(visit, _counter_view(session.visit, told))
+        return flow.Identified(ticket, told.questions)
+
+    def _told_by_card(self, visit: Visit, session: Session) -> Eligibility:
+        card, facts = visit.card, visit.facts
+        if card is None or facts is None:
+            raise CardIsGone("the card left before its holder was identified")
+        challenge = self._devices.server.challenge()
+        if session.identity is Method.PIN:
+            signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
+            return self._devices.server.identify_by_pin(
+                session.visit, challenge, facts.certificate, signature
+            )
+        # The last look at the card: the photo that matched was this card's.
+        self._lanes["card"].submit(card.confirm).result()
+        return self._devices.server.identify_by_face(
+            session.visit, challenge, facts.certificate, visit.distance
+        )
+
+    def _told_by_phone(self, proof: PhoneProof, session: Session) -> Eligibility:
+        return self._devices.server.identify_by_phone(
+            session.visit, proof.challenge, proof.certificate, proof.signature
+        )
+
+    def _send(self, ticket: int, visit: Visit, session: Session) -> Event:
+        self._devices.server.send_consents(session.visit, dict(session.answers))
+        if visit.counter is not None:
+            kept = recorded(dict(session.answers), self._config.profile)
+            answers = tuple((item.value, answer.value) for item, answer in kept.items())
+            declined = kept.get(Item.LIMIT_AMOUNT) is ConsentAnswer.DECLINED
+            limit = "" if declined else visit.limit_category
+            self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
+        return flow.Recorded(ticket)
+
+    def _tell_counter(self, visit: Visit, view: CounterView) -> None:
+        visit.counter = view
+        self._show_counter(visit, view)
+
+
+def _verify_pin(ticket: int, visit: Visit, pin: bytearray) -> Event:
+    assert visit.card is not None
+    try:
+        visit.card.verify_pin(pin)
+    except PinWrong as wrong:
+        return flow.PinMissed(ticket, wrong.tries_left)
+    except PinBlocked:
+        return flow.PinMissed(ticket, 0)
+    finally:
+        for at in range(len(pin)):
+            pin[at] = 0
+    return flow.PinVerified(ticket)
+
+
+def _power_off(visit: Visit) -> None:
+    if visit.channel is not None:
+        visit.channel.close()
+    visit.channel = visit.card = visit.facts = visit.photo = None
+
+
+_PHONES = {"android": Method.ANDROID, "ios": Method.IPHONE}
+"""By the medium that a card's label tells."""
+
+
+_FACE_FAILURES = {
+    FaceOutcome.REFUSED: FailureCode.FACE_NOT_MATCHED,
+    FaceOutcome.FLAT: FailureCode.FACE_PHOTO_SUSPECTED,
+    FaceOutcome.CHALLENGE_FAILED: FailureCode.FACE_CHALLENGE_FAILED,
+}
+
+_INSURANCE_FAILURES = {
+    EligibilityStatus.INVALID: FailureCode.INSURANCE_INVALID,
+    EligibilityStatus.SUPERSEDED: FailureCode.INSURANCE_INVALID,
+    EligibilityStatus.NOT_FOUND: FailureCode.INSURANCE_NOT_FOUND,
+    EligibilityStatus.AMBIGUOUS: FailureCode.INSURANCE_AMBIGUOUS,
+}
+
+_NOTICES = {Standing.EXPIRES_SOON: "expires-soon", Standing.GRACE: "grace"}
+
+
+def _counter_view(visit: str, told: Eligibility) -> CounterView:
+    person = told.counter
+    return CounterView(
+        visit=visit,
+        name=person.name,
+        name_kana=person.name_kana,
+        birth_date=person.birth_date,
+        insurer_number=person.insurer_number,
+        symbol=person.symbol,
+        number=person.number,
+        branch=person.branch,
+        share=person.share,
+        # Shown once the patient has said yes to it.
+        limit_category="",
+    )
