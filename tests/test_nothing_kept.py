@@ -137,7 +137,7 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(engine: FaceEngine, stat
         visit.until(State.WAITING, last)
         camera.plug()
         # The face's worker may be at its last frame still; this one queues behind it.
-        bench.terminal._lanes["face"].submit(int).result(10)
+        bench.terminal._jobs._lanes["face"].submit(int).result(10)
         bench.terminal._jobs._camera_health.stop()
         assert visit.previewed.is_set()
         assert [name for name, array in held() if id(array) not in before] == []
