@@ -521,6 +521,18 @@ def test_what_is_mistyped_at_the_start_ends_the_run(
     assert secrets == []
 
 
+def test_a_camera_that_is_not_there_ends_the_run_before_anybody_is_asked(
+    own_card: VirtualCard, authority: Authority, tmp_path: Path
+) -> None:
+    operator = '[camera]\nindex = 99\n[operator]\nkind = "person"\n'
+    plan, console = load_bench(bench_file(tmp_path, own_card, authority, operator)), Typist()
+
+    with opened(plan, VirtualReader(), console) as real, pytest.raises(BenchTrouble, match="camera: "):
+        real.prepare(pin=False, face=True)
+
+    assert console.asked == []
+
+
 def test_two_tries_are_enough_where_misses_are_allowed(authority: Authority, tmp_path: Path) -> None:
     holder = load_person(HOLDER)
     card = make_card(replace(holder, card=replace(holder.card, pin_tries_left=2)), authority)

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from config.person import Person
+from hardware.camera import CameraError, check_camera, open_camera
 from hardware.card import (
     CardError,
     CardReader,
@@ -167,6 +168,8 @@ class RealBench:
         A PIN or code that was mistyped here ends the run, so that it costs one try and never a second.
         """
         self.restore()
+        if face and self.plan.file.camera.index is not None:
+            self._check_camera(self.plan.file.camera.index)
         self.do("insert_card")
         try:
             channel = self.reader.connect()
@@ -219,6 +222,15 @@ class RealBench:
 
     def _secrets(self) -> list[bytearray]:
         return [secret for secret in (self._pin, self._code) if secret]
+
+    def _check_camera(self, index: int) -> None:
+        camera = open_camera(index)
+        try:
+            check_camera(camera)
+        except CameraError as error:
+            raise self._troubled(f"camera: {error}") from None
+        finally:
+            camera.close()
 
     def _learn_pin(self, card: MyNumberCard) -> None:
         tries = card.pin_tries_left()
