@@ -3,8 +3,8 @@
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Protocol, get_args
 
@@ -109,31 +109,32 @@ class Commands:
         words = {"{person}": person.id if person else "", "{seconds}": f"{seconds:g}"}
         command = [words.get(word, word) for word in self._commands[hand]]
         name = f"operator command {hand} ({command[0]})"
-        try:
-            # A session of its own, so that what the program started ends with it.
-            process = subprocess.Popen(
-                command,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise BenchTrouble(f"{name} cannot be run: {error.strerror or error}") from None
-        with process:
+        # A file, not a pipe: what a program leaves running in the background may keep it open.
+        with tempfile.TemporaryFile() as said:
             try:
-                _, said = process.communicate(timeout=self._limit_s)
+                # A session of its own, so that all of it can be ended at the time limit.
+                process = subprocess.Popen(
+                    command,
+                    cwd=self._folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=said,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise BenchTrouble(f"{name} cannot be run: {error.strerror or error}") from None
+            try:
+                status = process.wait(self._limit_s)
             except BaseException as error:
-                with suppress(ProcessLookupError, AttributeError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise BenchTrouble(f"{name} did not end within {self._limit_s:g} s") from None
                 raise
-        if process.returncode != 0:
-            last = said.decode(errors="replace").strip().rpartition("\n")[2][:200]
-            raise BenchTrouble(f"{name} failed with status {process.returncode}{last and f': {last}'}")
+            if status != 0:
+                said.seek(0)
+                last = said.read(4096).decode(errors="replace").strip().rpartition("\n")[2][:200]
+                raise BenchTrouble(f"{name} failed with status {status}{last and f': {last}'}")
 
 
 class Together:
