@@ -1,7 +1,7 @@
 """Every way to pretend an identity is refused with a code of its own, and leaves nothing but a line in the audit."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -124,21 +124,25 @@ FORGERIES: dict[str, Callable[[Bench, EligibilityClient], object]] = {
 }
 
 
-@pytest.mark.parametrize("code", FORGERIES)
-def test_a_forgery_is_refused_with_its_own_code(authority: Authority, code: str) -> None:
+@pytest.fixture(scope="module")
+def running(authority: Authority) -> Iterator[Bench]:
     with bench(authority, HANAKO, REVOKED, ON_HOLD, INFANT) as made:
-        with pytest.raises(Refused) as refused:
-            FORGERIES[code](made, made.client())
-        assert refused.value.code == code
-        assert made.client().visit("v") is None
+        yield made
 
 
-def test_a_card_of_a_foreign_ca_is_refused(authority: Authority, foreign: bytes) -> None:
-    with bench(authority) as made:
-        client = made.client()
-        with pytest.raises(Refused) as refused:
-            client.identify_by_face("v", client.challenge(), foreign, 0.3)
-        assert refused.value.code == "CERTIFICATE_UNTRUSTED"
+@pytest.mark.parametrize("code", FORGERIES)
+def test_a_forgery_is_refused_with_its_own_code(running: Bench, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        FORGERIES[code](running, running.client())
+    assert refused.value.code == code
+    assert running.client().visit("v") is None
+
+
+def test_a_card_of_a_foreign_ca_is_refused(running: Bench, foreign: bytes) -> None:
+    client = running.client()
+    with pytest.raises(Refused) as refused:
+        client.identify_by_face("v", client.challenge(), foreign, 0.3)
+    assert refused.value.code == "CERTIFICATE_UNTRUSTED"
 
 
 def test_a_word_given_by_sight_is_no_word_for_a_face(authority: Authority) -> None:
@@ -169,11 +173,10 @@ def test_staff_vouch_by_sight_and_the_audit_says_who_and_why(authority: Authorit
 
 
 @pytest.mark.parametrize(("staff", "reason"), [("山田", "other"), ("staff-7", "has dementia"), ("", "other")])
-def test_the_audit_takes_no_name_and_no_story(authority: Authority, staff: str, reason: Any) -> None:
-    with bench(authority) as made:
-        client = made.client()
-        with pytest.raises(ValueError, match=r"staff|reason"):
-            client.identify_by_sight("v", client.challenge(), made.certificate(), staff, reason)
+def test_the_audit_takes_no_name_and_no_story(running: Bench, staff: str, reason: Any) -> None:
+    client = running.client()
+    with pytest.raises(ValueError, match=r"staff|reason"):
+        client.identify_by_sight("v", client.challenge(), running.certificate(), staff, reason)
 
 
 def test_the_audit_has_every_refusal_and_nothing_personal(authority: Authority) -> None:

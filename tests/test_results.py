@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def running(authority: Authority) -> Iterator[Bench]:
     with bench(authority, HANAKO, TARO) as made:
         yield made
@@ -69,9 +70,16 @@ def client_of(
 def visit(
     made: Bench, client: EligibilityClient, answers: dict[Item, ConsentAnswer], someone: Person = HANAKO
 ) -> Any:
-    client.identify_by_face("visit-1", client.challenge(), made.certificate(someone), 0.3)
-    client.send_consents("visit-1", answers)
-    return client.result("visit-1")
+    visit_id = identified(made, client, someone)
+    client.send_consents(visit_id, answers)
+    return client.result(visit_id)
+
+
+def identified(made: Bench, client: EligibilityClient, someone: Person = HANAKO) -> str:
+    """Identify, and return the new visit's id."""
+    visit_id = uuid4().hex
+    client.identify_by_face(visit_id, client.challenge(), made.certificate(someone), 0.3)
+    return visit_id
 
 
 def test_the_result_of_a_visit_holds_consents_times_and_insurance(running: Bench) -> None:
@@ -114,8 +122,7 @@ def test_the_limit_category_goes_only_where_it_is_provided(
 
 def test_before_the_consents_are_recorded_nothing_is_provided(running: Bench) -> None:
     client = client_of(running, "current")
-    client.identify_by_face("visit-1", client.challenge(), running.certificate(), 0.3)
-    told = client.result("visit-1")
+    told = client.result(identified(running, client))
     assert told.visit.recorded_at is None and not told.limit_provided
     assert told.qualification is not None and told.qualification.limit_category == ""
 
@@ -127,9 +134,9 @@ def test_specific_diseases_are_told_after_a_yes(running: Bench) -> None:
 
 
 def test_a_result_is_only_for_the_terminal_that_identified_the_visit(running: Bench) -> None:
-    visit(running, client_of(running), {})
+    visit_id = identified(running, client_of(running))
     with pytest.raises(Refused) as refused:
-        running.client("terminal-2").result("visit-1")
+        running.client("terminal-2").result(visit_id)
     assert refused.value.code == "VISIT_OF_OTHER_TERMINAL"
     with pytest.raises(Refused) as refused:
         running.client().result("never-seen")
@@ -141,8 +148,7 @@ def test_no_single_qualification_is_none(authority: Authority, validity: Any) ->
     someone = replace(HANAKO, insurance=Insurance(validity=validity))
     with bench(authority, someone) as made:
         client = client_of(made)
-        client.identify_by_face("visit-1", client.challenge(), made.certificate(someone), 0.3)
-        told = client.result("visit-1")
+        told = client.result(identified(made, client, someone))
         assert (told.visit.status, told.qualification) == (EligibilityStatus(validity), None)
 
 
@@ -176,14 +182,14 @@ def test_a_chart_number_is_echoed_to_its_own_facility_only(running: Bench) -> No
     client = client_of(running)
     client.register_reference(ReferenceRequest(**BY_NUMBER, reference_number="0041"))
     client.register_reference(ReferenceRequest(**BY_NUMBER, reference_number="0042"))
-    found = client.identify_by_face("visit-1", client.challenge(), running.certificate(), 0.3)
+    found = client.identify_by_face("chart-1", client.challenge(), running.certificate(), 0.3)
     assert found.counter.reference_number == "0042"
-    told = client.result("visit-1").qualification
+    told = client.result("chart-1").qualification
     assert told is not None and told.reference_number == "0042"
     _, told = client.insured(InsuredQuery(**BY_NUMBER))
     assert told is not None and told.reference_number == "0042"
     elsewhere = client_of(running, code="0000000001")
-    found = elsewhere.identify_by_face("visit-2", elsewhere.challenge(), running.certificate(), 0.3)
+    found = elsewhere.identify_by_face("chart-2", elsewhere.challenge(), running.certificate(), 0.3)
     assert found.counter.reference_number == ""
 
 

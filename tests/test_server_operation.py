@@ -18,6 +18,7 @@ from consent.choices import ConsentAnswer, Item
 from consent.eligibility import Refused, TimedOut, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
+from reception.__main__ import main
 from tests.servers import HANAKO, NOON, Bench, bench, person
 
 PERSON_FILE = """
@@ -216,8 +217,9 @@ def test_the_command_says_where_it_listens_and_ends_on_a_signal(tmp_path: Path) 
         (["--fault", "slow"], "no such fault: slow; known: 500,"),
     ],
 )
-def test_a_wrong_argument_is_one_line(tmp_path: Path, arguments: list[str], line: str) -> None:
-    process = reception("server", "--port", "0", *arguments, state=tmp_path / "state")
-    _, errors = process.communicate(timeout=30)
-    assert (process.returncode, errors.count("\n")) == (2, 1)
-    assert line in errors
+def test_a_wrong_argument_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], line: str
+) -> None:
+    assert main(["--state", str(tmp_path), "server", "--port", "0", *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert line in errors and errors.count("\n") == 1
