@@ -180,7 +180,7 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.FACE_PHOTO_SUSPECTED: Failure(
         "カメラの前のお顔を、確認できませんでした。",
-        "お顔を少し左右に動かしながらもう一度ためすか、ほかの方法を選んでください。",
+        "お顔を少し左右に向けながらもう一度ためすか、ほかの方法を選んでください。",
         "写真が写された可能性があります。動かずにいただけのこともあります。患者を見て、目視確認か暗証番号をご案内ください。",
     ),
     FailureCode.FACE_CHALLENGE_FAILED: Failure(

@@ -399,6 +399,19 @@ def test_a_face_that_failed_as_often_as_allowed_is_not_offered_again() -> None:
     assert walk.state() is State.METHOD_CHOICE
 
 
+def test_a_challenge_has_its_own_time() -> None:
+    def patience(challenge: int) -> float:
+        face = replace(CONFIG.face, challenge=challenge, challenge_step_s=4.0)
+        walk = Walk(Session(replace(CONFIG, face=face)))
+        walk.on(flow.ReaderReady(), flow.CardInserted("visit-1"), flow.CardRead(2, True, 3))
+        walk.on(flow.Choose(Method.FACE))
+        assert walk.state() is State.FACE_MATCH
+        return flow.next_moment(walk.session) or 0.0
+
+    # Three moves with looking straight after each, and one more for a blink that was not seen.
+    assert patience(3) - patience(0) == 7 * 4.0
+
+
 def test_a_lost_camera_costs_no_try_and_the_face_is_offered_again_once_it_is_back() -> None:
     walk = in_state(State.FACE_MATCH)
 

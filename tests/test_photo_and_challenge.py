@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -145,3 +146,10 @@ def test_who_steps_in_for_the_moves_is_not_accepted(engine: FaceEngine, photos: 
     person = Person(pictures("astronaut", Condition.CLEAN)[:8], {Guidance.TURN_LEFT: other * 2})
     result = matched(engine, settings, photos["astronaut"], person, Random(seed_of(Move.TURN_LEFT)))
     assert not result.accepted, result
+
+
+def test_a_photo_check_that_could_never_finish_is_refused_at_start(tmp_path: Path) -> None:
+    settings = tmp_path / "terminal.toml"
+    settings.write_text("[face]\nphoto_check = true\ntime_limit_s = 1.5\n", encoding="utf-8")
+    with pytest.raises(config.ConfigError, match=r"photo_check needs a face\.time_limit_s of at least 2"):
+        config.load(settings)
