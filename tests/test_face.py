@@ -70,7 +70,7 @@ def face(**change: Any) -> Observation:
         (face(eyes_covered=True), Guidance.UNCOVER_EYES),
         (face(roll_deg=-21), Guidance.LOOK_STRAIGHT),
         (face(yaw=0.3), Guidance.LOOK_STRAIGHT),
-        (face(sharpness=0.015), Guidance.HOLD_STILL),
+        (face(sharpness=0.01), Guidance.HOLD_STILL),
         (face(score=0.1), Guidance.LOOK_STRAIGHT),
         (face(box=Box(200, 299, 180, 180)), None),
     ],
