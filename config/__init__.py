@@ -71,8 +71,9 @@ class Gate:
     max_glare: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Largest share of px that are as bright as they can be, of the face, or of the frame that shows none."""
     min_sharpness: float = 0.015
-    """Of Observation.sharpness. Measured: 0.026 and more on the shipped portraits in every light and size; 0.016
-    and more on the photographs with a defocus of 1.5 px or 5 px of movement, which do no harm; 0.013 and less with 17 px.
+    """Of Observation.sharpness. Measured: 0.026 and more on the shipped portraits in every light and size; on the two
+    photographs 0.016 and more with a defocus of 1.5 px or 5 px of movement, which do no harm, and 0.013 and less with
+    17 px of movement.
     """
 
 

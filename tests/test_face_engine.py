@@ -113,7 +113,7 @@ def test_nobody_is_accepted_for_another_person(
 ) -> None:
     policies = {card: Policy(photos[card], SETTINGS) for card in PEOPLE if card != name}
     clock = next(iter(policies.values()))
-    frames = 12 if condition is Condition.BLUR_START else 6
+    frames = 12 if condition is Condition.BLUR_START else 4 if condition in GUIDED else 6
     for frame in Clip(name, condition, frames).frames():
         seen = engine.observe(frame)
         if gate(seen, 480, SETTINGS.gate) is None and clock.wants(frame.stamp_ms):
