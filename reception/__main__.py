@@ -359,7 +359,7 @@ def _soak(options: argparse.Namespace) -> int:
     from reception import soak
 
     live = soak.Progress(options.visits, sys.stdout)
-    report = soak.soak(options.state, options.visits, options.bench, options.seed, live.tell)
+    report = soak.soak(options.visits, options.bench, options.seed, live.tell)
     live.end()
     for line in report.lines():
         print(line)

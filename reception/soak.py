@@ -182,7 +182,6 @@ def _short(burden: Burden) -> str:
 
 
 def soak(
-    state: Path,
     visits: int,
     kind: BenchKind,
     seed: int,
@@ -197,6 +196,8 @@ def soak(
     report = Report()
     comers = [load_person(name) for name in people]
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        # What stands in the journal of the usual folder is somebody's.
+        state = Path(folder)
         bench = Bench(
             _settings(),
             state,
@@ -206,7 +207,7 @@ def soak(
             clip=clip_of(comers[0], state / "clips"),
             today=hil.TODAY,
             # In memory, the records of all visits would look like a leak.
-            database=f"sqlite:///{folder}/eligibility.sqlite",
+            database=f"sqlite:///{state}/eligibility.sqlite",
         )
         with bench:
             _play(bench, state, islice(plans(seed, people), visits), report, tell)

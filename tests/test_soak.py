@@ -30,13 +30,14 @@ def test_ten_visits_on_the_simulated_bench_leave_nothing_behind(
     assert "10 visits" in out
     assert "10 by PIN" in out
     assert "wrong" not in out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_record_on_the_server_that_is_not_what_was_answered_is_told_with_the_number_of_the_visit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(soak, "recorded", lambda answers, profile: {})
-    report = soak.soak(tmp_path, 1, "simulated", seed=1, people=["age45"])
+    report = soak.soak(1, "simulated", seed=1, people=["age45"])
     assert not report.passed
     assert report.outcomes == {"wrong": 1}
     [told] = report.wrong
