@@ -60,6 +60,7 @@ completed = true
 identity = "pin"
 sent = 1
 pin_tries_left = 3
+within_s = 20
 """
 
 PHONE_VISIT = """title = "phone"
@@ -403,7 +404,9 @@ def test_the_time_that_hands_take_does_not_count(
         reader.insert(own_card)
 
     console.hands["put the card in"] = slowly
-    visit = toml(PIN_VISIT.format(title="one") + "within_s = 0.01\n", "one.toml", tmp_path)
+    visit = toml(
+        PIN_VISIT.format(title="one").replace("within_s = 20", "within_s = 0.01"), "one.toml", tmp_path
+    )
 
     with real:
         (result,) = hil.play_all([hil.load(visit, state, None, None)], state, real)
