@@ -87,7 +87,7 @@ def test_a_lost_answer_to_the_registration_is_asked_again_and_registers_once(
         Server(url=first_visit.server.url, read_timeout_s=0.3), first_visit.authority.enrol_terminal(TERMINAL)
     )
     first_visit.clients.append(client)
-    identify(first_visit, client)
+    identify(first_visit, first_visit.client())
     first_visit.server.faults.next(fault)
     assert client.answer_card_use("visit-1", GIVEN).questions
     assert client.answer_card_use("visit-1", GIVEN).questions

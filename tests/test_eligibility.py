@@ -132,8 +132,8 @@ def test_a_refusal_carries_its_code(running: Bench) -> None:
 
 @pytest.mark.parametrize("fault", get_args(FaultKind))
 def test_consents_survive_any_fault_and_are_recorded_once(running: Bench, fault: FaultKind) -> None:
+    identify(running, running.client())
     client = running.client(connect_timeout_s=0.2, read_timeout_s=0.3)
-    identify(running, client)
     running.server.faults.next(fault)
     client.send_consents("visit-1", ANSWERS)
     running.clock.forward(60)
@@ -215,8 +215,8 @@ def test_an_answer_that_drips_times_out_although_bytes_keep_coming(running: Benc
 
 
 def test_consents_that_nobody_answers_end_with_the_budget(running: Bench) -> None:
+    identify(running, running.client())
     client = running.client(connect_timeout_s=0.2, read_timeout_s=0.2, budget_s=1.0)
-    identify(running, client)
     for _ in range(20):
         running.server.faults.next("slow_body")
     began = time.monotonic()

@@ -112,7 +112,7 @@ def test_a_fault_for_every_request_lasts_until_it_is_taken_back(running: Bench) 
 
 def test_a_fault_waits_for_its_path(running: Bench) -> None:
     running.server.faults.next("drop", "/v1/visits")
-    client = running.client(read_timeout_s=0.5)
+    client = running.client()
     assert outcome(running, HANAKO) == "ok"
     with pytest.raises((Unreachable, TimedOut)):
         client.visit("visit-1")
