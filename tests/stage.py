@@ -20,6 +20,9 @@ WITHIN_S = 12.0
 _HELD_AT: dict[State | None, str] = {State.CHECKING: "challenge", State.SENDING: "send_consents"}
 """The question to the server that is held back while a visit is held in a state."""
 
+STALL_S = 4.0
+"""How long a card is held back in READING; less than the terminal's patience, and more than a loss takes to show."""
+
 
 class Stage:
     """One bench and the patient before it, who acts on every state but the one in which they hold still."""
@@ -177,7 +180,7 @@ class Stage:
 
     def _stall_in_the_middle(self, number: int, apdu: bytes) -> bool:
         if number == 5:
-            self.bench.slot.stall(WITHIN_S)
+            self.bench.slot.stall(STALL_S)
             self._stalled.set()
         return False
 
