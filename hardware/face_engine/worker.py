@@ -80,6 +80,8 @@ class Look:
     _WHOLE_EVERY = 8
     """Not a divisor of the 9 frames between two comparisons: a frame that is compared is not slower than others."""
     _FAR_EVERY = 3
+    _LOST_AFTER = 3
+    """Misses in a row until then it is looked for where it was: a hand or a flicker hides it for a moment."""
     _SECOND_FACE_SCORE = 0.2
     _COVERED_SCORE = -0.8
     """HOG score down to which a face is looked for that a mask may hide."""
@@ -231,22 +233,23 @@ class Look:
     def _find(self, image: Any, grey: Grey) -> Found | None:
         """Return HOG score and box (left, top, right, bottom) of the largest face."""
         self._since_whole += 1
-        found: list[Found] = []
-        if self._box is not None and self._since_whole < self._WHOLE_EVERY:
-            found = self._follow(image, grey)
+        following = self._box is not None and self._since_whole < self._WHOLE_EVERY
+        found = self._follow(image, grey) if following else []
         if not found:
-            found = self._look_at_all(image, grey)
+            found = self._look_at_all(image, grey, followed=following)
         if not found:
-            self._box, self._faces = None, 0
+            if self._misses >= self._LOST_AFTER:
+                self._box, self._faces = None, 0
             return None
+        self._misses = 0
         largest = max(found, key=lambda face: face[1][2] - face[1][0])
         self._box = largest[1]
         return largest
 
-    def _look_at_all(self, image: Any, grey: Grey) -> list[Found]:
+    def _look_at_all(self, image: Any, grey: Grey, followed: bool) -> list[Found]:
         self._since_whole = 0
         found = self._search(image, grey, self._ACQUIRE)
-        if not found and self._box is not None:
+        if not found and self._box is not None and not followed:
             # A small or half hidden face is followed although the coarse look cannot see it.
             found = self._follow(image, grey)
         if not found:
@@ -254,7 +257,6 @@ class Look:
             if self._misses % self._FAR_EVERY == 0:
                 found = self._search(image, grey, self._FAR)
         if found:
-            self._misses = 0
             widest = max(face[1][2] - face[1][0] for face in found)
             large = [face for face in found if face[1][2] - face[1][0] >= widest / 2]
             self._counts.append(sum(face[0] >= self._SECOND_FACE_SCORE for face in large))

@@ -119,7 +119,7 @@ def images_of(state: Path, condition: Condition, name: str = _WHO) -> list[Image
 def decisions(
     engine: FaceEngine, bare: "BareEmbeddings", images: Sequence[Image], kind: str, needs: int, rounds: int
 ) -> Decision:
-    """Time decisions that rest on ``needs`` frames, from starts spread over a clip; the sides take turns.
+    """Time up to ``rounds`` decisions that rest on ``needs`` frames, from starts all over a clip; the sides take turns.
 
     Ours is the work on the frames that were compared; between them the policy waits for another pose. The loops work
     on every frame that they take, until one is accepted.
@@ -131,8 +131,10 @@ def decisions(
     match = FaceMatch(engine, config.Face())
     loops = {"readme": ReadmeLoop([photo]), "readme_quarter": ReadmeLoop([photo], quarter=True)}
     spent: dict[str, list[float]] = {side: [] for side in ("ours", "bare", *loops)}
-    for number in range(rounds):
-        source = _Frames(images, number * len(images) // rounds)
+    for number in range(len(images)):
+        if len(spent["ours"]) == rounds:
+            break
+        source = _Frames(images, number * 7)
         result = match.match(source, mine)
         if not result.accepted or result.frames_used != needs:
             continue
