@@ -28,7 +28,6 @@ CA_PATH = "/ca/user-authentication.cer"
 JSON = "application/json"
 
 AnyMessage = TypeVar("AnyMessage", bound=wire.Message)
-Asked = Callable[[type[wire.Message]], dict[str, Any]]
 
 
 def make_app(service: Service, responder: Responder) -> FastAPI:
