@@ -257,6 +257,9 @@ class Jobs:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
+        if told.card_use_offered:
+            # Until the terminal itself offers the registration (利用申込), staff help.
+            failure = FailureCode.INSURANCE_NOT_FOUND
         if failure is not None:
             return flow.WorkFailed(ticket, failure)
         visit.limit_category = told.counter.limit_category
