@@ -42,6 +42,8 @@ class Stage:
         self._visit_before = ""
         self._pass_through_gate("challenge")
         self._pass_through_gate("send_consents")
+        self.next_card = self.card("age75")
+        """Of the patient who comes after every disturbance."""
         self.terminal.subscribe(self._on)
 
     # --- What happens on the stage ------------------------------------------------------------------------------
