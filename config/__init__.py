@@ -112,6 +112,8 @@ class Delays:
     choice_s: Seconds = 60.0
     pin_s: Seconds = 60.0
     phone_s: Seconds = 60.0
+    visual_s: Seconds = 180.0
+    """How long staff may take to compare the patient with the photo."""
     question_s: Seconds = 60.0
     warning_s: Seconds = 20.0
     reading_s: Seconds = 20.0

@@ -27,6 +27,11 @@ VIEWING_TIME = timedelta(hours=24)
 
 FacilityKind = Literal["clinic", "pharmacy"]
 
+VisualReason = Literal[
+    "face-failed", "pin-forgotten", "pin-blocked", "cannot-operate", "camera-down", "other"
+]
+"""Why staff looked: a word from this list, so that nothing clinical can be written into it."""
+
 
 class Item(StrEnum):
     """What a patient may let the facility see."""

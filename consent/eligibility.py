@@ -24,6 +24,7 @@ from consent.choices import (
     Item,
     PrescriptionForm,
     Standing,
+    VisualReason,
 )
 
 __all__ = [
@@ -219,7 +220,7 @@ class EligibilityClient:
         challenge: Challenge,
         certificate: bytes,
         staff: str,
-        reason: wire.VisualReason,
+        reason: VisualReason,
     ) -> Eligibility:
         """Identify by staff who compared the patient with the card's photo (目視確認).
 

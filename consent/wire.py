@@ -16,6 +16,7 @@ from consent.choices import (
     Item,
     PrescriptionForm,
     Standing,
+    VisualReason,
 )
 
 JAPAN = timezone(timedelta(hours=9), "JST")
@@ -35,10 +36,6 @@ Method = Literal["pin", "face", "phone", "visual"]
 staff compared the patient with the card's photo (目視確認)."""
 StaffId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 """Which staff member; an id of the facility's own, never a name."""
-VisualReason = Literal[
-    "face-failed", "pin-forgotten", "pin-blocked", "cannot-operate", "camera-down", "other"
-]
-"""Why staff looked: a word from this list, so that nothing clinical can be written into it."""
 InstitutionCode = Annotated[str, Field(pattern=r"^[0-9]{10}$")]
 ReferenceNumber = Annotated[str, Field(pattern=r"^[!-~]{1,50}$")]
 """照会番号: the facility's own chart number, at most 50 characters without spaces."""

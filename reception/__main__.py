@@ -243,7 +243,7 @@ def _windows(terminal: "Terminal", office: "BackOffice", bench: "Bench | None") 
 
 
 def _terminal(options: argparse.Namespace) -> int:
-    from reception.bench import Bench, real_terminal
+    from reception.bench import Bench, journal_file, real_terminal
 
     settings = config.load(options.config)
     if not _has_display():
@@ -254,7 +254,13 @@ def _terminal(options: argparse.Namespace) -> int:
     person = load_person(options.person, Path())
     port = options.vpcd_port if options.bench == "pcsc" else None
     with Bench(
-        settings, options.state, options.bench, person=person, own_server=False, vpcd_port=port
+        settings,
+        options.state,
+        options.bench,
+        person=person,
+        own_server=False,
+        vpcd_port=port,
+        journal=journal_file(settings, options.state),
     ) as bench:
         if port is not None:
             print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)

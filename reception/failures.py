@@ -13,6 +13,8 @@ class FailureCode(StrEnum):
     PIN_ENTRY_CARD_REMOVED = "PIN_ENTRY_CARD_REMOVED"
     CHECKING_CARD_REMOVED = "CHECKING_CARD_REMOVED"
     CONSENT_CARD_REMOVED = "CONSENT_CARD_REMOVED"
+    CARD_USE_OFFER_CARD_REMOVED = "CARD_USE_OFFER_CARD_REMOVED"
+    VISUAL_CHECK_CARD_REMOVED = "VISUAL_CHECK_CARD_REMOVED"
 
     CARD_UNREADABLE = "CARD_UNREADABLE"
     CARD_WRONG = "CARD_WRONG"
@@ -41,11 +43,14 @@ class FailureCode(StrEnum):
     PIN_WRONG = "PIN_WRONG"
     PIN_BLOCKED = "PIN_BLOCKED"
     NO_METHOD_LEFT = "NO_METHOD_LEFT"
+    VISUAL_REFUSED = "VISUAL_REFUSED"
+    VISUAL_WITHOUT_PHOTO = "VISUAL_WITHOUT_PHOTO"
 
     CERTIFICATE_EXPIRED = "CERTIFICATE_EXPIRED"
     CERTIFICATE_REVOKED = "CERTIFICATE_REVOKED"
     CERTIFICATE_UNCONFIRMED = "CERTIFICATE_UNCONFIRMED"
     IDENTITY_REFUSED = "IDENTITY_REFUSED"
+    CARD_USE_DECLINED = "CARD_USE_DECLINED"
     INSURANCE_INVALID = "INSURANCE_INVALID"
     INSURANCE_NOT_FOUND = "INSURANCE_NOT_FOUND"
     INSURANCE_AMBIGUOUS = "INSURANCE_AMBIGUOUS"
@@ -93,6 +98,8 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.PIN_ENTRY_CARD_REMOVED: _removed("暗証番号の入力中に"),
     FailureCode.CHECKING_CARD_REMOVED: _removed("資格の確認中に"),
     FailureCode.CONSENT_CARD_REMOVED: _removed("同意の途中で"),
+    FailureCode.CARD_USE_OFFER_CARD_REMOVED: _removed("利用登録の前に"),
+    FailureCode.VISUAL_CHECK_CARD_REMOVED: _removed("係の確認の途中で"),
     FailureCode.CARD_UNREADABLE: Failure(
         "カードを読み取れませんでした。",
         "カードを一度取り、ケースから出して、向きを確かめて入れ直してください。",
@@ -217,6 +224,21 @@ FAILURES: dict[FailureCode, Failure] = {
         "この機械では本人確認ができませんでした。受付は完了していません。",
         _TAKE_AND_ASK,
         "目視確認、または資格確認書などで受け付けてください。",
+    ),
+    FailureCode.VISUAL_REFUSED: Failure(
+        "係の確認では、本人確認ができませんでした。",
+        "ほかの方法を選んでください。",
+        "暗証番号か顔認証をご案内ください。難しければ資格確認書などで受け付けてください。",
+    ),
+    FailureCode.VISUAL_WITHOUT_PHOTO: Failure(
+        "このカードには、確認に使える写真がありません。",
+        "ほかの方法を選んでください。",
+        "写真のないカードでは目視確認はできません。暗証番号をご案内ください。",
+    ),
+    FailureCode.CARD_USE_DECLINED: Failure(
+        "カードを健康保険証として使う登録をしませんでした。受付は完了していません。",
+        _TAKE_AND_ASK,
+        "利用登録を希望されませんでした。資格確認書などで受け付けてください。",
     ),
     FailureCode.CERTIFICATE_EXPIRED: Failure(
         "カードの電子証明書の有効期限が切れています。受付は完了していません。",

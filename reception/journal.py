@@ -28,6 +28,7 @@ CREATE INDEX IF NOT EXISTS steps_of_visit ON steps (visit);
 CREATE INDEX IF NOT EXISTS visits_by_outcome ON visits (outcome);
 """
 
+_VERSION = 1
 COMPLETED, INTERRUPTED = "completed", "interrupted"
 RECORDED, NOT_RECORDED = "recorded-unseen", "not-recorded"
 _RESTS = (State.WAITING, State.OUT_OF_SERVICE, State.CALL_STAFF)
@@ -78,10 +79,19 @@ class Journal:
             self._database = sqlite3.connect(
                 path or ":memory:", check_same_thread=False, isolation_level=None
             )
-            self._database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000; {_SCHEMA}")
+            self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000;")
+            self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise self._trouble(error) from None
         self._begin(keep_days)
+
+    def _prepare(self) -> None:
+        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise JournalError(
+                f"journal {self._path}: made by another release (version {version}); move it away"
+            )
+        self._database.executescript(f"{_SCHEMA} PRAGMA user_version={_VERSION};")
 
     def note(self, before: Session, after: Session) -> None:
         """Keep what changed; a visit in SENDING is on the disk when this returns."""

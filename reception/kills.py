@@ -326,7 +326,13 @@ def _be_terminal(mouth: "Connection[Any, Any]", state: Path, url: str, seed: int
     person = load_person(PERSON)
     # The engine given is never started: nobody comes by face.
     bench = Bench(
-        _settings(url), state, people=[person], person=person, engine=FaceEngine(), own_server=False
+        _settings(url),
+        state,
+        people=[person],
+        person=person,
+        engine=FaceEngine(),
+        own_server=False,
+        journal=_journal_file(state),
     )
     speaking = threading.Lock()
 

@@ -29,7 +29,8 @@ class Snapshot:
     """READ, IDENTITY, CONSENT or COMPLETE; empty outside a visit."""
     state: str = "OUT_OF_SERVICE"
     screen: str = "OUT_OF_SERVICE"
-    """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first."""
+    """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
+    answer for all questions, or one by one; PRESCRIPTION: its form."""
     occasion: int = 0
     """Counts up whenever something is asked anew: a state is entered, the next question, another PIN try."""
     question: str = ""
@@ -50,6 +51,8 @@ class Snapshot:
     pin_tries_left: int | None = None
     guidance: str = ""
     """What the face gate asks of the patient (hardware.face.Guidance), in FACE_MATCH."""
+    visual_possible: bool = False
+    """Staff may compare the patient with the card's photo now."""
     identity: str = ""
     """How identity was verified: "face", "pin", "visual", "iphone"; empty before. Android's PIN is a "pin"."""
     failure: str = ""

@@ -52,6 +52,7 @@ class Office:
             today=hil.TODAY,
             engine=FaceEngine(),
             database=f"sqlite:///{self.state}/eligibility.sqlite",
+            journal=self.state / "journal.sqlite",
         )
 
     def visit(self, bench: Bench) -> None:

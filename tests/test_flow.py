@@ -3,16 +3,18 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import Config
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.failures import FailureCode
 from reception.flow import COMMITTED, REVOCABLE, TRANSITIONS, Effect, Event, Method, Session, State
+from reception.flow.moves import new_visit
 
 CONFIG = Config()
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
@@ -73,11 +75,17 @@ def in_state(state: State, tries: int | None = 3) -> Walk:
     if state is State.FACE_MATCH:
         walk.on(flow.Choose(Method.FACE))
         return walk
+    if state is State.VISUAL_CHECK:
+        walk.on(flow.StaffStartVisual("staff-1"))
+        return walk
     walk.on(flow.Choose(Method.PIN))
     if state is State.PIN_ENTRY:
         return walk
     walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(walk.ticket))
     if state is State.CHECKING:
+        return walk
+    if state is State.CARD_USE_OFFER:
+        walk.on(flow.Identified(walk.ticket, (), card_use_offered=True))
         return walk
     walk.on(flow.Identified(walk.ticket, QUESTIONS))
     if state is State.CONSENT:
@@ -95,7 +103,7 @@ def in_state(state: State, tries: int | None = 3) -> Walk:
     return walk
 
 
-WALKED = tuple(state for state in State if state not in (State.VISUAL_CHECK, State.CARD_USE_OFFER))
+WALKED = tuple(State)
 
 
 @pytest.mark.parametrize("state", WALKED)
@@ -505,6 +513,127 @@ def test_a_card_inserted_while_the_last_visit_ends_is_read_at_last(state: State)
     assert (walk.state(), walk.session.visit) == (State.READING, "visit-2")
 
 
+# --- Offers of the server, and staff -----------------------------------------------------------------------------
+
+
+def asked(**offers: bool) -> Walk:
+    walk = in_state(State.CHECKING)
+    walk.on(flow.Identified(walk.ticket, (Item.MEDICATION, Item.HEALTH_CHECKUP), **offers))
+    return walk
+
+
+def test_one_answer_can_stand_for_all_questions_where_that_is_offered() -> None:
+    walk = asked(bundled=True)
+    assert (walk.state(), walk.session.screen) == (State.CONSENT, "BUNDLE")
+    assert walk.on(flow.AnswerAll(GIVEN)) == (Effect.SEND_CONSENTS,)
+    assert dict(walk.session.answers) == {Item.MEDICATION: GIVEN, Item.HEALTH_CHECKUP: GIVEN}
+
+
+def test_one_answer_for_all_is_not_taken_where_it_is_not_offered_or_no_longer() -> None:
+    walk = asked()
+    assert walk.on(flow.AnswerAll(GIVEN)) == (Effect.LOG_LATE_EVENT,)
+    walk = asked(bundled=True)
+    walk.on(flow.OneByOne())
+    assert (walk.state(), walk.session.screen) == (State.CONSENT, "CONSENT")
+    assert walk.on(flow.AnswerAll(GIVEN)) == (Effect.LOG_LATE_EVENT,)
+
+
+def test_silence_at_the_offer_of_one_answer_is_a_no_to_the_first_question_only() -> None:
+    walk = asked(bundled=True)
+    walk.wait()
+    walk.wait()
+    assert dict(walk.session.answers) == {Item.MEDICATION: DECLINED}
+    assert (walk.session.question, walk.session.screen) == (Item.HEALTH_CHECKUP, "CONSENT")
+
+
+def test_the_form_of_a_prescription_is_asked_after_the_questions_and_once() -> None:
+    walk = asked(prescription_offered=True)
+    walk.on(flow.Answer(GIVEN), flow.Answer(GIVEN))
+    assert (walk.state(), walk.session.screen, walk.session.question) == (State.CONSENT, "PRESCRIPTION", None)
+    assert walk.on(flow.Answer(GIVEN)) == (Effect.LOG_LATE_EVENT,)
+    assert walk.on(flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)) == (Effect.SEND_CONSENTS,)
+    assert walk.session.prescription is PrescriptionForm.ELECTRONIC
+
+
+def test_silence_about_the_prescription_leaves_its_form_to_the_facility() -> None:
+    walk = asked(prescription_offered=True)
+    walk.on(flow.AnswerAll(GIVEN), flow.Answer(GIVEN), flow.Answer(GIVEN))
+    walk.wait()
+    assert walk.wait() == (Effect.SEND_CONSENTS,)
+    assert walk.session.prescription is None
+
+
+def test_a_card_not_yet_registered_as_insurance_card_is_registered_first() -> None:
+    walk = in_state(State.CARD_USE_OFFER)
+    assert walk.on(flow.AnswerCardUse(GIVEN)) == (Effect.ANSWER_CARD_USE,)
+    assert walk.state() is State.CHECKING
+    walk.on(flow.Identified(walk.ticket, QUESTIONS))
+    assert walk.state() is State.CONSENT
+
+
+def test_a_registration_declined_or_left_alone_is_told_to_the_server_and_ends_the_visit() -> None:
+    for silent in (False, True):
+        walk = in_state(State.CARD_USE_OFFER)
+        if silent:
+            walk.wait()
+            effects = walk.wait()
+        else:
+            effects = walk.on(flow.AnswerCardUse(DECLINED))
+        assert effects == (Effect.ANSWER_CARD_USE,)
+        assert walk.session.card_use is DECLINED
+        walk.on(flow.WorkFailed(walk.ticket, FailureCode.CARD_USE_DECLINED))
+        assert walk.state() is State.CALL_STAFF
+        assert Effect.SEND_CONSENTS not in walk.effects
+
+
+@pytest.mark.parametrize("state", [State.METHOD_CHOICE, State.FACE_MATCH, State.PIN_ENTRY])
+def test_staff_can_compare_by_sight_wherever_identity_is_verified(state: State) -> None:
+    walk = in_state(state)
+    effects = walk.on(flow.StaffStartVisual("staff-1"))
+    assert (walk.state(), set(effects)) == (State.VISUAL_CHECK, {Effect.STOP_FACE, Effect.WIPE_PIN})
+    assert walk.on(flow.StaffConfirmVisual("pin-forgotten")) == (Effect.IDENTIFY,)
+    session = walk.session
+    assert (session.identity, session.staff, session.visual_reason) == (
+        Method.VISUAL,
+        "staff-1",
+        "pin-forgotten",
+    )
+
+
+def test_the_patient_cannot_choose_the_visual_check() -> None:
+    walk = in_state(State.METHOD_CHOICE)
+    assert walk.on(flow.Choose(Method.VISUAL)) == (Effect.LOG_LATE_EVENT,)
+
+
+def test_the_visual_check_returns_by_itself_when_staff_say_no_or_nothing() -> None:
+    walk = in_state(State.VISUAL_CHECK)
+    walk.on(flow.StaffRefuseVisual())
+    assert (walk.state(), walk.session.failure) == (State.METHOD_CHOICE, FailureCode.VISUAL_REFUSED)
+    walk = in_state(State.VISUAL_CHECK)
+    walk.wait()
+    assert (walk.state(), walk.session.failure) == (State.METHOD_CHOICE, FailureCode.VISUAL_REFUSED)
+
+
+def test_a_card_without_photo_cannot_be_compared_by_sight() -> None:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.ticket, False, 3), flow.StaffStartVisual("staff-1"))
+    assert (walk.state(), walk.session.failure) == (State.METHOD_CHOICE, FailureCode.VISUAL_WITHOUT_PHOTO)
+
+
+def test_a_visit_that_gave_up_goes_on_by_sight_with_a_new_look_at_the_card() -> None:
+    walk = in_state(State.CALL_STAFF)
+    assert set(walk.on(flow.StaffStartVisual("staff-1"))) == {Effect.FORGET_VISIT, Effect.READ_CARD}
+    assert walk.state() is State.READING
+    walk.on(flow.CardRead(walk.ticket, True, 0))
+    assert walk.state() is State.VISUAL_CHECK
+
+
+def test_while_the_card_is_asked_about_the_pin_staff_wait() -> None:
+    walk = in_state(State.PIN_ENTRY)
+    walk.on(flow.PinTyped(4), flow.PinSubmit())
+    assert walk.on(flow.StaffStartVisual("staff-1")) == (Effect.LOG_LATE_EVENT,)
+
+
 # --- A visit by phone -------------------------------------------------------------------------------------------
 
 
@@ -704,18 +833,31 @@ def some_events(session: Session) -> Iterable[Event]:
     yield flow.PhoneFailed(ticket, FailureCode.PHONE_UNREADABLE)
     yield flow.PhoneFailed(ticket, FailureCode.PHONE_MOVED_AFTER_PIN, pin_sent=True)
     yield from (flow.BackToChoice(), flow.Identified(ticket, ()), flow.Identified(ticket, QUESTIONS))
+    yield flow.Identified(ticket, QUESTIONS, bundled=True, prescription_offered=True)
+    yield flow.Identified(ticket, (), card_use_offered=True)
+    yield from (flow.AnswerAll(GIVEN), flow.OneByOne(), flow.ChoosePrescription(PrescriptionForm.PAPER))
+    yield from (flow.AnswerCardUse(GIVEN), flow.AnswerCardUse(DECLINED))
+    yield from (flow.StaffStartVisual("staff-1"), flow.StaffConfirmVisual("other"), flow.StaffRefuseVisual())
     yield from (flow.Answer(GIVEN), flow.Answer(DECLINED), flow.Recorded(ticket))
     yield from (flow.MoreTime(), flow.Cancel(), flow.CallStaff(), flow.TimePassed())
+
+
+ANSWERING = (State.CONSENT, State.LIMIT_CONSENT)
 
 
 def at_rest(session: Session) -> bool:
     return session.state in (State.WAITING, State.OUT_OF_SERVICE, State.COMPLETE, State.CALL_STAFF)
 
 
+def waits(session: Session) -> dict[str, Any]:
+    kept = ("failure", "deadline", "warn_at", "next_visit", "lost_with_card", "by_phone")
+    return {name: getattr(session, name) for name in kept} | {"occasion": 1}
+
+
 def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
     """Walk everywhere that can be walked; return the states seen and what was done in each."""
     start = Session(CONFIG)
-    ahead, known = deque([start]), {start}
+    ahead, known = deque([start]), set[tuple[object, ...]]()
     states: set[State] = set()
     done: set[tuple[State, type[Event]]] = set()
     while ahead:
@@ -738,14 +880,32 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 guidance="",
                 visit="visit",
                 next_visit=after.next_visit and "next",
+                staff="",
+                visual_reason="other",
             )
             # What no row looks at would only multiply the ways.
             if at_rest(after):
-                after = replace(after, identity=None, completed=False, pin_tries_left=None)
-            elif not after.by_phone:
+                after = replace(
+                    new_visit(after, after.visit, card_in=after.card_in), state=after.state, **waits(after)
+                )
+            elif after.state in (State.CHECKING, State.CARD_USE_OFFER, *ANSWERING, *COMMITTED):
+                after = replace(
+                    after,
+                    has_photo=False,
+                    pin_tries_left=None,
+                    face_failures=0,
+                    camera_ready=True,
+                    last_try_accepted=False,
+                    phone=None,
+                    identity=None,
+                    prescription=None,
+                )
+            if not after.by_phone and not at_rest(after):
                 after = replace(after, phones_ready=True, phone_laid=False)
-            if after not in known:
-                known.add(after)
+            # Not the configuration: it is always the same, and takes long to hash.
+            key = tuple(value for name, value in vars(after).items() if name != "config")
+            if key not in known:
+                known.add(key)
                 ahead.append(after)
     return states, done
 

@@ -157,6 +157,15 @@ def test_a_file_that_is_no_journal_is_named_and_left_alone(path: Path, clock: Cl
     assert path.read_bytes().startswith(b"not a database")
 
 
+def test_a_journal_of_another_release_is_named_and_left_alone(path: Path, clock: Clock) -> None:
+    Journal(path, clock).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(JournalError, match=r"journal\.sqlite: made by another release \(version 99\)"):
+        Journal(path, clock)
+
+
 def test_a_journal_on_a_full_disk_is_told_and_loses_nothing_of_before(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock)
     desk = Desk(journal)

@@ -84,13 +84,13 @@ def clip_of(person: Person, cache: Path) -> Path:
     return clip_for(portrait_path(person.card.photo), cache)
 
 
-def journal_of(config: Config, state: Path) -> Journal:
-    """Open the journal of the configured terminal in the state folder. Raises JournalError."""
-    path = state / f"journal-{config.site.terminal_id}.sqlite"
-    return _journal(config, path)
+def journal_file(config: Config, state: Path) -> Path:
+    """Return where the configured terminal keeps its journal."""
+    return state / f"journal-{config.site.terminal_id}.sqlite"
 
 
-def _journal(config: Config, path: Path | None) -> Journal:
+def open_journal(config: Config, path: Path | None) -> Journal:
+    """Open a journal; without a path, one in memory. Raises JournalError."""
     receipts = bool(config.receipt.folder)
     return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days, receipts=receipts)
 
@@ -115,9 +115,9 @@ class Bench:
     """One terminal and its surroundings, alive between ``with`` and its end.
 
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
-    where virtual cards of other programs attach. ``database``: SQLAlchemy URL of the bench's own server. ``camera``:
-    number of a real one, in place of a clip. ``slot``, ``phone_slot`` and ``faults`` reach into simulated readers; a
-    RealBench has only its operator's hands.
+    where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
+    SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``slot``,
+    ``phone_slot`` and ``faults`` reach into simulated readers; a RealBench has only its operator's hands.
     """
 
     slot: CardSlot
@@ -138,13 +138,14 @@ class Bench:
         own_server: bool = True,
         vpcd_port: int | None = None,
         database: str = "sqlite://",
+        journal: Path | None = None,
         camera: int | None = None,
     ) -> None:
         self.kind = kind
         self._real = kind if isinstance(kind, RealBench) else None
         self._waited_before_s = self._real.waited_s if self._real else 0.0
-        self._own_server, self._state = own_server, state
-        self._forgetful = own_server and database == "sqlite://"
+        self._own_server = own_server
+        self._journal = journal
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -189,8 +190,7 @@ class Bench:
             settings = replace(config.server, url=self.server.url) if self._own_server else config.server
             self.client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
             self._ends.callback(self.client.close)
-            # A server that forgets its visits with the bench needs no journal that remembers them.
-            journal = _journal(config, None) if self._forgetful else journal_of(config, self._state)
+            journal = open_journal(config, self._journal)
             self._ends.callback(journal.close)
             self.terminal = Terminal(
                 config,
@@ -379,7 +379,7 @@ def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackO
         identity = Authority(state).enrol_terminal(config.site.terminal_id)
         client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
         ends.callback(client.close)
-        journal = journal_of(config, state)
+        journal = open_journal(config, journal_file(config, state))
         ends.callback(journal.close)
         terminal = Terminal(
             config,

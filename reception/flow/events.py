@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
 from reception.flow.states import Method
 
@@ -218,6 +218,11 @@ class Identified(Event):
 
     ticket: int
     questions: tuple[Item, ...]
+    bundled: bool = False
+    """包括同意, one answer for all questions, is offered too."""
+    prescription_offered: bool = False
+    card_use_offered: bool = False
+    """The card must first be registered as insurance card (利用申込); the questions come after a yes."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,52 @@ class Answer(Event):
     """The patient answered the question on the screen."""
 
     answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class AnswerAll(Event):
+    """The patient gave one answer to all questions (包括同意)."""
+
+    answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class OneByOne(Event):
+    """The patient wants to answer question by question."""
+
+
+@dataclass(frozen=True)
+class ChoosePrescription(Event):
+    """The patient chose how a prescription is issued (処方箋発行形態)."""
+
+    form: PrescriptionForm
+
+
+@dataclass(frozen=True)
+class AnswerCardUse(Event):
+    """The patient answered the offer to register the card as insurance card (利用申込)."""
+
+    answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class StaffStartVisual(Event):
+    """Staff, known by their password, want to compare the patient with the card's photo."""
+
+    staff: str
+    """An id of the facility's own, no name."""
+
+
+@dataclass(frozen=True)
+class StaffConfirmVisual(Event):
+    """Staff say that it is the person of the photo, and why they looked."""
+
+    reason: VisualReason
+
+
+@dataclass(frozen=True)
+class StaffRefuseVisual(Event):
+    """Staff say that it is not, or that they cannot tell."""
 
 
 @dataclass(frozen=True)
@@ -264,6 +315,7 @@ class Effect(StrEnum):
     READ_PHONE = "READ_PHONE"
     WIPE_PIN = "WIPE_PIN"
     IDENTIFY = "IDENTIFY"
+    ANSWER_CARD_USE = "ANSWER_CARD_USE"
     SEND_CONSENTS = "SEND_CONSENTS"
     POWER_OFF_CARD = "POWER_OFF_CARD"
     FORGET_VISIT = "FORGET_VISIT"

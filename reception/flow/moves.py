@@ -60,7 +60,9 @@ def _wait_in(state: State, session: Session) -> float | None:
             return None if session.card_in else delays.call_staff_s
         case S.WAITING:
             return delays.notice_s if session.failure else None
-        case S.OUT_OF_SERVICE | S.VISUAL_CHECK:
+        case S.VISUAL_CHECK:
+            return delays.visual_s
+        case S.OUT_OF_SERVICE:
             return None
         case _:
             assert_never(state)

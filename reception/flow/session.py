@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from config import Config
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
 from reception.flow.states import Method, S, State
 
@@ -44,6 +44,17 @@ class Session:
     identity: Method | None = None
     questions: tuple[Item, ...] = ()
     answers: tuple[tuple[Item, ConsentAnswer], ...] = ()
+    bundled: bool = False
+    """One answer for all questions is offered, until the patient chooses to go one by one."""
+    prescription_asked: bool = False
+    """The patient is still to be asked for the form of the prescription."""
+    prescription: PrescriptionForm | None = None
+    card_use: ConsentAnswer | None = None
+    """What was answered to the offer of card-use registration."""
+    visual_wanted: bool = False
+    """Staff asked for the visual check when the card had to be read anew for it."""
+    staff: str = ""
+    visual_reason: VisualReason = "other"
     failure: FailureCode | None = None
     completed: bool = False
     deadline: float | None = None
@@ -68,6 +79,23 @@ class Session:
         if self.pin_tries_left:
             ways.append(Method.PIN)
         return tuple(ways)
+
+    @property
+    def visual_possible(self) -> bool:
+        """Staff may start the visual check now; whether the card has a photo is seen when it was read anew."""
+        choosing = self.state in (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY) and self.has_photo
+        return self.card_in and not self.by_phone and (choosing or self.state is S.CALL_STAFF)
+
+    @property
+    def screen(self) -> str:
+        """What is shown: the state's screen, or one of those that a state has beside it."""
+        if self.asks_last_try:
+            return "LAST_TRY"
+        if self.state is S.CONSENT and self.bundled and not self.answers:
+            return "BUNDLE"
+        if self.state is S.CONSENT and self.question is None:
+            return "PRESCRIPTION"
+        return self.state.value
 
     @property
     def asks_last_try(self) -> bool:

@@ -43,6 +43,8 @@ class Method(StrEnum):
     """A phone whose certificate is opened by a PIN, typed here; counts as PIN once it is verified."""
     IPHONE = "iphone"
     """A phone that has asked its owner itself."""
+    VISUAL = "visual"
+    """Staff compare the patient with the card's photo (目視確認); never the patient's own choice."""
 
 
 S = State
@@ -64,10 +66,27 @@ STEP_OF: Mapping[State, Step] = {
     S.COMPLETE: Step.COMPLETE,
 }
 
-ANSWERABLE = (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP, S.CONSENT, S.LIMIT_CONSENT)
+ANSWERABLE = (
+    S.METHOD_CHOICE,
+    S.FACE_MATCH,
+    S.PIN_ENTRY,
+    S.PHONE_TAP,
+    S.CARD_USE_OFFER,
+    S.CONSENT,
+    S.LIMIT_CONSENT,
+)
 """States in which the patient can be given more time, go back to the start or call staff."""
 
-REVOCABLE = (S.READING, S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.CHECKING, S.CONSENT)
+REVOCABLE = (
+    S.READING,
+    S.METHOD_CHOICE,
+    S.FACE_MATCH,
+    S.PIN_ENTRY,
+    S.VISUAL_CHECK,
+    S.CHECKING,
+    S.CARD_USE_OFFER,
+    S.CONSENT,
+)
 """States in which removing the card ends the visit with nothing sent."""
 
 COMMITTED = (S.SENDING, S.TAKE_CARD, S.COMPLETE)

@@ -7,11 +7,14 @@ from consent.choices import ConsentAnswer, Item
 from reception.failures import CARD_REMOVED_WHILE, FailureCode
 from reception.flow.events import (
     Answer,
+    AnswerAll,
+    AnswerCardUse,
     CardInserted,
     CardMute,
     CardRead,
     Choose,
     ChoosePhone,
+    ChoosePrescription,
     Effect,
     Event,
     FaceFailed,
@@ -22,6 +25,8 @@ from reception.flow.events import (
     PinMissed,
     PinTyped,
     ReaderLost,
+    StaffConfirmVisual,
+    StaffStartVisual,
     WorkFailed,
 )
 from reception.flow.moves import Outcome, choose_again, enter, give_up, inserted, new_visit, rest
@@ -105,6 +110,8 @@ def left(session: Session, event: Event, now: float) -> Outcome:
 def read(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardRead)
     session = replace(session, has_photo=event.has_photo, pin_tries_left=event.pin_tries_left)
+    if session.visual_wanted:
+        return _compare_by_sight(session, now)
     failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
     if event.pin_tries_left == 0:
         failure = FailureCode.PIN_BLOCKED
@@ -132,6 +139,8 @@ def chosen(session: Session, event: Event, now: float) -> Outcome:
             return enter(session, S.PIN_ENTRY, now), (Effect.WIPE_PIN,)
         case Method.IPHONE:
             return await_phone(replace(session, phone=event.method), now)
+        case Method.VISUAL:
+            return session, (Effect.LOG_LATE_EVENT,)
         case _:
             assert_never(event.method)
 
@@ -266,17 +275,82 @@ def back(session: Session, event: Event, now: float) -> Outcome:
 
 def identified(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, Identified)
-    return ask_next(replace(session, questions=event.questions), now)
+    if event.card_use_offered and session.card_use is None:
+        return enter(session, S.CARD_USE_OFFER, now), ()
+    session = replace(
+        session,
+        questions=event.questions,
+        bundled=event.bundled,
+        prescription_asked=event.prescription_offered,
+    )
+    return ask_next(session, now)
+
+
+def card_use_answered(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, AnswerCardUse)
+    # A no is told to the server too: it keeps what was offered and declined.
+    return enter(replace(session, card_use=event.answer), S.CHECKING, now), (Effect.ANSWER_CARD_USE,)
 
 
 def answered(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, Answer)
-    question = session.question
-    assert question is not None
-    return ask_next(replace(session, answers=(*session.answers, (question, event.answer))), now)
+    if session.question is None:
+        return session, (Effect.LOG_LATE_EVENT,)
+    return ask_next(replace(session, answers=(*session.answers, (session.question, event.answer))), now)
+
+
+def all_answered(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, AnswerAll)
+    if session.screen != "BUNDLE":
+        return session, (Effect.LOG_LATE_EVENT,)
+    return ask_next(replace(session, answers=tuple((item, event.answer) for item in session.questions)), now)
+
+
+def one_by_one(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, bundled=False), ()
+
+
+def prescription_chosen(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, ChoosePrescription)
+    if session.screen != "PRESCRIPTION":
+        return session, (Effect.LOG_LATE_EVENT,)
+    return ask_next(replace(session, prescription=event.form, prescription_asked=False), now)
+
+
+def visual_started(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, StaffStartVisual)
+    if session.by_phone or not session.card_in or session.verifying:
+        return session, (Effect.LOG_LATE_EVENT,)
+    if session.state is S.CALL_STAFF:
+        # The visit had given up, and its card is powered off: it begins anew with a new look at the card.
+        again = replace(
+            new_visit(session, session.visit, card_in=True), staff=event.staff, visual_wanted=True
+        )
+        return enter(again, S.READING, now), (Effect.FORGET_VISIT, Effect.READ_CARD)
+    session = replace(session, staff=event.staff)
+    return _compare_by_sight(session, now)
+
+
+def _compare_by_sight(session: Session, now: float) -> Outcome:
+    session = replace(session, visual_wanted=False)
+    if not session.has_photo:
+        return choose_again(session, FailureCode.VISUAL_WITHOUT_PHOTO, now)
+    return enter(replace(session, failure=None), S.VISUAL_CHECK, now), (Effect.STOP_FACE, Effect.WIPE_PIN)
+
+
+def visual_confirmed(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, StaffConfirmVisual)
+    session = replace(session, identity=Method.VISUAL, visual_reason=event.reason, failure=None)
+    return enter(session, S.CHECKING, now), (Effect.IDENTIFY,)
+
+
+def visual_refused(session: Session, event: Event, now: float) -> Outcome:
+    return choose_again(session, FailureCode.VISUAL_REFUSED, now)
 
 
 def ask_next(session: Session, now: float) -> Outcome:
+    if len(session.answers) == len(session.questions) and session.prescription_asked:
+        return enter(session, S.CONSENT, now), ()
     if len(session.answers) == len(session.questions):
         return enter(session, S.SENDING, now), (Effect.SEND_CONSENTS,)
     item = session.questions[len(session.answers)]
@@ -330,6 +404,13 @@ def time_passed(session: Session, event: Event, now: float) -> Outcome:
             return face_failed(session, FaceFailed(session.occasion, FailureCode.FACE_ENGINE_LOST), now)
         case S.CHECKING | S.SENDING:
             return give_up(session, FailureCode.SERVER_TIMED_OUT, now)
+        case S.CARD_USE_OFFER:
+            return card_use_answered(session, AnswerCardUse(ConsentAnswer.DECLINED), now)
+        case S.VISUAL_CHECK:
+            return choose_again(session, FailureCode.VISUAL_REFUSED, now)
+        case S.CONSENT if session.question is None:
+            # Nothing chosen: the facility decides, as it does where nobody is asked.
+            return ask_next(replace(session, prescription_asked=False), now)
         case S.CONSENT | S.LIMIT_CONSENT:
             return answered(session, Answer(ConsentAnswer.DECLINED), now)
         case S.TAKE_CARD:
@@ -344,7 +425,7 @@ def time_passed(session: Session, event: Event, now: float) -> Outcome:
         case S.WAITING:
             # The notice has been read long enough; the next patient must not take it for theirs.
             return replace(session, deadline=None, failure=None), ()
-        case S.OUT_OF_SERVICE | S.VISUAL_CHECK | S.CARD_USE_OFFER:
+        case S.OUT_OF_SERVICE:
             return session, ()
         case _:
             assert_never(session.state)

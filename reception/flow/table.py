@@ -7,6 +7,8 @@ from reception.flow import moves, steps
 from reception.flow.events import (
     AcceptLastTry,
     Answer,
+    AnswerAll,
+    AnswerCardUse,
     BackToChoice,
     CallStaff,
     CameraLost,
@@ -18,6 +20,7 @@ from reception.flow.events import (
     CardRemoved,
     Choose,
     ChoosePhone,
+    ChoosePrescription,
     Effect,
     Event,
     FaceFailed,
@@ -25,6 +28,7 @@ from reception.flow.events import (
     FaceMatched,
     Identified,
     MoreTime,
+    OneByOne,
     PhoneFailed,
     PhoneLaid,
     PhoneLastTry,
@@ -39,6 +43,9 @@ from reception.flow.events import (
     ReaderLost,
     ReaderReady,
     Recorded,
+    StaffConfirmVisual,
+    StaffRefuseVisual,
+    StaffStartVisual,
     TimePassed,
     WorkFailed,
 )
@@ -79,6 +86,7 @@ def next_moment(session: Session) -> float | None:
 
 
 _AFTER_ANSWER = (S.CONSENT, S.LIMIT_CONSENT, S.SENDING)
+_VISUAL_FROM = (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY)
 _REST = (S.WAITING, S.OUT_OF_SERVICE, S.READING)
 _CHOICE = (S.METHOD_CHOICE, S.CALL_STAFF)
 _BEFORE_PHONE = (S.METHOD_CHOICE, S.PIN_ENTRY, S.PHONE_TAP)
@@ -157,7 +165,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         (S.LIMIT_CONSENT,),
         CardRemoved,
-        (S.SENDING, S.LIMIT_CONSENT),
+        (S.SENDING, S.CONSENT, S.LIMIT_CONSENT),
         steps.removed_at_limit,
         "limit amount declined, visit goes on",
     ),
@@ -176,7 +184,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         steps.left,
         "card taken, the reason stays shown for a while",
     ),
-    Transition((S.READING,), CardRead, _CHOICE, steps.read, "offers what the card allows"),
+    Transition((S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), steps.read, "offers what the card allows"),
     Transition(
         (S.READING, S.PIN_ENTRY, S.PHONE_TAP, S.CHECKING, S.SENDING),
         WorkFailed,
@@ -224,8 +232,33 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((S.FACE_MATCH,), FaceMatched, (S.CHECKING,), steps.face_matched, "face of the card's photo"),
     Transition((S.FACE_MATCH,), FaceFailed, _CHOICE, steps.face_failed, "back to the choice with the reason"),
     Transition((S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP), BackToChoice, _CHOICE, steps.back, "another way"),
-    Transition((S.CHECKING,), Identified, _AFTER_ANSWER, steps.identified, "the questions that apply"),
+    Transition(
+        (S.CHECKING,),
+        Identified,
+        (S.CARD_USE_OFFER, *_AFTER_ANSWER),
+        steps.identified,
+        "the questions that apply",
+    ),
+    Transition(
+        (S.CARD_USE_OFFER,), AnswerCardUse, (S.CHECKING,), steps.card_use_answered, "the server is told"
+    ),
     Transition((S.CONSENT, S.LIMIT_CONSENT), Answer, _AFTER_ANSWER, steps.answered, "next question, or send"),
+    Transition((S.CONSENT,), AnswerAll, _AFTER_ANSWER, steps.all_answered, "one answer for all, if offered"),
+    Transition((S.CONSENT,), OneByOne, (S.CONSENT,), steps.one_by_one, "not all at once"),
+    Transition(
+        (S.CONSENT,), ChoosePrescription, _AFTER_ANSWER, steps.prescription_chosen, "when that is asked"
+    ),
+    Transition(
+        (*_VISUAL_FROM, S.CALL_STAFF),
+        StaffStartVisual,
+        (S.VISUAL_CHECK, S.READING, *_CHOICE),
+        steps.visual_started,
+        "staff compare by sight; not for cards without photo",
+    ),
+    Transition(
+        (S.VISUAL_CHECK,), StaffConfirmVisual, (S.CHECKING,), steps.visual_confirmed, "it is the person"
+    ),
+    Transition((S.VISUAL_CHECK,), StaffRefuseVisual, _CHOICE, steps.visual_refused, "other ways"),
     Transition((S.SENDING,), Recorded, (S.TAKE_CARD,), steps.recorded, "the server has acknowledged"),
     Transition(ANSWERABLE, MoreTime, ANSWERABLE, steps.more_time, "the wait begins anew"),
     Transition(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), steps.cancelled, "nothing sent; take the card"),

@@ -134,6 +134,8 @@ class Jobs:
                 self._run("face", lambda: self._match_face(ticket, visit, stop), ticket)
             case Effect.IDENTIFY:
                 self._run("server", lambda: self._identify(ticket, visit, session), ticket)
+            case Effect.ANSWER_CARD_USE:
+                self._run("server", lambda: self._answer_card_use(ticket, visit, session), ticket)
             case Effect.SEND_CONSENTS:
                 self._run("server", lambda: self._send(ticket, visit, session), ticket)
 
@@ -254,6 +256,16 @@ class Jobs:
         told = (
             self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
         )
+        return self._told(ticket, visit, session, told)
+
+    def _answer_card_use(self, ticket: int, visit: Visit, session: Session) -> Event:
+        assert session.card_use is not None
+        told = self._devices.server.answer_card_use(session.visit, session.card_use)
+        if session.card_use is ConsentAnswer.DECLINED:
+            return flow.WorkFailed(ticket, FailureCode.CARD_USE_DECLINED)
+        return self._told(ticket, visit, session, told)
+
+    def _told(self, ticket: int, visit: Visit, session: Session, told: Eligibility) -> Event:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
@@ -264,7 +276,13 @@ class Jobs:
             return flow.WorkFailed(ticket, failure)
         visit.limit_category = told.counter.limit_category
         self._tell_counter(visit, _counter_view(session.visit, told))
-        return flow.Identified(ticket, told.questions)
+        return flow.Identified(
+            ticket,
+            told.questions,
+            bundled=told.bundled,
+            prescription_offered=told.prescription_offered,
+            card_use_offered=told.card_use_offered,
+        )
 
     def _told_by_card(self, visit: Visit, session: Session) -> Eligibility:
         card, facts = visit.card, visit.facts
@@ -275,6 +293,11 @@ class Jobs:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
             return self._devices.server.identify_by_pin(
                 session.visit, challenge, facts.certificate, signature
+            )
+        if session.identity is Method.VISUAL:
+            self._lanes["card"].submit(card.confirm).result()
+            return self._devices.server.identify_by_sight(
+                session.visit, challenge, facts.certificate, session.staff, session.visual_reason
             )
         # The last look at the card: the photo that matched was this card's.
         self._lanes["card"].submit(card.confirm).result()
@@ -288,7 +311,7 @@ class Jobs:
         )
 
     def _send(self, ticket: int, visit: Visit, session: Session) -> Event:
-        self._devices.server.send_consents(session.visit, dict(session.answers))
+        self._devices.server.send_consents(session.visit, dict(session.answers), session.prescription)
         if visit.counter is not None:
             kept = recorded(dict(session.answers), self._config.profile)
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
