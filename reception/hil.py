@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass as checked
 import config
 from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
 from reception import flow
@@ -55,6 +55,8 @@ Verb = Literal[
     "type_pin",
     "answer",
     "answer_all",
+    "answer_card_use",
+    "choose_prescription",
     "press",
     "extend_time",
     "cancel",
@@ -83,6 +85,9 @@ _BUTTONS: dict[str, flow.Event] = {
     "pin_backspace": flow.PinBackspace(),
     "pin_submit": flow.PinSubmit(),
     "more_time": flow.MoreTime(),
+    "agree_to_all": flow.AnswerAll(ConsentAnswer.GIVEN),
+    "decline_all": flow.AnswerAll(ConsentAnswer.DECLINED),
+    "one_by_one": flow.OneByOne(),
     "cancel": flow.Cancel(),
     "call_staff": flow.CallStaff(),
 }
@@ -222,7 +227,11 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
     at = ("on", number)
     answers = [answer.value for answer in ConsentAnswer]
     match rule.do:
-        case "answer" | "answer_all" if rule.value not in answers:
+        case "choose_prescription" if rule.value not in list(PrescriptionForm):
+            raise file.mistake(
+                (*at, "value"), f'{rule.value!r} is not allowed: should be "electronic" or "paper"'
+            )
+        case "answer" | "answer_all" | "answer_card_use" if rule.value not in answers:
             raise file.mistake((*at, "value"), f"{rule.value!r} is not allowed: should be one of {answers}")
         case "type_pin" if rule.value != "card" and not (len(rule.value) == 4 and rule.value.isdecimal()):
             raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
@@ -433,6 +442,8 @@ class _Run:
     def _applies(self, rule: Rule, seen: Snapshot) -> bool:
         if rule.do == "answer" and rule.item is not None:
             return rule.item.value == seen.question
+        if rule.do == "choose_prescription":
+            return seen.screen == "PRESCRIPTION"
         return rule.visit == self._times[rule.state]
 
     def _do(self, rule: Rule, seen: Snapshot) -> None:
@@ -464,6 +475,10 @@ class _Run:
             case "answer_all":
                 self._answer_all[rule.state] = ConsentAnswer(rule.value)
                 submit(flow.Answer(ConsentAnswer(rule.value)))
+            case "answer_card_use":
+                submit(flow.AnswerCardUse(ConsentAnswer(rule.value)))
+            case "choose_prescription":
+                submit(flow.ChoosePrescription(PrescriptionForm(rule.value)))
             case "press":
                 submit(_BUTTONS[rule.value])
             case "extend_time":

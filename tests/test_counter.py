@@ -111,7 +111,12 @@ def test_every_screen_of_the_patient_has_words_for_staff(
 
 
 def test_every_state_item_and_answer_has_words() -> None:
-    assert set(wording.STATES) == {*(state.value for state in flow.State), "LAST_TRY"}
+    assert set(wording.STATES) == {
+        *(state.value for state in flow.State),
+        "LAST_TRY",
+        "BUNDLE",
+        "PRESCRIPTION",
+    }
     assert set(wording.ITEMS) == {item.value for item in Item}
     assert set(wording.ANSWERS) == {answer.value for answer in ConsentAnswer}
 

@@ -24,7 +24,7 @@ from reception.screens.widgets import CameraPreview, PinDots
 from reception.screens.window import HEIGHT, WIDTH, PatientWindow
 from reception.snapshot import Snapshot
 
-SCREENS = {*(state.value for state in flow.State), "LAST_TRY"}
+SCREENS = {*(state.value for state in flow.State), "LAST_TRY", "BUNDLE", "PRESCRIPTION"}
 
 
 class LiveTerminal(StillTerminal):

@@ -91,7 +91,9 @@ SAMPLES: dict[str, Snapshot] = {
     "22-phone-waiting-failed": replace(_IDLE, phones_ready=True, failure="PHONE_READER_LOST"),
     "22-phone-checking": replace(_PHONE, state="CHECKING", screen="CHECKING", phone="iphone"),
     "23-visual-check": replace(_IDENTITY, state="VISUAL_CHECK", screen="VISUAL_CHECK"),
-    "24-card-use-offer": replace(_IDENTITY, state="CARD_USE_OFFER", screen="CARD_USE_OFFER"),
+    "24-card-use-offer": replace(_CONSENT, state="CARD_USE_OFFER", screen="CARD_USE_OFFER", seconds_left=20),
+    "25-bundle": replace(_CONSENT, screen="BUNDLE", question="MEDICATION", question_number=1),
+    "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
 }
 """A snapshot for every screen, and for the ways in which some of them look different."""
 

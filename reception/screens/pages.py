@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from consent.choices import ConsentAnswer
+from consent.choices import ConsentAnswer, PrescriptionForm
 from hardware.face import Guidance
 from reception import flow
 from reception.failures import FAILURES, FailureCode
@@ -324,6 +324,20 @@ class QuestionPage(Page):
         self.note.setVisible(not (snapshot.by_phone and snapshot.screen == "LIMIT_CONSENT"))
 
 
+class ChoicePage(Page):
+    """Something to choose by buttons of the same size and weight; none is chosen beforehand."""
+
+    def __init__(
+        self, send: Send, heading: str, body: str, choices: tuple[tuple[str, str, flow.Event], ...]
+    ) -> None:
+        super().__init__(send)
+        buttons = [
+            self.button(name, label, "outline", event, tokens.PRIMARY_HEIGHT + 20)
+            for name, label, event in choices
+        ]
+        self.stack(1, Text("heading", heading), 1, Text("body", body), 1, *buttons, 2)
+
+
 class TakeCardPage(Page):
     def __init__(self, send: Send) -> None:
         super().__init__(send)
@@ -429,10 +443,35 @@ def pages(send: Send) -> dict[str, Page]:
         "PIN_ENTRY": PinEntryPage(send),
         "LAST_TRY": LastTryPage(send),
         "PHONE_TAP": PhoneTapPage(send),
+        "BUNDLE": ChoicePage(
+            send,
+            "情報の提供に、\nまとめて同意しますか",
+            "医師・薬剤師が見られるのは、\n今から24時間だけです。",
+            (
+                ("agree_to_all", "すべて同意する", flow.AnswerAll(ConsentAnswer.GIVEN)),
+                ("one_by_one", "一つずつ選ぶ", flow.OneByOne()),
+                ("decline_all", "すべて同意しない", flow.AnswerAll(ConsentAnswer.DECLINED)),
+            ),
+        ),
+        "PRESCRIPTION": ChoicePage(
+            send,
+            "処方箋の形を\n選んでください",
+            "電子処方箋では、薬局でカードを使います。",
+            (
+                ("electronic", "電子処方箋", flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
+                ("paper", "紙の処方箋", flow.ChoosePrescription(PrescriptionForm.PAPER)),
+            ),
+        ),
         "VISUAL_CHECK": AskStaffPage(send, "係の人が\n確認しています", "そのままお待ちください。"),
         "CHECKING": WorkingPage(send, "健康保険の資格を\n確認しています", STAY),
-        "CARD_USE_OFFER": AskStaffPage(
-            send, "健康保険証としての\n利用登録がありません", "係の人がご案内します。"
+        "CARD_USE_OFFER": ChoicePage(
+            send,
+            "このカードを、健康保険証として\n使えるように登録しますか",
+            "登録は、はじめの一度だけです。\n登録しないと、この機械では受付できません。",
+            (
+                ("register", "登録する", flow.AnswerCardUse(ConsentAnswer.GIVEN)),
+                ("do_not_register", "登録しない", flow.AnswerCardUse(ConsentAnswer.DECLINED)),
+            ),
         ),
         "CONSENT": QuestionPage(send, "医師・薬剤師が見られるのは、\n今から24時間だけです。"),
         "LIMIT_CONSENT": QuestionPage(send, "カードを取ると、「提供しない」として\n受付に進みます。"),

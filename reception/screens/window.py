@@ -114,6 +114,10 @@ class PatientWindow(QWidget):
     @staticmethod
     def _end_of(snapshot: Snapshot) -> str:
         """Say what the end of the wait means."""
+        if snapshot.screen == "CARD_USE_OFFER":
+            return "「登録しない」になります"
+        if snapshot.screen == "PRESCRIPTION":
+            return "選ばずに進みます"
         if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
             return "終わります"
         answers = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)

@@ -269,10 +269,7 @@ class Jobs:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
-        if told.card_use_offered:
-            # Until the terminal itself offers the registration (利用申込), staff help.
-            failure = FailureCode.INSURANCE_NOT_FOUND
-        if failure is not None:
+        if failure is not None and not told.card_use_offered:
             return flow.WorkFailed(ticket, failure)
         visit.limit_category = told.counter.limit_category
         self._tell_counter(visit, _counter_view(session.visit, told))
@@ -294,13 +291,12 @@ class Jobs:
             return self._devices.server.identify_by_pin(
                 session.visit, challenge, facts.certificate, signature
             )
+        # The last look at the card: the photo that was compared was this card's.
+        self._lanes["card"].submit(card.confirm).result()
         if session.identity is Method.VISUAL:
-            self._lanes["card"].submit(card.confirm).result()
             return self._devices.server.identify_by_sight(
                 session.visit, challenge, facts.certificate, session.staff, session.visual_reason
             )
-        # The last look at the card: the photo that matched was this card's.
-        self._lanes["card"].submit(card.confirm).result()
         return self._devices.server.identify_by_face(
             session.visit, challenge, facts.certificate, visit.distance
         )
