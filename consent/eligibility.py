@@ -133,6 +133,8 @@ class Receipt:
 
     recorded_at: datetime
     available_until: datetime
+    limit_category: str = field(default="", repr=False)
+    """For the counter; empty when 限度額情報 is not provided."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ class EligibilityClient:
             wire.ConsentsRequest(answers=dict(answers), prescription=prescription),
             idempotency_key=visit_id,
         )
-        return Receipt(answer.recorded_at, answer.available_until)
+        return Receipt(answer.recorded_at, answer.available_until, answer.limit_category)
 
     def visit(self, visit_id: str) -> VisitRecord | None:
         """Fetch the record of a visit; None when the server knows none."""

@@ -124,6 +124,7 @@ class EligibilityAnswer(Message):
     branch: Short
     share: Annotated[int, Field(ge=0, le=100)] | None
     limit_category: Short
+    """Empty in profile ``leaflet-2023``: there it comes with the consents, after a yes."""
     reference_number: Annotated[str, Field(max_length=50)]
 
 
@@ -141,6 +142,8 @@ class ConsentsRequest(Message):
 class ConsentsAnswer(Message):
     recorded_at: AwareDatetime
     available_until: AwareDatetime
+    limit_category: Short
+    """Empty when 限度額情報 is not provided."""
 
 
 class VisitAnswer(Message):

@@ -120,6 +120,25 @@ def test_the_limit_category_goes_only_where_it_is_provided(
     assert told.qualification.limit_category == category
 
 
+@pytest.mark.parametrize(
+    ("profile", "answers", "before", "after"),
+    [
+        ("leaflet-2023", {Item.LIMIT_AMOUNT: GIVEN}, "", "A03"),
+        ("leaflet-2023", {Item.LIMIT_AMOUNT: DECLINED}, "", ""),
+        ("leaflet-2023", {}, "", ""),
+        ("current", {}, "A03", "A03"),
+    ],
+)
+def test_the_counter_gets_the_limit_category_not_before_the_patients_yes(
+    running: Bench, profile: Profile, answers: dict[Item, ConsentAnswer], before: str, after: str
+) -> None:
+    client, visit_id = client_of(running, profile), uuid4().hex
+    found = client.identify_by_face(visit_id, client.challenge(), running.certificate(), 0.3)
+    assert found.counter.limit_category == before
+    for _ in range(2):
+        assert client.send_consents(visit_id, answers).limit_category == after
+
+
 def test_before_the_consents_are_recorded_nothing_is_provided(running: Bench) -> None:
     client = client_of(running, "current")
     told = client.result(identified(running, client))

@@ -1,5 +1,6 @@
 """What the insurers know of a person, put into the server's answers; pure."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from config.person import Person
@@ -12,6 +13,7 @@ from consent.choices import (
     checkup_on,
     may_bundle,
     offers_prescription,
+    provides_limit,
     questions,
 )
 from consent.server.store import Visit
@@ -68,9 +70,15 @@ def eligibility(person: Person, visit: Visit, day: date, reference_number: str) 
         number=insurance.number if found else "",
         branch=insurance.branch if found else "",
         share=insurance.share if found else None,
-        limit_category=insurance.limit_category if found else "",
+        limit_category=limit_of(person, visit, {}),
         reference_number=reference_number,
     )
+
+
+def limit_of(person: Person, visit: Visit, answers: Mapping[Item, ConsentAnswer]) -> str:
+    """Return the limit category as far as it is provided."""
+    told = visit.status in _FOUND and not withheld(visit) and provides_limit(visit.profile, answers)
+    return person.insurance.limit_category if told else ""
 
 
 def qualification(

@@ -187,7 +187,12 @@ class Service:
                 stands = self._store.record(visit_id, new)
             except ConsentsDiffer:
                 raise Refusal(409, "CONSENTS_DIFFER", "other consents are recorded for this visit") from None
-            return wire.ConsentsAnswer(recorded_at=stands.recorded_at, available_until=stands.available_until)
+            holder = self._people.find(visit.certificate_sha256)
+            return wire.ConsentsAnswer(
+                recorded_at=stands.recorded_at,
+                available_until=stands.available_until,
+                limit_category=insurance.limit_of(holder.person, visit, stands.answers) if holder else "",
+            )
 
     # --- What became of it --------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from config import Config
-from consent.choices import ConsentAnswer, Item, Standing, recorded
+from consent.choices import Standing, recorded
 from consent.eligibility import (
     Challenge,
     Eligibility,
@@ -54,7 +54,6 @@ class Visit:
     facts: CardFacts | None = None
     photo: bytes | None = field(default=None, repr=False)
     distance: float = 0.0
-    limit_category: str = field(default="", repr=False)
     notice: str = ""
     stop_face: threading.Event = field(default_factory=threading.Event)
     phone: "PhoneProof | None" = None
@@ -271,7 +270,6 @@ class Jobs:
         failure = _INSURANCE_FAILURES.get(told.status)
         if failure is not None and not told.card_use_offered:
             return flow.WorkFailed(ticket, failure)
-        visit.limit_category = told.counter.limit_category
         self._tell_counter(visit, _counter_view(session.visit, told))
         return flow.Identified(
             ticket,
@@ -307,12 +305,12 @@ class Jobs:
         )
 
     def _send(self, ticket: int, visit: Visit, session: Session) -> Event:
-        self._devices.server.send_consents(session.visit, dict(session.answers), session.prescription)
+        answers_sent = dict(session.answers)
+        receipt = self._devices.server.send_consents(session.visit, answers_sent, session.prescription)
         if visit.counter is not None:
             kept = recorded(dict(session.answers), self._config.profile)
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
-            declined = kept.get(Item.LIMIT_AMOUNT) is ConsentAnswer.DECLINED
-            limit = "" if declined else visit.limit_category
+            limit = receipt.limit_category
             self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
         return flow.Recorded(ticket)
 
