@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from config import Config
-from consent.choices import Standing, recorded
+from consent.choices import ConsentAnswer, Standing, recorded
 from consent.eligibility import (
     Challenge,
     Eligibility,
