@@ -1,7 +1,6 @@
-"""The scenarios of this folder on both benches, and what is refused when a scenario is loaded."""
+"""What is refused when a scenario is loaded, and what its results look like."""
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -9,66 +8,10 @@ import pytest
 
 from config import ConfigError
 from reception import hil
-from reception.bench import BenchKind
 from reception.hil import Result
-from tests.conftest import LogWatch
-from tests.pcscd import running_pcscd
 
 FOLDER = Path(__file__).parent / "scenarios"
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.toml"))
-
-
-@dataclass
-class Playing:
-    """All scenarios on both benches, played when the first test of a bench asks."""
-
-    state: Path
-    results: dict[str, dict[str, Result]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    def of(self, kind: BenchKind, log_watch: LogWatch) -> dict[str, Result]:
-        """Return a bench's results by scenario; skips where there can be no such bench."""
-        if kind in self.skipped:
-            pytest.skip(self.skipped[kind])
-        if kind not in self.results:
-            # Should playing break off, the other tests fail at once and do not play again.
-            self.results[kind] = {}
-            if kind == "pcsc":
-                self._try_pcscd()
-            # Of the scenario that kills the engine; all are played for the first test of a bench.
-            log_watch.expect("face engine died")
-            self.results[kind] = {Path(one.file).stem: one for one in self._play(kind)}
-        return self.results[kind]
-
-    def _try_pcscd(self) -> None:
-        try:
-            with running_pcscd():
-                pass
-        except pytest.skip.Exception as skip:
-            self.skipped["pcsc"] = str(skip)
-            raise
-
-    def _play(self, kind: BenchKind) -> list[Result]:
-        plays = [hil.load(FOLDER / f"{name}.toml", self.state) for name in SCENARIOS]
-        return hil.play_all(plays, self.state, kind)
-
-
-@pytest.fixture(scope="module")
-def playing(tmp_path_factory: pytest.TempPathFactory) -> Playing:
-    """One state folder, so that keys and clips are made once."""
-    return Playing(tmp_path_factory.mktemp("state"))
-
-
-# The first test of a bench plays all.
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("kind", ["simulated", "pcsc"])
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_scenario_comes_to_what_it_says(
-    name: str, kind: BenchKind, playing: Playing, log_watch: LogWatch
-) -> None:
-    result = playing.of(kind, log_watch)[name]
-
-    assert result.passed, f"{result.why}\n{result.states}"
 
 
 # --- Refused when loaded ----------------------------------------------------------------------------------------

@@ -1,0 +1,34 @@
+"""The scenarios of this folder, all played on one bench when its first test asks for them."""
+
+from pathlib import Path
+
+from reception import hil
+from reception.bench import BenchKind
+from reception.hil import Result
+from tests.conftest import LogWatch
+from tests.pcscd import running_pcscd
+
+FOLDER = Path(__file__).parent / "scenarios"
+SCENARIOS = sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+class Playing:
+    """The scenarios on one bench."""
+
+    def __init__(self, state: Path, kind: BenchKind) -> None:
+        self._state, self._kind = state, kind
+        self._results: dict[str, Result] | None = None
+
+    def result(self, name: str, log_watch: LogWatch) -> Result:
+        """Return what came of a scenario; skips where there can be no such bench."""
+        if self._results is None:
+            if self._kind == "pcsc":
+                with running_pcscd():
+                    pass
+            # Should playing break off, the other tests fail at once and do not play again.
+            self._results = {}
+            # Of the scenario that kills the engine; all are played for the first test.
+            log_watch.expect("face engine died")
+            plays = [hil.load(FOLDER / f"{each}.toml", self._state) for each in SCENARIOS]
+            self._results = {Path(one.file).stem: one for one in hil.play_all(plays, self._state, self._kind)}
+        return self._results[name]

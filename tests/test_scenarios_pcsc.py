@@ -1,0 +1,20 @@
+"""Every scenario of this folder on the pcsc bench; a file of its own: both benches play at the same time."""
+
+import pytest
+
+from tests.conftest import LogWatch
+from tests.playing import SCENARIOS, Playing
+
+
+@pytest.fixture(scope="module")
+def playing(tmp_path_factory: pytest.TempPathFactory) -> Playing:
+    """One state folder, so that keys and clips are made once."""
+    return Playing(tmp_path_factory.mktemp("state"), "pcsc")
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_scenario_comes_to_what_it_says(name: str, playing: Playing, log_watch: LogWatch) -> None:
+    result = playing.result(name, log_watch)
+
+    assert result.passed, f"{result.why}\n{result.states}"
