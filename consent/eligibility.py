@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -303,6 +304,16 @@ class EligibilityClient:
         except EligibilityError:
             return False
 
+    def clock_ahead_s(self) -> float:
+        """Return how many seconds the server's clock is ahead of this machine's, to 1 s (HTTP's Date)."""
+        began = time.time()
+        _, _, told = self._request("GET", "/health", b"", {}, self._deadline())
+        middle = (began + time.time()) / 2
+        try:
+            return parsedate_to_datetime(told).timestamp() + 0.5 - middle
+        except ValueError:
+            raise BadAnswer("the eligibility server does not tell its time") from None
+
     def close(self) -> None:
         """End; a call that waits for its next try in another thread ends too."""
         self._closed.set()
@@ -388,6 +399,13 @@ class EligibilityClient:
     def _once(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> tuple[int, bytes]:
+        status, content, _ = self._request(method, path, body, headers, deadline)
+        return status, content
+
+    def _request(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> tuple[int, bytes, str]:
+        """Ask once; return the answer's status, its body and its Date."""
         left = max(deadline - time.monotonic(), 0.01)
         timeout = (min(self._settings.connect_timeout_s, left), min(self._settings.read_timeout_s, left))
         # An answer that drips must leave time for another try.
@@ -406,7 +424,7 @@ class EligibilityClient:
                 kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
                 if response.status_code == 200 and kind != "application/json":
                     raise BadAnswer("the eligibility server's answer is not JSON")
-                return response.status_code, content
+                return response.status_code, content, response.headers.get("Date", "")
         except (requests.ConnectTimeout, requests.ConnectionError) as error:
             # Some read timeouts arrive dressed as connection errors.
             if "Read timed out" in str(error):

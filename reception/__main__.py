@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
     command: Command = options.command
     try:
-        options.state.mkdir(parents=True, exist_ok=True)
+        if command is not _doctor:
+            # There a folder that cannot be made is one of the findings.
+            options.state.mkdir(parents=True, exist_ok=True)
         return command(options)
     except KeyboardInterrupt:
         return 130
@@ -136,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument(
         "--config", type=Path, help="settings with the camera, or the clip (default: the shipped)"
     )
+    doctor = command("doctor", _doctor, "check this installation: one line for each part, with the remedy")
+    doctor.add_argument("--config", type=Path, help="settings (default: the shipped terminal.toml)")
+    doctor.add_argument("--json", type=Path, metavar="F", help="write the findings as JSON")
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser, or of the server")
     fuzz.add_argument("target", choices=("card", "receipt", "server"))
     fuzz.add_argument("--seconds", type=float, default=60.0)
@@ -440,6 +445,22 @@ def _record(options: argparse.Namespace) -> int:
     missed = f", {made.missed} missed (the disk is too slow)" if made.missed else ""
     print(f"{options.out}: {made.frames} frames in {made.seconds:.1f} s{missed}")
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from reception import doctor
+
+    settings = config.load(options.config)
+    findings = []
+    for finding in doctor.examine_all(settings, options.state):
+        print(finding.line(), flush=True)
+        findings.append(finding)
+    if options.json:
+        options.json.write_text(doctor.as_json(findings), encoding="utf-8")
+    problems = sum(finding.grade is doctor.Grade.PROBLEM for finding in findings)
+    warnings = sum(finding.grade is doctor.Grade.WARNING for finding in findings)
+    print(f"{problems} problems, {warnings} warnings")
+    return 1 if problems else 0
 
 
 def _fuzz(options: argparse.Namespace) -> int:

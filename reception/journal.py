@@ -7,6 +7,7 @@ answer was lost. Its line says SENDING until the server was asked, so that no su
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -57,6 +58,34 @@ class Entry:
     outcome: str
     """Empty while it runs, or while nobody knows; "completed", "interrupted", "recorded-unseen", "not-recorded", a
     FailureCode, or "ended" for a visit that ended early without one."""
+
+
+def examine(path: Path) -> tuple[int, int] | None:
+    """Return how many visits a journal has, and how many of them nobody knows the end of; None: there is no file.
+
+    Changes nothing, so that it may be asked while a terminal runs. Raises JournalError when it cannot be used.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path, timeout=1.0, isolation_level=None)) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _VERSION):
+                raise JournalError(f"journal {path}: made by another release (version {version})")
+            (words,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if words != "ok":
+                raise JournalError(f"journal {path}: is damaged")
+            database.execute("BEGIN IMMEDIATE")
+            counts: tuple[int, int] = (0, 0)
+            if version:
+                counts = database.execute(
+                    "SELECT count(*), count(*) FILTER (WHERE outcome = '' AND state = ?) FROM visits",
+                    (State.SENDING,),
+                ).fetchone()
+            database.execute("ROLLBACK")
+            return counts
+    except sqlite3.Error as error:
+        raise JournalError(f"journal {path}: {error}") from None
 
 
 class Journal:

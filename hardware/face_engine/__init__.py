@@ -65,6 +65,12 @@ class FaceEngine:
         worker = self._worker
         return worker.embedder if worker else ""
 
+    @property
+    def why_slow(self) -> str:
+        """Why the self-check at its start chose dlib; empty when it did not."""
+        worker = self._worker
+        return worker.why_slow if worker else ""
+
     def start(self) -> None:
         """Start the process and return at once; without effect when it runs."""
         with self._lock:
@@ -134,7 +140,7 @@ class _Worker:
         self._greeted = threading.Event()
         self._ended = False
         self._used = 0
-        self.embedder = ""
+        self.embedder, self.why_slow = "", ""
         block = os.memfd_create("face-frame")
         os.ftruncate(block, BLOCK)
         self._memory = mmap.mmap(block, BLOCK)
@@ -199,7 +205,7 @@ class _Worker:
         with self._turn:
             try:
                 if self._connection.poll(self._start_within_s):
-                    _, self.embedder = self._connection.recv()
+                    _, self.embedder, self.why_slow = self._connection.recv()
                     ready.set()
                 else:
                     self._lose("does not start")

@@ -28,6 +28,8 @@ class Embedder(Protocol):
     """Turns an aligned face into an embedding."""
 
     name: str
+    why: str
+    """Why it is not the fast one; empty when it is."""
 
     def embed(self, chip: Any) -> Embedding:
         """Return the embedding of a (150, 150, 3) uint8 RGB chip."""
@@ -41,10 +43,13 @@ def best_embedder(weights: Path) -> Embedder:
         fast = OpenCvEmbedder(weights)
         random = np.random.default_rng(7).integers(0, 255, (12, 12, 3), np.uint8)
         chip = cv2.resize(random, (CHIP, CHIP), interpolation=cv2.INTER_CUBIC)
-        if float(np.abs(fast.embed(chip) - reference.embed(chip)).max()) < _AGREE:
+        apart = float(np.abs(fast.embed(chip) - reference.embed(chip)).max())
+        if apart < _AGREE:
             return fast
-    except (cv2.error, ValueError, struct.error):
-        pass  # another OpenCV, another network file: dlib can
+        reference.why = f"OpenCV's vectors differ from dlib's by {apart:.1g}"
+    except (cv2.error, ValueError, struct.error) as error:
+        # Another OpenCV, another network file: dlib can.
+        reference.why = f"OpenCV cannot run the network ({type(error).__name__})"
     return reference
 
 
@@ -54,6 +59,7 @@ class DlibEmbedder:
     name = "dlib"
 
     def __init__(self, weights: Path) -> None:
+        self.why = ""
         self._net = dlib.face_recognition_model_v1(str(weights))
 
     def embed(self, chip: Any) -> Embedding:
@@ -65,6 +71,7 @@ class OpenCvEmbedder:
     """The same network in cv2.dnn; raises ValueError or cv2.error when it cannot be built."""
 
     name = "opencv"
+    why = ""
 
     def __init__(self, weights: Path) -> None:
         model = np.frombuffer(_onnx(_read_network(weights.read_bytes())), np.uint8)

@@ -30,7 +30,7 @@ Found = tuple[float, tuple[float, float, float, float]]
 def _serve(connection: Connection, memory: mmap.mmap) -> None:
     """Answer commands until the terminal closes the connection or dies."""
     look = Look()
-    connection.send(("ready", look.embedder))
+    connection.send(("ready", look.embedder.name, look.embedder.why))
     while True:
         try:
             command, *given = connection.recv()
@@ -91,15 +91,11 @@ class Look:
         models = models_folder()
         self._hog = dlib.get_frontal_face_detector()
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
-        self._embedder = best_embedder(models / WEIGHTS)
+        self.embedder = best_embedder(models / WEIGHTS)
         self._contours: Any = None
         self._forget()
         # OpenCV makes its table for Lab colours on first use, 70 ms that the first patient need not wait for.
         cv2.cvtColor(np.zeros((8, 8, 3), np.uint8), cv2.COLOR_BGR2LAB)
-
-    @property
-    def embedder(self) -> str:
-        return self._embedder.name
 
     def _forget(self) -> None:
         self._image: Any = None
@@ -194,7 +190,7 @@ class Look:
 
     def embedding_of(self, chip: Any) -> Embedding:
         """Return the embedding of a chip."""
-        return self._embedder.embed(chip)
+        return self.embedder.embed(chip)
 
     def _embedded(self, chip: Any) -> Embedding:
         embedding = self.embedding_of(chip)
