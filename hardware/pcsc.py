@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from queue import SimpleQueue
 from typing import Any, NoReturn, TypeVar
@@ -61,6 +61,8 @@ _ERRORS: dict[int, tuple[type[CardError | ReaderError], str]] = {
 _WAIT_STEP_S = 1.0
 """A wait is renewed this often, because a cancel that falls between two waits is lost."""
 _CLOSE_LIMIT_S = 2.0
+_ANSWER_LIMIT_S = 3.0
+"""Longest time that the service may take for an answer beyond what it was asked to wait; the C calls have no limit."""
 
 _log = logging.getLogger("reception.pcsc")
 
@@ -81,6 +83,8 @@ class PcscReader:
         self._session: _PcscChannel | None = None
         """The newest card session; while its thread hangs in a call, the reader cannot be used."""
         self._cancelled = False
+        self._frozen: threading.Thread | None = None
+        """A look at the reader that the service never answered."""
         self._reported: int | None = None
         """PC/SC's count of insertions and removals when the presence was last told."""
 
@@ -91,12 +95,18 @@ class PcscReader:
 
     def presence(self) -> Presence:
         self._refuse_if_hung()
+        return self._within(_ANSWER_LIMIT_S, self._look)
+
+    def wait_for_change(self, known: Presence, timeout_s: float) -> Presence:
+        self._refuse_if_hung()
+        return self._within(timeout_s + _ANSWER_LIMIT_S, lambda: self._wait(known, timeout_s))
+
+    def _look(self) -> Presence:
         with _context() as context:
             now, self._reported = _state(context, self._find(context))
             return now
 
-    def wait_for_change(self, known: Presence, timeout_s: float) -> Presence:
-        self._refuse_if_hung()
+    def _wait(self, known: Presence, timeout_s: float) -> Presence:
         deadline = time.monotonic() + timeout_s
         with _context() as context, self._as_waiting(context):
             name, flags = self._find(context), scard.SCARD_STATE_UNAWARE
@@ -123,8 +133,12 @@ class PcscReader:
         return self._session
 
     def cancel(self) -> None:
+        self._cancelled = True
+        with suppress(ServiceDown):
+            self._within(_ANSWER_LIMIT_S, self._cancel)
+
+    def _cancel(self) -> None:
         with self._woken:
-            self._cancelled = True
             # A cancel sent between two waits is lost: repeat it until the waiting thread has gone.
             for _ in range(100):
                 if self._waiting is None:
@@ -134,6 +148,19 @@ class PcscReader:
 
     def close(self) -> None:
         self.cancel()
+
+    def _within(self, limit_s: float, job: Callable[[], T]) -> T:
+        """Have it done by a thread that can be left behind: a frozen service answers no call, and none has a limit."""
+        if self._frozen is not None and self._frozen.is_alive():
+            raise ServiceDown("the smart card service has not answered for long")
+        future: Future[T] = Future()
+        look = threading.Thread(target=_fulfil, args=(job, future), name="reader look", daemon=True)
+        look.start()
+        try:
+            return future.result(limit_s)
+        except TimeoutError:
+            self._frozen = look
+            raise ServiceDown(f"the smart card service did not answer within {limit_s:g} s") from None
 
     def _refuse_if_hung(self) -> None:
         if self._session and self._session.hung:
@@ -267,7 +294,8 @@ class _PcscChannel:
 def _fulfil(job: Callable[[], Any], future: "Future[Any]") -> None:
     try:
         future.set_result(job())
-    except (CardError, ReaderError) as error:
+    except Exception as error:
+        # Whoever waits for it gets it; nobody would look at a thread that died.
         future.set_exception(error)
 
 

@@ -411,6 +411,60 @@ class TestPcscReader:
         assert card.count <= 14
 
 
+class TestFrozenService:
+    """pcscd that runs but answers nobody, as after SIGSTOP or in a deadlock: the C calls would wait for ever."""
+
+    def test_it_is_told_as_down_in_bounded_time_and_works_again_with_no_thread_left(
+        self, pcscd: PcscdBench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hardware.pcsc._ANSWER_LIMIT_S", 0.3)
+        reader = PcscReader(READER)
+        assert reader.presence() is Presence.EMPTY
+        before = threading.active_count()
+        assert pcscd.pid
+        os.kill(pcscd.pid, signal.SIGSTOP)
+        try:
+            begin = time.monotonic()
+            with pytest.raises(ServiceDown, match="did not answer within"):
+                reader.wait_for_change(Presence.EMPTY, 0.2)
+            with pytest.raises(ServiceDown, match="has not answered for long"):
+                reader.presence()
+            reader.cancel()
+            assert time.monotonic() - begin < 2
+        finally:
+            os.kill(pcscd.pid, signal.SIGCONT)
+        deadline = time.monotonic() + 10
+        while threading.active_count() > before:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        pcscd.slot.insert(cards.card())
+        assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+
+    def test_a_card_session_under_it_is_given_up_like_any_stall(self, pcscd: PcscdBench) -> None:
+        reader = PcscReader(READER, stall_limit_s=0.3)
+        pcscd.slot.insert(cards.card())
+        assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+        channel = reader.connect()
+        assert pcscd.pid
+        os.kill(pcscd.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(ReaderStalled):
+                channel.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))
+            with pytest.raises(ReaderStalled):
+                reader.presence()
+        finally:
+            os.kill(pcscd.pid, signal.SIGCONT)
+        channel.close()
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                assert reader.presence() is Presence.PRESENT
+                break
+            except ReaderStalled:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+
+
 class TestPcscdBench:
     def test_the_virtual_readers_port_is_closed_to_the_rest_of_the_machine(self, pcscd: PcscdBench) -> None:
         with pytest.raises(ConnectionRefusedError):
