@@ -30,7 +30,8 @@ class Snapshot:
     state: str = "OUT_OF_SERVICE"
     screen: str = "OUT_OF_SERVICE"
     """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
-    answer for all questions, or one by one; PRESCRIPTION: its form."""
+    answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
+    cannot go on; DESK_CLOSED: staff have closed the reception."""
     occasion: int = 0
     """Counts up whenever something is asked anew: a state is entered, the next question, another PIN try."""
     question: str = ""
@@ -67,6 +68,10 @@ class Snapshot:
     notice: str = ""
     """What the patient should know of the certificate once it was checked: "", "expires-soon" (three months or
     less), "grace" (expired, accepted for a short while)."""
+    help: str = ""
+    """The topic on the screen HELP: "list", or one of HelpTopic."""
+    desk_open: bool = True
+    """Staff have not closed the reception; a visit that is on still ends as any other."""
     language: str = "ja"
     display_mode: str = "normal"
     health: Health = field(default_factory=Health)

@@ -116,6 +116,8 @@ def test_every_state_item_and_answer_has_words() -> None:
         "LAST_TRY",
         "BUNDLE",
         "PRESCRIPTION",
+        "HELP",
+        "DESK_CLOSED",
     }
     assert set(wording.ITEMS) == {item.value for item in Item}
     assert set(wording.ANSWERS) == {answer.value for answer in ConsentAnswer}

@@ -839,6 +839,8 @@ def some_events(session: Session) -> Iterable[Event]:
     yield from (flow.AnswerCardUse(GIVEN), flow.AnswerCardUse(DECLINED))
     yield from (flow.StaffStartVisual("staff-1"), flow.StaffConfirmVisual("other"), flow.StaffRefuseVisual())
     yield from (flow.Answer(GIVEN), flow.Answer(DECLINED), flow.Recorded(ticket))
+    yield from (flow.ChooseLanguage(flow.Language.EN), flow.ChooseDisplay(flow.DisplayMode.LARGE))
+    yield from (flow.AskHelp(flow.HelpTopic.LOST), flow.LeaveHelp(), flow.CloseDesk(), flow.OpenDesk())
     yield from (flow.MoreTime(), flow.Cancel(), flow.CallStaff(), flow.TimePassed())
 
 
@@ -850,8 +852,12 @@ def at_rest(session: Session) -> bool:
 
 
 def waits(session: Session) -> dict[str, Any]:
-    kept = ("failure", "deadline", "warn_at", "next_visit", "lost_with_card", "by_phone")
+    kept = ("help", "desk_open", "failure", "deadline", "warn_at", "next_visit", "lost_with_card", "by_phone")
     return {name: getattr(session, name) for name in kept} | {"occasion": 1}
+
+
+BESIDE = (flow.ChooseLanguage, flow.ChooseDisplay, flow.AskHelp, flow.CloseDesk, flow.OpenDesk)
+"""What changes nothing of the visit is done once in each state."""
 
 
 def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
@@ -864,6 +870,8 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
         session = ahead.popleft()
         states.add(session.state)
         for event in some_events(session):
+            if isinstance(event, BESIDE) and (session.state, type(event)) in done:
+                continue
             due = flow.next_moment(session)
             now = due if isinstance(event, flow.TimePassed) and due is not None else 0.0
             after, effects = flow.advance(session, event, now)
@@ -884,6 +892,15 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 visual_reason="other",
             )
             # What no row looks at would only multiply the ways.
+            if not after.as_delivered:
+                after = replace(
+                    after,
+                    language=flow.Language.JA,
+                    display=flow.DisplayMode.NORMAL,
+                    help=after.help if after.state is State.WAITING else None,
+                )
+            if not after.desk_open and after.state is not State.OUT_OF_SERVICE:
+                after = replace(after, desk_open=True)
             if at_rest(after):
                 after = replace(
                     new_visit(after, after.visit, card_in=after.card_in), state=after.state, **waits(after)
@@ -956,3 +973,105 @@ def test_whatever_happens_nothing_is_sent_twice_or_called_complete_too_early(dat
         recorded = recorded or (isinstance(event, flow.Recorded) and Effect.LOG_LATE_EVENT not in effects)
         assert sent <= 1
         assert walk.session.completed == recorded
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in WALKED if state not in (State.WAITING, State.OUT_OF_SERVICE)]
+)
+def test_a_language_lasts_for_one_visit(state: State) -> None:
+    walk = in_state(state)
+    walk.on(flow.ChooseLanguage(flow.Language.VI), flow.ChooseDisplay(flow.DisplayMode.LARGE))
+    assert (walk.session.language, walk.session.display) == (flow.Language.VI, flow.DisplayMode.LARGE)
+    assert walk.state() is state
+
+    walk.on(flow.Cancel(), flow.CardRemoved())
+    while walk.state() is not State.WAITING or walk.session.failure:
+        if flow.next_moment(walk.session) is None:
+            walk.on(flow.Recorded(walk.ticket), flow.CardRemoved())
+        else:
+            walk.wait()
+
+    assert walk.session.as_delivered
+
+
+def test_a_language_chosen_before_the_card_is_that_of_the_visit() -> None:
+    walk = in_state(State.WAITING)
+    walk.on(flow.ChooseLanguage(flow.Language.EN), flow.CardInserted("visit-1"))
+    assert (walk.state(), walk.session.language) == (State.READING, flow.Language.EN)
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.OUT_OF_SERVICE])
+def test_a_language_chosen_by_nobody_goes_back(state: State) -> None:
+    walk = in_state(state)
+    walk.on(flow.ChooseLanguage(flow.Language.EN), flow.ChooseDisplay(flow.DisplayMode.LARGE))
+    walk.wait()
+    assert (walk.state(), walk.session.as_delivered) == (state, True)
+    assert flow.next_moment(walk.session) is None
+
+
+def test_the_card_that_waits_for_its_visit_begins_in_japanese() -> None:
+    walk = in_state(State.SENDING)
+    walk.on(flow.ChooseLanguage(flow.Language.EN), flow.CardRemoved(), flow.CardInserted("visit-2"))
+    walk.on(flow.Recorded(walk.ticket))
+    while walk.state() is not State.READING:
+        walk.wait()
+    assert (walk.session.visit, walk.session.language) == ("visit-2", flow.Language.JA)
+
+
+def test_help_is_left_to_where_it_was_asked_for_and_ends_by_itself() -> None:
+    for state in (State.WAITING, State.METHOD_CHOICE):
+        walk = in_state(state)
+        walk.on(flow.AskHelp())
+        assert (walk.state(), walk.session.screen) == (state, "HELP")
+        walk.on(flow.LeaveHelp())
+        assert walk.session.screen == state
+    walk = in_state(State.WAITING)
+    walk.on(flow.AskHelp())
+    walk.wait()
+    assert walk.session.screen == "WAITING"
+
+
+def test_staff_called_without_a_card_are_awaited_for_a_while() -> None:
+    walk = in_state(State.COMPLETE)
+    walk.wait()
+    walk.on(flow.AskHelp(flow.HelpTopic.NO_CARD), flow.CallStaff())
+    assert (walk.state(), walk.session.failure) == (State.CALL_STAFF, FailureCode.STAFF_CALLED)
+    assert not walk.session.completed
+    walk.wait()
+    assert walk.state() is State.WAITING
+
+
+@pytest.mark.parametrize("state", [state for state in WALKED if state is not State.WAITING])
+def test_a_closed_desk_finishes_the_visit_and_begins_no_other(state: State) -> None:
+    walk = in_state(state)
+    walk.on(flow.CloseDesk())
+    assert walk.state() is state
+
+    walk.on(flow.Cancel(), flow.CardRemoved())
+    while walk.state() is not State.OUT_OF_SERVICE:
+        if flow.next_moment(walk.session) is None:
+            walk.on(flow.Recorded(walk.ticket), flow.CardRemoved())
+        else:
+            walk.wait()
+    walk.on(flow.ReaderReady())
+
+    assert walk.session.screen == "DESK_CLOSED"
+    walk.on(flow.CardInserted("visit-n"))
+    assert (walk.state(), walk.session.screen) == (State.OUT_OF_SERVICE, "DESK_CLOSED")
+    walk.on(flow.OpenDesk())
+    assert (walk.state(), walk.session.visit) == (State.READING, "visit-n")
+
+
+def test_a_card_taken_while_closed_begins_no_visit_at_opening() -> None:
+    walk = in_state(State.WAITING)
+    walk.on(flow.CloseDesk(), flow.CardInserted("visit-n"), flow.CardRemoved(), flow.OpenDesk())
+    assert walk.state() is State.WAITING
+
+
+@pytest.mark.parametrize("state", [State.COMPLETE, State.CALL_STAFF])
+def test_a_card_put_in_after_closing_begins_no_visit(state: State) -> None:
+    walk = in_state(state)
+    walk.on(flow.CloseDesk(), flow.CardInserted("visit-n"))
+    assert walk.session.screen == "DESK_CLOSED"
+    walk.on(flow.OpenDesk())
+    assert (walk.state(), walk.session.visit) == (State.READING, "visit-n")

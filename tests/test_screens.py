@@ -24,7 +24,14 @@ from reception.screens.widgets import CameraPreview, PinDots
 from reception.screens.window import HEIGHT, WIDTH, PatientWindow
 from reception.snapshot import Snapshot
 
-SCREENS = {*(state.value for state in flow.State), "LAST_TRY", "BUNDLE", "PRESCRIPTION"}
+SCREENS = {
+    *(state.value for state in flow.State),
+    "LAST_TRY",
+    "BUNDLE",
+    "PRESCRIPTION",
+    "HELP",
+    "DESK_CLOSED",
+}
 
 
 class LiveTerminal(StillTerminal):

@@ -22,6 +22,8 @@ STATES = {
     "COMPLETE": "受付が完了しました",
     "CALL_STAFF": "患者が係を待っています",
     "OUT_OF_SERVICE": "端末は利用できません",
+    "DESK_CLOSED": "受付を休止しています",
+    "HELP": "患者が「こまったときは」を見ています",
 }
 """By Snapshot.screen."""
 

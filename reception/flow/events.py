@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
-from reception.flow.states import Method
+from reception.flow.states import DisplayMode, HelpTopic, Language, Method
 
 
 @dataclass(frozen=True)
@@ -298,6 +298,42 @@ class Cancel(Event):
 @dataclass(frozen=True)
 class CallStaff(Event):
     """The patient calls staff."""
+
+
+@dataclass(frozen=True)
+class ChooseLanguage(Event):
+    """The patient wants to read another language; for this visit only."""
+
+    language: Language
+
+
+@dataclass(frozen=True)
+class ChooseDisplay(Event):
+    """The patient wants larger text or more contrast; for this visit only."""
+
+    mode: DisplayMode
+
+
+@dataclass(frozen=True)
+class AskHelp(Event):
+    """The patient cannot go on and looks for a way (こまったときは)."""
+
+    topic: HelpTopic = HelpTopic.LIST
+
+
+@dataclass(frozen=True)
+class LeaveHelp(Event):
+    """The patient goes on where help was asked for."""
+
+
+@dataclass(frozen=True)
+class CloseDesk(Event):
+    """Staff close the reception (受付休止); a visit that is on is finished first."""
+
+
+@dataclass(frozen=True)
+class OpenDesk(Event):
+    """Staff open the reception again."""
 
 
 @dataclass(frozen=True)

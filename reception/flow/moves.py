@@ -6,7 +6,7 @@ from typing import assert_never
 from reception.failures import FailureCode
 from reception.flow.events import CardInserted, Effect, Event
 from reception.flow.session import Session
-from reception.flow.states import ANSWERABLE, S, State
+from reception.flow.states import ANSWERABLE, DisplayMode, Language, S, State
 
 Outcome = tuple[Session, tuple[Effect, ...]]
 
@@ -25,6 +25,7 @@ def enter(session: Session, state: State, now: float) -> Session:
         verifying=False,
         guidance="",
         reminders=0,
+        help=None,
     )
 
 
@@ -59,11 +60,13 @@ def _wait_in(state: State, session: Session) -> float | None:
         case S.CALL_STAFF:
             return None if session.card_in else delays.call_staff_s
         case S.WAITING:
-            return delays.notice_s if session.failure else None
+            # The notice is for the one who has just left; a language that nobody uses is for nobody.
+            looks = None if session.as_delivered else delays.choice_s
+            return delays.notice_s if session.failure else looks
         case S.VISUAL_CHECK:
             return delays.visual_s
         case S.OUT_OF_SERVICE:
-            return None
+            return None if session.as_delivered else delays.choice_s
         case _:
             assert_never(state)
 
@@ -73,8 +76,13 @@ _LET_GO = (Effect.STOP_FACE, Effect.WIPE_PIN, Effect.POWER_OFF_CARD, Effect.FORG
 
 def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
     """End the visit: ready for the next patient, or out of service while the reader is lost."""
+    # Who is told what went wrong reads it in the language of the visit; it ends with the notice.
+    stays = failure is not None and not session.next_visit
     over = Session(
         session.config,
+        language=session.language if stays else Language.JA,
+        display=session.display if stays else DisplayMode.NORMAL,
+        desk_open=session.desk_open,
         visit=session.visit,
         occasion=session.occasion,
         reader_ready=session.reader_ready,
@@ -87,10 +95,13 @@ def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
         completed=session.completed,
         pin_tries_left=session.pin_tries_left,
     )
-    if session.next_visit and session.reader_ready:
+    if session.next_visit and not session.desk_open:
+        # Kept for when staff open again: nobody has to take the card out and put it in again.
+        over = replace(over, next_visit=session.next_visit)
+    elif session.next_visit and session.reader_ready:
         after, effects = inserted(over, CardInserted(session.next_visit), now)
         return after, (*_LET_GO, *effects)
-    return enter(over, S.WAITING if session.reader_ready else S.OUT_OF_SERVICE, now), _LET_GO
+    return enter(over, S.WAITING if session.ready else S.OUT_OF_SERVICE, now), _LET_GO
 
 
 def give_up(session: Session, failure: FailureCode, now: float) -> Outcome:
@@ -117,10 +128,15 @@ def new_visit(session: Session, visit: str, *, card_in: bool) -> Session:
         camera_ready=session.camera_ready,
         card_in=card_in,
         by_phone=not card_in,
+        language=session.language,
+        display=session.display,
+        desk_open=session.desk_open,
     )
 
 
 def inserted(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardInserted)
+    if not session.desk_open:
+        return rest(replace(session, next_visit=event.visit), None, now)
     fresh = new_visit(session, event.visit, card_in=True)
     return enter(fresh, S.READING, now), (Effect.FORGET_VISIT, Effect.READ_CARD)

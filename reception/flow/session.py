@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
-from reception.flow.states import Method, S, State
+from reception.flow.states import DisplayMode, HelpTopic, Language, Method, S, State
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,22 @@ class Session:
     deadline: float | None = None
     warn_at: float | None = None
     reminders: int = 0
+    language: Language = Language.JA
+    display: DisplayMode = DisplayMode.NORMAL
+    help: HelpTopic | None = None
+    """Shown in place of the state's screen."""
+    desk_open: bool = True
+    """Staff have not closed the reception (受付休止)."""
+
+    @property
+    def as_delivered(self) -> bool:
+        """Nobody has changed how the window looks."""
+        return (self.language, self.display, self.help) == (Language.JA, DisplayMode.NORMAL, None)
+
+    @property
+    def ready(self) -> bool:
+        """A visit may begin."""
+        return self.reader_ready and self.desk_open
 
     @property
     def question(self) -> Item | None:
@@ -91,6 +107,10 @@ class Session:
         """What is shown: the state's screen, or one of those that a state has beside it."""
         if self.asks_last_try:
             return "LAST_TRY"
+        if self.help:
+            return "HELP"
+        if self.state is S.OUT_OF_SERVICE and not self.desk_open:
+            return "DESK_CLOSED"
         if self.state is S.CONSENT and self.bundled and not self.answers:
             return "BUNDLE"
         if self.state is S.CONSENT and self.question is None:

@@ -47,6 +47,39 @@ class Method(StrEnum):
     """Staff compare the patient with the card's photo (目視確認); never the patient's own choice."""
 
 
+class Language(StrEnum):
+    """What the patient reads, as in the names of the catalogues."""
+
+    JA = "ja"
+    EN = "en"
+    ZH = "zh"
+    KO = "ko"
+    PT = "pt"
+    VI = "vi"
+
+
+class DisplayMode(StrEnum):
+    """How the patient's window looks."""
+
+    NORMAL = "normal"
+    LARGE = "large"
+    CONTRAST = "contrast"
+    LARGE_CONTRAST = "large-contrast"
+
+
+class HelpTopic(StrEnum):
+    """For whom the way ends at the machine; each has an answer of its own."""
+
+    LIST = "list"
+    """All of them, to choose from."""
+    PIN = "pin"
+    EXPIRED = "expired"
+    LOST = "lost"
+    NO_CARD = "no_card"
+    CHILD = "child"
+    DECLINED = "declined"
+
+
 S = State
 
 STEP_OF: Mapping[State, Step] = {

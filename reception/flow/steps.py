@@ -9,10 +9,13 @@ from reception.flow.events import (
     Answer,
     AnswerAll,
     AnswerCardUse,
+    AskHelp,
     CardInserted,
     CardMute,
     CardRead,
     Choose,
+    ChooseDisplay,
+    ChooseLanguage,
     ChoosePhone,
     ChoosePrescription,
     Effect,
@@ -31,14 +34,62 @@ from reception.flow.events import (
 )
 from reception.flow.moves import Outcome, choose_again, enter, give_up, inserted, new_visit, rest
 from reception.flow.session import Session
-from reception.flow.states import COMMITTED, Method, S
+from reception.flow.states import COMMITTED, DisplayMode, Language, Method, S
 
 
 def reader_ready(session: Session, event: Event, now: float) -> Outcome:
     session = replace(session, reader_ready=True)
-    if session.state is not S.OUT_OF_SERVICE:
+    if session.state is not S.OUT_OF_SERVICE or not session.desk_open:
         return session, ()
     return enter(session, S.WAITING, now), ()
+
+
+def language_chosen(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, ChooseLanguage)
+    return _look(replace(session, language=event.language), now), ()
+
+
+def display_chosen(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, ChooseDisplay)
+    return _look(replace(session, display=event.mode), now), ()
+
+
+def help_asked(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, AskHelp)
+    return _look(replace(session, help=event.topic, occasion=session.occasion + 1), now), ()
+
+
+def help_left(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, help=None, occasion=session.occasion + 1), ()
+
+
+def _look(session: Session, now: float) -> Session:
+    """Outside a visit nobody may be there any more: what was chosen lasts for a while."""
+    if session.state not in (S.WAITING, S.OUT_OF_SERVICE):
+        return session
+    return replace(session, deadline=now + session.config.delays.choice_s)
+
+
+def desk_closed(session: Session, event: Event, now: float) -> Outcome:
+    session = replace(session, desk_open=False)
+    return rest(session, None, now) if session.state is S.WAITING else (session, ())
+
+
+def desk_opened(session: Session, event: Event, now: float) -> Outcome:
+    session = replace(session, desk_open=True)
+    idle = session.state is S.OUT_OF_SERVICE and session.reader_ready
+    return rest(session, None, now) if idle else (session, ())
+
+
+def removed_while_closed(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, next_visit="", card_in=False), ()
+
+
+def inserted_while_closed(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, CardInserted)
+    if session.desk_open:
+        return session, (Effect.LOG_LATE_EVENT,)
+    return replace(session, next_visit=event.visit), ()
 
 
 def reader_lost(session: Session, event: Event, now: float) -> Outcome:
@@ -374,6 +425,9 @@ def cancelled(session: Session, event: Event, now: float) -> Outcome:
 
 
 def staff_called(session: Session, event: Event, now: float) -> Outcome:
+    if session.state is S.WAITING:
+        # Nothing of the visit before is this person's.
+        session = new_visit(session, session.visit, card_in=session.card_in)
     return give_up(session, FailureCode.STAFF_CALLED, now)
 
 
@@ -424,8 +478,13 @@ def time_passed(session: Session, event: Event, now: float) -> Outcome:
             return rest(session, session.failure, now)
         case S.WAITING:
             # The notice has been read long enough; the next patient must not take it for theirs.
-            return replace(session, deadline=None, failure=None), ()
+            return _as_delivered(replace(session, failure=None)), ()
         case S.OUT_OF_SERVICE:
-            return session, ()
+            return _as_delivered(session), ()
         case _:
             assert_never(session.state)
+
+
+def _as_delivered(session: Session) -> Session:
+    """Take back what the last person changed of the window's look."""
+    return replace(session, deadline=None, language=Language.JA, display=DisplayMode.NORMAL, help=None)

@@ -9,6 +9,7 @@ from reception.flow.events import (
     Answer,
     AnswerAll,
     AnswerCardUse,
+    AskHelp,
     BackToChoice,
     CallStaff,
     CameraLost,
@@ -19,16 +20,21 @@ from reception.flow.events import (
     CardRead,
     CardRemoved,
     Choose,
+    ChooseDisplay,
+    ChooseLanguage,
     ChoosePhone,
     ChoosePrescription,
+    CloseDesk,
     Effect,
     Event,
     FaceFailed,
     FaceGuided,
     FaceMatched,
     Identified,
+    LeaveHelp,
     MoreTime,
     OneByOne,
+    OpenDesk,
     PhoneFailed,
     PhoneLaid,
     PhoneLastTry,
@@ -90,6 +96,7 @@ _VISUAL_FROM = (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY)
 _REST = (S.WAITING, S.OUT_OF_SERVICE, S.READING)
 _CHOICE = (S.METHOD_CHOICE, S.CALL_STAFF)
 _BEFORE_PHONE = (S.METHOD_CHOICE, S.PIN_ENTRY, S.PHONE_TAP)
+_HELPS = (S.WAITING, S.METHOD_CHOICE)
 _IN_VISIT = (*REVOCABLE, S.PHONE_TAP, S.LIMIT_CONSENT)
 
 TRANSITIONS: tuple[Transition, ...] = (
@@ -104,9 +111,23 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         (S.WAITING, S.COMPLETE, S.CALL_STAFF),
         CardInserted,
-        (S.READING,),
+        (S.READING, S.OUT_OF_SERVICE),
         moves.inserted,
-        "a new visit begins",
+        "a new visit begins; not once the desk was closed",
+    ),
+    Transition(
+        (S.OUT_OF_SERVICE,),
+        CardInserted,
+        (S.OUT_OF_SERVICE,),
+        steps.inserted_while_closed,
+        "desk closed: the visit begins when it opens",
+    ),
+    Transition(
+        (S.OUT_OF_SERVICE,),
+        CardRemoved,
+        (S.OUT_OF_SERVICE,),
+        steps.removed_while_closed,
+        "no visit begins when the desk opens",
     ),
     Transition(
         _BEFORE_PHONE,
@@ -263,8 +284,20 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(ANSWERABLE, MoreTime, ANSWERABLE, steps.more_time, "the wait begins anew"),
     Transition(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), steps.cancelled, "nothing sent; take the card"),
     Transition(
-        (*_IN_VISIT, S.CALL_STAFF), CallStaff, (S.CALL_STAFF,), steps.staff_called, "nothing sent; staff come"
+        (S.WAITING, *_IN_VISIT, S.CALL_STAFF),
+        CallStaff,
+        (S.CALL_STAFF,),
+        steps.staff_called,
+        "nothing sent; staff come",
     ),
+    Transition(tuple(State), ChooseLanguage, tuple(State), steps.language_chosen, "until the visit is over"),
+    Transition(tuple(State), ChooseDisplay, tuple(State), steps.display_chosen, "until the visit is over"),
+    Transition(_HELPS, AskHelp, _HELPS, steps.help_asked, "what to do for those who cannot go on"),
+    Transition(_HELPS, LeaveHelp, _HELPS, steps.help_left, "goes on where help was asked for"),
+    Transition(
+        tuple(State), CloseDesk, tuple(State), steps.desk_closed, "from now on, or once this visit is over"
+    ),
+    Transition(tuple(State), OpenDesk, tuple(State), steps.desk_opened, "ready for visits"),
     Transition(
         tuple(State),
         TimePassed,

@@ -93,6 +93,10 @@ SAMPLES: dict[str, Snapshot] = {
     "23-visual-check": replace(_IDENTITY, state="VISUAL_CHECK", screen="VISUAL_CHECK"),
     "24-card-use-offer": replace(_CONSENT, state="CARD_USE_OFFER", screen="CARD_USE_OFFER", seconds_left=20),
     "25-bundle": replace(_CONSENT, screen="BUNDLE", question="MEDICATION", question_number=1),
+    "27-desk-closed": replace(
+        _IDLE, state="OUT_OF_SERVICE", screen="DESK_CLOSED", desk_open=False, failure="CANCELLED"
+    ),
+    "28-help": replace(_IDLE, screen="HELP", help="list"),
     "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
 }
 """A snapshot for every screen, and for the ways in which some of them look different."""

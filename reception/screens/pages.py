@@ -480,4 +480,12 @@ def pages(send: Send) -> dict[str, Page]:
         "COMPLETE": CompletePage(send),
         "CALL_STAFF": CallStaffPage(send),
         "OUT_OF_SERVICE": OutOfServicePage(send),
+        "DESK_CLOSED": AskStaffPage(
+            send,
+            "ただいま、受付を\n休止しています",
+            "受付の係に、お声がけください。\n再開すると、画面が変わります。",
+        ),
+        "HELP": ChoicePage(
+            send, "こまったときは", "係の人を呼んでください。", (("leave_help", "もどる", flow.LeaveHelp()),)
+        ),
     }

@@ -17,7 +17,7 @@ from reception.snapshot import Snapshot
 
 WIDTH, HEIGHT = 800, 1280
 
-_NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE"}
+_NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
 """Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
 
 
@@ -102,7 +102,7 @@ class PatientWindow(QWidget):
             face.preview.forget()
         self._steps.show_step(STEP_NUMBERS.get(snapshot.step, 0), all_done=snapshot.completed)
         in_visit = snapshot.screen not in _NO_WAY_OUT
-        self._cancel.setVisible(in_visit and snapshot.screen != "CALL_STAFF")
+        self._cancel.setVisible(in_visit and snapshot.screen not in ("CALL_STAFF", "HELP"))
         self._call.setVisible(in_visit and snapshot.failure != FailureCode.STAFF_CALLED)
         seconds = snapshot.seconds_left
         self._seconds.show_text("" if seconds is None else f"あと {seconds} 秒で{self._end_of(snapshot)}")

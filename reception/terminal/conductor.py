@@ -227,6 +227,10 @@ class Terminal:
             seconds_left=None if left is None else max(0, round(left)),
             reminders=session.reminders,
             notice=self._visit.notice,
+            help=session.help.value if session.help else "",
+            desk_open=session.desk_open,
+            language=session.language.value,
+            display_mode=session.display.value,
             health=self._health,
         )
         self._snapshots.tell(self._snapshot)
