@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from datetime import date, timedelta, timezone
 
-from cryptography import x509
+from asn1crypto import x509
 
 from hardware.card.errors import CardProtocolError
 
@@ -129,9 +129,11 @@ def certificate_size(head: bytes) -> int:
 def certificate_expiry(der: bytes) -> date:
     """Return the last day, in Japan, on which an X.509 certificate is valid."""
     try:
-        return x509.load_der_x509_certificate(der).not_valid_after_utc.astimezone(_JAPAN).date()
-    except (ValueError, OverflowError, x509.InvalidVersion, Warning):
-        # A warning, about a serial number that is not positive, is an error where the tests make it one.
+        # Not by cryptography: it warns on stderr of a serial number that is not positive, which any bytes may hold.
+        certificate = x509.Certificate.load(der, strict=True)
+        end = certificate["tbs_certificate"]["validity"]["not_after"].native
+        return end.astimezone(_JAPAN).date()  # type: ignore[no-any-return]
+    except (ValueError, TypeError, OverflowError, AttributeError):
         raise CardProtocolError("the certificate is not X.509") from None
 
 
