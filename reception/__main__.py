@@ -54,8 +54,9 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from hardware.card import ReaderError
     from reception.bench import BenchTrouble
     from reception.journal import JournalError
+    from reception.staff import StaffError
 
-    return ServerError, StateError, CameraError, ReaderError, BenchTrouble, JournalError
+    return ServerError, StateError, CameraError, ReaderError, BenchTrouble, JournalError, StaffError
 
 
 def _refuse(line: str) -> int:
@@ -141,6 +142,11 @@ def _parser() -> argparse.ArgumentParser:
     doctor = command("doctor", _doctor, "check this installation: one line for each part, with the remedy")
     doctor.add_argument("--config", type=Path, help="settings (default: the shipped terminal.toml)")
     doctor.add_argument("--json", type=Path, metavar="F", help="write the findings as JSON")
+    staff = command("staff-password", _staff_password, "set the password with which staff check by sight")
+    staff.add_argument(
+        "--staff", default="staff", metavar="ID", help="an id of your own, no name (default: staff)"
+    )
+    staff.add_argument("--remove", action="store_true", help="forget the password of this id instead")
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser, or of the server")
     fuzz.add_argument("target", choices=("card", "receipt", "server"))
     fuzz.add_argument("--seconds", type=float, default=60.0)
@@ -249,6 +255,7 @@ def _windows(terminal: "Terminal", office: "BackOffice", bench: "Bench | None") 
 
 def _terminal(options: argparse.Namespace) -> int:
     from reception.bench import Bench, journal_file, real_terminal
+    from reception.staff import staff_file
 
     settings = config.load(options.config)
     if not _has_display():
@@ -266,6 +273,7 @@ def _terminal(options: argparse.Namespace) -> int:
         own_server=False,
         vpcd_port=port,
         journal=journal_file(settings, options.state),
+        staff=staff_file(options.state) if staff_file(options.state).exists() else None,
     ) as bench:
         if port is not None:
             print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)
@@ -461,6 +469,26 @@ def _doctor(options: argparse.Namespace) -> int:
     warnings = sum(finding.grade is doctor.Grade.WARNING for finding in findings)
     print(f"{problems} problems, {warnings} warnings")
     return 1 if problems else 0
+
+
+def _staff_password(options: argparse.Namespace) -> int:
+    from getpass import getpass
+
+    from reception.staff import remove_password, set_password, staff_file
+
+    path = staff_file(options.state)
+    if options.remove:
+        remove_password(path, options.staff)
+        print(f"{options.staff}: the password is forgotten")
+        return 0
+    if not sys.stdin.isatty():
+        return _refuse("staff-password: asks for the password, so it needs a terminal")
+    password = getpass(f"password of {options.staff}: ")
+    if getpass("once more: ") != password:
+        return _refuse("staff-password: the two passwords differ; nothing was changed")
+    set_password(path, options.staff, password)
+    print(f"{options.staff}: the password is set; its hash stands in {path}")
+    return 0
 
 
 def _fuzz(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast, get_args
 from xml.etree import ElementTree
 
 from pydantic import Field
@@ -19,11 +19,11 @@ from pydantic.dataclasses import dataclass as checked
 import config
 from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
-from consent.choices import ConsentAnswer, Item, PrescriptionForm
+from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
 from reception import flow
-from reception.bench import Bench, BenchKind, BenchTrouble, RealBench
+from reception.bench import STAFF, STAFF_PASSWORD, Bench, BenchKind, BenchTrouble, RealBench
 from reception.bench.console import wipe
 from reception.bench.operators import HANDS, Hand
 from reception.failures import FailureCode
@@ -61,6 +61,9 @@ Verb = Literal[
     "extend_time",
     "cancel",
     "call_staff",
+    "staff_start_visual",
+    "staff_confirm_visual",
+    "staff_refuse_visual",
     "show",
     "unplug_reader",
     "plug_reader",
@@ -105,6 +108,8 @@ class Rule:
     person: str = ""
     clip: str = ""
     kind: str = ""
+    password: str = ""
+    """Of the bench's staff; empty: the right one."""
     seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
 
 
@@ -240,6 +245,11 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
         case "choose_phone" if rule.value not in ("", "iphone", "android"):
             raise file.mistake(
                 (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'
+            )
+        case "staff_confirm_visual" if rule.value not in ("", *get_args(VisualReason)):
+            raise file.mistake(
+                (*at, "value"),
+                f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
             )
         case "swap_card" if not rule.person:
             raise file.mistake((*at, "person"), "is missing")
@@ -487,6 +497,12 @@ class _Run:
                 submit(flow.Cancel())
             case "call_staff":
                 submit(flow.CallStaff())
+            case "staff_start_visual":
+                self._start_visual(rule.password, seen)
+            case "staff_confirm_visual":
+                submit(flow.StaffConfirmVisual(cast(VisualReason, rule.value or "other")))
+            case "staff_refuse_visual":
+                submit(flow.StaffRefuseVisual())
             case "show":
                 bench.show_clip(_clip(rule.clip, self._play.path.parent, self._state))
             case "kill_engine":
@@ -514,6 +530,13 @@ class _Run:
 
         if self._bench.engine.pid is not None:
             os.kill(self._bench.engine.pid, signal.SIGKILL)
+
+    def _start_visual(self, password: str, seen: Snapshot) -> None:
+        """Begin as staff do; returns when the password was looked at, so that what follows comes after it."""
+        looked_at = threading.Event()
+        typed = bytearray((password or STAFF_PASSWORD).encode())
+        self._bench.terminal.start_visual(seen.visit, STAFF, typed, lambda answer: looked_at.set())
+        looked_at.wait(_SETTLE_S)
 
     def _choose_phone(self, rule: Rule, seen: Snapshot) -> None:
         """Choose to use a phone and then its kind: the person's own unless the rule says otherwise."""

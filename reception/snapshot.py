@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import date
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Health:
@@ -98,3 +101,12 @@ class CounterView:
     limit_category: str = field(repr=False)
     answers: tuple[tuple[str, str], ...] = ()
     """Items and their answers ("given"/"declined"), once recorded."""
+
+
+@dataclass(frozen=True)
+class VisualView:
+    """What staff compare the patient with, while they do so (VISUAL_CHECK); lives in memory and ends with it."""
+
+    visit: str
+    photo: NDArray[np.uint8] | None = field(repr=False, compare=False)
+    """The card's photo, (H, W) uint8 grey; None when it cannot be decoded. Wiped when the check is over."""

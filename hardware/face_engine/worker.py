@@ -2,7 +2,6 @@
 
 import mmap
 import signal
-import struct
 import sys
 from collections import deque
 from contextlib import suppress
@@ -14,6 +13,7 @@ import dlib
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware.card_photo import PhotoDamaged, decoded
 from hardware.face import Box, CloseLook, Embedding, Observation
 from hardware.face_engine.embedder import CHIP, best_embedder
 from hardware.face_engine.models import WEIGHTS, models_folder
@@ -177,7 +177,10 @@ class Look:
 
     def photo_chip(self, jp2: bytes) -> Any:
         """Return the one large face on a card photo as chip() does; raises PhotoUnusable."""
-        grey = self._decoded(jp2)
+        try:
+            grey = decoded(jp2)
+        except PhotoDamaged as damaged:
+            raise PhotoUnusable(str(damaged)) from None
         faces = self._hog(grey, 0) or self._hog(grey, 1)
         if not faces:
             raise PhotoUnusable("shows no face")
@@ -196,24 +199,6 @@ class Look:
         embedding = self.embedding_of(chip)
         chip.fill(0)
         return embedding
-
-    def _decoded(self, jp2: bytes) -> Any:
-        start = jp2.find(b"\xff\x4f\xff\x51")
-        header = jp2[start + 8 : start + 16] if start >= 0 else b""
-        width, height = struct.unpack(">II", header) if len(header) == 8 else (0, 0)
-        if not (32 <= width <= 4096 and 32 <= height <= 4096):
-            raise PhotoUnusable("is not a JPEG 2000 picture of a usable size")
-        quiet = cv2.utils.logging
-        before = quiet.setLogLevel(quiet.LOG_LEVEL_SILENT)
-        try:
-            grey = cv2.imdecode(np.frombuffer(jp2, np.uint8), cv2.IMREAD_GRAYSCALE)
-        except cv2.error:
-            grey = None
-        finally:
-            quiet.setLogLevel(before)
-        if grey is None:
-            raise PhotoUnusable("is a damaged JPEG 2000 picture")
-        return grey
 
     def _scaled(self, grey: Any, lines: int) -> tuple[Any, float]:
         scale = min(1.0, lines / grey.shape[0])

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from datetime import time as time_of_day
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -32,6 +33,7 @@ from reception.bench.operators import Hand, Operator, Simulated, Together
 from reception.bench.real import RealBench
 from reception.bench.trouble import BenchTrouble
 from reception.journal import Journal
+from reception.staff import Staff, read_hashes, staff_file
 from reception.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ __all__ = [
     "make_card",
     "real_terminal",
 ]
+
+STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
+"""Who can make a visual check on a bench; public, so a site's own file never knows them."""
+_STAFF_HASH = "$argon2id$v=19$m=8,t=1,p=1$UF7bdCkWyhXL3rPiRJ3DJg$2Y4ZwMrDSv84nNs71KpZ7Z6SVY+AoOx4IFpjN0hMfyw"
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -116,8 +122,9 @@ class Bench:
 
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
-    SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``slot``,
-    ``phone_slot`` and ``faults`` reach into simulated readers; a RealBench has only its operator's hands.
+    SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
+    the staff's passwords, in place of the bench's own STAFF. ``slot``, ``phone_slot`` and ``faults`` reach into
+    simulated readers; a RealBench has only its operator's hands.
     """
 
     slot: CardSlot
@@ -140,12 +147,13 @@ class Bench:
         database: str = "sqlite://",
         journal: Path | None = None,
         camera: int | None = None,
+        staff: Path | None = None,
     ) -> None:
         self.kind = kind
         self._real = kind if isinstance(kind, RealBench) else None
         self._waited_before_s = self._real.waited_s if self._real else 0.0
         self._own_server = own_server
-        self._journal = journal
+        self._journal, self._staff = journal, staff
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -202,6 +210,7 @@ class Bench:
                 scan=self._real.match_code_b if self._real else self._scan,
                 simulated=self._real is None or self._clip is not None,
                 journal=journal,
+                staff=_staff(self._staff),
             )
             self.office = self._ends.enter_context(back_office(config, journal, settings, identity))
             self.terminal.start()
@@ -357,6 +366,12 @@ class Bench:
         )
 
 
+def _staff(path: Path | None) -> Staff:
+    """Return the staff of a file; without one, a bench's own."""
+    hashes = partial(read_hashes, path) if path else (lambda: {STAFF: _STAFF_HASH})
+    return Staff(hashes, time.monotonic)
+
+
 @contextmanager
 def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackOffice]]:
     """Run a terminal, and its back office, on the devices of the configuration.
@@ -391,6 +406,7 @@ def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackO
             simulated=False,
             phone_reader=phone_reader,
             journal=journal,
+            staff=_staff(staff_file(state)),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

@@ -264,6 +264,8 @@ class StaffStartVisual(Event):
 
     staff: str
     """An id of the facility's own, no name."""
+    visit: str = ""
+    """The visit that they saw when they typed it; empty: whichever is on."""
 
 
 @dataclass(frozen=True)

@@ -370,6 +370,8 @@ def prescription_chosen(session: Session, event: Event, now: float) -> Outcome:
 
 def visual_started(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, StaffStartVisual)
+    if event.visit not in ("", session.visit):
+        return session, (Effect.LOG_LATE_EVENT,)
     if session.by_phone or not session.card_in or session.verifying:
         return session, (Effect.LOG_LATE_EVENT,)
     if session.state is S.CALL_STAFF:

@@ -24,7 +24,8 @@ from hardware.face_engine import FaceEngine
 from reception import flow
 from reception.flow import Effect, Event, Session
 from reception.journal import Journal, JournalError
-from reception.snapshot import CounterView, Health, Snapshot
+from reception.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.staff import Staff, StaffAnswer
 from reception.subscribers import Subscribers
 from reception.terminal.errors import reader_failure
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, Visit
@@ -48,6 +49,7 @@ class Terminal:
         simulated: bool,
         phone_reader: CardReader | None = None,
         journal: Journal | None = None,
+        staff: Staff | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
@@ -64,14 +66,18 @@ class Terminal:
         self._counter_changes = threading.Lock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
+        self._visuals = Subscribers()
+        self._visual: VisualView | None = None
+        self._visual_occasion: int | None = None
         self._stopping = threading.Event()
         self._jobs = Jobs(
             config,
-            Devices(reader, camera, engine, server, scan, phone_reader),
+            Devices(reader, camera, engine, server, scan, phone_reader, staff or Staff(dict, now)),
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
             show_counter=self._show_counter,
+            show_visual=self._show_visual,
         )
         self._threads = [
             threading.Thread(target=self._conduct, name="conductor"),
@@ -108,6 +114,25 @@ class Terminal:
         callback(self._counter)
         return stop
 
+    def subscribe_visual(self, callback: Callable[[VisualView | None], None]) -> Callable[[], None]:
+        """Call back with the card's photo while staff compare it with the patient; None when that is over.
+
+        The picture is wiped then: who needs it longer is not meant to.
+        """
+        with self._counter_changes:
+            stop = self._visuals.add(callback)
+            callback(self._visual)
+        return stop
+
+    def start_visual(
+        self, visit: str, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]
+    ) -> None:
+        """Begin the visual check of the visit that staff saw, if their password is right; the password is wiped.
+
+        ``told`` is called by another thread.
+        """
+        self._jobs.start_visual(visit, staff, password, told)
+
     def start(self) -> None:
         """Start the workers; the first snapshots follow."""
         for thread in self._threads:
@@ -124,6 +149,9 @@ class Terminal:
             thread.join()
         self._jobs.stop(self._visit)
         self._do(Effect.FORGET_VISIT)
+        with self._counter_changes:
+            self._visual_occasion = None
+            self._hide_visual()
 
     # --- The conductor's loop -----------------------------------------------------------------------------------
 
@@ -150,6 +178,7 @@ class Terminal:
                     _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
                 else:
                     self._do(effect)
+            self._follow_visual(before)
             if before.state is not self._session.state:
                 _log.info("visit %s: %s", self._session.visit or "-", self._session.state)
             self._publish()
@@ -274,6 +303,32 @@ class Terminal:
             if visit is self._visit:
                 self._counter = view
                 self._counters.tell(view)
+
+    def _follow_visual(self, before: Session) -> None:
+        """Have the photo shown when the visual check begins, and taken away when it ends, however it does."""
+        session = self._session
+        is_on = session.state is flow.State.VISUAL_CHECK
+        if (before.state is flow.State.VISUAL_CHECK, before.occasion) == (is_on, session.occasion):
+            return
+        with self._counter_changes:
+            self._hide_visual()
+            self._visual_occasion = session.occasion if is_on else None
+        if is_on:
+            self._jobs.show_photo(session.occasion, session.visit, self._visit)
+
+    def _hide_visual(self) -> None:
+        if self._visual is None:
+            return
+        shown, self._visual = self._visual, None
+        self._visuals.tell(None)
+        if shown.photo is not None:
+            shown.photo.fill(0)
+
+    def _show_visual(self, occasion: int, view: VisualView) -> None:
+        with self._counter_changes:
+            if occasion == self._visual_occasion:
+                self._visual = view
+                self._visuals.tell(view)
 
     # --- The readers --------------------------------------------------------------------------------------------
 

@@ -30,12 +30,14 @@ from hardware.card import (
     ReaderError,
 )
 from hardware.card import CardRemoved as CardIsGone
+from hardware.card_photo import PhotoDamaged, decoded
 from hardware.face import FaceMatch, FaceOutcome, Guidance
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from reception import flow
 from reception.failures import FailureCode
 from reception.flow import Effect, Event, Method, Session
-from reception.snapshot import CounterView
+from reception.snapshot import CounterView, VisualView
+from reception.staff import Staff, StaffAnswer, Verdict
 from reception.terminal.errors import failed
 
 _log = logging.getLogger("reception.terminal")
@@ -79,6 +81,7 @@ class Devices:
     server: EligibilityClient
     scan: CardFaceScan
     phone_reader: CardReader | None
+    staff: Staff
 
 
 class Jobs:
@@ -93,12 +96,13 @@ class Jobs:
         health: Callable[..., None],
         show_frame: Callable[[Any], None],
         show_counter: Callable[[Visit, CounterView], None],
+        show_visual: Callable[[int, VisualView], None],
     ) -> None:
         self._config, self._devices = config, devices
         self._post, self._health = post, health
-        self._show_frame, self._show_counter = show_frame, show_counter
+        self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
-        self._lanes = {name: ThreadPoolExecutor(1, name) for name in ("card", "phone", "face", "server")}
+        self._lanes = {name: ThreadPoolExecutor(1, name) for name in _LANES}
 
     def start(self) -> None:
         """Begin to look after the camera."""
@@ -109,7 +113,7 @@ class Jobs:
         visit.stop_face.set()
         self._camera_health.stop()
         # The phone's work asks the server's lane, and that one the card's.
-        for name in ("phone", "server", "face"):
+        for name in ("phone", "server", "face", "staff"):
             self._lanes[name].shutdown()
         self.power_off(visit)
         self._lanes["card"].shutdown()
@@ -172,6 +176,36 @@ class Jobs:
                 visit.photo = face.photo_jp2 if genuine else None
                 visit.facts = replace(visit.facts, card_expires=face.expires)
         return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine)
+
+    # --- The visual check ---------------------------------------------------------------------------------------
+
+    def start_visual(
+        self, visit: str, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]
+    ) -> None:
+        """Have a password verified, and the visual check of this visit begun if it is right; wipes the password."""
+
+        def verify() -> None:
+            answer = self._devices.staff.verify(staff, password)
+            if answer.verdict is Verdict.RIGHT:
+                self._post(flow.StaffStartVisual(staff, visit))
+            else:
+                _log.info("staff %s: password %s", staff, answer.verdict)
+            told(answer)
+
+        self._lanes["staff"].submit(verify)
+
+    def show_photo(self, ticket: int, visit_id: str, visit: Visit) -> None:
+        """Show staff the photo of the visit's card, after what is being done with the card."""
+
+        def show() -> None:
+            try:
+                picture = decoded(visit.photo or b"")
+            except PhotoDamaged as damaged:
+                _log.info("the photo for staff %s", damaged)
+                picture = None
+            self._show_visual(ticket, VisualView(visit_id, picture))
+
+        self._lanes["card"].submit(show)
 
     # --- The phone's worker -------------------------------------------------------------------------------------
 
@@ -338,6 +372,9 @@ def _power_off(visit: Visit) -> None:
         visit.channel.close()
     visit.channel = visit.card = visit.facts = visit.photo = None
 
+
+_LANES = ("card", "phone", "face", "server", "staff")
+"""One thread each."""
 
 _PHONES = {"android": Method.ANDROID, "ios": Method.IPHONE}
 """By the medium that a card's label tells."""
