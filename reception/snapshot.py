@@ -73,6 +73,8 @@ class Snapshot:
     less), "grace" (expired, accepted for a short while)."""
     help: str = ""
     """The topic on the screen HELP: "list", or one of HelpTopic."""
+    staff_message: str = ""
+    """What staff want the patient to read (flow.StaffText); empty: nothing."""
     desk_open: bool = True
     """Staff have not closed the reception; a visit that is on still ends as any other."""
     language: str = "ja"

@@ -841,6 +841,7 @@ def some_events(session: Session) -> Iterable[Event]:
     yield from (flow.Answer(GIVEN), flow.Answer(DECLINED), flow.Recorded(ticket))
     yield from (flow.ChooseLanguage(flow.Language.EN), flow.ChooseDisplay(flow.DisplayMode.LARGE))
     yield from (flow.AskHelp(flow.HelpTopic.LOST), flow.LeaveHelp(), flow.CloseDesk(), flow.OpenDesk())
+    yield flow.ShowStaffText(flow.StaffText.COME)
     yield from (flow.MoreTime(), flow.Cancel(), flow.CallStaff(), flow.TimePassed())
 
 
@@ -856,7 +857,14 @@ def waits(session: Session) -> dict[str, Any]:
     return {name: getattr(session, name) for name in kept} | {"occasion": 1}
 
 
-BESIDE = (flow.ChooseLanguage, flow.ChooseDisplay, flow.AskHelp, flow.CloseDesk, flow.OpenDesk)
+BESIDE = (
+    flow.ChooseLanguage,
+    flow.ChooseDisplay,
+    flow.AskHelp,
+    flow.CloseDesk,
+    flow.OpenDesk,
+    flow.ShowStaffText,
+)
 """What changes nothing of the visit is done once in each state."""
 
 
@@ -890,6 +898,7 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 next_visit=after.next_visit and "next",
                 staff="",
                 visual_reason="other",
+                staff_text=flow.StaffText.NONE,
             )
             # What no row looks at would only multiply the ways.
             if not after.as_delivered:
@@ -1075,3 +1084,13 @@ def test_a_card_put_in_after_closing_begins_no_visit(state: State) -> None:
     assert walk.session.screen == "DESK_CLOSED"
     walk.on(flow.OpenDesk())
     assert (walk.state(), walk.session.visit) == (State.READING, "visit-n")
+
+
+def test_what_staff_have_shown_ends_with_the_visit() -> None:
+    walk = in_state(State.METHOD_CHOICE)
+    walk.on(flow.ShowStaffText(flow.StaffText.COMING))
+    assert walk.session.staff_text is flow.StaffText.COMING
+    walk.on(flow.Choose(Method.PIN))
+    assert walk.session.staff_text is flow.StaffText.COMING
+    walk.on(flow.CardRemoved())
+    assert (walk.state(), walk.session.staff_text) == (State.WAITING, flow.StaffText.NONE)

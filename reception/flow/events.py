@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
-from reception.flow.states import DisplayMode, HelpTopic, Language, Method
+from reception.flow.states import DisplayMode, HelpTopic, Language, Method, StaffText
 
 
 @dataclass(frozen=True)
@@ -336,6 +336,13 @@ class CloseDesk(Event):
 @dataclass(frozen=True)
 class OpenDesk(Event):
     """Staff open the reception again."""
+
+
+@dataclass(frozen=True)
+class ShowStaffText(Event):
+    """Staff have a text shown on the patient's window, until the visit is over or they take it away."""
+
+    text: StaffText
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
-from reception.flow.states import DisplayMode, HelpTopic, Language, Method, S, State
+from reception.flow.states import DisplayMode, HelpTopic, Language, Method, S, StaffText, State
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Session:
     display: DisplayMode = DisplayMode.NORMAL
     help: HelpTopic | None = None
     """Shown in place of the state's screen."""
+    staff_text: StaffText = StaffText.NONE
+    """What staff have shown to the patient."""
     desk_open: bool = True
     """Staff have not closed the reception (受付休止)."""
 

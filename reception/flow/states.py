@@ -80,6 +80,23 @@ class HelpTopic(StrEnum):
     DECLINED = "declined"
 
 
+class StaffText(StrEnum):
+    """What staff can have shown to the patient from the counter; fixed texts, so that it exists in every language."""
+
+    NONE = ""
+    """Nothing, or not any more."""
+    COMING = "coming"
+    """A member of staff is on the way; please wait here."""
+    COME = "come"
+    """Please come to the counter."""
+    USE_PIN = "use-pin"
+    """The PIN works too."""
+    INSERT_AGAIN = "insert-again"
+    """Please take the card out once and put it in again."""
+    NO_HURRY = "no-hurry"
+    """Please take your time."""
+
+
 S = State
 
 STEP_OF: Mapping[State, Step] = {

@@ -28,6 +28,7 @@ from reception.flow.events import (
     PinMissed,
     PinTyped,
     ReaderLost,
+    ShowStaffText,
     StaffConfirmVisual,
     StaffStartVisual,
     WorkFailed,
@@ -73,6 +74,11 @@ def _look(session: Session, now: float) -> Session:
 def desk_closed(session: Session, event: Event, now: float) -> Outcome:
     session = replace(session, desk_open=False)
     return rest(session, None, now) if session.state is S.WAITING else (session, ())
+
+
+def staff_text_shown(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, ShowStaffText)
+    return replace(session, staff_text=event.text), ()
 
 
 def desk_opened(session: Session, event: Event, now: float) -> Outcome:

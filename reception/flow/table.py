@@ -49,6 +49,7 @@ from reception.flow.events import (
     ReaderLost,
     ReaderReady,
     Recorded,
+    ShowStaffText,
     StaffConfirmVisual,
     StaffRefuseVisual,
     StaffStartVisual,
@@ -298,6 +299,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         tuple(State), CloseDesk, tuple(State), steps.desk_closed, "from now on, or once this visit is over"
     ),
     Transition(tuple(State), OpenDesk, tuple(State), steps.desk_opened, "ready for visits"),
+    Transition(
+        tuple(State), ShowStaffText, tuple(State), steps.staff_text_shown, "shown until the visit is over"
+    ),
     Transition(
         tuple(State),
         TimePassed,

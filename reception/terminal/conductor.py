@@ -257,6 +257,7 @@ class Terminal:
             reminders=session.reminders,
             notice=self._visit.notice,
             help=session.help.value if session.help else "",
+            staff_message=session.staff_text.value,
             desk_open=session.desk_open,
             language=session.language.value,
             display_mode=session.display.value,
