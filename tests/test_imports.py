@@ -29,6 +29,7 @@ FENCES = {
     "starlette": ("consent/server",),
     "uvicorn": ("consent/server",),
     "sqlalchemy": ("consent/server",),
+    "alembic": ("consent/server/tables", "consent/server/migrations"),
     "PySide6": ("reception/screens", "reception/counter", "reception/__main__"),
 }
 

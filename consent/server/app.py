@@ -19,6 +19,7 @@ from consent.server.identity import Terminal
 from consent.server.refusal import Refusal
 from consent.server.revocation import ANSWER_TYPE, OCSP_PATH, Responder
 from consent.server.service import Service
+from consent.server.store import StoreUnavailable
 
 log = logging.getLogger("reception.server")
 
@@ -91,7 +92,12 @@ def _add_calls(app: FastAPI, service: Service) -> None:
     def health() -> Response:
         return _answer(wire.HealthAnswer())
 
-    @app.post("/v1/challenges", responses=_answers(wire.ChallengeAnswer, 403, 429))
+    @app.get("/ready", responses=_answers(wire.HealthAnswer, 503))
+    def ready() -> Response:
+        service.check_ready()
+        return _answer(wire.HealthAnswer())
+
+    @app.post("/v1/challenges", responses=_answers(wire.ChallengeAnswer, 403))
     def challenges(terminal: asking) -> Response:
         return _answer(service.challenge(terminal))
 
@@ -209,6 +215,13 @@ def _add_refusals(app: FastAPI) -> None:
         # Nobody reads it: a terminal that lost its power, or had waited long enough.
         return _answer(wire.ErrorAnswer(code="REQUEST_INVALID", message="the request broke off"), 400)
 
+    @app.exception_handler(StoreUnavailable)
+    def no_database(_request: Request, error: StoreUnavailable) -> Response:
+        log.warning("a request failed: the database does not answer (%s)", error)
+        return _answer(
+            wire.ErrorAnswer(code="DATABASE_UNAVAILABLE", message="the database does not answer"), 503
+        )
+
     @app.exception_handler(Exception)
     def broken(_request: Request, error: Exception) -> Response:
         # The error's text may hold what must not be logged.
@@ -245,10 +258,10 @@ _REQUESTS = (
 
 
 def _answers(answer: type[wire.Message], *refusals: int) -> dict[int | str, dict[str, Any]]:
-    """Document a call's answers; each may also be malformed (422), the server's fault (500)."""
+    """Document a call's answers; each may also be malformed (422), the server's fault (500), its database's (503)."""
     refused = {"model": wire.ErrorAnswer, "description": "Refused; `code` says why"}
     answers: dict[int | str, dict[str, Any]] = {200: {"model": answer}}
-    return answers | dict.fromkeys((*refusals, 422, 500), refused)
+    return answers | dict.fromkeys((*refusals, 422, 500, 503), refused)
 
 
 def _asks(request: type[wire.Message]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Who is it? Challenges, the chain of certificates, signatures, and what an enrolled terminal vouches for."""
 
 import hashlib
+import hmac
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,9 +16,12 @@ from pydantic import ValidationError
 
 from consent import wire
 from consent.server.refusal import Refusal
+from consent.server.store import Store
 
 CHALLENGE_LIFE = timedelta(seconds=120)
-MAX_CHALLENGES = 10_000
+SWEPT_EVERY = timedelta(minutes=1)
+SPENT_KEPT = timedelta(days=1)
+"""Longer than any clock is wrong: a spent challenge that is forgotten must never pass as recent again."""
 SMALLEST_RSA_BITS = 2048
 
 
@@ -40,52 +43,54 @@ class Presented:
     """SHA-256 of the DER, in hex."""
 
 
-@dataclass(frozen=True)
-class _Open:
-    terminal_id: str
-    nonce: bytes
-    expires_at: datetime
-
-
 class Challenges:
-    """Challenges that are still open; each serves once, for the terminal that asked, for 120 s."""
+    """Challenges, each good once, for the terminal that asked, for 120 s.
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    An open one is kept nowhere: its id says when it ends, and carries a code by the database's key over that and the
+    terminal. So every process of one database knows it, and asking for many fills nothing. Spent ones are kept.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
         self._clock = clock
-        self._open: dict[str, _Open] = {}
-        self._spent: dict[str, _Open] = {}
-        self._lock = threading.Lock()
+        self._key = b""
+        self._swept = clock()
 
     def issue(self, terminal_id: str) -> wire.ChallengeAnswer:
-        now = self._clock()
-        challenge_id = secrets.token_urlsafe(16)
-        challenge = _Open(terminal_id, secrets.token_bytes(32), now + CHALLENGE_LIFE)
-        with self._lock:
-            # Long past ones go; a recent one is kept to be called expired or used rather than unknown.
-            for kept in (self._open, self._spent):
-                for old in [key for key, value in kept.items() if value.expires_at + CHALLENGE_LIFE < now]:
-                    del kept[old]
-            if len(self._open) >= MAX_CHALLENGES:
-                raise Refusal(429, "TOO_MANY_CHALLENGES", "too many challenges are open")
-            self._open[challenge_id] = challenge
-        return wire.ChallengeAnswer(
-            id=challenge_id, nonce=wire.to_base64(challenge.nonce), expires_at=challenge.expires_at
-        )
+        expires_at = self._clock() + CHALLENGE_LIFE
+        stated = f"{round(expires_at.timestamp() * 1000):x}.{secrets.token_urlsafe(12)}"
+        challenge_id = f"{stated}.{self._code('id', terminal_id, stated).hex()[:32]}"
+        nonce = self._code("nonce", terminal_id, challenge_id)
+        return wire.ChallengeAnswer(id=challenge_id, nonce=wire.to_base64(nonce), expires_at=expires_at)
 
     def spend(self, challenge_id: str, terminal_id: str) -> bytes:
         """Return the nonce and never again; raises Refusal."""
-        with self._lock:
-            known = self._open.get(challenge_id) or self._spent.get(challenge_id)
-            # Another terminal's challenge is not told from none, and stays good for its owner.
-            if known is None or known.terminal_id != terminal_id:
-                raise Refusal(409, "CHALLENGE_UNKNOWN", "there is no such challenge")
-            challenge = self._open.pop(challenge_id, None)
-            if challenge is None:
-                raise Refusal(409, "CHALLENGE_USED", "the challenge was used before")
-            self._spent[challenge_id] = challenge
-        if self._clock() >= challenge.expires_at:
+        now = self._clock()
+        stated, _, code = challenge_id.rpartition(".")
+        # Compared as texts: of two spellings of one code, a spent challenge could be used again.
+        ours = hmac.compare_digest(
+            code.encode("utf-8", "replace"), self._code("id", terminal_id, stated).hex()[:32].encode()
+        )
+        # Another terminal's challenge is not told from none, and stays good for its owner.
+        ended = datetime.fromtimestamp(int(stated.partition(".")[0], 16) / 1000, now.tzinfo) if ours else now
+        if not ours or ended + CHALLENGE_LIFE < now:
+            raise Refusal(409, "CHALLENGE_UNKNOWN", "there is no such challenge")
+        if not self._store.spend(challenge_id, now):
+            raise Refusal(409, "CHALLENGE_USED", "the challenge was used before")
+        self._sweep(now)
+        if now >= ended:
             raise Refusal(409, "CHALLENGE_EXPIRED", "the challenge is too old")
-        return challenge.nonce
+        return self._code("nonce", terminal_id, challenge_id)
+
+    def _sweep(self, now: datetime) -> None:
+        if now - self._swept > SWEPT_EVERY:
+            self._swept = now
+            self._store.forget_challenges(now - SPENT_KEPT)
+
+    def _code(self, purpose: str, terminal_id: str, text: str) -> bytes:
+        self._key = self._key or self._store.challenge_key()
+        message = "\0".join((purpose, terminal_id, text)).encode("utf-8", "replace")
+        return hmac.digest(self._key, message, "sha256")
 
 
 def presented(der: bytes) -> Presented:

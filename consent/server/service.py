@@ -73,7 +73,7 @@ class Service:
         self._grace_months = grace_months
         self._trust_cas = tuple(trust_cas)
         self._status = status
-        self._challenges = Challenges(clock)
+        self._challenges = Challenges(store, clock)
 
     # --- Who asks, and who is it --------------------------------------------------------------------------------
 
@@ -256,6 +256,10 @@ class Service:
         return [person for person in self._people.persons() if _fits(person, request)]
 
     # --- Helpers ------------------------------------------------------------------------------------------------
+
+    def check_ready(self) -> None:
+        """Raise StoreUnavailable unless requests can be answered."""
+        self._store.check()
 
     def audit(self) -> wire.AuditAnswer:
         return wire.AuditAnswer(entries=self._store.audit())

@@ -1,12 +1,19 @@
-"""What the server keeps: visits, consents, registrations, audit; no name, no insured number, no certificate."""
+"""What the server keeps: visits, consents, registrations, audit; no name, no insured number, no certificate.
 
+Any number of processes may use one database. What must happen once is held by its keys and by the lock on the visit's
+row, never by a lock of this process.
+"""
+
+import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.dialects import postgresql, sqlite
 
 from config import Consents, Profile
 from consent.choices import (
@@ -17,71 +24,36 @@ from consent.choices import (
     PrescriptionForm,
     Standing,
 )
+from consent.server.tables import (
+    StoreUnusable,
+    audit,
+    card_uses,
+    challenge_keys,
+    consents,
+    open_engine,
+    references,
+    spent_challenges,
+    visits,
+)
 from consent.wire import AuditEntry, Method, VisitAnswer
 
-_tables = sa.MetaData()
-
-_visits = sa.Table(
-    "visits",
-    _tables,
-    sa.Column("visit_id", sa.String(64), primary_key=True),
-    sa.Column("terminal_id", sa.String(40), nullable=False),
-    sa.Column("certificate_sha256", sa.String(64), nullable=False),
-    sa.Column("method", sa.String(8), nullable=False),
-    sa.Column("standing", sa.String(20), nullable=False),
-    sa.Column("status", sa.String(20), nullable=False),
-    sa.Column("profile", sa.String(20), nullable=False),
-    sa.Column("facility", sa.JSON, nullable=False),
-    sa.Column("facility_kind", sa.String(10), nullable=False),
-    sa.Column("institution_code", sa.String(10), nullable=False),
-    sa.Column("card_use_offered", sa.Boolean, nullable=False),
-    sa.Column("card_use", sa.String(10), nullable=True),
-    sa.Column("questions", sa.JSON, nullable=False),
-    # Times are ISO texts, since SQLite forgets the time zone.
-    sa.Column("identified_at", sa.String(40), nullable=False),
-)
-
-_consents = sa.Table(
-    "consents",
-    _tables,
-    sa.Column("visit_id", sa.ForeignKey("visits.visit_id"), primary_key=True),
-    sa.Column("sent", sa.JSON, nullable=False),
-    sa.Column("answers", sa.JSON, nullable=False),
-    sa.Column("prescription", sa.String(10), nullable=True),
-    sa.Column("recorded_at", sa.String(40), nullable=False),
-    sa.Column("available_until", sa.String(40), nullable=False),
-)
-
-# A person goes by the name of the person file here: the server's own number for somebody.
-_card_uses = sa.Table("card_uses", _tables, sa.Column("person_id", sa.String(255), primary_key=True))
-
-_references = sa.Table(
-    "references",
-    _tables,
-    sa.Column("institution_code", sa.String(10), primary_key=True),
-    sa.Column("person_id", sa.String(255), primary_key=True),
-    sa.Column("reference_number", sa.String(50), nullable=False),
-)
-
-_audit = sa.Table(
-    "audit",
-    _tables,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("time", sa.String(40), nullable=False),
-    sa.Column("terminal_id", sa.String(40), nullable=False),
-    sa.Column("action", sa.String(20), nullable=False),
-    sa.Column("outcome", sa.String(64), nullable=False),
-    sa.Column("visit_id", sa.String(64), nullable=False),
-    sa.Column("staff", sa.String(40), nullable=False),
-    sa.Column("reason", sa.String(40), nullable=False),
-)
+__all__ = [
+    "CardUseDiffers",
+    "ConsentsDiffer",
+    "Recorded",
+    "Store",
+    "StoreUnavailable",
+    "StoreUnusable",
+    "Visit",
+    "VisitDiffers",
+]
 
 MOST_LISTED = 1000
 """Visits and audit entries are listed at most so many at a time, the newest ones."""
 
 
-class StoreUnusable(Exception):
-    """The database cannot be opened."""
+class StoreUnavailable(Exception):
+    """The database does not answer at present. What was asked may have been done; to ask again is harmless."""
 
 
 class VisitDiffers(Exception):
@@ -132,18 +104,32 @@ class Store:
     """Keeps visits in a database; safe to use from several threads. Opening raises StoreUnusable."""
 
     def __init__(self, database: str) -> None:
-        self._lock = threading.Lock()
-        try:
-            self._engine = _engine(database)
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            # Not the text: it quotes the URL, and a URL may hold a password.
-            raise StoreUnusable(f"unknown kind of database ({type(error).__name__})") from None
-        try:
-            _tables.create_all(self._engine)
-            _check_columns(self._engine)
-        except sa.exc.SQLAlchemyError as error:
-            self._engine.dispose()
-            raise StoreUnusable(str(getattr(error, "orig", None) or type(error).__name__)) from None
+        self._engine = open_engine(database)
+        sqlite_here = self._engine.dialect.name == "sqlite"
+        # SQLite writes one at a time anyway: a queue of our own is fairer, and faster, than its waiting. What holds
+        # between processes is in tables.py; and the connection of a database in memory is one for all threads.
+        self._turn = threading.Lock() if sqlite_here else nullcontext()
+        self._insert: Any = sqlite.insert if sqlite_here else postgresql.insert
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with _available(), self._turn, self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with (
+            _available(),
+            self._turn,
+            self._engine.connect() as connection,
+            connection.execution_options(writes=True).begin(),
+        ):
+            yield connection
+
+    def check(self) -> None:
+        """Raise StoreUnavailable unless the database answers."""
+        with self._reading() as connection:
+            connection.execute(sa.select(1))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -151,33 +137,36 @@ class Store:
     def keep_visit(self, visit: Visit) -> None:
         """Keep an identification; one repeated before the consents came replaces the first. Raises VisitDiffers."""
         row = _row(visit)
-        with self._lock, self._engine.begin() as connection:
-            known = self._visit(connection, visit.visit_id)
-            if known is None:
-                connection.execute(sa.insert(_visits).values(row))
+        with self._writing() as connection:
+            new = self._insert(visits).values(row).on_conflict_do_nothing()
+            if connection.execute(new.returning(visits.c.visit_id)).first():
                 return
+            known = self._visit(connection, visit.visit_id, alone=True)
+            assert known is not None
             same = (known.terminal_id, known.certificate_sha256) == (
                 visit.terminal_id,
                 visit.certificate_sha256,
             )
             if not same or self._recorded(connection, visit.visit_id) is not None:
                 raise VisitDiffers
-            connection.execute(sa.update(_visits).where(_visits.c.visit_id == visit.visit_id).values(row))
+            connection.execute(sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(row))
 
     def visit(self, visit_id: str) -> Visit | None:
-        with self._lock, self._engine.connect() as connection:
+        with self._reading() as connection:
             return self._visit(connection, visit_id)
 
     def record(self, visit_id: str, recorded: Recorded) -> Recorded:
         """Record the consents of a known visit once; return what stands. Raises ConsentsDiffer."""
-        with self._lock, self._engine.begin() as connection:
+        with self._writing() as connection:
+            # Two that record at once come here one after the other.
+            self._visit(connection, visit_id, alone=True)
             known = self._recorded(connection, visit_id)
             if known is not None:
                 if (known.sent, known.prescription) != (recorded.sent, recorded.prescription):
                     raise ConsentsDiffer
                 return known
             connection.execute(
-                sa.insert(_consents).values(
+                sa.insert(consents).values(
                     visit_id=visit_id,
                     sent={str(item): str(answer) for item, answer in recorded.sent.items()},
                     answers={str(item): str(answer) for item, answer in recorded.answers.items()},
@@ -191,48 +180,80 @@ class Store:
     def answer_card_use(self, visit: Visit, answer: ConsentAnswer, registered: Visit, person_id: str) -> None:
         """Keep the answer to the offer once; ``registered`` is the visit after a yes. Raises CardUseDiffers."""
         after = replace(registered if answer is ConsentAnswer.GIVEN else visit, card_use=answer)
-        with self._lock, self._engine.begin() as connection:
-            known = self._visit(connection, visit.visit_id)
+        with self._writing() as connection:
+            known = self._visit(connection, visit.visit_id, alone=True)
             assert known is not None
             if known.card_use is answer:
                 return
             if known.card_use is not None:
                 raise CardUseDiffers
             connection.execute(
-                sa.update(_visits).where(_visits.c.visit_id == visit.visit_id).values(_row(after))
+                sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(_row(after))
             )
-            if answer is ConsentAnswer.GIVEN and not self._uses_card(connection, person_id):
-                connection.execute(sa.insert(_card_uses).values(person_id=person_id))
+            if answer is ConsentAnswer.GIVEN:
+                connection.execute(
+                    self._insert(card_uses).values(person_id=person_id).on_conflict_do_nothing()
+                )
 
     def uses_card(self, person_id: str) -> bool:
         """Say whether the person registered the card's use here."""
-        with self._lock, self._engine.connect() as connection:
-            return self._uses_card(connection, person_id)
+        with self._reading() as connection:
+            query = sa.select(card_uses.c.person_id).where(card_uses.c.person_id == person_id)
+            return connection.scalar(query) is not None
 
     def keep_reference(self, institution_code: str, person_id: str, reference_number: str) -> None:
         """Keep an institution's chart number of a person, in place of an earlier one."""
         key = {"institution_code": institution_code, "person_id": person_id}
-        with self._lock, self._engine.begin() as connection:
-            connection.execute(sa.delete(_references).where(*_same(_references, key)))
-            connection.execute(sa.insert(_references).values(**key, reference_number=reference_number))
+        new = {"reference_number": reference_number}
+        kept = (
+            self._insert(references)
+            .values(**key, **new)
+            .on_conflict_do_update(index_elements=[*key], set_=new)
+        )
+        with self._writing() as connection:
+            connection.execute(kept)
 
     def reference(self, institution_code: str, person_id: str) -> str:
         """Return an institution's chart number of a person; empty when there is none."""
         key = {"institution_code": institution_code, "person_id": person_id}
-        query = sa.select(_references.c.reference_number).where(*_same(_references, key))
-        with self._lock, self._engine.connect() as connection:
+        query = sa.select(references.c.reference_number).where(*_same(references, key))
+        with self._reading() as connection:
             return connection.scalar(query) or ""
+
+    # --- Challenges ---------------------------------------------------------------------------------------------
+
+    def challenge_key(self) -> bytes:
+        """Return the key of this database's challenges, the same for every process; made when there is none."""
+        new = self._insert(challenge_keys).values(number=1, key=secrets.token_hex(32))
+        with self._writing() as connection:
+            connection.execute(new.on_conflict_do_nothing())
+            return bytes.fromhex(connection.scalars(sa.select(challenge_keys.c.key)).one())
+
+    def spend(self, challenge_id: str, now: datetime) -> bool:
+        """Note that a challenge was used; False when it was before, in whichever process."""
+        spent = {"challenge_id": challenge_id, "spent_at": int(now.timestamp())}
+        with self._writing() as connection:
+            new = self._insert(spent_challenges).values(spent).on_conflict_do_nothing()
+            return connection.execute(new.returning(spent_challenges.c.challenge_id)).first() is not None
+
+    def forget_challenges(self, before: datetime) -> None:
+        """Forget challenges that were used before a time."""
+        old = spent_challenges.c.spent_at < int(before.timestamp())
+        with self._writing() as connection:
+            connection.execute(sa.delete(spent_challenges).where(old))
+
+    # --- Audit and lists ----------------------------------------------------------------------------------------
 
     def note(self, entry: AuditEntry) -> None:
         """Add an entry to the audit log; its number is given here."""
         row = entry.model_dump(exclude={"number"}) | {"time": entry.time.isoformat()}
-        with self._lock, self._engine.begin() as connection:
-            connection.execute(sa.insert(_audit).values(row))
+        with self._writing() as connection:
+            connection.execute(sa.insert(audit).values(row))
 
     def audit(self) -> tuple[AuditEntry, ...]:
         """Return the newest entries, oldest first."""
-        query = sa.select(_audit).order_by(_audit.c.number.desc()).limit(MOST_LISTED)
-        with self._lock, self._engine.connect() as connection:
+        query = sa.select(audit).order_by(audit.c.number.desc()).limit(MOST_LISTED)
+        with self._reading() as connection:
             rows = [row._asdict() for row in connection.execute(query)]
         return tuple(
             AuditEntry(**row | {"time": datetime.fromisoformat(row["time"])}) for row in reversed(rows)
@@ -240,15 +261,15 @@ class Store:
 
     def records(self) -> tuple[VisitAnswer, ...]:
         """Return the records of the newest visits, in the order of identification."""
-        order = (_visits.c.identified_at.desc(), _visits.c.visit_id.desc())
-        query = sa.select(_visits.c.visit_id).order_by(*order).limit(MOST_LISTED)
-        with self._lock, self._engine.connect() as connection:
+        order = (visits.c.identified_at.desc(), visits.c.visit_id.desc())
+        query = sa.select(visits.c.visit_id).order_by(*order).limit(MOST_LISTED)
+        with self._reading() as connection:
             found = reversed(connection.scalars(query).all())
             return tuple(self._answer(connection, visit_id) for visit_id in found)
 
     def visit_record(self, visit_id: str) -> VisitAnswer | None:
         """Return the record of one visit."""
-        with self._lock, self._engine.connect() as connection:
+        with self._reading() as connection:
             known = self._visit(connection, visit_id)
             return None if known is None else self._answer(connection, visit_id)
 
@@ -270,8 +291,10 @@ class Store:
         )
 
     @staticmethod
-    def _visit(connection: sa.Connection, visit_id: str) -> Visit | None:
-        row = connection.execute(sa.select(_visits).where(_visits.c.visit_id == visit_id)).one_or_none()
+    def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> Visit | None:
+        """``alone``: nobody else changes the visit, or its consents, until the transaction ends."""
+        query = sa.select(visits).where(visits.c.visit_id == visit_id)
+        row = connection.execute(query.with_for_update() if alone else query).one_or_none()
         if row is None:
             return None
         return Visit(
@@ -292,13 +315,8 @@ class Store:
         )
 
     @staticmethod
-    def _uses_card(connection: sa.Connection, person_id: str) -> bool:
-        query = sa.select(_card_uses.c.person_id).where(_card_uses.c.person_id == person_id)
-        return connection.scalar(query) is not None
-
-    @staticmethod
     def _recorded(connection: sa.Connection, visit_id: str) -> Recorded | None:
-        row = connection.execute(sa.select(_consents).where(_consents.c.visit_id == visit_id)).one_or_none()
+        row = connection.execute(sa.select(consents).where(consents.c.visit_id == visit_id)).one_or_none()
         if row is None:
             return None
         return Recorded(
@@ -322,29 +340,19 @@ def _same(table: sa.Table, key: dict[str, str]) -> list[sa.ColumnElement[bool]]:
     return [table.c[name] == value for name, value in key.items()]
 
 
-def _check_columns(engine: sa.Engine) -> None:
-    """Refuse a database whose tables are of another version of this program."""
-    found = sa.inspect(engine)
-    for table in _tables.sorted_tables:
-        if {column["name"] for column in found.get_columns(table.name)} != set(table.columns.keys()):
-            engine.dispose()
-            raise StoreUnusable("it was made by another version; take another one, or remove it")
-
-
-def _engine(database: str) -> sa.Engine:
-    url = sa.make_url(database)
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, hide_parameters=True)
-    options: dict[str, Any] = {"connect_args": {"check_same_thread": False}}
-    if url.database in (None, "", ":memory:"):
-        # Every connection of its own would be a database of its own.
-        options["poolclass"] = StaticPool
-    engine = sa.create_engine(url, hide_parameters=True, **options)
-    sa.event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Let readers read while one writes, and wait for another process's lock instead of failing."""
-    for pragma in ("journal_mode=WAL", "busy_timeout=5000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+@contextmanager
+def _available() -> Iterator[None]:
+    """Tell trouble with the database from everything else; what it says is not kept, it may quote a row."""
+    try:
+        yield
+    except (
+        sa.exc.OperationalError,
+        sa.exc.InterfaceError,
+        sa.exc.InternalError,
+        sa.exc.TimeoutError,
+    ) as error:
+        raise StoreUnavailable(type(error.__cause__ or error).__name__) from None
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable(type(error.__cause__ or error).__name__) from None
+        raise
