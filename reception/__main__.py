@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     terminal.add_argument("--bench", choices=("simulated", "pcsc"), help="simulated surroundings")
     terminal.add_argument("--person", default="age45", help="bench: whose clip the camera shows")
     terminal.add_argument("--vpcd-port", type=int, default=35963, help="bench pcsc: where cards attach")
+    terminal.add_argument(
+        "--kiosk", action="store_true", help="the patient's window fills a display, and cannot be closed"
+    )
+    terminal.add_argument(
+        "--display", type=_count(1), metavar="N", help="kiosk: which one, from 1 (default: the primary one)"
+    )
+    terminal.add_argument("--no-counter", action="store_true", help="without the counter's window")
     server = command("server", _server, "the mock eligibility-confirmation server, until Ctrl-C or SIGTERM")
     server.add_argument(
         "--host", default="127.0.0.1", help="address to listen on (default: this machine only)"
@@ -227,29 +235,54 @@ def _has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _windows(terminal: "Terminal", office: "BackOffice", bench: "Bench | None") -> int:
-    """Show the patient's and the counter's window until they are closed."""
+def _windows(
+    terminal: "Terminal",
+    office: "BackOffice",
+    bench: "Bench | None",
+    *,
+    kiosk: int = 0,
+    with_counter: bool = True,
+) -> int:
+    """Show the patient's and the counter's window until they are closed.
+
+    ``kiosk``: fill this display (from 1) with the patient's window, and another one with the counter's.
+    """
     from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from reception.counter.window import CounterWindow
+    from reception.screens.kiosk import Kiosk, NoSuchDisplay
     from reception.screens.window import PatientWindow
 
     application = QApplication([])
     patient = PatientWindow(terminal)
-    counter = CounterWindow(terminal, bench, office)
-    patient.move(0, 0)
-    counter.move(patient.width() + 20, 0)
-    patient.show()
-    counter.show()
-    signal.signal(signal.SIGINT, lambda *_: application.quit())
-    signal.signal(signal.SIGTERM, lambda *_: application.quit())
+    counter = CounterWindow(terminal, bench, office) if with_counter else None
+    windows = [window for window in (patient, counter) if window is not None]
+    filled = None
+    try:
+        if kiosk:
+            filled = Kiosk(application, patient, counter, kiosk)
+        else:
+            left = 0
+            for window in windows:
+                window.move(left, 0)
+                window.show()
+                left += window.width() + 20
+    except NoSuchDisplay as error:
+        for window in windows:
+            window.close()
+        return _refuse(str(error))
+    # Not quit(): that asks the windows, and those of a kiosk say no.
+    signal.signal(signal.SIGINT, lambda *_: application.exit())
+    signal.signal(signal.SIGTERM, lambda *_: application.exit())
     awake = QTimer()  # Python sees a signal only when it gets to run
     awake.timeout.connect(lambda: None)
     awake.start(200)
     code: int = application.exec()
-    patient.close()
-    counter.close()
+    if filled is not None:
+        filled.release()
+    for window in windows:
+        window.close()
     return code
 
 
@@ -260,9 +293,14 @@ def _terminal(options: argparse.Namespace) -> int:
     settings = config.load(options.config)
     if not _has_display():
         return _refuse("the terminal needs a display (DISPLAY is not set); ./run hil plays without one")
+    if options.display is not None and not options.kiosk:
+        return _refuse("--display: only with --kiosk")
+    show = partial(
+        _windows, kiosk=(options.display or 1) if options.kiosk else 0, with_counter=not options.no_counter
+    )
     if options.bench is None:
         with real_terminal(settings, options.state) as (terminal, office):
-            return _windows(terminal, office, None)
+            return show(terminal, office, None)
     person = load_person(options.person, Path())
     port = options.vpcd_port if options.bench == "pcsc" else None
     with Bench(
@@ -277,7 +315,7 @@ def _terminal(options: argparse.Namespace) -> int:
     ) as bench:
         if port is not None:
             print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)
-        return _windows(bench.terminal, bench.office, bench if port is None else None)
+        return show(bench.terminal, bench.office, bench if port is None else None)
 
 
 def _server(options: argparse.Namespace) -> int:
