@@ -1,7 +1,8 @@
 """Checks an installation part by part: what works, what does not, and what to do about it.
 
 Every check runs in a thread of its own with a time limit, so that a device that hangs is one line of the answer.
-Nothing is changed, and a terminal that runs meanwhile is not disturbed; a camera that it is using shows as busy.
+Nothing is changed, except that a missing state folder is made. A terminal that runs meanwhile is not disturbed; a
+camera that it is using shows as busy.
 """
 
 import json

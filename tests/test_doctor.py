@@ -21,10 +21,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 import config
 from config import Camera, Config, PhoneReader, Reader, Receipt, Server, Site
 from consent.server.certificates import Authority
+from consent.server.state_files import Subject, new_key, written
+from hardware.card import Presence, ServiceDown
 from hardware.clips import write_clip
 from hardware.pcscd_bench import READER, SECOND_READER, PcscdBench, service_folder
 from reception import doctor
@@ -120,6 +124,21 @@ def test_a_service_that_hangs_does_not_hang_the_doctor(pcscd: PcscdBench) -> Non
     assert took < 5
 
 
+def test_a_user_whom_the_service_refuses_is_sent_to_the_polkit_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> list[str]:
+        raise ServiceDown("the smart card service accepts no connection (8010006A)")
+
+    monkeypatch.setattr("hardware.pcsc.reader_names", refused)
+    finding = look("reader service")
+    assert_wrong(finding, Grade.PROBLEM, "accepts no connection")
+    assert (ROOT / finding.remedy.split()[-1].rstrip(".")).is_file()
+
+
+def test_something_in_the_reader_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardware.pcsc.PcscReader.presence", lambda reader: Presence.MUTE)
+    assert_wrong(look("card reader"), Grade.WARNING, "does not answer")
+
+
 # --- Camera, fonts, face engine ---------------------------------------------------------------------------------
 
 
@@ -149,6 +168,15 @@ def test_a_camera_that_is_not_there_is_told() -> None:
     assert_wrong(look("camera", settings), Grade.PROBLEM, "there is no camera 63")
 
 
+def test_a_camera_that_gives_no_picture_is_taken_to_be_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "video63").touch()
+    monkeypatch.setattr("hardware.camera._DEVICES", tmp_path)
+    settings = replace(SHIPPED, camera=Camera(index=63))
+    assert_wrong(look("camera", settings), Grade.PROBLEM, "used by another program")
+
+
 def test_a_japanese_font_is_found() -> None:
     assert look("fonts").grade is Grade.OK
 
@@ -166,6 +194,16 @@ def fonts_of(folder: Path, *fonts: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_machine_without_fonts_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fonts_of(tmp_path, monkeypatch=monkeypatch)
     assert_wrong(look("fonts"), Grade.PROBLEM, "no Japanese font")
+
+
+def test_a_font_that_the_screens_were_not_drawn_for_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = list(Path("/usr/share/fonts").rglob("DroidSansFallback*.ttf"))
+    if not others:
+        pytest.skip("no other Japanese font is here")
+    fonts_of(tmp_path, others[0], monkeypatch=monkeypatch)
+    assert_wrong(look("fonts"), Grade.WARNING, "Droid Sans Fallback stands in")
 
 
 def test_windows_that_cannot_be_drawn_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,6 +375,23 @@ def test_a_damaged_certificate_is_told(tmp_path: Path) -> None:
     assert_wrong(
         look("certificates", state=tmp_path), Grade.PROBLEM, "user-authentication-ca.pem: is damaged"
     )
+
+
+def test_a_certificate_that_has_ended_is_told(tmp_path: Path) -> None:
+    key = new_key()
+    name = x509.Name([])
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=9))
+    ended = Subject(key, made.sign(key, hashes.SHA256()))
+    (tmp_path / "pki").mkdir()
+    (tmp_path / "pki" / "old.pem").write_bytes(written(ended))
+    told = look("certificates", state=tmp_path)
+    assert_wrong(told, Grade.PROBLEM, "old.pem: is not valid today (2020-01-01 to 2020-01-10)")
+
+
+def test_a_clock_that_lost_its_battery_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_OLDEST", datetime.now(UTC) + timedelta(days=1))
+    assert_wrong(look("clock"), Grade.PROBLEM, "it shows 20")
 
 
 # --- Folders and journal ----------------------------------------------------------------------------------------
