@@ -55,6 +55,10 @@ class Snapshot:
     pin_tries_left: int | None = None
     guidance: str = ""
     """What the face gate asks of the patient (hardware.face.Guidance), in FACE_MATCH."""
+    match_code_wanted: bool = False
+    """Staff can open the way by face, by typing 照合番号B."""
+    match_code_tries_left: int | None = None
+    """After the card refused 照合番号B."""
     visual_possible: bool = False
     """Staff may compare the patient with the card's photo now."""
     identity: str = ""

@@ -6,7 +6,7 @@ from threading import Thread
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from consent.choices import ConsentAnswer, Item
@@ -108,6 +108,23 @@ def test_every_screen_of_the_patient_has_words_for_staff(
     window.render_snapshot(SAMPLES[name])
     assert wording.STATES[SAMPLES[name].screen] in words(window)
     qtbot.waitUntil(lambda: everything_fits(window))
+
+
+def test_staff_type_the_match_code_only_while_it_is_wanted_and_it_does_not_stay(
+    window: CounterWindow, terminal: LiveTerminal
+) -> None:
+    asked = replace(SAMPLES["04-method-choice"], match_code_wanted=True)
+    field = window.findChild(QLineEdit, "match_code")
+    assert field is not None and not field.isVisible()
+    window.render_snapshot(asked)
+    QTest.keyClicks(field, "5502x1720352285")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert [vars(event) for event in terminal.submitted] == [{"code": "55021720352285"}]
+    assert "5502" not in repr(terminal.submitted)
+    assert field.text() == ""
+    QTest.keyClicks(field, "550")
+    window.render_snapshot(replace(asked, match_code_wanted=False))
+    assert (field.text(), field.isVisible()) == ("", False)
 
 
 def test_every_state_item_and_answer_has_words() -> None:

@@ -634,6 +634,32 @@ def test_while_the_card_is_asked_about_the_pin_staff_wait() -> None:
     assert walk.on(flow.StaffStartVisual("staff-1")) == (Effect.LOG_LATE_EVENT,)
 
 
+def unscanned() -> Walk:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.ticket, False, 3, photo_sought=False))
+    return walk
+
+
+def test_the_way_by_face_opens_when_staff_type_the_match_code() -> None:
+    walk = unscanned()
+    assert (walk.session.methods, walk.session.match_code_wanted) == ((Method.PIN,), True)
+    walk.on(flow.PhotoRead("visit-1", True))
+    assert (walk.session.methods, walk.session.match_code_wanted) == ((Method.FACE, Method.PIN), False)
+
+
+def test_a_match_code_that_was_refused_is_told_with_its_tries_and_no_longer_wanted_at_none() -> None:
+    walk = unscanned()
+    walk.on(flow.MatchCodeRefused("visit-1", 9))
+    assert (walk.session.match_code_tries_left, walk.session.match_code_wanted) == (9, True)
+    walk.on(flow.MatchCodeRefused("visit-1", 0))
+    assert not walk.session.match_code_wanted
+
+
+def test_a_photo_of_another_visit_changes_nothing() -> None:
+    walk = unscanned()
+    assert walk.on(flow.PhotoRead("visit-0", True)) == (Effect.LOG_LATE_EVENT,)
+
+
 # --- A visit by phone -------------------------------------------------------------------------------------------
 
 
@@ -833,6 +859,8 @@ def some_events(session: Session) -> Iterable[Event]:
     yield flow.PhoneFailed(ticket, FailureCode.PHONE_UNREADABLE)
     yield flow.PhoneFailed(ticket, FailureCode.PHONE_MOVED_AFTER_PIN, pin_sent=True)
     yield from (flow.BackToChoice(), flow.Identified(ticket, ()), flow.Identified(ticket, QUESTIONS))
+    yield flow.CardRead(ticket, False, 3, photo_sought=False)
+    yield from (flow.PhotoRead(session.visit, True), flow.MatchCodeRefused(session.visit, 0))
     yield flow.Identified(ticket, QUESTIONS, bundled=True, prescription_offered=True)
     yield flow.Identified(ticket, (), card_use_offered=True)
     yield from (flow.AnswerAll(GIVEN), flow.OneByOne(), flow.ChoosePrescription(PrescriptionForm.PAPER))
@@ -918,6 +946,8 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 after = replace(
                     after,
                     has_photo=False,
+                    photo_sought=True,
+                    match_code_tries_left=None,
                     pin_tries_left=None,
                     face_failures=0,
                     camera_ready=True,
@@ -949,7 +979,7 @@ def test_every_state_and_every_event_of_the_flow_stands_in_the_table_once() -> N
 
     assert len(rows) == len(set(rows))
     assert {state for state, _ in rows} == set(State)
-    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear}
+    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear, flow.MatchCodeTyped}
     assert {event for _, event in rows} == set(Event.__subclasses__()) - typed
 
 

@@ -376,7 +376,7 @@ def _staff(path: Path | None) -> Staff:
 def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackOffice]]:
     """Run a terminal, and its back office, on the devices of the configuration.
 
-    Nobody scans the card's surface here, so the face route is offered only where 照合番号B is known: not yet.
+    Nobody scans the card's surface here, so the face route is offered once staff have typed 照合番号B at the counter.
     """
     from hardware.pcsc import PcscReader
 

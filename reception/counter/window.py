@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from reception.counter import BenchLike, ShowsClips, wording
+from reception.counter.match_code import MatchCodeRow
 from reception.failures import FAILURES, FailureCode
 from reception.notices import NOTICES, Notice
 from reception.screens import OfficeLike, TerminalLike, tokens
@@ -186,7 +187,9 @@ class NoticePanel(QWidget):
             return
         notice, words = notices[0], NOTICES[notices[0].code]
         more = f" (ほか {len(notices) - 1} 件)" if len(notices) > 1 else ""
-        text = "\n".join(filter(None, (lines(words.remedy, NOTICE_LENGTH), notice.detail[:NOTICE_LENGTH])))
+        text = "\n".join(
+            filter(None, (lines(words.remedy, NOTICE_LENGTH), lines(notice.detail[:80], NOTICE_LENGTH)))
+        )
         self._panel.show_message(f"{lines(f'{notice.at:%H:%M} {words.what}', NOTICE_LENGTH)}{more}", text)
 
     def _put_away(self) -> None:
@@ -229,6 +232,8 @@ class CounterWindow(QWidget):
         column.addWidget(self._failure)
         column.addWidget(self._done)
         column.addWidget(self._patient)
+        self._match_code = MatchCodeRow(terminal.submit)
+        column.addWidget(self._match_code)
         column.addStretch(1)
         column.addWidget(self._health)
         self._bar = SimulationBar(bench) if bench is not None else None
@@ -260,6 +265,7 @@ class CounterWindow(QWidget):
             self._failure.show_message("")
         which = "直前の" if snapshot.screen == "WAITING" else "この"
         self._done.show_message(f"{which}受付は完了しました" if snapshot.completed else "")
+        self._match_code.show_snapshot(snapshot)
         self._health.show_health(snapshot.health)
         self._badge.setVisible(snapshot.simulated)
 

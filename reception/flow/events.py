@@ -107,6 +107,32 @@ class CardRead(Event):
     pin_tries_left: int | None
     photo_genuine: bool = True
     """False: the card holds a photo that nobody vouches for, and which is not used."""
+    photo_sought: bool = True
+    """False: nobody knew 照合番号B, which opens the photo; staff may still type it."""
+
+
+@dataclass(frozen=True)
+class MatchCodeTyped(Event):
+    """Staff typed 照合番号B of the card that is in, or comes next; the conductor keeps it from the flow."""
+
+    code: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class PhotoRead(Event):
+    """The photo was sought with 照合番号B as staff typed it."""
+
+    visit: str
+    has_photo: bool
+    photo_genuine: bool = True
+
+
+@dataclass(frozen=True)
+class MatchCodeRefused(Event):
+    """The card refused 照合番号B; 0 tries left means that its photo is blocked."""
+
+    visit: str
+    tries_left: int
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class Session:
     camera_ready: bool = True
     """The camera can be used, as far as is known."""
     has_photo: bool = False
+    photo_sought: bool = True
+    """Somebody knew 照合番号B, so that no photo means that there is none to use."""
+    match_code_tries_left: int | None = None
+    """After 照合番号B was refused."""
     face_failures: int = 0
     pin_tries_left: int | None = None
     pin_digits: int = 0
@@ -97,6 +101,12 @@ class Session:
         if self.pin_tries_left:
             ways.append(Method.PIN)
         return tuple(ways)
+
+    @property
+    def match_code_wanted(self) -> bool:
+        """Staff can still open the way by face, by typing 照合番号B."""
+        waiting = self.state is S.METHOD_CHOICE and self.card_in and not self.by_phone
+        return waiting and not self.photo_sought and self.match_code_tries_left != 0
 
     @property
     def visual_possible(self) -> bool:

@@ -23,8 +23,10 @@ from reception.flow.events import (
     FaceFailed,
     FaceGuided,
     Identified,
+    MatchCodeRefused,
     PhoneFailed,
     PhoneLaid,
+    PhotoRead,
     PinMissed,
     PinTyped,
     ReaderLost,
@@ -166,13 +168,34 @@ def left(session: Session, event: Event, now: float) -> Outcome:
 
 def read(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, CardRead)
-    session = replace(session, has_photo=event.has_photo, pin_tries_left=event.pin_tries_left)
+    session = replace(
+        session,
+        has_photo=event.has_photo,
+        photo_sought=event.photo_sought,
+        pin_tries_left=event.pin_tries_left,
+    )
     if session.visual_wanted:
         return _compare_by_sight(session, now)
     failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
     if event.pin_tries_left == 0:
         failure = FailureCode.PIN_BLOCKED
     return choose_again(session, failure, now)
+
+
+def photo_read(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, PhotoRead)
+    if event.visit != session.visit or session.photo_sought:
+        return session, (Effect.LOG_LATE_EVENT,)
+    failure = session.failure if event.has_photo else FailureCode.FACE_PHOTO_UNUSABLE
+    sought = replace(session, has_photo=event.has_photo, photo_sought=True, failure=failure)
+    return replace(sought, match_code_tries_left=None), ()
+
+
+def match_code_refused(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, MatchCodeRefused)
+    if event.visit != session.visit:
+        return session, (Effect.LOG_LATE_EVENT,)
+    return replace(session, match_code_tries_left=event.tries_left), ()
 
 
 def work_failed(session: Session, event: Event, now: float) -> Outcome:

@@ -32,6 +32,7 @@ from reception.flow.events import (
     FaceMatched,
     Identified,
     LeaveHelp,
+    MatchCodeRefused,
     MoreTime,
     OneByOne,
     OpenDesk,
@@ -42,6 +43,7 @@ from reception.flow.events import (
     PhoneRead,
     PhoneReaderLost,
     PhoneReaderReady,
+    PhotoRead,
     PinMissed,
     PinSubmit,
     PinTyped,
@@ -207,6 +209,16 @@ TRANSITIONS: tuple[Transition, ...] = (
         "card taken, the reason stays shown for a while",
     ),
     Transition((S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), steps.read, "offers what the card allows"),
+    Transition(
+        (S.METHOD_CHOICE,), PhotoRead, (S.METHOD_CHOICE,), steps.photo_read, "by the code that staff typed"
+    ),
+    Transition(
+        (S.METHOD_CHOICE,),
+        MatchCodeRefused,
+        (S.METHOD_CHOICE,),
+        steps.match_code_refused,
+        "staff may try again",
+    ),
     Transition(
         (S.READING, S.PIN_ENTRY, S.PHONE_TAP, S.CHECKING, S.SENDING),
         WorkFailed,

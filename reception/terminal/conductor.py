@@ -31,6 +31,9 @@ from reception.terminal.errors import reader_failure
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, Visit
 from reception.terminal.watch import watch
 
+MATCH_CODE_KEPT_S = 120.0
+"""Staff type it off the card just before the patient puts the card in; another card would lose a try to it."""
+
 _log = logging.getLogger("reception.terminal")
 
 
@@ -62,6 +65,8 @@ class Terminal:
         self._health_changes = threading.Lock()
         self._visit = Visit()
         self._pin = bytearray()
+        self._match_code = ("", 0.0)
+        """照合番号B typed before its card came, and until when it is kept."""
         self._counter: CounterView | None = None
         self._counter_changes = threading.Lock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -165,6 +170,9 @@ class Terminal:
                 return
             if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
                 event = self._typed(event)
+            if isinstance(event, flow.MatchCodeTyped):
+                self._use_match_code(event.code)
+                continue
             if isinstance(event, flow.ChoosePhone):
                 event = flow.ChoosePhone(str(uuid.uuid4()))
             before = self._session
@@ -220,6 +228,19 @@ class Terminal:
                     self._wipe_pin()
         return flow.PinTyped(len(self._pin))
 
+    def _use_match_code(self, code: str) -> None:
+        """Read the photo of the card that is in, or keep the code for the one that comes next, for a while."""
+        if len(code) != 14 or not (code.isascii() and code.isdigit()):
+            return
+        if self._session.match_code_wanted:
+            self._jobs.read_photo(self._visit, self._session.visit, code)
+        elif self._session.state in (flow.State.WAITING, flow.State.READING):
+            self._match_code = (code, self._now() + MATCH_CODE_KEPT_S)
+
+    def _take_match_code(self) -> str | None:
+        (code, until), self._match_code = self._match_code, ("", 0.0)
+        return code if code and self._now() < until else None
+
     def _wipe_pin(self) -> None:
         for at in range(len(self._pin)):
             self._pin[at] = 0
@@ -236,6 +257,8 @@ class Terminal:
             step=flow.STEP_OF.get(session.state, ""),
             state=session.state.value,
             screen=session.screen,
+            match_code_wanted=session.match_code_wanted,
+            match_code_tries_left=session.match_code_tries_left,
             visual_possible=session.visual_possible,
             occasion=session.occasion,
             question=question.value if question else "",
@@ -283,6 +306,7 @@ class Terminal:
             case Effect.FORGET_VISIT:
                 self._forget()
             case Effect.READ_CARD:
+                self._visit.match_code = self._take_match_code()
                 self._jobs.do(effect, self._session, self._visit, bytearray())
             case Effect.VERIFY_PIN:
                 pin, self._pin = self._pin, bytearray()

@@ -59,6 +59,8 @@ class Visit:
     notice: str = ""
     stop_face: threading.Event = field(default_factory=threading.Event)
     phone: "PhoneProof | None" = None
+    match_code: str | None = field(default=None, repr=False)
+    """照合番号B as staff typed it before the card came."""
     counter: CounterView | None = None
 
 
@@ -164,18 +166,30 @@ class Jobs:
         visit.facts = visit.card.read()
         if visit.facts.medium != "card":
             return flow.WorkFailed(ticket, FailureCode.PHONE_ON_CARD_READER)
-        code = self._devices.scan()
+        code, visit.match_code = visit.match_code or self._devices.scan(), None
         genuine = True
         if code is not None:
             try:
-                face = visit.card.read_face(code)
+                genuine = _read_photo(visit, code)
             except MatchCodeWrong as wrong:
-                _log.info("the scanned match code was refused, %d tries left", wrong.tries_left)
-            else:
-                genuine = face.signature_valid
-                visit.photo = face.photo_jp2 if genuine else None
-                visit.facts = replace(visit.facts, card_expires=face.expires)
-        return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine)
+                _log.info("the match code was refused, %d tries left", wrong.tries_left)
+        sought = code is not None
+        return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
+
+    def read_photo(self, visit: Visit, name: str, code: str) -> None:
+        """Have the photo read with 照合番号B as staff typed it, for the visit of that name."""
+
+        def read() -> Event:
+            try:
+                genuine = _read_photo(visit, code)
+            except MatchCodeWrong as wrong:
+                return flow.MatchCodeRefused(name, wrong.tries_left)
+            except CardError as error:
+                _log.info("photo: %s", error)
+                genuine = False
+            return flow.PhotoRead(name, visit.photo is not None, genuine)
+
+        self._lanes["card"].submit(lambda: self._post(read()))
 
     # --- The visual check ---------------------------------------------------------------------------------------
 
@@ -351,6 +365,16 @@ class Jobs:
     def _tell_counter(self, visit: Visit, view: CounterView) -> None:
         visit.counter = view
         self._show_counter(visit, view)
+
+
+def _read_photo(visit: Visit, code: str) -> bool:
+    """Read the photo and the card's end; return whether the photo's signature holds. Raises MatchCodeWrong."""
+    if visit.card is None or visit.facts is None:
+        raise CardIsGone("the card left before its photo was read")
+    face = visit.card.read_face(code)
+    visit.photo = face.photo_jp2 if face.signature_valid else None
+    visit.facts = replace(visit.facts, card_expires=face.expires)
+    return face.signature_valid
 
 
 def _verify_pin(ticket: int, visit: Visit, pin: bytearray) -> Event:
