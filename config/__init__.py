@@ -160,6 +160,12 @@ class Server:
     read_timeout_s: Seconds = 5.0
     budget_s: Seconds = 15.0
     """Longest time for one question to the server, all retries included."""
+    ca: str = ""
+    """Who issued the server's certificate (PEM); empty: those that the system trusts. Paths as in Receipt.folder."""
+    cert: str = ""
+    """This terminal's certificate (PEM), for a server that asks for one."""
+    key: str = ""
+    """The key of ``cert``; empty: it is in the same file."""
 
 
 @dataclass(frozen=True, config=STRICT)

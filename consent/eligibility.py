@@ -41,6 +41,7 @@ __all__ = [
     "TerminalIdentity",
     "TimedOut",
     "Unreachable",
+    "Untrusted",
     "VisitRecord",
     "VisitResult",
 ]
@@ -58,6 +59,10 @@ class EligibilityError(Exception):
 
 class Unreachable(EligibilityError):
     """No connection, a connection that broke, or a server in trouble (5xx)."""
+
+
+class Untrusted(Unreachable):
+    """Terminal and server did not come to trust each other (TLS); ``str()`` says which certificate was not taken."""
 
 
 class TimedOut(EligibilityError):
@@ -188,6 +193,10 @@ class EligibilityClient:
         # Proxies and .netrc of the machine's user have no say in where patients' data goes.
         self._session.trust_env = False
         self._session.headers[wire.TERMINAL_HEADER] = identity.id
+        if settings.ca:
+            self._session.verify = settings.ca
+        if settings.cert:
+            self._session.cert = (settings.cert, settings.key or settings.cert)
 
     def challenge(self) -> Challenge:
         """Fetch a challenge for one identification."""
@@ -429,16 +438,48 @@ class EligibilityClient:
             # Some read timeouts arrive dressed as connection errors.
             if "Read timed out" in str(error):
                 raise TimedOut("the eligibility server did not answer in time") from None
+            if distrust := _distrust(str(error), self._settings):
+                raise Untrusted(distrust) from None
             raise Unreachable("the eligibility server cannot be reached") from None
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             raise TimedOut("the eligibility server did not answer in time") from None
         except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError):
             raise Unreachable("the connection to the eligibility server broke") from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            if distrust := _distrust(str(error), self._settings):
+                raise Untrusted(distrust) from None
             raise BadAnswer(f"the eligibility server's answer is no HTTP ({type(error).__name__})") from None
+        except OSError:
+            raise Untrusted("a file named by ca, cert or key in [server] cannot be used") from None
 
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.budget_s
+
+
+_ALERTS = {
+    "alert certificate expired": "the server says that this terminal's certificate has expired",
+    "alert unknown ca": "the server does not know who issued this terminal's certificate",
+    "alert certificate required": "the server wants a certificate from this terminal",
+    "alert bad certificate": "the server does not accept this terminal's certificate",
+    "certificate has expired": "the server's certificate has expired",
+    "Hostname mismatch": "the server's certificate is for another name",
+    "IP address mismatch": "the server's certificate is for another address",
+    "certificate verify failed": "the server's certificate is not from the CA of the settings",
+    "WRONG_VERSION_NUMBER": "the server does not speak TLS; its address begins with http, or it is another program",
+}
+"""What OpenSSL says, in our words; the first that fits."""
+
+
+def _distrust(error: str, settings: Server) -> str:
+    """Say what went wrong between two that should have trusted each other; empty for any other error."""
+    for words, ours in _ALERTS.items():
+        if words.lower() in error.lower().replace("_", " ") or words in error:
+            return ours
+    closed = "RemoteDisconnected" in error or "ConnectionResetError" in error or "closed connection" in error
+    if closed and settings.url.startswith("https"):
+        # The alert that says why can be lost when the server closes.
+        return "the server ended the connection; it may not accept this terminal's certificate"
+    return ""
 
 
 def _visit_path(visit_id: str) -> str:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +116,33 @@ def _parser() -> argparse.ArgumentParser:
     server.add_argument(
         "--fault", metavar="KIND", help="disturb every request, e.g. delay, 500, drop, garbage"
     )
+    server.add_argument(
+        "--workers",
+        type=_count(1),
+        default=1,
+        metavar="N",
+        help="processes that share the address (default: 1)",
+    )
+    server.add_argument(
+        "--tls-cert", type=Path, metavar="FILE", help="the server's certificate: speak TLS only"
+    )
+    server.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
+    server.add_argument(
+        "--client-ca", type=Path, metavar="FILE", help="CA of the certificates that terminals must have"
+    )
+    certificates = command(
+        "certificates",
+        _certificates,
+        "certificates for TLS between terminals and server; enrols the terminals",
+    )
+    certificates.add_argument("--out", type=Path, required=True, metavar="DIR")
+    certificates.add_argument(
+        "--host", action="append", default=[], help="name or address of the server; may be repeated"
+    )
+    certificates.add_argument(
+        "--terminal", action="append", default=[], metavar="ID", help="a terminal's id; may be repeated"
+    )
+    certificates.add_argument("--days", type=_count(1), default=365, help="how long they last (default: 365)")
     card = command("card", _card, "keep a person's virtual card in pcscd's virtual reader until interrupted")
     card.add_argument("person", help="a shipped person, or a person file")
     card.add_argument("--vpcd", default="127.0.0.1:35963", metavar="HOST:PORT")
@@ -319,9 +346,11 @@ def _terminal(options: argparse.Namespace) -> int:
 
 
 def _server(options: argparse.Namespace) -> int:
-    from consent.server import EligibilityServer
+    from consent.server import EligibilityServer, Tls
     from consent.server.certificates import Authority
+    from consent.server.limits import Limits
     from consent.server.trusted import load_cas
+    from consent.server.workers import serve_by_workers
     from reception.bench import everybody
 
     if options.people and not options.people.is_dir():
@@ -330,6 +359,9 @@ def _server(options: argparse.Namespace) -> int:
     trust_cas = load_cas(options.trust_ca) if options.trust_ca else []
     database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
     authority = Authority(options.state)
+    files = (options.tls_cert, options.tls_key, options.client_ca)
+    if any(files) and not all(files):
+        return _refuse("--tls-cert, --tls-key and --client-ca go together")
     # The terminals of this state folder are enrolled when they first start; they share it with the server.
     server = EligibilityServer(
         people,
@@ -339,6 +371,8 @@ def _server(options: argparse.Namespace) -> int:
         port=options.port,
         trust_cas=trust_cas,
         people_folder=options.people,
+        limits=Limits(),
+        tls=Tls(*files) if all(files) else None,
     )
     if options.fault:
         try:
@@ -354,7 +388,26 @@ def _server(options: argparse.Namespace) -> int:
             flush=True,
         )
 
-    server.serve_forever(say)
+    if options.workers > 1:
+        serve_by_workers(server, options.workers, say)
+    else:
+        server.serve_forever(say)
+    return 0
+
+
+def _certificates(options: argparse.Namespace) -> int:
+    from consent.server.network import write_certificates
+
+    if not (options.host or options.terminal):
+        return _refuse("certificates: name a --host, a --terminal, or both")
+    try:
+        life = timedelta(days=options.days)
+        now = datetime.now(UTC)
+        written = write_certificates(options.state, options.out, options.host, options.terminal, now, life)
+    except (ValueError, OverflowError) as error:
+        return _refuse(f"certificates: {error}")
+    for path in written:
+        print(path)
     return 0
 
 

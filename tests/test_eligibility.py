@@ -78,7 +78,7 @@ def saying(answer: bytes) -> Iterator[str]:
             thread.join()
 
 
-def client_of(url: str, authority: Authority, **settings: float) -> EligibilityClient:
+def client_of(url: str, authority: Authority, **settings: Any) -> EligibilityClient:
     return EligibilityClient(Server(url=url, **settings), authority.enrol_terminal(TERMINAL))
 
 

@@ -3,14 +3,16 @@
 import logging
 import signal
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from config.person import Person
 from consent.wire import japan_now
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from consent.server.faults import Asgi
+    from consent.server.limits import Limits, Refusals
     from consent.server.people import People
     from consent.server.service import Authority
     from consent.server.store import Store
 
-__all__ = ["DatabaseUnusable", "EligibilityServer", "FaultKind", "Faults", "PortInUse", "ServerError"]
+__all__ = ["DatabaseUnusable", "EligibilityServer", "FaultKind", "Faults", "PortInUse", "ServerError", "Tls"]
 
 log = logging.getLogger("reception.server")
 
@@ -49,6 +52,16 @@ class PortInUse(ServerError):
 
 class DatabaseUnusable(ServerError):
     """The database cannot be opened."""
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files (PEM) by which a server talks only to terminals with a certificate (mTLS)."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path
+    """Who issues the terminals' certificates; the common name is the terminal's id."""
 
 
 class Faults:
@@ -102,7 +115,8 @@ class EligibilityServer:
     """The server in a thread of this process; a context manager, and startable again after a stop.
 
     ``port`` 0 takes a free one at the first start, which later starts take again. The person files of ``people_folder``
-    are read again whenever they change. start() raises ServerError.
+    are read again whenever they change. ``listening``: a socket that several processes share, instead of host and port.
+    start() raises ServerError.
     """
 
     def __init__(
@@ -117,6 +131,9 @@ class EligibilityServer:
         grace_months: int = 3,
         trust_cas: "Sequence[x509.Certificate]" = (),
         people_folder: Path | None = None,
+        limits: "Limits | None" = None,
+        tls: Tls | None = None,
+        listening: socket.socket | None = None,
     ) -> None:
         self.faults = Faults()
         self._given = tuple(people)
@@ -128,6 +145,9 @@ class EligibilityServer:
         self._clock = clock
         self._grace_months = grace_months
         self._trust_cas = tuple(trust_cas)
+        self._limits = limits
+        self._tls = tls
+        self._shared = listening
         self._running: _Running | None = None
         self._people: People | None = None
         # An in-memory database lives as long as this object, so that a restarted server remembers.
@@ -137,7 +157,7 @@ class EligibilityServer:
     def url(self) -> str:
         """Where the server is, or will be again."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
     def _own_url(self) -> str:
         """Where this process reaches itself: the server asks the responder over HTTP, as if it were elsewhere."""
@@ -150,34 +170,74 @@ class EligibilityServer:
         if self._running:
             return
         # Bound first: a port in use is told before anything is opened or imported.
-        listening = _bound(self._host, self._port)
+        listening = self._shared.dup() if self._shared else _bound(self._host, self._port)
+        # With limits or TLS, the server asks its own responder at a door of its own, plain and on this machine only.
+        inner = _bound("127.0.0.1", 0) if self._limits or self._tls else None
         try:
             self._port = listening.getsockname()[1]
-            from consent.server.app import make_app
-            from consent.server.faults import skewed, with_faults
-            from consent.server.people import People
-            from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
-            from consent.server.service import Service
-
-            store = self._store = self._store or _opened(self._database)
-            people = self._people = self._people or People(self._given, self._authority, self._folder)
-            clock = skewed(self._clock)
-            service = Service(
-                people,
-                self._authority,
-                store,
-                clock,
-                self._grace_months,
-                self._trust_cas,
-                StatusQuestion(self._own_url() + OCSP_PATH, clock),
-            )
-            app = make_app(service, Responder(people, self._authority, self._clock))
-            warm_up = self._authority.status_signer
-            self._running = _Running(with_faults(app, self.faults), listening, people, warm_up)
+            self._running = self._run(listening, inner)
         except BaseException:
-            listening.close()
+            for each in (listening, inner):
+                if each:
+                    each.close()
             raise
         log.info("listening on port %d", self._port)
+
+    def _run(self, listening: socket.socket, inner: socket.socket | None) -> "_Running":
+        from consent.server.app import make_app, make_responder_app
+        from consent.server.connections import Door, protocol_at
+        from consent.server.faults import skewed, with_faults
+        from consent.server.limits import Buckets, Limits, Refusals, with_limits
+        from consent.server.people import People
+        from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
+        from consent.server.service import Service
+
+        store = self._store = self._store or _opened(self._database)
+        people = self._people = self._people or People(self._given, self._authority, self._folder)
+        clock = skewed(self._clock)
+        asked = f"http://127.0.0.1:{inner.getsockname()[1]}" if inner else self._own_url()
+        service = Service(
+            people,
+            self._authority,
+            store,
+            clock,
+            self._grace_months,
+            self._trust_cas,
+            StatusQuestion(asked + OCSP_PATH, clock),
+        )
+        responder = Responder(people, self._authority, self._clock)
+        refusals = Refusals(service.note_refusal)
+        app = with_faults(make_app(service, responder, refusals), self.faults)
+        doors: list[_Uvicorn] = []
+        settings: dict[str, Any] = {}
+        if inner:
+            limits = self._limits or Limits()
+            buckets = Buckets(limits.per_s, limits.burst)
+            app = with_limits(app, limits, buckets, refusals)
+            settings["http"] = protocol_at(Door(limits, buckets, refusals))
+        if self._tls:
+            settings["ssl_context_factory"] = self._tls_factory(refusals)
+        try:
+            if inner:
+                doors.append(_Uvicorn(with_faults(make_responder_app(responder), self.faults), inner))
+            doors.append(_Uvicorn(app, listening, **settings))
+        except BaseException:
+            for door in doors:
+                door.end()
+            raise
+        return _Running(doors, people, self._authority.status_signer)
+
+    def _tls_factory(self, refusals: "Refusals") -> Callable[..., ssl.SSLContext]:
+        from consent.server.connections import server_context
+
+        assert self._tls is not None
+        files = [str(each) for each in (self._tls.certificate, self._tls.key, self._tls.client_ca)]
+        try:
+            context = server_context(files[0], files[1], files[2], refusals)
+        except OSError as error:
+            words = getattr(error, "strerror", None) or str(error)
+            raise ServerError(f"TLS: {', '.join(files)}: cannot be used: {words}") from None
+        return lambda *_: context
 
     def add(self, person: Person) -> None:
         """Get to know one more person, in place of another with the same id; also while it runs."""
@@ -191,8 +251,24 @@ class EligibilityServer:
         if running:
             running.end()
 
-    def serve_forever(self, started: Callable[[], None] = lambda: None) -> None:
-        """Serve until Ctrl-C or SIGTERM; call it in the main thread. ``started`` is called once listening."""
+    def share(self) -> None:
+        """Listen for processes forked from this one, which each start() for themselves; raises ServerError.
+
+        What start() would find wrong is found here; no thread is started, and nothing stays open but the socket.
+        """
+        if self._database in ("sqlite://", "sqlite:///:memory:"):
+            raise DatabaseUnusable("several processes need a database that is not in memory")
+        self._shared = _bound(self._host, self._port)
+        self._port = self._shared.getsockname()[1]
+        _opened(self._database).close()
+
+    def serve_forever(
+        self, started: Callable[[], None] = lambda: None, unneeded: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Serve until Ctrl-C or SIGTERM; call it in the main thread. ``started`` is called once listening.
+
+        ``unneeded`` is asked twice a second, and ends it too.
+        """
         ended = threading.Event()
 
         def end(_signal: int, _frame: FrameType | None) -> None:
@@ -203,7 +279,7 @@ class EligibilityServer:
             self.start()
             started()
             # Short waits: on some systems a signal does not wake an endless one.
-            while not ended.wait(0.5):
+            while not ended.wait(0.5) and not unneeded():
                 pass
         except KeyboardInterrupt:
             pass
@@ -217,6 +293,8 @@ class EligibilityServer:
         store, self._store = self._store, None
         if store:
             store.close()
+        if self._shared:
+            self._shared.close()
 
     def __enter__(self) -> Self:
         self.start()
@@ -226,16 +304,13 @@ class EligibilityServer:
         self.close()
 
 
-class _Running:
-    """One run of uvicorn in a thread, and the thread that gets to know the people."""
+class _Uvicorn:
+    """One run of uvicorn in a thread, on one socket, which it closes at its end."""
 
-    def __init__(
-        self, app: "Asgi", listening: socket.socket, people: "People", warm_up: Callable[[], object]
-    ) -> None:
+    def __init__(self, app: "Asgi", listening: socket.socket, **more: Any) -> None:
         import uvicorn
 
         started = threading.Event()
-        self._ended = threading.Event()
 
         class Server(uvicorn.Server):
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -250,6 +325,7 @@ class _Running:
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=1,
+            **more,
         )
         self._server: uvicorn.Server = Server(settings)
 
@@ -261,14 +337,26 @@ class _Running:
                 started.set()
 
         self._thread = threading.Thread(target=run, name="eligibility-server", daemon=True)
-        self._learner = threading.Thread(
-            target=self._learn, args=(people, warm_up), name="eligibility-people", daemon=True
-        )
         self._thread.start()
         started.wait()
         if not self._server.started:
             self._thread.join()
             raise ServerError("the eligibility server could not start")
+
+    def end(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+
+class _Running:
+    """What listens, and the thread that gets to know the people."""
+
+    def __init__(self, doors: Sequence[_Uvicorn], people: "People", warm_up: Callable[[], object]) -> None:
+        self._doors = tuple(doors)
+        self._ended = threading.Event()
+        self._learner = threading.Thread(
+            target=self._learn, args=(people, warm_up), name="eligibility-people", daemon=True
+        )
         self._learner.start()
 
     def _learn(self, people: "People", warm_up: Callable[[], object]) -> None:
@@ -281,9 +369,10 @@ class _Running:
             log.error("a person's certificate cannot be had: %s", type(error).__name__)
 
     def end(self) -> None:
+        """End; the terminals' door first, since its requests ask the responder."""
         self._ended.set()
-        self._server.should_exit = True
-        self._thread.join()
+        for door in reversed(self._doors):
+            door.end()
         self._learner.join()
 
 

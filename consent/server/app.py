@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent import wire
 from consent.server.identity import Terminal
+from consent.server.limits import PEER, Refusals, who_asks
 from consent.server.refusal import Refusal
 from consent.server.revocation import ANSWER_TYPE, OCSP_PATH, Responder
 from consent.server.service import Service
@@ -31,13 +32,22 @@ JSON = "application/json"
 AnyMessage = TypeVar("AnyMessage", bound=wire.Message)
 
 
-def make_app(service: Service, responder: Responder) -> FastAPI:
+def make_app(service: Service, responder: Responder, refusals: Refusals) -> FastAPI:
     """Put the service and the authority's responder behind HTTP."""
     app = FastAPI(title="Mock eligibility-confirmation server", version="1", docs_url=None, redoc_url=None)
-    _add_calls(app, service)
+    _add_calls(app, service, refusals)
     _add_authority(app, responder)
     _add_refusals(app)
     _document(app)
+    app.add_middleware(_Unheard)
+    return app
+
+
+def make_responder_app(responder: Responder) -> FastAPI:
+    """Put the responder alone behind HTTP, for the server itself."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _add_authority(app, responder)
+    _add_refusals(app)
     app.add_middleware(_Unheard)
     return app
 
@@ -79,9 +89,18 @@ async def _json_body(request: Request) -> bytes:
     return await _body(request)
 
 
-def _add_calls(app: FastAPI, service: Service) -> None:
-    def enrolled(terminal_id: Annotated[str, Header(alias=wire.TERMINAL_HEADER)] = "") -> Terminal:
-        return service.enrolled(terminal_id)
+def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
+    def enrolled(
+        request: Request, terminal_id: Annotated[str, Header(alias=wire.TERMINAL_HEADER)] = ""
+    ) -> Terminal:
+        certified = request.scope.get(PEER)
+        try:
+            if certified and certified != terminal_id:
+                raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
+            return service.enrolled(terminal_id)
+        except Refusal as refusal:
+            refusals.note(who_asks(request.scope), refusal.code)
+            raise
 
     body = Annotated[bytes, Depends(_json_body)]
     asking = Annotated[Terminal, Depends(enrolled)]

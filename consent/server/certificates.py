@@ -199,7 +199,7 @@ def _new_ca(purpose: str) -> Subject:
     key = new_key()
     builder = _certificate(_ca_name(purpose), _ca_name(purpose), key, key, CA_BEGIN, CA_END)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+    builder = builder.add_extension(key_usage("key_cert_sign", "crl_sign"), critical=True)
     return Subject(key, builder.sign(key, hashes.SHA256()))
 
 
@@ -208,7 +208,7 @@ def _new_responder(ca: Subject) -> Subject:
     responder = [x509.NameAttribute(NameOID.COMMON_NAME, "OCSP responder")]
     name = x509.Name([*ca.certificate.subject, *responder])
     builder = _certificate(name, ca.certificate.subject, key, ca.key, CA_BEGIN, CA_END)
-    builder = builder.add_extension(_usage("digital_signature"), critical=True)
+    builder = builder.add_extension(key_usage("digital_signature"), critical=True)
     signs_status = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING])
     builder = builder.add_extension(signs_status, critical=False)
     # Nobody asks for the responder's own status.
@@ -235,11 +235,11 @@ def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime) -> Su
     builder = builder.add_extension(x509.CertificatePolicies([policy]), critical=True)
     match purpose:
         case "user authentication":
-            builder = builder.add_extension(_usage("digital_signature"), critical=True)
+            builder = builder.add_extension(key_usage("digital_signature"), critical=True)
             client = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
             builder = builder.add_extension(client, critical=False)
         case _:
-            usage = _usage("digital_signature", "content_commitment")
+            usage = key_usage("digital_signature", "content_commitment")
             builder = builder.add_extension(usage, critical=True)
     return Subject(key, builder.sign(ca.key, hashes.SHA256()))
 
@@ -261,7 +261,8 @@ def _certificate(
     return builder.add_extension(issuer_key_id, critical=False)
 
 
-def _usage(*allowed: str) -> x509.KeyUsage:
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """Return the extension that allows just these."""
     kinds = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment"]
     kinds += ["key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"]
     return x509.KeyUsage(**{kind: kind in allowed for kind in kinds})

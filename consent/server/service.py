@@ -1,5 +1,6 @@
 """What the server does, without HTTP: every call gives an answer of the wire or a Refusal, and a line in the audit."""
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,9 +33,12 @@ from consent.server.store import (
     ConsentsDiffer,
     Recorded,
     Store,
+    StoreUnavailable,
     Visit,
     VisitDiffers,
 )
+
+log = logging.getLogger("reception.server")
 
 
 class Authority(RevocationAuthority, Protocol):
@@ -260,6 +264,24 @@ class Service:
     def check_ready(self) -> None:
         """Raise StoreUnavailable unless requests can be answered."""
         self._store.check()
+
+    def note_refusal(self, who: str, code: str) -> None:
+        """Note what was refused before it came to a call; without the database, only the log has it."""
+        log.info("refused %s: %s", who or "a connection", code)
+        entry = wire.AuditEntry(
+            number=0,
+            time=self._clock(),
+            terminal_id=who[:40],
+            action="connect",
+            outcome=code,
+            visit_id="",
+            staff="",
+            reason="",
+        )
+        try:
+            self._store.note(entry)
+        except StoreUnavailable:
+            log.info("a refusal is not in the audit: the database does not answer")
 
     def audit(self) -> wire.AuditAnswer:
         return wire.AuditAnswer(entries=self._store.audit())
