@@ -201,6 +201,11 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     visit.add_argument("--rounds", type=_count(1), default=5, help="visits of each kind on each bench")
     card = parts.add_parser("card", help="the card by PIN: our driver beside OpenSC's", parents=[written])
     card.add_argument("--rounds", type=_count(1), default=20, help="uses of the card by each driver")
+    server = parts.add_parser("server", help="many terminals on one server", parents=[written])
+    server.add_argument("--terminals", type=_count(2), default=20, help="how many (default: 20)")
+    server.add_argument("--seconds", type=float, default=20.0, help="of each run (default: 20)")
+    server.add_argument("--database", metavar="URL", help="default: SQLite, and a PostgreSQL of our own")
+    server.add_argument("--workers", type=_count(1), default=1, help="processes of the server (default: 1)")
     face = parts.add_parser("face", help="speed and accuracy of the face route", parents=[written])
     face.add_argument("--rounds", type=_count(1), default=12, help="decisions of each kind (default: 12)")
     face.add_argument(

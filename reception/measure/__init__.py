@@ -42,7 +42,25 @@ def _card(options: Namespace, say: Say) -> Figures:
     return card.pin_route(options.state, getattr(options, "rounds", 20), say)
 
 
-PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {"visit": _visit, "card": _card, "face": _face}
+def _server(options: Namespace, say: Say) -> Figures:
+    from reception.measure import server
+
+    return server.load(
+        options.state,
+        getattr(options, "terminals", 20),
+        getattr(options, "seconds", 10.0),
+        getattr(options, "database", None),
+        say,
+        getattr(options, "workers", 1),
+    )
+
+
+PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {
+    "visit": _visit,
+    "card": _card,
+    "face": _face,
+    "server": _server,
+}
 """By name on the command line. What is imported for one part costs the others nothing."""
 
 
