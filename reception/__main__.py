@@ -206,6 +206,8 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     server.add_argument("--seconds", type=float, default=20.0, help="of each run (default: 20)")
     server.add_argument("--database", metavar="URL", help="default: SQLite, and a PostgreSQL of our own")
     server.add_argument("--workers", type=_count(1), default=1, help="processes of the server (default: 1)")
+    ui = parts.add_parser("ui", help="the patient's window while a face is matched", parents=[written])
+    ui.add_argument("--seconds", type=float, default=10.0, help="how long each part is watched")
     face = parts.add_parser("face", help="speed and accuracy of the face route", parents=[written])
     face.add_argument("--rounds", type=_count(1), default=12, help="decisions of each kind (default: 12)")
     face.add_argument(

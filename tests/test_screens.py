@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +112,17 @@ def accessible_texts(window: QWidget) -> list[str]:
 
     walk(QAccessible.queryAccessibleInterface(window))
     return texts
+
+
+def test_calls_into_qt_leave_pythons_own_constants_alone(window: PatientWindow) -> None:
+    """PySide6 6.12.0 took a reference of None with every call; a terminal would have lived for minutes."""
+    before = [sys.getrefcount(one) for one in (None, True, False)]
+    for _ in range(2000):
+        window.setMinimumWidth(1)
+        window.setVisible(True)
+        window.update()
+    after = [sys.getrefcount(one) for one in (None, True, False)]
+    assert all(now > then - 500 for now, then in zip(after, before, strict=True)), (before, after)
 
 
 def test_there_is_a_page_and_a_sample_for_every_screen() -> None:

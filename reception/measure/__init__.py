@@ -55,11 +55,18 @@ def _server(options: Namespace, say: Say) -> Figures:
     )
 
 
+def _ui(options: Namespace, say: Say) -> Figures:
+    from reception.screens.smoothness import smoothness
+
+    return smoothness(options.state, getattr(options, "seconds", 10.0), say)
+
+
 PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {
     "visit": _visit,
     "card": _card,
     "face": _face,
     "server": _server,
+    "ui": _ui,
 }
 """By name on the command line. What is imported for one part costs the others nothing."""
 

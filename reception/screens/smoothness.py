@@ -1,0 +1,173 @@
+"""How smoothly the patient's window runs while a face is matched: gaps of its thread, frames shown, processor time."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+import config
+from config.person import load_person
+from config.toml_file import TomlFile
+from reception import flow
+from reception.bench import Bench
+from reception.screens.pages import FaceMatchPage
+from reception.screens.window import PatientWindow
+from reception.snapshot import Snapshot
+
+Say = Callable[[str], None]
+
+_BEAT_MS = 5
+_PERSON = "age45"
+_NEVER: dict[str, Any] = {
+    # Nobody is ever this close, so that the match goes on, every spaced frame compared, until the time is over.
+    "face": {
+        "threshold": 0.001,
+        "fast_accept": 0.001,
+        "max_frames": 50,
+        "time_limit_s": 60.0,
+    }
+}
+
+
+class Heartbeat(QObject):
+    """Notes how long the thread of the windows did not come to its timer, in ms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gaps: list[float] = []
+        self._last = time.perf_counter()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(_BEAT_MS)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start()
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.gaps.append((now - self._last) * 1000)
+        self._last = now
+
+    def fresh(self) -> None:
+        """Begin anew."""
+        self.gaps, self._last = [], time.perf_counter()
+
+
+def smoothness(state: Path, seconds: float, say: Say) -> list[dict[str, Any]]:
+    """Run the window idle and then while a face is matched, ``seconds`` each; return and say the figures."""
+    with _display() as platform:
+        os.environ["QT_QPA_PLATFORM"] = platform
+        qInstallMessageHandler(lambda kind, context, text: None)
+        application = QApplication.instance() or QApplication([])
+        assert isinstance(application, QApplication)
+        person = load_person(_PERSON)
+        settings = config.load(None, (_NEVER, TomlFile(Path("bench ui"), "", _NEVER)))
+        with Bench(settings, state, people=[person], person=person) as bench:
+            window = PatientWindow(bench.terminal)
+            window.show()
+            try:
+                return _figures(application, bench, window, seconds, platform, say)
+            finally:
+                window.close()
+
+
+def _figures(
+    application: QApplication, bench: Bench, window: PatientWindow, seconds: float, platform: str, say: Say
+) -> list[dict[str, Any]]:
+    heart, shown = Heartbeat(), [0]
+    preview = next(page for page in window.findChildren(FaceMatchPage)).preview
+    show_frame = preview.show_frame
+
+    def count(image: Any) -> None:
+        shown[0] += 1
+        show_frame(image)
+
+    preview.show_frame = count  # type: ignore[method-assign]
+    _until(application, bench, "WAITING")
+    figures = [_watched(heart, shown, "waiting, nothing happens", seconds)]
+    bench.insert()
+    _until(application, bench, "METHOD_CHOICE")
+    bench.terminal.submit(flow.Choose(flow.Method.FACE))
+    _until(application, bench, "FACE_MATCH")
+    # The first picture builds what later ones use.
+    _run(1.0)
+    figures.append(_watched(heart, shown, "a face is matched", seconds))
+    bench.terminal.submit(flow.BackToChoice())
+    say(
+        f"the patient's window on {platform}, {seconds:g} s each; wanted while matching: gaps of at most 20 ms, 30 fps"
+    )
+    say(f"{'':26}{'longest gap':>12}{'p99':>8}{'median':>8}  ms {'frames/s':>10} {'CPU of one core':>17}")
+    for one in figures:
+        say(
+            f"{one['while']:26}{one['longest_gap_ms']:>12}{one['p99_gap_ms']:>8}{one['median_gap_ms']:>8}"
+            f"     {one['frames_per_second']:>10} {one['cpu_percent']:>15} %"
+        )
+    return figures
+
+
+def _watched(heart: Heartbeat, shown: list[int], what: str, seconds: float) -> dict[str, Any]:
+    heart.fresh()
+    shown[0] = 0
+    began, cpu = time.perf_counter(), time.process_time()
+    _run(seconds)
+    lasted, spent = time.perf_counter() - began, time.process_time() - cpu
+    cuts = quantiles(heart.gaps, n=100)
+    return {
+        "while": what,
+        "longest_gap_ms": round(max(heart.gaps), 1),
+        "p99_gap_ms": round(cuts[98], 1),
+        "median_gap_ms": round(cuts[49], 1),
+        "frames_per_second": round(shown[0] / lasted, 1),
+        "cpu_percent": round(100 * spent / lasted, 1),
+    }
+
+
+def _run(seconds: float) -> None:
+    # Not the application's own loop: ending that one closes the windows.
+    loop = QEventLoop()
+    QTimer.singleShot(int(seconds * 1000), loop.quit)
+    loop.exec()
+
+
+def _until(application: QApplication, bench: Bench, state: str) -> None:
+    """Let the window run until the terminal comes to a state."""
+    came: list[Snapshot] = []
+    stop = bench.terminal.subscribe(lambda now: came.append(now) if now.state == state else None)
+    deadline = time.monotonic() + 30
+    while not came and time.monotonic() < deadline:
+        application.processEvents()
+        time.sleep(0.005)
+    stop()
+    if not came:
+        raise RuntimeError(f"the terminal never came to {state}")
+
+
+@contextmanager
+def _display() -> Iterator[str]:
+    """Give Qt a display: the one that is there, a virtual one where Xvfb is installed, else none ("offscreen")."""
+    if os.environ.get("DISPLAY"):
+        yield "xcb"
+        return
+    program = shutil.which("Xvfb")
+    if program is None:
+        yield "offscreen"
+        return
+    ours, theirs = os.pipe()
+    command = [program, "-displayfd", str(theirs), "-screen", "0", "800x1280x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[theirs], stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    try:
+        with open(ours, encoding="ascii") as told:
+            os.environ["DISPLAY"] = f":{told.readline().strip()}"
+        yield "xcb"
+    finally:
+        os.environ.pop("DISPLAY", None)
+        server.terminate()
+        server.wait()
