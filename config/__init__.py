@@ -188,6 +188,14 @@ class Journal:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Counter:
+    """The counter's window."""
+
+    hide_after_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
+    """A name is forgotten so long after its visit, and the window locks itself when nobody uses it so long."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """Everything that terminal.toml may hold."""
 
@@ -204,6 +212,7 @@ class Config:
     server: Server = field(default_factory=Server)
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
+    counter: Counter = field(default_factory=Counter)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -290,7 +290,8 @@ def _windows(
 
     application = QApplication([])
     patient = PatientWindow(terminal)
-    counter = CounterWindow(terminal, bench, office) if with_counter else None
+    hide_after_s = terminal.config.counter.hide_after_s
+    counter = CounterWindow(terminal, bench, office, hide_after_s=hide_after_s) if with_counter else None
     windows = [window for window in (patient, counter) if window is not None]
     filled = None
     try:

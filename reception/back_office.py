@@ -5,19 +5,31 @@ It has a connection to the server of its own and a thread of its own, so that no
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from config import Delays
 from consent.eligibility import EligibilityClient, EligibilityError
 from consent.receipt_files.folder import ReceiptComputer
-from reception.journal import Journal, JournalError, Unsettled
+from consent.wire import ReferenceRequest
+from reception.journal import Entry, Journal, JournalError, Unsettled
 from reception.notices import Notice, NoticeCode
+from reception.snapshot import CounterView
 from reception.subscribers import Subscribers
 
 _log = logging.getLogger("reception.back_office")
 
 LOOK_S = 0.5
 """How often the receipt computer's requests are looked for; it asks rarely, and waits for its answer."""
+
+
+@dataclass(frozen=True)
+class Today:
+    """Today's visits, oldest first, and when each came to which state."""
+
+    entries: tuple[Entry, ...] = ()
+    steps: Mapping[str, Sequence[tuple[datetime, str]]] = field(default_factory=dict)
 
 
 class BackOffice:
@@ -29,7 +41,9 @@ class BackOffice:
         server: EligibilityClient,
         receipts: ReceiptComputer | None,
         delays: Delays,
+        institution_code: str = "",
     ) -> None:
+        self._institution_code = institution_code
         self._journal, self._server, self._receipts, self._delays = journal, server, receipts, delays
         self._notices: tuple[Notice, ...] = ()
         self._subscribers = Subscribers()
@@ -48,6 +62,24 @@ class BackOffice:
     def dismiss(self, notice: Notice) -> None:
         """Staff have seen it."""
         self._change(lambda notices: tuple(one for one in notices if one != notice))
+
+    def today(self) -> Today:
+        """Return today's visits and their steps; raises JournalError."""
+        midnight = self._journal.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return Today(tuple(self._journal.since(midnight)), self._journal.steps_since(midnight))
+
+    def register_reference(self, view: CounterView, number: str) -> None:
+        """Register the chart number of a visit's person; raises EligibilityError, ValueError: no chart number."""
+        request = ReferenceRequest(
+            institution_code=self._institution_code,
+            insurer_number=view.insurer_number.strip(),
+            symbol=view.symbol,
+            number=view.number,
+            branch=view.branch,
+            birth_date=view.birth_date,
+            reference_number=number,
+        )
+        self._server.register_reference(request)
 
     def start(self) -> None:
         """Start the thread."""

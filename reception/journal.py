@@ -161,11 +161,29 @@ class Journal:
 
     def entries(self) -> list[Entry]:
         """Return all visits, oldest first."""
-        query = "SELECT visit, begun_at, state, identity, outcome FROM visits ORDER BY begun_at, rowid"
+        return self._entries("")
+
+    def _entries(self, from_moment: str) -> list[Entry]:
+        query = (
+            "SELECT visit, begun_at, state, identity, outcome FROM visits"
+            " WHERE begun_at >= ? ORDER BY begun_at, rowid"
+        )
         return [
             Entry(visit, datetime.fromisoformat(begun), state, identity, outcome)
-            for visit, begun, state, identity, outcome in self._rows(query)
+            for visit, begun, state, identity, outcome in self._rows(query, from_moment)
         ]
+
+    def since(self, moment: datetime) -> list[Entry]:
+        """Return the visits that began at ``moment`` or later, oldest first."""
+        return [entry for entry in self._entries(moment.isoformat()) if entry.begun_at >= moment]
+
+    def steps_since(self, moment: datetime) -> dict[str, list[tuple[datetime, str]]]:
+        """Return when each visit came to which state, from ``moment`` on."""
+        found: dict[str, list[tuple[datetime, str]]] = {}
+        query = "SELECT visit, at, state FROM steps WHERE at >= ? ORDER BY rowid"
+        for visit, at, state in self._rows(query, moment.isoformat()):
+            found.setdefault(visit, []).append((datetime.fromisoformat(at), state))
+        return found
 
     def steps(self, visit: str) -> list[tuple[datetime, str]]:
         """Return when a visit came to which state."""

@@ -107,6 +107,12 @@ class CounterView:
     limit_category: str = field(repr=False)
     answers: tuple[tuple[str, str], ...] = ()
     """Items and their answers ("given"/"declined"), once recorded."""
+    status: str = "valid"
+    """What the insurers know (consent.choices.EligibilityStatus)."""
+    standing: str = "valid"
+    """What the certificate is still good for (consent.choices.Standing)."""
+    reference_number: str = field(default="", repr=False)
+    """The facility's own chart number (照会番号); empty when none is registered."""
 
 
 @dataclass(frozen=True)

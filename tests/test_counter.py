@@ -1,21 +1,30 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton
+from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QRadioButton
 from pytestqt.qtbot import QtBot
 
 from consent.choices import ConsentAnswer, Item
+from consent.eligibility import Refused
 from reception import flow
+from reception.back_office import Today
 from reception.counter import wording
-from reception.counter.window import CounterWindow, SimulationBar
+from reception.counter.figures import DayPanel
+from reception.counter.simulation import SimulationBar
+from reception.counter.window import CounterWindow
 from reception.failures import FAILURES, FailureCode
+from reception.journal import Entry
+from reception.notices import Notice
 from reception.screens.gallery import SAMPLES, StillTerminal
-from reception.snapshot import CounterView, Health, Snapshot
+from reception.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.staff import StaffAnswer, Verdict
 
 VIEW = CounterView(
     "visit-1",
@@ -93,7 +102,7 @@ def publish(call: Callable[[], None]) -> None:
 
 def everything_fits(window: CounterWindow) -> None:
     whole = QRect(QPoint(0, 0), window.size())
-    assert (whole.width(), whole.height()) == (900, 900)
+    assert (whole.width(), whole.height()) == (1000, 940)
     for label in window.findChildren(QLabel):
         if label.isVisible():
             needed = label.sizeHint()
@@ -252,3 +261,251 @@ def test_a_closed_window_has_forgotten_the_patient(window: CounterWindow, termin
     late(VIEW)
     QTest.qWait(0)
     assert not any("見本" in label.text() for label in window.findChildren(QLabel))
+
+
+# --- Visual check, lock, today's visits, help from afar -------------------------------------------------------------
+
+NINE = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
+CHOOSING = replace(SAMPLES["04-method-choice"], visual_possible=True, visit="visit-1")
+COMPARING = replace(CHOOSING, state="VISUAL_CHECK", screen="VISUAL_CHECK", visual_possible=False)
+
+
+class StaffedTerminal(LiveTerminal):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[str, str, bytes]] = []
+        self.answer = StaffAnswer(Verdict.WRONG)
+        self.visuals: list[Callable[[VisualView | None], None]] = []
+
+    def subscribe_visual(self, callback: Callable[[VisualView | None], None]) -> Callable[[], None]:
+        self.visuals.append(callback)
+        return lambda: self.visuals.remove(callback)
+
+    def staff_ids(self) -> tuple[str, ...]:
+        return ("desk-1",)
+
+    def verify_staff(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
+        self.start_visual("", staff, password, told)
+
+    def start_visual(
+        self, visit: str, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]
+    ) -> None:
+        self.asked.append((visit, staff, bytes(password)))
+        told(self.answer)
+
+
+class Office:
+    def __init__(self) -> None:
+        self.registered: list[tuple[str, str]] = []
+        self.error: Exception | None = None
+
+    def subscribe(self, callback: Callable[[tuple[Notice, ...]], None]) -> Callable[[], None]:
+        return lambda: None
+
+    def dismiss(self, notice: Notice) -> None: ...
+
+    def today(self) -> Today:
+        return Today((Entry("visit-1", NINE, "TAKE_CARD", "pin", "completed"),))
+
+    def register_reference(self, view: CounterView, number: str) -> None:
+        if self.error:
+            raise self.error
+        self.registered.append((view.visit, number))
+
+
+@pytest.fixture
+def staffed(qtbot: QtBot) -> Iterator[tuple[CounterWindow, StaffedTerminal, Office]]:
+    terminal, office = StaffedTerminal(), Office()
+    made = CounterWindow(terminal, BenchWithClips(), office)
+    qtbot.addWidget(made)
+    made.show()
+    yield made, terminal, office
+    made.close()
+
+
+def field(window: CounterWindow, name: str) -> QLineEdit:
+    found = window.findChild(QLineEdit, name)
+    assert isinstance(found, QLineEdit)
+    return found
+
+
+def press(window: CounterWindow, name: str) -> None:
+    button = window.findChild(QPushButton, name)
+    assert isinstance(button, QPushButton) and button.isVisible(), name
+    button.click()
+
+
+def test_a_password_is_handed_on_with_the_visit_that_staff_saw_and_does_not_stay(
+    qtbot: QtBot, staffed: tuple[CounterWindow, StaffedTerminal, Office]
+) -> None:
+    window, terminal, _ = staffed
+    window.render_snapshot(CHOOSING)
+    QTest.keyClicks(field(window, "visual_start_password"), "secret words")
+    press(window, "visual_start")
+    assert terminal.asked == [("visit-1", "desk-1", b"secret words")]
+    assert field(window, "visual_start_password").text() == ""
+    qtbot.waitUntil(lambda: "パスワードが違います" in words(window))
+    everything_fits(window)
+
+
+def test_the_photo_and_a_reason_stand_beside_the_question_and_go_with_it(
+    staffed: tuple[CounterWindow, StaffedTerminal, Office],
+) -> None:
+    window, terminal, _ = staffed
+    window.render_snapshot(COMPARING)
+    publish(lambda: terminal.visuals[0](VisualView("visit-1", np.full((320, 240), 90, np.uint8))))
+    photo = window.findChild(QLabel, "visual_photo")
+    assert isinstance(photo, QLabel) and photo.isVisible() and not photo.pixmap().isNull()
+    everything_fits(window)
+    press(window, "visual_confirm")
+    assert terminal.submitted == []
+    assert "理由を選んでください" in words(window)
+    reason = window.findChild(QRadioButton, "reason_pin-forgotten")
+    assert isinstance(reason, QRadioButton)
+    reason.click()
+    press(window, "visual_confirm")
+    assert terminal.submitted == [flow.StaffConfirmVisual("pin-forgotten")]
+    publish(lambda: terminal.visuals[0](None))
+    assert photo.pixmap().isNull() and not reason.isChecked()
+
+
+def test_a_locked_window_shows_nobody_until_staff_unlock_it(
+    qtbot: QtBot, staffed: tuple[CounterWindow, StaffedTerminal, Office]
+) -> None:
+    window, terminal, _ = staffed
+    publish(lambda: terminal.views[0](VIEW))
+    qtbot.waitUntil(lambda: window.today.table.model().rowCount() == 1)
+    QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
+    assert window.locked
+    assert "画面をロックしています" in words(window)
+    publish(lambda: terminal.views[0](VIEW))
+    assert not any("見本" in label.text() for label in window.findChildren(QLabel))
+    assert window.today.table.model().index(0, 3).data() == "-"
+    QTest.keyClicks(field(window, "unlock_password"), "wrong")
+    press(window, "unlock")
+    QTest.qWait(0)
+    assert window.locked
+    terminal.answer = StaffAnswer(Verdict.RIGHT)
+    QTest.keyClicks(field(window, "unlock_password"), "right")
+    press(window, "unlock")
+    qtbot.waitUntil(lambda: not window.locked)
+    assert "見本 花子" in words(window)
+
+
+def test_a_window_that_nobody_uses_locks_itself(qtbot: QtBot) -> None:
+    at = [0.0]
+    window = CounterWindow(StaffedTerminal(), hide_after_s=60, now=lambda: at[0])
+    qtbot.addWidget(window)
+    window.show()
+    at[0] = 50.0
+    QTest.mouseClick(window, Qt.MouseButton.LeftButton)
+    at[0] = 100.0
+    window.look_at_the_clock()
+    assert not window.locked
+    at[0] = 110.0
+    window.look_at_the_clock()
+    assert "画面をロックしています" in words(window)
+    window.close()
+
+
+def test_a_visit_of_today_is_found_and_gets_its_chart_number(
+    qtbot: QtBot, staffed: tuple[CounterWindow, StaffedTerminal, Office]
+) -> None:
+    window, terminal, office = staffed
+    publish(lambda: terminal.views[0](replace(VIEW, visit="visit-1")))
+    qtbot.waitUntil(lambda: window.today.table.model().rowCount() == 1)
+    QTest.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClicks(window.today.search, "345678")
+    assert "薬剤情報: 提供する" in words(window)
+    QTest.keyClicks(field(window, "chart_number"), "A-77")
+    press(window, "register_chart")
+    qtbot.waitUntil(lambda: "A-77 を登録しました" in words(window))
+    assert office.registered == [("visit-1", "A-77")]
+    assert window.today.table.model().index(0, 4).data() == "A-77"
+    office.error = Refused("INSURED_AMBIGUOUS")
+    press(window, "register_chart")
+    qtbot.waitUntil(lambda: "お一人に決まらない" in words(window))
+
+
+def test_staff_help_from_afar(window: CounterWindow, terminal: LiveTerminal) -> None:
+    window.render_snapshot(replace(CHOOSING, staff_message="come"))
+    for name in ("show_text", "hide_text", "give_time", "cancel_visit", "desk"):
+        press(window, name)
+    window.render_snapshot(replace(SAMPLES["01-waiting"], desk_open=False))
+    press(window, "desk")
+    assert terminal.submitted == [
+        flow.ShowStaffText(flow.StaffText.COMING),
+        flow.ShowStaffText(flow.StaffText.NONE),
+        flow.MoreTime(),
+        flow.Cancel(),
+        flow.CloseDesk(),
+        flow.OpenDesk(),
+    ]
+
+
+def test_figures_are_saved_where_staff_say_and_nowhere_else(qtbot: QtBot, tmp_path: Path) -> None:
+    names = iter(["", str(tmp_path / "day.csv"), str(tmp_path / "no" / "day.csv")])
+    panel = DayPanel(lambda: next(names))
+    qtbot.addWidget(panel)
+    panel.show_today(Office().today())
+    panel.show()
+    button = panel.findChild(QPushButton, "export_csv")
+    note = panel.findChild(QLabel, "csv_note")
+    assert isinstance(button, QPushButton) and isinstance(note, QLabel)
+    for said in ("", "保存しました", "保存できません"):
+        button.click()
+        assert note.text().startswith(said)
+    assert [path.name for path in tmp_path.iterdir()] == ["day.csv"]
+    assert "9時台 完了1" in panel.chart.accessibleName()
+
+
+def test_the_panel_of_a_simulated_bench_disturbs_devices_and_server(qtbot: QtBot) -> None:
+    done: list[str] = []
+
+    class Faults:
+        def next(self, kind: str) -> None:
+            done.append(f"next {kind}")
+
+        def always(self, kind: str) -> None:
+            done.append(f"always {kind}")
+
+        def clear(self) -> None:
+            done.append("clear")
+
+    class Server:
+        faults = Faults()
+
+        def stop(self) -> None:
+            done.append("stop")
+
+        def start(self) -> None:
+            done.append("start")
+
+    class Handy(BenchWithClips):
+        can = frozenset(("unplug_reader", "plug_reader"))
+        server = Server()
+
+        def do(self, hand: str, seconds: float = 0.0) -> None:
+            done.append(hand)
+
+        def tap_phone(self, name: str | None = None) -> None:
+            done.append(f"tap {name}")
+
+    window = CounterWindow(LiveTerminal(), Handy())
+    qtbot.addWidget(window)
+    for name in (
+        "unplug_reader",
+        "plug_reader",
+        "tap_phone",
+        "stop_server",
+        "start_server",
+        "fault_next",
+        "fault_none",
+    ):
+        button = window.findChild(QPushButton, name)
+        assert isinstance(button, QPushButton), name
+        button.click()
+    assert window.findChild(QPushButton, "black_camera") is None
+    qtbot.waitUntil(lambda: len(done) == 7)
+    assert done == ["unplug_reader", "plug_reader", "tap age39", "stop", "start", "next 500", "clear"]
+    window.close()

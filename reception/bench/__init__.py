@@ -108,7 +108,7 @@ def back_office(
     """Run the back office beside a terminal, with a connection to the server of its own."""
     client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
     receipts = receipt_computer(config.receipt, config.site, client)
-    office = BackOffice(journal, client, receipts, config.delays)
+    office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
     office.start()
     try:
         yield office

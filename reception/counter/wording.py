@@ -1,6 +1,8 @@
 """What the counter's window calls states, parts and answers."""
 
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer, Item, VisualReason
+from reception.flow import StaffText
+from reception.staff import StaffAnswer, Verdict
 
 STATES = {
     "WAITING": "カードを待っています",
@@ -49,3 +51,37 @@ ITEMS: dict[str, str] = {
 }
 """By item."""
 ANSWERS: dict[str, str] = {ConsentAnswer.GIVEN: "提供する", ConsentAnswer.DECLINED: "提供しない"}
+
+REASONS: dict[VisualReason, str] = {
+    "face-failed": "顔認証ができない",
+    "pin-forgotten": "暗証番号を忘れた",
+    "pin-blocked": "暗証番号がロックされた",
+    "cannot-operate": "画面の操作ができない",
+    "camera-down": "カメラが使えない",
+    "other": "そのほか",
+}
+"""By reason of a visual check."""
+
+STAFF_TEXTS = {
+    StaffText.COMING: "係の者が参ります。そのままお待ちください。",
+    StaffText.COME: "受付の窓口までお越しください。",
+    StaffText.USE_PIN: "暗証番号でも受付できます。",
+    StaffText.INSERT_AGAIN: "カードを一度抜いて、もう一度入れてください。",
+    StaffText.NO_HURRY: "ゆっくり操作していただいて大丈夫です。",
+}
+"""What the patient reads, by text that staff can show."""
+
+
+def told(answer: StaffAnswer) -> str:
+    """Say what became of a password."""
+    match answer.verdict:
+        case Verdict.RIGHT:
+            return ""
+        case Verdict.WRONG if answer.wait_s:
+            return f"パスワードが違います。{answer.wait_s:.0f} 秒待ってから、もう一度入力してください。"
+        case Verdict.WRONG:
+            return "パスワードが違います。もう一度入力してください。"
+        case Verdict.WAIT:
+            return f"続けて間違えたため、あと {answer.wait_s:.0f} 秒待ってください。"
+        case Verdict.UNUSABLE:
+            return "パスワードが設定されていません。./run staff-password で設定してください。"

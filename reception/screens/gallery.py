@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QApplication
 
 from reception.flow import Event
 from reception.screens.window import PatientWindow
-from reception.snapshot import CounterView, Health, Snapshot
+from reception.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.staff import StaffAnswer
 
 _AT_CARD = Snapshot(
     visit="sample",
@@ -119,6 +120,22 @@ class StillTerminal:
     def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
         """Never calls."""
         return lambda: None
+
+    def subscribe_visual(self, callback: Callable[[VisualView | None], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def staff_ids(self) -> tuple[str, ...]:
+        """Nobody has a password."""
+        return ()
+
+    def verify_staff(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
+        """Never tells."""
+
+    def start_visual(
+        self, visit: str, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]
+    ) -> None:
+        """Never tells."""
 
     def submit(self, event: Event) -> None:
         """Keep the event."""

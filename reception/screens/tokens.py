@@ -73,6 +73,15 @@ COUNTER_SIZES = """
     QLabel[kind="caption"] { font-size: 16px; }
     QLabel[kind="badge"] { font-size: 16px; }
     QPushButton[kind] { font-size: 18px; border-radius: 8px; min-height: 44px; }
-    QComboBox { font-size: 18px; min-height: 44px; padding: 0 8px; }
+    QComboBox, QLineEdit { font-size: 18px; min-height: 44px; padding: 0 8px; }
+    QRadioButton { font-size: 18px; min-height: 36px; }
+    QTabBar::tab { font-size: 18px; min-height: 40px; padding: 0 18px; }
+    QTabBar::tab { border: 0; border-bottom: 4px solid #E6E6E6; background: #FFFFFF; }
+    QTabBar::tab:selected { border-bottom-color: #0017C1; color: #0017C1; font-weight: 700; }
+    QTabBar::tab:focus { background: #FFD43D; }
+    QTabWidget::pane { border: 0; }
+    QTableView { font-size: 16px; gridline-color: #E6E6E6; selection-background-color: #E8F1FE;
+        selection-color: #1A1A1A; }
+    QHeaderView::section { font-size: 16px; padding: 6px; border: 0; background: #F2F2F2; }
 """
 """Staff sit close and use a mouse: added after the sheet, it makes everything smaller."""

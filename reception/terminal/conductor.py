@@ -75,9 +75,10 @@ class Terminal:
         self._visual: VisualView | None = None
         self._visual_occasion: int | None = None
         self._stopping = threading.Event()
+        self._staff = staff or Staff(dict, now)
         self._jobs = Jobs(
             config,
-            Devices(reader, camera, engine, server, scan, phone_reader, staff or Staff(dict, now)),
+            Devices(reader, camera, engine, server, scan, phone_reader, self._staff),
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
@@ -137,6 +138,14 @@ class Terminal:
         ``told`` is called by another thread.
         """
         self._jobs.start_visual(visit, staff, password, told)
+
+    def verify_staff(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
+        """Have a staff password verified, which is wiped; ``told`` is called by another thread."""
+        self._jobs.verify_staff(staff, password, told)
+
+    def staff_ids(self) -> tuple[str, ...]:
+        """Return the ids of the staff who have a password."""
+        return self._staff.ids()
 
     def start(self) -> None:
         """Start the workers; the first snapshots follow."""

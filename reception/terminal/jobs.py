@@ -198,12 +198,20 @@ class Jobs:
     ) -> None:
         """Have a password verified, and the visual check of this visit begun if it is right; wipes the password."""
 
-        def verify() -> None:
-            answer = self._devices.staff.verify(staff, password)
+        def verified(answer: StaffAnswer) -> None:
             if answer.verdict is Verdict.RIGHT:
                 self._post(flow.StaffStartVisual(staff, visit))
-            else:
-                _log.info("staff %s: password %s", staff, answer.verdict)
+            told(answer)
+
+        self.verify_staff(staff, password, verified)
+
+    def verify_staff(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
+        """Have a password verified; wipes it."""
+
+        def verify() -> None:
+            answer = self._devices.staff.verify(staff, password)
+            if answer.verdict is not Verdict.RIGHT:
+                _log.info("a staff password was answered with %s", answer.verdict)
             told(answer)
 
         self._lanes["staff"].submit(verify)
@@ -316,9 +324,10 @@ class Jobs:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
+        # Staff must know whom to help, all the more when the visit cannot go on.
+        self._tell_counter(visit, _counter_view(session.visit, told))
         if failure is not None and not told.card_use_offered:
             return flow.WorkFailed(ticket, failure)
-        self._tell_counter(visit, _counter_view(session.visit, told))
         return flow.Identified(
             ticket,
             told.questions,
@@ -434,4 +443,7 @@ def _counter_view(visit: str, told: Eligibility) -> CounterView:
         share=person.share,
         # Shown once the patient has said yes to it.
         limit_category="",
+        status=told.status.value,
+        standing=told.standing.value,
+        reference_number=person.reference_number,
     )

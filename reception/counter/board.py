@@ -1,0 +1,137 @@
+"""Today's visits as staff see them: the journal's facts, and beside them whom they were about, for a while; no Qt."""
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from reception.failures import FAILURES, FailureCode
+from reception.journal import COMPLETED, INTERRUPTED, NOT_RECORDED, RECORDED, Entry
+from reception.snapshot import CounterView
+
+OUTCOMES: dict[str, str] = {
+    "": "受付中",
+    COMPLETED: "✓ 受付完了",
+    RECORDED: "記録済み (患者は未確認)",
+    NOT_RECORDED: "! 記録されていません",
+    INTERRUPTED: "! 途中で停止",
+    "ended": "完了せず終了",
+    "CANCELLED": "取りやめ",
+    "STAFF_CALLED": "係を呼び出し",
+}
+"""By outcome; of a FailureCode, the first sentence that the patient read."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about the insurance that staff must see to."""
+
+    what: str
+    remedy: str
+
+
+_STATUS = {
+    "invalid": Problem("資格が無効です", "資格確認書や新しい保険の有無を、患者に確認してください。"),
+    "superseded": Problem(
+        "資格が無効です (新しい資格あり)", "新しい保険者を患者に確認してから会計してください。"
+    ),
+    "not-found": Problem("該当する資格がありません", "資格確認書の提示をお願いしてください。"),
+    "ambiguous": Problem(
+        "複数の資格が該当します", "どの保険かを患者に確認し、保険者に問い合わせてください。"
+    ),
+    "unregistered": Problem("閲覧できる情報がありません", "医療扶助などです。受給者証を確認してください。"),
+}
+_STANDING = {
+    "expires-soon": Problem("電子証明書の期限が近づいています", "市区町村での更新を案内してください。"),
+    "grace": Problem("電子証明書の期限が切れています", "資格だけ確認できました。更新を案内してください。"),
+}
+_UNREADABLE = Problem(
+    "氏名に●があります", "表示できない漢字です。フリガナで確かめ、正しい字を入力してください。"
+)
+
+
+def problems(view: CounterView) -> tuple[Problem, ...]:
+    """Return what staff must see to, with the remedy."""
+    found = [_STATUS.get(view.status), _STANDING.get(view.standing)]
+    if "●" in view.name:
+        found.append(_UNREADABLE)
+    return tuple(one for one in found if one is not None)
+
+
+def outcome_words(outcome: str) -> str:
+    """Say what became of a visit."""
+    if outcome in OUTCOMES:
+        return OUTCOMES[outcome]
+    try:
+        return FAILURES[FailureCode(outcome)].patient.partition("。")[0].replace("\n", "")
+    except ValueError:
+        return outcome
+
+
+@dataclass(frozen=True)
+class Row:
+    """One visit of today."""
+
+    entry: Entry
+    view: CounterView | None = field(repr=False)
+    """None: it was never known here, or must not be shown any more."""
+
+
+class Board:
+    """Keeps whom today's visits were about, in memory, each for ``keep_s`` seconds; ``now`` of any steady clock."""
+
+    def __init__(self, keep_s: float) -> None:
+        self._keep_s = keep_s
+        self._known: dict[str, tuple[CounterView, float]] = {}
+
+    def remember(self, view: CounterView, now: float) -> None:
+        """Keep whom a visit is about; a newer view takes the place of the older."""
+        before = self._known.get(view.visit)
+        since = before[1] if before else now
+        self._known[view.visit] = (view, since)
+
+    def registered(self, visit: str, reference_number: str) -> None:
+        """The server keeps this chart number now."""
+        if visit in self._known:
+            view, since = self._known[visit]
+            self._known[visit] = (replace(view, reference_number=reference_number), since)
+
+    def expire(self, now: float) -> bool:
+        """Forget whom it is time to forget; True when there was anybody."""
+        old = [visit for visit, (_, since) in self._known.items() if now - since >= self._keep_s]
+        for visit in old:
+            del self._known[visit]
+        return bool(old)
+
+    def forget(self) -> None:
+        """Forget everybody."""
+        self._known.clear()
+
+    def rows(self, entries: Iterable[Entry], search: str = "") -> tuple[Row, ...]:
+        """Return the visits that the search finds, newest first; every one that fits, never a guess."""
+        words = plain(search).split()
+        rows = [Row(entry, self._known.get(entry.visit, (None,))[0]) for entry in entries]
+        found = [row for row in rows if all(word in _text(row) for word in words)]
+        return tuple(reversed(found))
+
+
+def _text(row: Row) -> str:
+    parts = [f"{row.entry.begun_at:%H:%M}", outcome_words(row.entry.outcome)]
+    if row.view is not None:
+        view = row.view
+        parts += [view.name, view.name_kana, view.reference_number, view.number, view.insurer_number]
+        # "山田花子" finds 「山田　花子」, whichever space is in it.
+        parts += ["".join(view.name.split()), "".join(view.name_kana.split())]
+    return plain(" ".join(parts))
+
+
+def plain(text: str) -> str:
+    """Return the text for comparison: full and half width, hiragana and katakana, capitals are all alike."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(chr(ord(each) + 0x60) if "ぁ" <= each <= "ゖ" else each for each in folded)
+
+
+def began(entry: Entry) -> str:
+    """Say when a visit began."""
+    at: datetime = entry.begun_at
+    return f"{at:%H:%M}"
