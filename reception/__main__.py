@@ -286,10 +286,12 @@ def _windows(
 
     from reception.counter.window import CounterWindow
     from reception.screens.kiosk import Kiosk, NoSuchDisplay
+    from reception.screens.staff_note import StaffNote
     from reception.screens.window import PatientWindow
 
     application = QApplication([])
     patient = PatientWindow(terminal)
+    StaffNote(patient, terminal)
     hide_after_s = terminal.config.counter.hide_after_s
     counter = CounterWindow(terminal, bench, office, hide_after_s=hide_after_s) if with_counter else None
     windows = [window for window in (patient, counter) if window is not None]

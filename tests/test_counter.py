@@ -23,6 +23,8 @@ from reception.failures import FAILURES, FailureCode
 from reception.journal import Entry
 from reception.notices import Notice
 from reception.screens.gallery import SAMPLES, StillTerminal
+from reception.screens.staff_note import StaffNote
+from reception.screens.window import PatientWindow
 from reception.snapshot import CounterView, Health, Snapshot, VisualView
 from reception.staff import StaffAnswer, Verdict
 
@@ -509,3 +511,21 @@ def test_the_panel_of_a_simulated_bench_disturbs_devices_and_server(qtbot: QtBot
     qtbot.waitUntil(lambda: len(done) == 7)
     assert done == ["unplug_reader", "plug_reader", "tap age39", "stop", "start", "next 500", "clear"]
     window.close()
+
+
+def test_what_staff_have_shown_lies_over_the_patients_window_until_it_is_taken_away(
+    qtbot: QtBot, terminal: LiveTerminal
+) -> None:
+    patient = PatientWindow(terminal)
+    qtbot.addWidget(patient)
+    note = StaffNote(patient, terminal)
+    patient.show()
+    for text, told in wording.STAFF_TEXTS.items():
+        publish(lambda text=text: terminal.snapshots[-1](replace(CHOOSING, staff_message=text.value)))  # type: ignore[misc]
+        assert note.title.text().replace("\n", "").endswith(told)
+        assert patient.rect().contains(note.geometry()) and note.geometry().bottom() < 160
+        assert note.title.width() >= note.title.sizeHint().width()
+    publish(lambda: terminal.snapshots[-1](CHOOSING))
+    assert note.isHidden()
+    patient.close()
+    assert terminal.snapshots == []

@@ -1,0 +1,49 @@
+"""What staff want the patient to read, laid over the top of the patient's window until they take it away."""
+
+from PySide6.QtCore import QEvent, QObject
+from PySide6.QtWidgets import QWidget
+
+from reception.counter.wording import STAFF_TEXTS
+from reception.flow import StaffText
+from reception.screens import TerminalLike
+from reception.screens.bridge import Bridge
+from reception.screens.widgets import Panel
+from reception.screens.wording import lines
+from reception.snapshot import Snapshot
+
+MARGIN = 16
+LINE_LENGTH = 24
+
+
+class StaffNote(Panel):
+    """Belongs to the window it lies on; covers the step bar, and no button."""
+
+    def __init__(self, window: QWidget, terminal: TerminalLike) -> None:
+        super().__init__("warning")
+        self.setParent(window)
+        self.setObjectName("staff_note")
+        self.hide()
+        self._bridge = Bridge(self)
+        self._bridge.snapshot.connect(self.render_snapshot)
+        self._stop = terminal.subscribe(self._bridge.take_snapshot)
+        window.installEventFilter(self)
+
+    def render_snapshot(self, snapshot: Snapshot) -> None:
+        """Show the text of this snapshot, if there is one."""
+        text = STAFF_TEXTS.get(StaffText(snapshot.staff_message), "")
+        self.show_message(lines(text, LINE_LENGTH) if text else "")
+        self._place()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 Qt's name
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        elif event.type() == QEvent.Type.Close:
+            self._bridge.close()
+            self._stop()
+        return False
+
+    def _place(self) -> None:
+        window = self.parentWidget()
+        if window is not None and not self.isHidden():
+            self.setGeometry(MARGIN, MARGIN, window.width() - 2 * MARGIN, self.sizeHint().height())
+            self.raise_()
