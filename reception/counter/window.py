@@ -79,8 +79,9 @@ class CounterWindow(QWidget):
         self._lay_out()
         self.resize(1000, 940)
         self._tabs.tabBar().setFocus()
-        self.render_snapshot(Snapshot())
+        # Before anything is asked for: an answer that nobody listens to yet would be lost.
         self._follow(terminal, office)
+        self.render_snapshot(Snapshot())
         self._add_keys()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look_at_the_clock)
