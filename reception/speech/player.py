@@ -1,0 +1,138 @@
+"""Where sounds go: the machine's own player behind a small port, a recorder for tests, or nowhere."""
+
+import logging
+import shutil
+import subprocess
+import threading
+import wave
+from typing import Protocol
+
+from reception.speech.sounds import RATE, joined
+
+log = logging.getLogger(__name__)
+
+PLAYERS: dict[str, tuple[str, ...]] = {
+    "aplay": ("-q", "-t", "raw", "-f", "S16_LE", "-c", "1", "-r", str(RATE)),
+    "paplay": ("--raw", "--format=s16le", "--channels=1", f"--rate={RATE}"),
+}
+"""Programs that play raw samples from their standard input, in order of preference (Debian: alsa-utils, or
+pulseaudio-utils)."""
+
+
+class Player(Protocol):
+    """Says sentences one after the other, at once."""
+
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+        """Say these and drop what is being said; ``wait``: after that, in place of whatever waits already.
+
+        Returns at once. No sentences: be silent.
+        """
+
+    def close(self) -> None:
+        """Be silent for good."""
+
+
+class Silent:
+    """For a machine without sound, or with sound switched off."""
+
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Recorder(Silent):
+    """Keeps what would have been said, for tests."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, ...]] = []
+
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+        """Keep it."""
+        self.said.append(sentences)
+
+
+class CommandPlayer:
+    """Hands the samples to a player program; each prompt is one process, ended by its own id when the next comes."""
+
+    def __init__(self, command: tuple[str, ...], volume: float) -> None:
+        self._command, self._volume = command, volume
+        self._news = threading.Condition()
+        self._next: tuple[str, ...] = ()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = self._complained = self._dropped = False
+        self._thread = threading.Thread(target=self._play_all, name="speech", daemon=True)
+        self._thread.start()
+
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+        with self._news:
+            if self._closed:
+                return
+            self._next = sentences
+            if not wait:
+                self._dropped = True
+                self._end()
+            self._news.notify()
+
+    def close(self) -> None:
+        with self._news:
+            self._closed = True
+            self._end()
+            self._news.notify()
+        self._thread.join(2)
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    def _play_all(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._next or self._closed)
+                sentences, self._next, self._dropped = self._next, (), False
+                if self._closed:
+                    return
+            try:
+                self._play(joined(sentences, self._volume))
+            except (OSError, wave.Error, subprocess.TimeoutExpired) as error:
+                self._complain(str(error))
+
+    def _play(self, samples: bytes) -> None:
+        with self._news:
+            if self._closed or self._dropped:
+                return
+            self._process = subprocess.Popen(  # noqa: S603
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            process = self._process
+        try:
+            _, errors = process.communicate(samples, timeout=len(samples) / 2 / RATE + 5)
+        finally:
+            process.kill()
+            process.wait()
+            with self._news:
+                self._process = None
+        if process.returncode > 0:
+            self._complain(errors.decode(errors="replace").strip().partition("\n")[0])
+
+    def _complain(self, why: str) -> None:
+        """Say once why there is no sound; the visit goes on without it."""
+        if not self._complained:
+            self._complained = True
+            log.error("no sound: %s: %s", self._command[0], why)
+
+
+def find_player(*, on: bool, volume: int) -> Player:
+    """Return the player of this machine; ``volume`` in percent. Without one, say so once and be silent."""
+    if not on or volume == 0:
+        return Silent()
+    for name, options in PLAYERS.items():
+        path = shutil.which(name)
+        if path:
+            return CommandPlayer((path, *options), volume / 100)
+    log.error("no sound: none of %s is installed (apt: alsa-utils)", ", ".join(PLAYERS))
+    return Silent()
