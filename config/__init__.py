@@ -196,6 +196,15 @@ class Counter:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Sound:
+    """The voice at the patient's window."""
+
+    voice: bool = True
+    volume: Annotated[int, Field(ge=0, le=100)] = 80
+    """Percent of the recordings' own loudness; the machine's mixer comes on top."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """Everything that terminal.toml may hold."""
 
@@ -213,6 +222,7 @@ class Config:
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
+    sound: Sound = field(default_factory=Sound)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

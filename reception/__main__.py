@@ -250,7 +250,7 @@ def _demo(options: argparse.Namespace) -> int:
         from reception.bench import Bench
 
         with Bench(config.load(), options.state) as bench:
-            return _windows(bench.terminal, bench.office, bench)
+            return _windows(bench.terminal, bench.office, bench, config.load().sound)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtCore import qInstallMessageHandler
 
@@ -273,6 +273,7 @@ def _windows(
     terminal: "Terminal",
     office: "BackOffice",
     bench: "Bench | None",
+    sound: config.Sound,
     *,
     kiosk: int = 0,
     with_counter: bool = True,
@@ -285,9 +286,12 @@ def _windows(
     from PySide6.QtWidgets import QApplication
 
     from reception.counter.window import CounterWindow
+    from reception.screens.keys import SpokenKeys
     from reception.screens.kiosk import Kiosk, NoSuchDisplay
     from reception.screens.staff_note import StaffNote
     from reception.screens.window import PatientWindow
+    from reception.speech.player import find_player
+    from reception.speech.voice import Voice
 
     application = QApplication([])
     patient = PatientWindow(terminal)
@@ -315,7 +319,10 @@ def _windows(
     awake = QTimer()  # Python sees a signal only when it gets to run
     awake.timeout.connect(lambda: None)
     awake.start(200)
+    voice = Voice(find_player(on=sound.voice, volume=sound.volume))
+    keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, voice)
     code: int = application.exec()
+    keys.close()
     if filled is not None:
         filled.release()
     for window in windows:
@@ -337,7 +344,7 @@ def _terminal(options: argparse.Namespace) -> int:
     )
     if options.bench is None:
         with real_terminal(settings, options.state) as (terminal, office):
-            return show(terminal, office, None)
+            return show(terminal, office, None, settings.sound)
     person = load_person(options.person, Path())
     port = options.vpcd_port if options.bench == "pcsc" else None
     with Bench(
@@ -352,7 +359,7 @@ def _terminal(options: argparse.Namespace) -> int:
     ) as bench:
         if port is not None:
             print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)
-        return show(bench.terminal, bench.office, bench if port is None else None)
+        return show(bench.terminal, bench.office, bench if port is None else None, settings.sound)
 
 
 def _server(options: argparse.Namespace) -> int:

@@ -31,6 +31,8 @@ from hardware.camera import CameraBlack, CameraBusy, CameraError, check_camera, 
 from hardware.card import NoReader, Presence, ReaderError, ServiceDown
 from reception.bench import journal_file
 from reception.journal import JournalError, examine
+from reception.speech.player import find_command, reason_of
+from reception.speech.sounds import RATE
 
 LOW_BYTES = 500_000_000
 """Less free space than this is a warning."""
@@ -111,6 +113,7 @@ def checks(config: Config, state: Path) -> list[Check]:
         *found,
         Check("camera", lambda: _camera(config)),
         Check("fonts", _fonts),
+        Check("sound", lambda: _sound(config)),
         Check("face engine", _face_engine, 40.0),
         Check("eligibility server", lambda: _server(config)),
         Check("terminal key", lambda: _terminal_key(config, state)),
@@ -318,6 +321,22 @@ def _fonts() -> str:
             "画面の文字が切れることがあります。フォントを入れてください",
         )
     return f"{asked_for[0]} is there"
+
+
+def _sound(config: Config) -> str:
+    """Play a moment of silence."""
+    if not config.sound.voice:
+        return "the voice is switched off ([sound] voice)"
+    remedy, staff = "Connect a loudspeaker and look at `aplay -l`.", "スピーカーの接続を確認してください"
+    command = find_command()
+    if command is None:
+        install = "Install alsa-utils, or set [sound] voice = false."
+        raise _warn("no program that plays sound", install, "音声が出ません。保守に連絡してください")
+    silence = bytes(RATE // 50)
+    played = subprocess.run(command, input=silence, capture_output=True, check=False)
+    if played.returncode:
+        raise _warn(f"{command[0]}: {reason_of(played.stderr)}", remedy, staff)
+    return f"{command[0]}, volume {config.sound.volume} %"
 
 
 def _face_engine() -> str:

@@ -586,6 +586,7 @@ def test_every_part_of_the_command_line_contract_has_a_check() -> None:
         "phone reader",
         "camera",
         "fonts",
+        "sound",
         "face engine",
         "eligibility server",
         "terminal key",

@@ -102,7 +102,7 @@ class CommandPlayer:
         with self._news:
             if self._closed or self._dropped:
                 return
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -117,22 +117,35 @@ class CommandPlayer:
             with self._news:
                 self._process = None
         if process.returncode > 0:
-            self._complain(errors.decode(errors="replace").strip().partition("\n")[0])
+            self._complain(reason_of(errors))
 
     def _complain(self, why: str) -> None:
         """Say once why there is no sound; the visit goes on without it."""
         if not self._complained:
             self._complained = True
-            log.error("no sound: %s: %s", self._command[0], why)
+            log.warning("no sound: %s: %s", self._command[0], why)
+
+
+def find_command() -> tuple[str, ...] | None:
+    """Return the program of this machine that plays raw samples from its standard input, with its options."""
+    for name, options in PLAYERS.items():
+        path = shutil.which(name)
+        if path:
+            return (path, *options)
+    return None
+
+
+def reason_of(errors: bytes) -> str:
+    """Return the line in which a player says what is wrong: the last one."""
+    return errors.decode(errors="replace").strip().rpartition("\n")[2] or "no reason given"
 
 
 def find_player(*, on: bool, volume: int) -> Player:
     """Return the player of this machine; ``volume`` in percent. Without one, say so once and be silent."""
     if not on or volume == 0:
         return Silent()
-    for name, options in PLAYERS.items():
-        path = shutil.which(name)
-        if path:
-            return CommandPlayer((path, *options), volume / 100)
-    log.error("no sound: none of %s is installed (apt: alsa-utils)", ", ".join(PLAYERS))
-    return Silent()
+    command = find_command()
+    if command is None:
+        log.warning("no sound: none of %s is installed (apt: alsa-utils)", ", ".join(PLAYERS))
+        return Silent()
+    return CommandPlayer(command, volume / 100)

@@ -55,7 +55,7 @@ STILL: dict[str, str] = {
 
 def whole(snapshot: Snapshot) -> tuple[str, ...]:
     """Return everything that is said when a screen comes, and again on request: sentences in their order."""
-    return tuple(_sentences([*_reason(snapshot), *_screen(snapshot), *_menu(snapshot)]))
+    return tuple(sentences_of([*_reason(snapshot), *_screen(snapshot), *_menu(snapshot)]))
 
 
 def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
@@ -66,13 +66,13 @@ def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
     if _moment(before) != _moment(now):
         return whole(now)
     if now.seconds_left is not None and before.seconds_left is None:
-        return tuple(_sentences([SOON_OVER, _end_of(now), MORE_TIME]))
+        return tuple(sentences_of([SOON_OVER, _end_of(now), MORE_TIME]))
     if now.screen == "PIN_ENTRY" and now.pin_digits != before.pin_digits:
-        return tuple(_sentences([_typed(before.pin_digits, now.pin_digits)]))
+        return tuple(sentences_of([_typed(before.pin_digits, now.pin_digits)]))
     if now.screen == "FACE_MATCH" and now.guidance != before.guidance:
-        return tuple(_sentences([_guidance(now)]))
+        return tuple(sentences_of([_guidance(now)]))
     if now.reminders > before.reminders and now.card_in:
-        return tuple(_sentences(["カードをお忘れなく。", TAKE_CARD]))
+        return tuple(sentences_of(["カードをお忘れなく。", TAKE_CARD]))
     return ()
 
 
@@ -184,7 +184,7 @@ def _guidance(snapshot: Snapshot) -> str:
 
 def _tries(snapshot: Snapshot) -> list[str]:
     left = snapshot.pin_tries_left
-    return [f"残り{left}回です。"] if left is not None and 1 <= left <= MOST_TRIES else []
+    return [f"残り{left}回。"] if left is not None and 1 <= left <= MOST_TRIES else []
 
 
 def _question(snapshot: Snapshot) -> list[str]:
@@ -217,7 +217,7 @@ def _end_of(snapshot: Snapshot) -> str:
     return f"このままでは、「{answers[1].partition('・')[0]}」になります。"
 
 
-def _sentences(texts: Iterable[str]) -> Iterator[str]:
+def sentences_of(texts: Iterable[str]) -> Iterator[str]:
     """Cut texts of the screens into sentences as they are spoken: no line ends, arrows or brackets; a full stop."""
     for text in texts:
         for sentence in re.sub(r"[\s←→()()「」]", "", text).split("。"):
@@ -234,7 +234,7 @@ SCREENS = (
 @cache
 def every_sentence() -> frozenset[str]:
     """Return every sentence that can be said: each needs its recording."""
-    said = set(_sentences([SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, KEY_TONE, MUTED]))
+    said = set(sentences_of([SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, KEY_TONE, MUTED]))
     failures = ("", *FailureCode)
     yes_no = (False, True)
     for screen, failure, card_in, by_phone in product(SCREENS, failures, yes_no, yes_no):

@@ -1,0 +1,331 @@
+"""The window by ear and by keys: every choice on every screen, and whole visits of somebody who does not see."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+import config
+from config.person import load_person
+from config.toml_file import TomlFile
+from reception import flow, hil
+from reception.bench import Bench
+from reception.screens import TerminalLike, wording
+from reception.screens.gallery import SAMPLES, StillTerminal
+from reception.screens.keys import TOO_SOON_S, SpokenKeys
+from reception.screens.window import PatientWindow
+from reception.snapshot import Snapshot
+from reception.speech import menu, prompts
+from reception.speech.player import CommandPlayer, Recorder, Silent, find_player
+from reception.speech.voice import Voice
+from tests.test_screens import accessible_texts
+
+WITHIN_MS = 20_000
+
+
+class Hearing:
+    """A window with its voice and keys, for somebody who hears and presses, and sees nothing."""
+
+    def __init__(self, terminal: TerminalLike, qtbot: QtBot) -> None:
+        self.recorder, self.qtbot = Recorder(), qtbot
+        self.window = PatientWindow(terminal)
+        qtbot.addWidget(self.window)
+        # Every look at the clock is a second later: nobody presses faster than they hear.
+        self.now, self.pace = 0.0, 1.0
+        voice = Voice(self.recorder)
+        self.keys = SpokenKeys(self.window, terminal.subscribe, terminal.submit, voice, self._clock)
+        self.window.show()
+
+    def _clock(self) -> float:
+        self.now += self.pace
+        return self.now
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.window.render_snapshot(snapshot)
+        self.keys.follow(snapshot)
+
+    def press(self, text: str) -> None:
+        QTest.keyClicks(self.window, text)
+
+    def close(self) -> None:
+        self.keys.close()
+        self.window.close()
+
+
+@pytest.fixture
+def terminal() -> StillTerminal:
+    return StillTerminal()
+
+
+@pytest.fixture
+def hearing(terminal: StillTerminal, qtbot: QtBot) -> Iterator[Hearing]:
+    made = Hearing(terminal, qtbot)
+    yield made
+    made.close()
+
+
+def plain(text: str) -> str:
+    return "".join(prompts.sentences_of([text]))
+
+
+# --- What is said is what is shown -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, name: str) -> None:
+    hearing.show(SAMPLES[name])
+    shown = [label for label in hearing.window.findChildren(QLabel) if label.isVisible()]
+    texts = plain("。".join(label.text().lstrip("!✓ ") for label in shown)).replace("。", "")
+    buttons = [button for button in hearing.window.findChildren(QPushButton) if button.isVisible()]
+    texts += "".join(button.text().replace("\n", "") for button in buttons)
+    only_heard = {f"{number}を押すと。" for number in range(1, 10)}
+    only_heard |= {*prompts.sentences_of([prompts.KEYS, prompts.PIN_KEYS])}
+    for sentence in prompts.whole(SAMPLES[name]):
+        if sentence in only_heard or sentence == wording.NOT_COMPLETE:
+            continue
+        assert sentence.rstrip("。").replace("質問", "") in texts or "全部で" in sentence, sentence
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_digit_does_what_the_button_does_that_stands_there(
+    hearing: Hearing, terminal: StillTerminal, name: str
+) -> None:
+    hearing.show(SAMPLES[name])
+    hearing.window.grab()
+    buttons = {
+        button.text().replace("\n", ""): button
+        for button in hearing.window.findChildren(QPushButton)
+        if button.isVisible()
+    }
+    offered = menu.choices(SAMPLES[name])
+    heights = [buttons[choice.label].mapTo(hearing.window, QPoint(0, 0)).y() for choice in offered]
+    assert heights == sorted(heights), "in the order of the buttons"
+    for number, choice in enumerate(offered, 1):
+        terminal.submitted.clear()
+        hearing.press(str(number))
+        buttons[choice.label].click()
+        assert terminal.submitted == [choice.event, choice.event]
+    terminal.submitted.clear()
+    if SAMPLES[name].screen != "PIN_ENTRY":
+        hearing.press("".join(str(number) for number in range(len(offered) + 1, 10)))
+        assert terminal.submitted == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_minus_goes_back_and_plus_calls_staff_where_the_window_offers_it(
+    hearing: Hearing, terminal: StillTerminal, name: str
+) -> None:
+    hearing.show(SAMPLES[name])
+    for key, button_name in (("-", "cancel"), ("+", "call_staff")):
+        (button,) = hearing.window.findChildren(QPushButton, button_name)
+        terminal.submitted.clear()
+        hearing.press(key)
+        assert bool(terminal.submitted) or not button.isVisible()
+        if key == "+" and button.isVisible():
+            assert terminal.submitted == [flow.CallStaff()]
+        if key == "-" and terminal.submitted:
+            assert terminal.submitted[0] in (flow.Cancel(), flow.BackToChoice(), flow.LeaveHelp())
+
+
+def test_zero_and_star_repeat_all_that_was_said(hearing: Hearing) -> None:
+    sample = SAMPLES["04-method-choice"]
+    hearing.show(sample)
+    for key in "0*.":
+        hearing.press(key)
+    assert hearing.recorder.said == [prompts.whole(sample)] * 4
+
+
+def test_star_gives_more_time_once_it_runs_out(hearing: Hearing, terminal: StillTerminal) -> None:
+    hearing.show(SAMPLES["12-consent-medication"])
+    hearing.press("*")
+    assert terminal.submitted == []
+    hearing.show(replace(SAMPLES["12-consent-medication"], seconds_left=20))
+    assert hearing.recorder.said[-1][0] == prompts.SOON_OVER
+    hearing.press("*")
+    assert terminal.submitted == [flow.MoreTime()]
+
+
+def test_a_digit_pressed_before_the_new_question_can_be_heard_answers_nothing(
+    hearing: Hearing, terminal: StillTerminal
+) -> None:
+    hearing.show(SAMPLES["12-consent-medication"])
+    hearing.pace = TOO_SOON_S / 4
+    hearing.show(replace(SAMPLES["13-consent-checkup"], occasion=1, seconds_left=None))
+    hearing.press("1")
+    assert terminal.submitted == []
+    hearing.now += TOO_SOON_S
+    hearing.press("1")
+    assert len(terminal.submitted) == 1
+
+
+def test_the_voice_is_switched_off_for_this_visit_only(hearing: Hearing) -> None:
+    first = SAMPLES["04-method-choice"]
+    hearing.show(first)
+    hearing.press("/")
+    assert hearing.recorder.said[-1] == (prompts.MUTED,)
+    hearing.show(SAMPLES["06-face-match"])
+    assert hearing.recorder.said[-1] == (prompts.MUTED,)
+    hearing.press("/")
+    assert hearing.recorder.said[-1] == prompts.whole(SAMPLES["06-face-match"])
+    hearing.press("/")
+    hearing.show(SAMPLES["01-waiting"])
+    assert hearing.recorder.said[-1] == prompts.whole(SAMPLES["01-waiting"])
+
+
+def test_a_visit_in_another_language_is_not_spoken_to_in_japanese(hearing: Hearing) -> None:
+    hearing.show(SAMPLES["04-method-choice"])
+    hearing.show(replace(SAMPLES["04-method-choice"], language="en"))
+    assert hearing.recorder.said[-1] == ()
+    hearing.show(replace(SAMPLES["06-face-match"], language="en"))
+    assert hearing.recorder.said[-1] == ()
+
+
+# --- The PIN -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_said_and_what_a_screen_reader_is_told_is_the_same_for_every_pin(
+    hearing: Hearing, terminal: StillTerminal
+) -> None:
+    heard = []
+    empty = replace(SAMPLES["08-pin-entry"], pin_digits=0)
+    for digits in ("1234", "9075"):
+        hearing.recorder.said.clear()
+        terminal.submitted.clear()
+        told = []
+        hearing.show(SAMPLES["01-waiting"])
+        hearing.show(empty)
+        for count, digit in enumerate(digits, 1):
+            hearing.press(digit)
+            hearing.show(replace(empty, pin_digits=count))
+            told.append(accessible_texts(hearing.window))
+        hearing.press(".")
+        QTest.keyClick(hearing.window, Qt.Key.Key_Enter)
+        typed = [flow.PinDigit(int(digit)) for digit in digits]
+        assert terminal.submitted == [*typed, flow.PinBackspace(), flow.PinSubmit()]
+        heard.append((list(hearing.recorder.said), told))
+    assert heard[0] == heard[1]
+
+
+# --- Whole visits ------------------------------------------------------------------------------------------------
+
+
+class BlindPatient(Hearing):
+    """Acts on what is heard alone, and on nothing else."""
+
+    def __init__(self, bench: Bench, qtbot: QtBot) -> None:
+        self.bench = bench
+        self.story: list[str] = []
+        self.at, self.number = 0, ""
+        super().__init__(bench.terminal, qtbot)
+
+    def visit(self, pin: str, *wanted: str) -> list[str]:
+        """Go through one visit, choosing what is wanted whenever it is offered; return all that was heard."""
+        self.story = []
+        while "お大事になさってください。" not in self.story:
+            self.qtbot.waitUntil(lambda: len(self.recorder.said) > self.at, timeout=WITHIN_MS)
+            self.number = self.window.shown.visit or self.number
+            heard = self.recorder.said[self.at]
+            self.at += 1
+            self.story += heard
+            self.answer(heard, pin, wanted)
+        return self.story
+
+    def answer(self, heard: tuple[str, ...], pin: str, wanted: tuple[str, ...]) -> None:
+        for said, label in itertools.pairwise(heard):
+            if said.endswith("を押すと。") and label in wanted:
+                self.press(said[0])
+                return
+        if "マイナンバーカードをカードリーダーに入れてください。" in heard:
+            self.bench.insert()
+        elif "数字を4つ押して、エンターを押してください。" in heard:
+            self.press(pin)
+        elif prompts.ALL_TYPED.startswith(heard[0]):
+            QTest.keyClick(self.window, Qt.Key.Key_Enter)
+        elif prompts.TAKE_CARD in heard:
+            self.bench.remove()
+
+
+def test_who_sees_nothing_checks_in_by_pin_and_by_face_with_keys_alone(qtbot: QtBot, tmp_path: Path) -> None:
+    settings = config.load(None, (hil.HURRY, TomlFile(Path("keys"), "", hil.HURRY)))
+    person = load_person("age45")
+    with Bench(settings, tmp_path, person=person, today=hil.TODAY) as bench:
+        patient = BlindPatient(bench, qtbot)
+        try:
+            for method in ("暗証番号。", "顔認証。"):
+                story = patient.visit(person.card.pin, method, "同意する。", "提供する。")
+                assert prompts.CHECKED_IN in story
+                assert wording.NOT_COMPLETE not in story
+                record = bench.client.visit(patient.number)
+                assert record.recorded_at is not None
+                assert len(record.answers) == 3
+                assert not any(person.card.pin in sentence for sentence in story)
+        finally:
+            patient.close()
+
+
+# --- The player --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pids(tmp_path: Path) -> Path:
+    path = tmp_path / "pids"
+    os.mkfifo(path)
+    return path
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_next_prompt_ends_the_one_before_and_closing_ends_all(pids: Path) -> None:
+    playing = CommandPlayer(("sh", "-c", f"echo $$ > {pids}; exec sleep 60"), 1.0)
+    playing.say(("受付をやめました。",))
+    first = int(pids.read_text())
+    assert is_alive(first)
+    playing.say(("もどる。",))
+    second = int(pids.read_text())
+    assert not is_alive(first)
+    assert is_alive(second)
+    playing.close()
+    assert not is_alive(second)
+
+
+def test_what_waits_its_turn_does_not_end_what_is_being_said(pids: Path) -> None:
+    playing = CommandPlayer(("sh", "-c", f"echo $$ > {pids}; cat > /dev/null; read x < {pids}.go"), 1.0)
+    os.mkfifo(f"{pids}.go")
+    playing.say(("受付をやめました。",))
+    first = int(pids.read_text())
+    playing.say(("もどる。",), wait=True)
+    assert is_alive(first)
+    Path(f"{pids}.go").write_text("go\n")
+    second = int(pids.read_text())
+    assert second != first
+    playing.close()
+
+
+@pytest.mark.expected_log("no sound: sh: no such card")
+def test_a_player_that_fails_is_told_once_and_the_terminal_goes_on(pids: Path) -> None:
+    playing = CommandPlayer(("sh", "-c", f"echo $$ > {pids}; echo no such card >&2; exit 1"), 1.0)
+    for _ in range(2):
+        playing.say(("もどる。",), wait=True)
+        pids.read_text()
+    playing.close()
+
+
+@pytest.mark.expected_log("no sound: none of aplay, paplay is installed")
+def test_without_a_player_it_is_said_once_and_all_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert isinstance(find_player(on=True, volume=80), Silent)
+    assert isinstance(find_player(on=False, volume=80), Silent)
