@@ -16,7 +16,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 
@@ -39,7 +39,14 @@ class EngineLost(Exception):
 class FaceEngine:
     """A supervised process that finds, measures and embeds faces; every call is thread-safe and blocks."""
 
-    def __init__(self, answer_within_s: float = 5.0, start_within_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        answer_within_s: float = 5.0,
+        start_within_s: float = 30.0,
+        library: Literal["best", "dlib"] = "best",
+    ) -> None:
+        """``library``: what runs the network; "dlib" is face_recognition's own way, to compare with."""
+        self._library = library
         self.ready = threading.Event()
         """Set once the models are loaded."""
         self._answer_within_s = answer_within_s
@@ -75,7 +82,7 @@ class FaceEngine:
         """Start the process and return at once; without effect when it runs."""
         with self._lock:
             if self._worker is None:
-                self._worker = _Worker(self._answer_within_s, self._start_within_s, self.ready)
+                self._worker = _Worker(self._answer_within_s, self._start_within_s, self._library, self.ready)
 
     def restart(self) -> None:
         """Put a fresh process in the place of a lost one; returns at once."""
@@ -133,7 +140,9 @@ class FaceEngine:
 class _Worker:
     """One process, from start to end; once lost it stays lost."""
 
-    def __init__(self, answer_within_s: float, start_within_s: float, ready: threading.Event) -> None:
+    def __init__(
+        self, answer_within_s: float, start_within_s: float, library: str, ready: threading.Event
+    ) -> None:
         self._answer_within_s = answer_within_s
         self._start_within_s = start_within_s
         self._turn = threading.Lock()
@@ -148,7 +157,15 @@ class _Worker:
         root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "hardware.face_engine.worker", str(theirs.fileno()), str(block)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "hardware.face_engine.worker",
+                str(theirs.fileno()),
+                str(block),
+                library,
+            ],
             pass_fds=(theirs.fileno(), block),
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hardware.card_photo import PhotoDamaged, decoded
 from hardware.face import Box, CloseLook, Embedding, Observation
-from hardware.face_engine.embedder import CHIP, best_embedder
+from hardware.face_engine.embedder import CHIP, DlibEmbedder, Embedder, best_embedder
 from hardware.face_engine.models import WEIGHTS, models_folder
 from hardware.face_engine.wire import BLOCK, PhotoUnusable
 
@@ -27,9 +27,9 @@ Found = tuple[float, tuple[float, float, float, float]]
 """HOG score, and left, top, right, bottom in px of the full frame."""
 
 
-def _serve(connection: Connection, memory: mmap.mmap) -> None:
+def _serve(connection: Connection, memory: mmap.mmap, library: str) -> None:
     """Answer commands until the terminal closes the connection or dies."""
-    look = Look()
+    look = Look(library)
     connection.send(("ready", look.embedder.name, look.embedder.why))
     while True:
         try:
@@ -86,12 +86,13 @@ class Look:
     _COVERED_SCORE = -0.8
     """HOG score down to which a face is looked for that a mask may hide."""
 
-    def __init__(self) -> None:
+    def __init__(self, library: str = "best") -> None:
         cv2.setNumThreads(1)
         models = models_folder()
         self._hog = dlib.get_frontal_face_detector()
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
-        self.embedder = best_embedder(models / WEIGHTS)
+        weights = models / WEIGHTS
+        self.embedder: Embedder = DlibEmbedder(weights) if library == "dlib" else best_embedder(weights)
         self._contours: Any = None
         self._forget()
         # OpenCV makes its table for Lab colours on first use, 70 ms that the first patient need not wait for.
@@ -353,7 +354,7 @@ def _main() -> None:
     connection, block = Connection(int(sys.argv[1])), int(sys.argv[2])
     memory = mmap.mmap(block, BLOCK)
     with suppress(BrokenPipeError, ConnectionResetError):  # the terminal is gone
-        _serve(connection, memory)
+        _serve(connection, memory, sys.argv[3])
 
 
 if __name__ == "__main__":
