@@ -880,6 +880,10 @@ def at_rest(session: Session) -> bool:
     return session.state in (State.WAITING, State.OUT_OF_SERVICE, State.COMPLETE, State.CALL_STAFF)
 
 
+ONE_FACE_TRY = replace(CONFIG, face=replace(CONFIG.face, tries=1))
+"""Further tries only multiply the ways."""
+
+
 def waits(session: Session) -> dict[str, Any]:
     kept = ("help", "desk_open", "failure", "deadline", "warn_at", "next_visit", "lost_with_card", "by_phone")
     return {name: getattr(session, name) for name in kept} | {"occasion": 1}
@@ -898,7 +902,7 @@ BESIDE = (
 
 def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
     """Walk everywhere that can be walked; return the states seen and what was done in each."""
-    start = Session(CONFIG)
+    start = Session(ONE_FACE_TRY)
     ahead, known = deque([start]), set[tuple[object, ...]]()
     states: set[State] = set()
     done: set[tuple[State, type[Event]]] = set()
@@ -956,6 +960,8 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                     identity=None,
                     prescription=None,
                 )
+            if after.state is not State.METHOD_CHOICE:
+                after = replace(after, photo_sought=True, match_code_tries_left=None)
             if not after.by_phone and not at_rest(after):
                 after = replace(after, phones_ready=True, phone_laid=False)
             # Not the configuration: it is always the same, and takes long to hash.
