@@ -243,8 +243,15 @@ class _Terminal:
         return times, errors
 
     def ask_nothing(self, end: float) -> tuple[list[float], int]:
-        times, errors = [], 0
+        """Ask for nothing as fast as it goes, from ever new addresses: the rate limit is not what is measured here."""
+        times, errors, asked = [], 0, 0
         while (began := time.monotonic()) < end:
+            if asked % 200 == 0:
+                self._connection.close()
+                place = (asked // 200) % 60_000
+                address = (f"127.{3 + self._number % 250}.{place // 250}.{place % 250 + 1}", 0)
+                self._connection.source_address = address  # type: ignore[attr-defined]
+            asked += 1
             try:
                 self._ask("GET", "/health", None)
             except (OSError, http.client.HTTPException, ValueError):
