@@ -1,0 +1,3 @@
+"""This project's own settings; nothing of the reception terminal."""
+
+QUESTIONS_WE_SHOW = ("medication", "health_checkup")

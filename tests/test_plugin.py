@@ -1,0 +1,112 @@
+"""The pytest plugin, in the example project that has a config.py and a tests package of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE = ROOT / "examples" / "other-project"
+
+
+def run_example(
+    folder: Path, python: Path, *arguments: str, path: str = ""
+) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHON"))}
+    return subprocess.run(
+        [str(python), "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=folder,
+        env={**env, **({"PYTHONPATH": path} if path else {})},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """A copy outside the checkout."""
+    folder = tmp_path / "other-project"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def checkout(example: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # The plugin alone, in a folder of links: the project's process shall not see the product's own config.
+    product = example.parent / "product"
+    product.mkdir()
+    (product / "reception_pytest.py").symlink_to(ROOT / "reception_pytest.py")
+    plugin = ("-p", "reception_pytest", "-p", "no:randomly", "-p", "no:schemathesis")
+    return run_example(example, Path(sys.executable), *plugin, *arguments, path=str(product))
+
+
+def test_a_project_with_its_own_config_and_tests_uses_the_bench(example: Path) -> None:
+    done = checkout(example, "-k", "pin or early")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 passed" in done.stdout
+
+
+def test_a_bench_that_is_not_there_is_refused_in_one_line(example: Path) -> None:
+    done = checkout(example, "--reception-bench", "nowhere.toml")
+
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--reception-bench nowhere.toml: should be simulated, pcsc or a bench file" in done.stderr
+
+
+def test_what_the_terminal_never_shows_fails_with_what_it_shows(example: Path) -> None:
+    (example / "tests" / "test_reception.py").write_text(
+        "def test_it(terminal):\n    terminal.wait('TAKE_CARD', seconds=0.2)\n", encoding="utf-8"
+    )
+    done = checkout(example)
+
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "TAKE_CARD was not reached within 0.2 s; the terminal shows WAITING" in done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_example_passes_with_the_built_wheel_in_a_clean_environment(
+    example: Path, tmp_path: Path
+) -> None:
+    def run(*command: str | Path) -> str:
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    uv = (sys.executable, "-m", "uv")
+    source = tmp_path / "source"
+    left_out = shutil.ignore_patterns(".git", ".venv", "build", "*.egg-info", ".*_cache", "__pycache__")
+    shutil.copytree(ROOT, source, ignore=left_out)
+    run(
+        *uv,
+        "build",
+        "--wheel",
+        "--build-constraints",
+        source / "build-constraints.txt",
+        "-o",
+        tmp_path,
+        source,
+    )
+    run(*uv, "venv", tmp_path / "venv", "--python", sys.executable)
+    python = tmp_path / "venv" / "bin" / "python"
+    pins = ("--build-constraints", source / "build-constraints.txt", "-r", source / "constraints.txt")
+    run(*uv, "pip", "install", "--python", python, "--no-deps", "--require-hashes", *pins)
+    run(*uv, "pip", "install", "--python", python, "--no-deps", next(tmp_path.glob("*.whl")))
+
+    assert "My Number" in run(python.with_name("reception"), "--help")
+    done = run_example(example, python, "--reception-bench", "simulated", "-p", "no:schemathesis")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
