@@ -206,8 +206,9 @@ def soak(
             # Decoding the clip of every new person would take longer than the visit.
             clip=clip_of(comers[0], state / "clips"),
             today=hil.TODAY,
-            # In memory, the records of all visits would look like a leak.
+            # In memory, the records of all visits, and the journal, would look like a leak.
             database=f"sqlite:///{state}/eligibility.sqlite",
+            journal=state / "journal.sqlite",
         )
         with bench:
             _play(bench, state, islice(plans(seed, people), visits), report, tell)
