@@ -1,260 +1,31 @@
-"""Scenarios: what people and devices do, state by state, and what must come of it."""
+"""Playing scenarios on a bench, state by state."""
 
-import json
 import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast, get_args
-from xml.etree import ElementTree
+from typing import cast
 
-from pydantic import Field
-from pydantic.dataclasses import dataclass as checked
-
-import config
-from config.person import Person, load_person, shipped_people
-from config.toml_file import STRICT, ConfigError, TomlFile
-from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
+from config.person import Person, load_person
+from consent.choices import ConsentAnswer, PrescriptionForm, VisualReason
 from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
 from reception import flow
 from reception.bench import STAFF, STAFF_PASSWORD, Bench, BenchKind, BenchTrouble, RealBench
 from reception.bench.console import wipe
 from reception.bench.operators import HANDS, Hand
-from reception.failures import FailureCode
 from reception.flow import Method, State
+from reception.hil.results import Result, plain
+from reception.hil.scenario import BUTTONS, Play, Rule, Verb, clip_folder
 from reception.snapshot import Snapshot
-
-TODAY = date(2026, 4, 1)
-"""The date of a run on a simulated bench that names none."""
 
 _SETTLE_S = 5.0
 """How long is waited for what the last rule may bring, when it was done in a state of rest."""
 
 _REST = (State.WAITING, State.OUT_OF_SERVICE)
-HURRY: dict[str, Any] = {
-    "delays": {"told_s": 0.3, "farewell_s": 0.3, "notice_s": 2.0, "call_staff_s": 2.0, "device_retry_s": 0.5}
-}
-"""Nobody reads the screens of a bench, so what is only there to be read is short; a scenario may say otherwise."""
-
-Verb = Literal[
-    "insert_card",
-    "remove_card",
-    "swap_card",
-    "stall_card",
-    "choose_face",
-    "choose_pin",
-    "choose_phone",
-    "tap_phone",
-    "lift_phone",
-    "type_pin",
-    "answer",
-    "answer_all",
-    "answer_card_use",
-    "choose_prescription",
-    "press",
-    "extend_time",
-    "cancel",
-    "call_staff",
-    "staff_start_visual",
-    "staff_confirm_visual",
-    "staff_refuse_visual",
-    "show",
-    "unplug_reader",
-    "plug_reader",
-    "fault_reader",
-    "stop_reader_service",
-    "start_reader_service",
-    "unplug_camera",
-    "plug_camera",
-    "black_camera",
-    "freeze_camera",
-    "kill_engine",
-    "stop_server",
-    "start_server",
-    "server_fault",
-    "wait",
-]
-
-_BUTTONS: dict[str, flow.Event] = {
-    "back_to_choice": flow.BackToChoice(),
-    "accept_last_try": flow.AcceptLastTry(),
-    "pin_clear": flow.PinClear(),
-    "pin_backspace": flow.PinBackspace(),
-    "pin_submit": flow.PinSubmit(),
-    "more_time": flow.MoreTime(),
-    "agree_to_all": flow.AnswerAll(ConsentAnswer.GIVEN),
-    "decline_all": flow.AnswerAll(ConsentAnswer.DECLINED),
-    "one_by_one": flow.OneByOne(),
-    "cancel": flow.Cancel(),
-    "call_staff": flow.CallStaff(),
-}
-
-
-@checked(frozen=True, config=STRICT)
-class Rule:
-    """What is done when a state asks for the n-th time; the first time unless ``visit`` says otherwise."""
-
-    state: State
-    do: Verb
-    visit: Annotated[int, Field(ge=1)] = 1
-    value: str = ""
-    item: Item | None = None
-    person: str = ""
-    clip: str = ""
-    kind: str = ""
-    password: str = ""
-    """Of the bench's staff; empty: the right one."""
-    seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
-
-
-@checked(frozen=True, config=STRICT)
-class Expect:
-    """What must hold at the end; what is left out is not looked at."""
-
-    end: State | None = None
-    completed: bool | None = None
-    failure: FailureCode | Literal[""] | None = None
-    identity: Literal["", "face", "pin", "visual", "iphone"] | None = None
-    """An iPhone has asked its owner itself; Android's PIN, typed at the terminal, is a "pin"."""
-    asked: tuple[Item, ...] | None = None
-    consents: dict[Item, ConsentAnswer] | None = None
-    sent: Annotated[int, Field(ge=0)] | None = None
-    pin_tries_left: int | None = None
-    states: tuple[State, ...] | None = None
-    within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
-
-
-@checked(frozen=True, config=STRICT)
-class Scenario:
-    """One scenario file."""
-
-    title: str
-    person: str
-    today: date | None = None
-    clip: str = ""
-    profile: config.Profile | None = None
-    on: tuple[Rule, ...] = ()
-    expect: Expect = field(default_factory=Expect)
-    config: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Play:
-    """A scenario ready to be played: files found, settings laid over each other."""
-
-    path: Path
-    scenario: Scenario
-    person: Person
-    clip: Path | None
-    settings: config.Config
-    today: date | None
-    """The run's date; None: as the clock says, since a real card's certificate is as old as it is."""
-
-
-@dataclass
-class Result:
-    """What came of one scenario; its JSON form is a contract."""
-
-    title: str
-    file: str
-    passed: bool = False
-    states: list[tuple[str, float]] = field(default_factory=list)
-    failure: str = ""
-    asked: list[str] = field(default_factory=list)
-    consents: dict[str, str] = field(default_factory=dict)
-    sent: int = 0
-    identity: str = ""
-    completed: bool = False
-    pin_tries_left: int | None = None
-    seconds: float = 0.0
-    why: str = ""
-
-
-def load(path: Path, state: Path, today: date | None = None, unless_said: date | None = TODAY) -> Play:
-    """Read a scenario and all that it names; raises ConfigError with file, line and key.
-
-    ``today`` goes before the scenario's own date, ``unless_said`` after it.
-    """
-    from hardware.clips import load_clip
-    from hardware.portraits import portrait_path, read_picture
-
-    file = TomlFile.read(path)
-    scenario = file.parse(Scenario)
-    for number, rule in enumerate(scenario.on):
-        _check_rule(rule, file, number)
-    person = load_person(scenario.person, path.parent)
-    overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
-    if scenario.profile:
-        overrides.append(({"profile": scenario.profile}, file))
-    try:
-        clip = _clip(scenario.clip, path.parent, state) if scenario.clip else None
-        if clip:
-            load_clip(clip)
-    except ConfigError as error:
-        raise file.mistake(("clip",), str(error)) from None
-    if person.card.photo:
-        try:
-            read_picture(portrait_path(person.card.photo))
-        except ConfigError as error:
-            raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
-    return Play(
-        path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or unless_said
-    )
-
-
-def _clip(name: str, beside: Path, state: Path) -> Path:
-    """Return a folder of frames: a path beside the scenario, or the clip of a shipped person.
-
-    ``PERSON:CONDITION`` is the person as in that condition of hardware/moving_stills.py, as ``age45:flat-photo``.
-    """
-    from hardware.moving_stills import Condition, clip_for
-    from hardware.portraits import portrait_path
-    from reception.bench import clip_of
-
-    who, _, condition = name.partition(":")
-    if who not in shipped_people():
-        return beside / name
-    if not condition:
-        return clip_of(load_person(who), state / "clips")
-    known = [each.value for each in Condition]
-    if condition not in known:
-        raise ConfigError(f"{name}: there is no such condition; known: {', '.join(known)}")
-    return clip_for(portrait_path(load_person(who).card.photo), state / "clips", Condition(condition))
-
-
-def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
-    at = ("on", number)
-    answers = [answer.value for answer in ConsentAnswer]
-    match rule.do:
-        case "choose_prescription" if rule.value not in list(PrescriptionForm):
-            raise file.mistake(
-                (*at, "value"), f'{rule.value!r} is not allowed: should be "electronic" or "paper"'
-            )
-        case "answer" | "answer_all" | "answer_card_use" if rule.value not in answers:
-            raise file.mistake((*at, "value"), f"{rule.value!r} is not allowed: should be one of {answers}")
-        case "type_pin" if rule.value != "card" and not (len(rule.value) == 4 and rule.value.isdecimal()):
-            raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
-        case "press" if rule.value not in _BUTTONS:
-            raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(_BUTTONS)}")
-        case "choose_phone" if rule.value not in ("", "iphone", "android"):
-            raise file.mistake(
-                (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'
-            )
-        case "staff_confirm_visual" if rule.value not in ("", *get_args(VisualReason)):
-            raise file.mistake(
-                (*at, "value"),
-                f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
-            )
-        case "swap_card" if not rule.person:
-            raise file.mistake((*at, "person"), "is missing")
-        case "show" if not rule.clip:
-            raise file.mistake((*at, "clip"), "is missing")
 
 
 def play_all(
@@ -490,7 +261,7 @@ class _Run:
             case "choose_prescription":
                 submit(flow.ChoosePrescription(PrescriptionForm(rule.value)))
             case "press":
-                submit(_BUTTONS[rule.value])
+                submit(BUTTONS[rule.value])
             case "extend_time":
                 submit(flow.MoreTime())
             case "cancel":
@@ -504,7 +275,7 @@ class _Run:
             case "staff_refuse_visual":
                 submit(flow.StaffRefuseVisual())
             case "show":
-                bench.show_clip(_clip(rule.clip, self._play.path.parent, self._state))
+                bench.show_clip(clip_folder(rule.clip, self._play.path.parent, self._state))
             case "kill_engine":
                 self._kill_engine()
             case "stop_server":
@@ -600,7 +371,7 @@ class _Run:
         for key, value in seen.items():
             wanted = getattr(expect, key)
             if wanted is not None and wanted != value:
-                wrong.append(f"{key}: expected {_plain(wanted)}, was {_plain(value)}")
+                wrong.append(f"{key}: expected {plain(wanted)}, was {plain(value)}")
         visited = iter(name for name, _ in result.states)
         if expect.states and not all(state in visited for state in expect.states):
             wrong.append(f"states: {' '.join(expect.states)} is not part of what was seen")
@@ -611,33 +382,3 @@ class _Run:
             elif expect.within_s:
                 wrong.append(f"did not come to rest within {expect.within_s:g} s")
         return wrong
-
-
-def _plain(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def as_json(results: Sequence[Result]) -> str:
-    """Return the results as JSON; ``why`` stands only where an expectation failed."""
-    rows = [asdict(result) for result in results]
-    for row in rows:
-        row["states"] = [{"name": name, "seconds": seconds} for name, seconds in row["states"]]
-        if row["passed"]:
-            del row["why"]
-    return json.dumps(rows, ensure_ascii=False, indent=1)
-
-
-def as_junit(results: Sequence[Result]) -> bytes:
-    """Return the results as a JUnit file."""
-    failed = sum(not result.passed for result in results)
-    suite = ElementTree.Element(
-        "testsuite", name="reception hil", tests=str(len(results)), failures=str(failed)
-    )
-    for result in results:
-        case = ElementTree.SubElement(
-            suite, "testcase", name=result.title, classname=result.file, time=f"{result.seconds:.3f}"
-        )
-        if not result.passed:
-            ElementTree.SubElement(case, "failure", message=result.why)
-    text: bytes = ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return text

@@ -1,0 +1,21 @@
+"""Scenarios: what people and devices do, state by state, and what must come of it."""
+
+from reception.hil.results import Result, as_json, as_junit
+from reception.hil.running import play_all, play_on
+from reception.hil.scenario import HURRY, TODAY, Expect, Play, Rule, Scenario, Verb, load
+
+__all__ = [
+    "HURRY",
+    "TODAY",
+    "Expect",
+    "Play",
+    "Result",
+    "Rule",
+    "Scenario",
+    "Verb",
+    "as_json",
+    "as_junit",
+    "load",
+    "play_all",
+    "play_on",
+]
