@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
-from statistics import linear_regression
+from statistics import linear_regression, median_low
 from typing import Any, TextIO
 
 import config
@@ -72,9 +72,10 @@ class Trend:
     """How one figure went from the end of the warm-up to the end of the run."""
 
     begin: int
-    """The lowest value of the first fifth, at least of 3: a card session may still be closing after a visit."""
+    """The median of the first fifth, at least of 3: after a visit a card session may still be closing, or the reader
+    just be looked at."""
     end: int
-    """The lowest value of the last fifth."""
+    """The median of the last fifth."""
     slope: float
     """Growth per visit, by least squares."""
 
@@ -146,7 +147,7 @@ class Report:
 def _trend(values: Sequence[int]) -> Trend:
     part = max(3, len(values) // 5)
     slope = linear_regression(range(len(values)), values).slope if len(values) > 1 else 0.0
-    return Trend(min(values[:part]), min(values[-part:]), slope)
+    return Trend(median_low(values[:part]), median_low(values[-part:]), slope)
 
 
 class Progress:
