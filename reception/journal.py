@@ -108,7 +108,9 @@ class Journal:
             self._database = sqlite3.connect(
                 path or ":memory:", check_same_thread=False, isolation_level=None
             )
-            self._database.executescript("PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000; PRAGMA cache_size=-256;")
+            self._database.executescript(
+                "PRAGMA journal_mode=WAL; PRAGMA busy_timeout=5000; PRAGMA cache_size=-256;"
+            )
             self._prepare()
         except (sqlite3.Error, OSError) as error:
             raise self._trouble(error) from None
