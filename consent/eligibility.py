@@ -313,6 +313,18 @@ class EligibilityClient:
         except EligibilityError:
             return False
 
+    def ready(self, within_s: float) -> bool:
+        """Say whether the server can serve a visit now, its database too; never raises EligibilityError."""
+        deadline = time.monotonic() + min(within_s, self._settings.budget_s)
+        try:
+            return self._once("GET", "/ready", b"", {}, deadline)[0] == 200
+        except EligibilityError:
+            return False
+
+    def another(self) -> "EligibilityClient":
+        """Return a client of the same server for another thread, with a connection of its own."""
+        return EligibilityClient(self._settings, self._identity, self._profile, self._facility, self._site)
+
     def clock_ahead_s(self) -> float:
         """Return how many seconds the server's clock is ahead of this machine's, to 1 s (HTTP's Date)."""
         began = time.time()

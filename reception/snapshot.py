@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Health:
-    """How the parts of the terminal are; each "ok", "down", or "unknown" before it was first used."""
+    """How the parts of the terminal are; each "ok", "down", or "unknown" before it was first looked at."""
 
     reader: str = "unknown"
     camera: str = "unknown"

@@ -393,7 +393,7 @@ def test_a_stopped_server_starts_again_on_its_port_and_remembers(running: Bench)
 
 
 def test_stopping_does_not_wait_for_a_request_held_back(running: Bench) -> None:
-    running.server.faults.next("delay")
+    running.server.faults.next("delay", "/health")
     with socket.create_connection(("127.0.0.1", int(running.server.url.rsplit(":", 1)[1]))) as request:
         request.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         while running.server.faults._waiting:

@@ -40,6 +40,8 @@ spoil its answer; ``clock_skew``: carried out by a clock that is ``Faults.skew_s
 
 AUTHORITY_PATHS = ("/ocsp", "/crl", "/ca")
 """What the server, or anybody, asks of the certificate authority; disturbed only by faults for that very path."""
+WATCH_PATHS = ("/health", "/ready")
+"""What terminals ask all the time; a queued fault is for a visit, and waits for one of its requests."""
 
 
 class ServerError(Exception):
@@ -67,7 +69,7 @@ class Tls:
 class Faults:
     """Faults for requests, for benches and tests: for the next ones, one each and in order, or for all.
 
-    ``path`` limits a fault to requests whose path begins so.
+    ``path`` limits a fault to requests whose path begins so. A queued fault without one passes /health and /ready by.
     """
 
     delay_s: float = 30.0
@@ -93,7 +95,11 @@ class Faults:
 
     def take(self, path: str) -> FaultKind | None:
         """Return the fault of the request that just came in."""
-        if self._waiting and _is_for(path, self._waiting[0][1]):
+        if (
+            self._waiting
+            and _is_for(path, wanted := self._waiting[0][1])
+            and (wanted or path not in WATCH_PATHS)
+        ):
             # Another request may have taken it meanwhile.
             with suppress(IndexError):
                 return self._waiting.popleft()[0]

@@ -28,6 +28,7 @@ from reception.snapshot import CounterView, Health, Snapshot, VisualView
 from reception.staff import Staff, StaffAnswer
 from reception.subscribers import Subscribers
 from reception.terminal.errors import reader_failure
+from reception.terminal.health import PartsHealth
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, Visit
 from reception.terminal.watch import watch
 
@@ -85,6 +86,7 @@ class Terminal:
             show_counter=self._show_counter,
             show_visual=self._show_visual,
         )
+        self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
         self._threads = [
             threading.Thread(target=self._conduct, name="conductor"),
             threading.Thread(target=self._watch_reader, args=(reader,), name="reader-watch"),
@@ -152,12 +154,14 @@ class Terminal:
         for thread in self._threads:
             thread.start()
         self._jobs.start()
+        self._parts.start()
 
     def stop(self) -> None:
         """End the visit and all workers; power the card off."""
         self._stopping.set()
         for reader in self._readers:
             reader.cancel()
+        self._parts.stop()
         self._events.put(None)
         for thread in self._threads:
             thread.join()
@@ -298,9 +302,13 @@ class Terminal:
         self._snapshots.tell(self._snapshot)
 
     def _is(self, **health: str) -> None:
-        """Note how parts are, from any thread; the next snapshot shows it."""
+        """Note how parts are, from any thread; a change is published at once, whatever the visit does."""
         with self._health_changes:
-            self._health = replace(self._health, **health)
+            before, self._health = self._health, replace(self._health, **health)
+            changed = before != self._health
+        if changed:
+            _log.info("health: %s", health)
+            self._events.put(flow.TimePassed())
 
     # --- Effects ------------------------------------------------------------------------------------------------
 

@@ -10,10 +10,13 @@ from typing import Any
 from config import Config
 from consent.choices import ConsentAnswer, Standing, recorded
 from consent.eligibility import (
+    BadAnswer,
     Challenge,
     Eligibility,
     EligibilityClient,
     EligibilityStatus,
+    TimedOut,
+    Unreachable,
 )
 from hardware.camera import CameraError, Frame, FrameSource
 from hardware.camera_health import CameraHealth
@@ -154,6 +157,9 @@ class Jobs:
             except CardIsGone:
                 event = flow.CardRemoved(ticket)
             except Exception as error:
+                if isinstance(error, Unreachable | TimedOut | BadAnswer):
+                    # Until the next look at the server finds it well.
+                    self._health(server="down")
                 event = failed(ticket, lane, error)
             if event is not None:
                 self._post(event)
@@ -292,7 +298,6 @@ class Jobs:
             _log.info("face engine: %s", error)
             self._devices.engine.restart()
             return flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST)
-        self._health(engine="ok")
         if stop.is_set():
             return None
         _log.info("face: %s %s", result.outcome, result.reason)

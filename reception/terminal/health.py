@@ -1,0 +1,56 @@
+"""Whether the parts without a watch of their own can be used: the face engine, and the eligibility server."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from consent.eligibility import EligibilityClient
+from hardware.face_engine import FaceEngine
+
+
+class PartsHealth:
+    """Looks at them in a thread of its own and tells what it sees, changed or not; restarts nothing.
+
+    ``tell`` takes the part and "ok", "down" or "unknown" (the engine is still loading), from that thread.
+    """
+
+    LOOK_S = 0.5
+    """How often the engine's process is looked at."""
+    ASK_S = 5.0
+    """How often the server is asked; staff should know before the next patient does."""
+    ANSWER_S = 2.0
+    """A server that takes longer is as good as none for who stands before the terminal."""
+
+    def __init__(
+        self, engine: FaceEngine, server: EligibilityClient, tell: Callable[[str, str], None]
+    ) -> None:
+        self._engine, self._tell = engine, tell
+        # The terminal's own connection is for visits, and never waits for this one.
+        self._server = server.another()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="health")
+
+    def start(self) -> None:
+        """Look for the first time, and go on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._server.close()
+
+    def _watch(self) -> None:
+        asked = -self.ASK_S
+        while not self._stopping.is_set():
+            self._tell("engine", self._engine_state())
+            if time.monotonic() - asked >= self.ASK_S:
+                self._tell("server", "ok" if self._server.ready(self.ANSWER_S) else "down")
+                asked = time.monotonic()
+            self._stopping.wait(self.LOOK_S)
+
+    def _engine_state(self) -> str:
+        if not self._engine.alive:
+            return "down"
+        return "ok" if self._engine.ready.is_set() else "unknown"

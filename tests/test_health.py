@@ -1,0 +1,85 @@
+"""What the counter is told of the terminal's parts while nobody uses them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+
+import config
+from config.person import load_person
+from hardware.face_engine import FaceEngine
+from reception.bench import Bench
+from reception.snapshot import Health, Snapshot
+from reception.terminal.health import PartsHealth
+
+
+class Engine:
+    """A face engine's process, as far as it can be seen from outside."""
+
+    def __init__(self) -> None:
+        self.alive, self.ready = True, threading.Event()
+
+
+class Watched:
+    """A terminal in WAITING, and what it publishes."""
+
+    def __init__(self, bench: Bench, engine: Engine) -> None:
+        self.bench, self.engine = bench, engine
+        self._seen: list[Health] = []
+        self._news = threading.Condition()
+        bench.terminal.subscribe(self._see)
+
+    def _see(self, snapshot: Snapshot) -> None:
+        with self._news:
+            self._seen.append(snapshot.health)
+            self._news.notify_all()
+
+    def wait(self, fits: Callable[[Health], bool]) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: fits(self._seen[-1]), 10), self._seen[-1]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    engine, folder = Engine(), tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PartsHealth, "ASK_S", 0.05)
+        patch.setattr(PartsHealth, "LOOK_S", 0.02)
+        people = [load_person("no-photo")]
+        with Bench(config.load(), folder, people=people, engine=cast(FaceEngine, engine)) as bench:
+            yield Watched(bench, engine)
+
+
+def test_a_server_that_goes_and_comes_is_told_without_a_visit(watched: Watched) -> None:
+    watched.wait(lambda health: health.server == "ok")
+    watched.bench.server.stop()
+    watched.wait(lambda health: health.server == "down")
+    watched.bench.server.start()
+    watched.wait(lambda health: health.server == "ok")
+    watched.bench.server.faults.always("500")
+    watched.wait(lambda health: health.server == "down")
+    watched.bench.server.faults.clear()
+    watched.wait(lambda health: health.server == "ok")
+
+
+def test_a_fault_meant_for_a_visit_is_not_taken_by_the_watch(watched: Watched) -> None:
+    watched.wait(lambda health: health.server == "ok")
+    faults = watched.bench.server.faults
+    faults.next("drop")
+    faults.always("500", "/ready")
+    # It was asked, and left the queued one where it was.
+    watched.wait(lambda health: health.server == "down")
+    assert faults.take("/v1/challenges") == "drop"
+    faults.clear()
+    watched.wait(lambda health: health.server == "ok")
+
+
+def test_an_engine_is_unknown_while_it_loads_and_down_when_it_died(watched: Watched) -> None:
+    watched.wait(lambda health: health.engine == "unknown")
+    watched.engine.ready.set()
+    watched.wait(lambda health: health.engine == "ok")
+    watched.engine.alive = False
+    watched.wait(lambda health: health.engine == "down")
+    watched.engine.ready.clear()
+    watched.engine.alive = True
