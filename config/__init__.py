@@ -81,6 +81,11 @@ class Gate:
 class Face:
     """The decision policy; the defaults' error rates stand in README, measured with facts/face.md's method."""
 
+    model: str = ""
+    """File of other weights for face_recognition's network (dlib's format, 150 px, 128 numbers); as Camera.clip.
+
+    Thresholds belong to a model, so that those of such a file must stand beside it. Empty: the installed weights.
+    """
     threshold: Distance = 0.36
     """Largest distance between the card photo and the mean embedding of ``frames`` frames."""
     fast_accept: Distance = 0.35
@@ -103,6 +108,17 @@ class Face:
     """How many moves (turn left, turn right, blink; drawn anew each time) are asked for after the face matched."""
     challenge_step_s: Seconds = 5.0
     gate: Gate = field(default_factory=Gate)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _thresholds_of_the_model(cls, given: Any) -> Any:
+        if (
+            isinstance(given, dict)
+            and given.get("model")
+            and not {"threshold", "fast_accept"} <= given.keys()
+        ):
+            raise ValueError("face.model needs its own face.threshold and face.fast_accept")
+        return given
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -242,16 +258,34 @@ def load(path: Path | None = None, *overrides: tuple[dict[str, Any], TomlFile]) 
     Raises ConfigError naming file, line, key, value and what is allowed.
     """
     file = TomlFile.read(path or HOME / "terminal.toml")
-    config = file.parse(Config)
-    data = file.data
+    data = _located(file.data, file.path)
+    config = file.parse(Config, data)
     for table, source in overrides:
-        data = _laid_over(data, table)
+        data = _laid_over(data, _located(table, source.path))
         try:
             config = file.parse(Config, data)
         except ConfigError:
             # The base was right, so the mistake stands in what was laid over it.
             config = source.parse(Config, data, at=("config",))
     return config
+
+
+_PATHS = (
+    ("camera", "clip"),
+    ("face", "model"),
+    ("receipt", "folder"),
+    *(("server", key) for key in ("ca", "cert", "key")),
+)
+
+
+def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Return the table with its paths, which are relative to the file that names them, from the root on."""
+    found = dict(data)
+    for table, key in _PATHS:
+        inside = found.get(table)
+        if isinstance(inside, dict) and isinstance(inside.get(key), str) and inside[key]:
+            found[table] = {**inside, key: str((file.parent / inside[key]).absolute())}
+    return found
 
 
 def _laid_over(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

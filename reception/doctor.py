@@ -114,7 +114,7 @@ def checks(config: Config, state: Path) -> list[Check]:
         Check("camera", lambda: _camera(config)),
         Check("fonts", _fonts),
         Check("sound", lambda: _sound(config)),
-        Check("face engine", _face_engine, 40.0),
+        Check("face engine", lambda: _face_engine(config.face.model), 40.0),
         Check("eligibility server", lambda: _server(config)),
         Check("terminal key", lambda: _terminal_key(config, state)),
         Check("certificates", lambda: _certificates(state)),
@@ -339,13 +339,19 @@ def _sound(config: Config) -> str:
     return f"{command[0]}, volume {config.sound.volume} %"
 
 
-def _face_engine() -> str:
+def _face_engine(network: str) -> str:
     from hardware.face_engine import FaceEngine
 
     began = time.monotonic()
-    with FaceEngine() as engine:
+    with FaceEngine(network=network) as engine:
         while engine.alive and not engine.ready.wait(0.1):
             pass
+        if engine.trouble:
+            raise _Wrong(
+                engine.trouble,
+                "Put the file of [face] model right; for the installed one, remove .venv and start ./run again.",
+                "顔認証が使えません。暗証番号をご案内ください",
+            )
         if not engine.ready.is_set():
             raise _Wrong(
                 "it does not start",

@@ -20,10 +20,8 @@ import config
 from hardware.camera import Frame, open_clip
 from hardware.face import Embedding, FaceMatch, FaceOutcome, Policy, gate
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
-from hardware.face_engine.embedder import CHIP, DlibEmbedder, OpenCvEmbedder, best_embedder
-from hardware.face_engine.models import WEIGHTS, models_folder
 from hardware.moving_stills import FRAMES, Condition, clip_for, moving
-from hardware.portraits import SHIPPED, card_photo, portrait_path, read_picture
+from hardware.portraits import SHIPPED, card_photo, portrait_path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = SHIPPED[:3]
@@ -138,30 +136,6 @@ def test_the_same_frames_give_the_same_distance(engine: FaceEngine, photos: dict
     match = FaceMatch(engine, SETTINGS)
     results = [match.match(Clip("synthetic", Condition.CLEAN), photos["synthetic"]) for _ in range(2)]
     assert results[0].distance == results[1].distance
-
-
-def test_the_fast_embedder_computes_what_dlib_computes() -> None:
-    weights = models_folder() / WEIGHTS
-    fast, reference = OpenCvEmbedder(weights), DlibEmbedder(weights)
-    for name in SHIPPED:
-        chip = cv2.resize(read_picture(portrait_path(name))[80:300, 120:340, ::-1], (CHIP, CHIP))
-        assert np.abs(fast.embed(chip) - reference.embed(chip)).max() < 1e-5
-
-
-def test_dlib_takes_over_when_the_network_file_is_of_another_kind(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    weights = models_folder() / WEIGHTS
-    assert best_embedder(weights).name == "opencv"
-    (tmp_path / "cut.dat").write_bytes(weights.read_bytes()[:-5])
-    with pytest.raises(ValueError, match="ends too early"):
-        OpenCvEmbedder(tmp_path / "cut.dat")
-
-    def broken(self: OpenCvEmbedder, chip: object) -> Embedding:
-        return np.zeros(128)
-
-    monkeypatch.setattr(OpenCvEmbedder, "embed", broken)
-    assert best_embedder(weights).name == "dlib"
 
 
 def grey_jp2(height: int, width: int) -> bytes:

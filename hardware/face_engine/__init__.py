@@ -44,9 +44,13 @@ class FaceEngine:
         answer_within_s: float = 5.0,
         start_within_s: float = 30.0,
         library: Literal["best", "dlib"] = "best",
+        network: str = "",
     ) -> None:
-        """``library``: what runs the network; "dlib" is face_recognition's own way, to compare with."""
-        self._library = library
+        """``library``: what runs the network; "dlib" is face_recognition's own way, to compare with.
+
+        ``network``: file of a network of the site's own; empty: the one that face_recognition installs.
+        """
+        self._asked_for = library, network
         self.ready = threading.Event()
         """Set once the models are loaded."""
         self._answer_within_s = answer_within_s
@@ -78,11 +82,19 @@ class FaceEngine:
         worker = self._worker
         return worker.why_slow if worker else ""
 
+    @property
+    def trouble(self) -> str:
+        """Why the network file cannot be used, with which the engine never gets ready; empty when it can."""
+        worker = self._worker
+        return worker.trouble if worker else ""
+
     def start(self) -> None:
         """Start the process and return at once; without effect when it runs."""
         with self._lock:
             if self._worker is None:
-                self._worker = _Worker(self._answer_within_s, self._start_within_s, self._library, self.ready)
+                self._worker = _Worker(
+                    self._answer_within_s, self._start_within_s, self._asked_for, self.ready
+                )
 
     def restart(self) -> None:
         """Put a fresh process in the place of a lost one; returns at once."""
@@ -141,7 +153,11 @@ class _Worker:
     """One process, from start to end; once lost it stays lost."""
 
     def __init__(
-        self, answer_within_s: float, start_within_s: float, library: str, ready: threading.Event
+        self,
+        answer_within_s: float,
+        start_within_s: float,
+        asked_for: tuple[str, str],
+        ready: threading.Event,
     ) -> None:
         self._answer_within_s = answer_within_s
         self._start_within_s = start_within_s
@@ -149,7 +165,7 @@ class _Worker:
         self._greeted = threading.Event()
         self._ended = False
         self._used = 0
-        self.embedder, self.why_slow = "", ""
+        self.embedder, self.why_slow, self.trouble = "", "", ""
         block = os.memfd_create("face-frame")
         os.ftruncate(block, BLOCK)
         self._memory = mmap.mmap(block, BLOCK)
@@ -164,7 +180,7 @@ class _Worker:
                 "hardware.face_engine.worker",
                 str(theirs.fileno()),
                 str(block),
-                library,
+                *asked_for,
             ],
             pass_fds=(theirs.fileno(), block),
             stdin=subprocess.DEVNULL,
@@ -222,8 +238,13 @@ class _Worker:
         with self._turn:
             try:
                 if self._connection.poll(self._start_within_s):
-                    _, self.embedder, self.why_slow = self._connection.recv()
-                    ready.set()
+                    how, name, why = self._connection.recv()
+                    if how == "ready":
+                        self.embedder, self.why_slow = name, why
+                        ready.set()
+                    else:
+                        self.trouble = name
+                        self._lose(f"cannot be used: {name}")
                 else:
                     self._lose("does not start")
             except (OSError, EOFError) as error:
@@ -238,7 +259,7 @@ class _Worker:
 
     def _refuse_if_ended(self) -> None:
         if self._ended:
-            raise EngineLost("the face engine is lost")
+            raise EngineLost(self.trouble or "the face engine is lost")
 
     def _exchange(self, question: tuple[Any, ...]) -> Any:
         try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hardware.camera import Image
 from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
-from hardware.face_engine.models import WEIGHTS, models_folder
+from hardware.face_engine.models import installed_network
 from hardware.face_engine.worker import Look
 
 with warnings.catch_warnings():
@@ -69,8 +69,8 @@ class BareEmbeddings:
     def __init__(self, images: Sequence[Image]) -> None:
         look = Look()
         self._chips = [look.chip() for image in images if look.observe(image).faces]
-        self._ours = best_embedder(models_folder() / WEIGHTS)
-        self._dlib = DlibEmbedder(models_folder() / WEIGHTS)
+        self._ours = best_embedder(installed_network())
+        self._dlib = DlibEmbedder(installed_network())
 
     def ours_ms(self, count: int) -> float:
         """Return the time of ``count`` embeddings by what the engine uses on this machine."""

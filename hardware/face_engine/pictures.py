@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import config
 from hardware.camera import Image
 from hardware.face import gate
-from hardware.face_engine.models import WEIGHTS, models_folder
+from hardware.face_engine.models import installed_network, models_folder
 from hardware.face_engine.wire import PhotoUnusable
 from hardware.face_engine.worker import Look
 from hardware.moving_stills import Condition, moving_portrait
@@ -46,7 +46,7 @@ class Side:
 
 def model_key() -> str:
     """Return what makes embeddings comparable: the weights' hash and the edition of this module."""
-    weights = (models_folder() / WEIGHTS).read_bytes()
+    weights = installed_network().read_bytes()
     return f"{hashlib.sha256(weights).hexdigest()[:16]}-{EDITION}"
 
 

@@ -1,4 +1,4 @@
-"""What both ends of the engine know: the shared block of memory and the error that crosses over."""
+"""What both ends of the engine know: the shared block of memory and the errors that cross over."""
 
 BLOCK = 4096 * 2160 * 3
 """Largest frame, bytes; memory is only taken for pages that a frame fills."""
@@ -6,3 +6,7 @@ BLOCK = 4096 * 2160 * 3
 
 class PhotoUnusable(Exception):
     """The photo is no picture, or shows no face."""
+
+
+class ModelUnusable(Exception):
+    """The network file cannot be read, was altered, or is not one for faces; ``str()`` says which file and why."""

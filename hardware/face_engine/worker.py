@@ -1,11 +1,13 @@
 """The worker process: the only place that loads dlib and face_recognition's models; started by FaceEngine."""
 
 import mmap
+import os
 import signal
 import sys
 from collections import deque
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -15,9 +17,10 @@ from numpy.typing import NDArray
 
 from hardware.card_photo import PhotoDamaged, decoded
 from hardware.face import Box, CloseLook, Embedding, Observation
-from hardware.face_engine.embedder import CHIP, DlibEmbedder, Embedder, best_embedder
-from hardware.face_engine.models import WEIGHTS, models_folder
-from hardware.face_engine.wire import BLOCK, PhotoUnusable
+from hardware.face_engine.conversion import CHIP
+from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
+from hardware.face_engine.models import WEIGHTS_SHA256, installed_network, models_folder
+from hardware.face_engine.wire import BLOCK, ModelUnusable, PhotoUnusable
 
 Grey = NDArray[np.uint8]
 """(H, W) uint8."""
@@ -27,9 +30,13 @@ Found = tuple[float, tuple[float, float, float, float]]
 """HOG score, and left, top, right, bottom in px of the full frame."""
 
 
-def _serve(connection: Connection, memory: mmap.mmap, library: str) -> None:
+def _serve(connection: Connection, memory: mmap.mmap, library: str, network: str) -> None:
     """Answer commands until the terminal closes the connection or dies."""
-    look = Look(library)
+    try:
+        look = Look(library, Path(network) if network else None, threads=min(2, len(os.sched_getaffinity(0))))
+    except ModelUnusable as error:
+        connection.send(("unusable", str(error), ""))
+        return
     connection.send(("ready", look.embedder.name, look.embedder.why))
     while True:
         try:
@@ -86,13 +93,16 @@ class Look:
     _COVERED_SCORE = -0.8
     """HOG score down to which a face is looked for that a mask may hide."""
 
-    def __init__(self, library: str = "best") -> None:
+    def __init__(self, library: str = "best", network: Path | None = None, threads: int = 1) -> None:
+        """``network``: a file of the site's own; ``threads``: of one embedding. Raises ModelUnusable."""
         cv2.setNumThreads(1)
         models = models_folder()
         self._hog = dlib.get_frontal_face_detector()
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
-        weights = models / WEIGHTS
-        self.embedder: Embedder = DlibEmbedder(weights) if library == "dlib" else best_embedder(weights)
+        weights, known = (network, "") if network else (installed_network(), WEIGHTS_SHA256)
+        self.embedder: Embedder = (
+            DlibEmbedder(weights) if library == "dlib" else best_embedder(weights, known, threads)
+        )
         self._contours: Any = None
         self._forget()
         # OpenCV makes its table for Lab colours on first use, 70 ms that the first patient need not wait for.
@@ -354,7 +364,7 @@ def _main() -> None:
     connection, block = Connection(int(sys.argv[1])), int(sys.argv[2])
     memory = mmap.mmap(block, BLOCK)
     with suppress(BrokenPipeError, ConnectionResetError):  # the terminal is gone
-        _serve(connection, memory, sys.argv[3])
+        _serve(connection, memory, *sys.argv[3:5])
 
 
 if __name__ == "__main__":

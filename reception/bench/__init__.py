@@ -175,7 +175,7 @@ class Bench:
             grace_months=config.grace_months,
             trust_cas=self._real.plan.trust_cas if self._real else (),
         )
-        self.engine = engine or FaceEngine()
+        self.engine = engine or FaceEngine(network=config.face.model)
         self._own_engine = engine is None
         self._config = config
         self._fixed_clip = clip is not None
@@ -381,7 +381,7 @@ def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackO
     from hardware.pcsc import PcscReader
 
     with ExitStack() as ends:
-        engine = ends.enter_context(FaceEngine())
+        engine = ends.enter_context(FaceEngine(network=config.face.model))
         engine.start()
         clip = config.camera.clip
         camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
