@@ -160,7 +160,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     soak.add_argument("--visits", type=_count(1), default=100)
     soak.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
-    soak.add_argument("--seed", type=int, default=1, help="chooses who comes and what they answer")
+    soak.add_argument("--seed", type=int, default=1, help="chooses who comes, and what happens")
+    soak.add_argument("--pin-only", action="store_true", help="undisturbed visits by PIN only")
     soak.add_argument(
         "--kills",
         type=_count(1),
@@ -486,7 +487,8 @@ def _soak(options: argparse.Namespace) -> int:
     from reception import soak
 
     live = soak.Progress(options.visits, sys.stdout)
-    report = soak.soak(options.visits, options.bench, options.seed, live.tell)
+    only = soak.TITLES[0] if options.pin_only else ""
+    report = soak.soak(options.visits, options.bench, options.seed, live.tell, only=only)
     live.end()
     for line in report.lines():
         print(line)

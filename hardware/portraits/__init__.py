@@ -1,5 +1,6 @@
 """Shipped portraits, and the photo of a card made from a picture. SOURCES.md tells where they come from."""
 
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -66,10 +67,16 @@ def upright(path: Path) -> NDArray[np.uint8]:
 
 def card_photo(path: Path) -> bytes:
     """Return a picture as a card holds it: 240 x 320 px, grey, JPEG 2000 of about 5 KB; raises ConfigError."""
-    data = _as_card(_on_card(upright(path)) if path.parent == HOME else _middle(read_picture(path)))
+    data = _shipped_photo(path) if path.parent == HOME else _as_card(_middle(read_picture(path)))
     if not data:
         raise ConfigError(f"{path}: cannot be written as JPEG 2000")
     return data
+
+
+@cache
+def _shipped_photo(path: Path) -> bytes:
+    """Compressed once in a process: it takes longer than all that a visit does with the card."""
+    return _as_card(_on_card(upright(path)))
 
 
 def card_photo_of(portrait: NDArray[np.uint8]) -> bytes:

@@ -130,6 +130,7 @@ class Bench:
     slot: CardSlot
     phone_slot: CardSlot
     faults: ReaderFaults
+    journal: Journal
 
     def __init__(
         self,
@@ -153,7 +154,7 @@ class Bench:
         self._real = kind if isinstance(kind, RealBench) else None
         self._waited_before_s = self._real.waited_s if self._real else 0.0
         self._own_server = own_server
-        self._journal, self._staff = journal, staff
+        self._journal_file, self._staff = journal, staff
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -198,7 +199,7 @@ class Bench:
             settings = replace(config.server, url=self.server.url) if self._own_server else config.server
             self.client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
             self._ends.callback(self.client.close)
-            journal = open_journal(config, self._journal)
+            journal = self.journal = open_journal(config, self._journal_file)
             self._ends.callback(journal.close)
             self.terminal = Terminal(
                 config,
@@ -279,6 +280,7 @@ class Bench:
         if name is not None and name != self.person.id:
             self.person = self._people.get(name) or load_person(name)
             if name not in self._people:
+                self._people[name] = self.person
                 self.server.add(self.person)
             if self._clip is not None and not self._fixed_clip:
                 self._clip.show(clip_of(self.person, self._clips))
