@@ -23,6 +23,8 @@ JAPAN = timezone(timedelta(hours=9), "JST")
 
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+TLS_REQUIRED = "TLS_REQUIRED"
+"""The code by which a server that speaks TLS only answers plain HTTP."""
 FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
 VISUAL_STATEMENT: Literal["staff compared person and card"] = "staff compared person and card"
 

@@ -51,8 +51,8 @@ def identify(made: Bench, client: EligibilityClient, visit_id: str = "visit-1") 
 
 
 @contextmanager
-def saying(answer: bytes) -> Iterator[str]:
-    """A server that gives every connection the same bytes."""
+def saying(answer: bytes, drip: bytes = b"") -> Iterator[str]:
+    """A server that gives every connection the same bytes, and then a few more every now and then."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -66,6 +66,9 @@ def saying(answer: bytes) -> Iterator[str]:
                     try:
                         connection.recv(65_536)
                         connection.sendall(answer)
+                        while drip:
+                            connection.sendall(drip)
+                            time.sleep(0.05)
                     except OSError:
                         pass
 
@@ -155,6 +158,14 @@ def test_consents_wait_for_a_server_that_comes_back(running: Bench) -> None:
     assert record is not None and record.recorded_at is not None
 
 
+def test_a_server_that_has_too_much_to_do_is_asked_again_like_one_in_trouble(authority: Authority) -> None:
+    with saying(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nConnection: close\r\n\r\n") as url:
+        client = client_of(url, authority)
+        with pytest.raises(Unreachable, match="429"):
+            client.challenge()
+        client.close()
+
+
 def test_an_identification_is_not_tried_twice(running: Bench) -> None:
     client = running.client()
     challenge = client.challenge()
@@ -212,6 +223,16 @@ def test_an_answer_that_drips_times_out_although_bytes_keep_coming(running: Benc
     with pytest.raises(TimedOut):
         client.challenge()
     assert time.monotonic() - began < 2
+
+
+def test_a_head_that_drips_times_out_although_bytes_keep_coming(authority: Authority) -> None:
+    with saying(b"HTTP/1.1 200 OK\r\nX: ", drip=b"x") as url:
+        client = client_of(url, authority, read_timeout_s=0.3, budget_s=1.0)
+        began = time.monotonic()
+        with pytest.raises(TimedOut):
+            client.challenge()
+        assert time.monotonic() - began < 2
+        client.close()
 
 
 def test_consents_that_nobody_answers_end_with_the_budget(running: Bench) -> None:

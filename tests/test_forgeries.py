@@ -84,13 +84,13 @@ def with_body(
     made: Bench, client: EligibilityClient, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> object:
     """Identify by face with the request changed on its way."""
-    challenge, once = client.challenge(), client._once
+    challenge, once = client.challenge(), client._transport.once
 
     def on_the_way(*given: Any) -> tuple[int, bytes]:
         method, path, body, *rest = given
         return once(method, path, json.dumps(change(json.loads(body))).encode(), *rest)
 
-    client._once = on_the_way  # type: ignore[method-assign, assignment]
+    client._transport.once = on_the_way  # type: ignore[method-assign, assignment]
     return client.identify_by_face("v", challenge, made.certificate(), 0.3)
 
 
@@ -100,7 +100,7 @@ def signed(made: Bench, text: str) -> bytes:
 
 
 def not_enrolled(made: Bench, client: EligibilityClient) -> object:
-    client._session.headers["X-Terminal-Id"] = "terminal-9"
+    client._transport.session.headers["X-Terminal-Id"] = "terminal-9"
     return client.challenge()
 
 
@@ -148,13 +148,13 @@ def test_a_card_of_a_foreign_ca_is_refused(running: Bench, foreign: bytes) -> No
 def test_a_word_given_by_sight_is_no_word_for_a_face(authority: Authority) -> None:
     with bench(authority) as made:
         client = made.client()
-        challenge, once = client.challenge(), client._once
+        challenge, once = client.challenge(), client._transport.once
 
         def as_a_face(*given: Any) -> tuple[int, bytes]:
             method, path, body, *rest = given
             return once(method, path, json.dumps({**json.loads(body), "method": "face"}).encode(), *rest)
 
-        client._once = as_a_face  # type: ignore[method-assign, assignment]
+        client._transport.once = as_a_face  # type: ignore[method-assign, assignment]
         with pytest.raises(Refused) as refused:
             client.identify_by_sight("v", challenge, made.certificate(), "staff-7", "other")
         assert refused.value.code == "ASSERTION_INVALID"

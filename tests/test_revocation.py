@@ -263,13 +263,13 @@ def test_a_responder_that_hangs_is_left_within_seconds(
 def test_the_terminal_asks_no_responder(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     with bench(authority) as made:
         client, paths = made.client(), []
-        once = client._once
+        once = client._transport.once
 
         def watched(method: str, path: str, *rest: Any) -> Any:
             paths.append(path)
             return once(method, path, *rest)
 
-        monkeypatch.setattr(client, "_once", watched)
+        monkeypatch.setattr(client._transport, "once", watched)
         identified(made, client)
         assert paths == ["/v1/challenges", "/v1/identifications"]
 

@@ -247,12 +247,12 @@ def test_a_terminals_word_counts_only_for_what_it_was_signed(
 ) -> None:
     client = running.client()
     challenge = client.challenge()
-    once = client._once
+    once = client._transport.once
 
     def changed(method: str, path: str, body: bytes, *rest: Any) -> tuple[int, bytes]:
         return once(method, path, json.dumps({**json.loads(body), **changes}).encode(), *rest)
 
-    monkeypatch.setattr(client, "_once", changed)
+    monkeypatch.setattr(client._transport, "once", changed)
     assert (
         refusal_of(lambda: client.identify_by_face("visit-1", challenge, running.certificate(), 0.3)) == code
     )

@@ -17,7 +17,7 @@ import pytest
 
 from config import Server, Site
 from consent.choices import ConsentAnswer, Item
-from consent.eligibility import EligibilityClient, Refused, Unreachable, Untrusted
+from consent.eligibility import EligibilityClient, Refused, Untrusted
 from consent.server import ServerError, Tls
 from consent.server.certificates import Authority
 from consent.server.limits import Buckets, Limits
@@ -73,10 +73,10 @@ def test_no_expired_or_foreign_certificate_gets_in(guarded: Bench, files: Path, 
     write_certificates(files.parent, old, [], [TERMINAL], NOW - timedelta(days=2), timedelta(days=1))
     foreign = tmp_path / "foreign"
     write_certificates(tmp_path / "other", foreign, [], [TERMINAL], NOW)
-    for folder in (old, foreign):
-        with pytest.raises(Untrusted, match="certificate"):
+    for folder, words in ((old, "certificate has expired"), (foreign, "does not know who issued")):
+        with pytest.raises(Untrusted, match=words):
             caller(guarded, folder, ca=str(files / "ca.pem")).challenge()
-    with pytest.raises(Untrusted, match="certificate"):
+    with pytest.raises(Untrusted, match="wants a certificate"):
         caller(guarded, files, cert="").challenge()
     assert noted(guarded, files) >= {"CERTIFICATE_EXPIRED", "CERTIFICATE_UNTRUSTED", "CERTIFICATE_MISSING"}
 
@@ -92,10 +92,29 @@ def test_a_server_of_another_ca_is_told_nothing(guarded: Bench, files: Path, tmp
 def test_plain_http_is_refused(guarded: Bench, files: Path) -> None:
     plain = Server(url=guarded.server.url.replace("https", "http"), budget_s=3.0)
     client = EligibilityClient(plain, guarded.authority.enrol_terminal(TERMINAL))
-    with pytest.raises(Unreachable):
+    with pytest.raises(Untrusted, match="must begin with https"):
         client.challenge()
     client.close()
     assert "PLAIN_HTTP" in noted(guarded, files)
+
+
+def test_who_never_begins_tls_is_counted_and_cut_off(state: Path, files: Path) -> None:
+    tls = Tls(files / "server.pem", files / "server-key.pem", files / "ca.pem")
+    with bench(Authority(state), tls=tls, limits=Limits(request_s=1.0, connections_each=3)) as made:
+        held = [socket.create_connection(port_of(made), timeout=5) for _ in range(4)]
+        held[1].sendall(b"\x16\x03\x01\x02\x00")
+        assert all(is_closed(each) for each in reversed(held))
+        for each in held:
+            each.close()
+        assert noted(made, files) >= {"TOO_SLOW", "TOO_MANY_CONNECTIONS"}
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Say whether the other side ends the connection, sooner or later, without a word."""
+    try:
+        return connection.recv(10) == b""
+    except ConnectionResetError:
+        return True
 
 
 def test_a_certificate_speaks_for_its_own_terminal_only(guarded: Bench, files: Path) -> None:
@@ -109,7 +128,7 @@ def test_a_certified_terminal_whose_enrolment_ended_is_refused(
 ) -> None:
     write_certificates(state, files, [], ["gone"], NOW)
     client = caller(guarded, files, "gone")
-    client._session.headers["X-Terminal-Id"] = "gone"
+    client._transport.session.headers["X-Terminal-Id"] = "gone"
     client.challenge()
     (state / "terminals" / "gone.pem").unlink()
     with pytest.raises(Refused, match="TERMINAL_UNKNOWN"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from consent.server.faults import Asgi
-    from consent.server.limits import Limits, Refusals
+    from consent.server.limits import Limits
     from consent.server.people import People
     from consent.server.service import Authority
     from consent.server.store import Store
@@ -220,9 +220,8 @@ class EligibilityServer:
             limits = self._limits or Limits()
             buckets = Buckets(limits.per_s, limits.burst)
             app = with_limits(app, limits, buckets, refusals)
-            settings["http"] = protocol_at(Door(limits, buckets, refusals))
-        if self._tls:
-            settings["ssl_context_factory"] = self._tls_factory(refusals)
+            tls = self._tls_context() if self._tls else None
+            settings["http"] = protocol_at(Door(limits, buckets, refusals), tls)
         try:
             if inner:
                 doors.append(_Uvicorn(with_faults(make_responder_app(responder), self.faults), inner))
@@ -233,17 +232,16 @@ class EligibilityServer:
             raise
         return _Running(doors, people, self._authority.status_signer)
 
-    def _tls_factory(self, refusals: "Refusals") -> Callable[..., ssl.SSLContext]:
+    def _tls_context(self) -> ssl.SSLContext:
         from consent.server.connections import server_context
 
         assert self._tls is not None
         files = [str(each) for each in (self._tls.certificate, self._tls.key, self._tls.client_ca)]
         try:
-            context = server_context(files[0], files[1], files[2], refusals)
+            return server_context(*files)
         except OSError as error:
             words = getattr(error, "strerror", None) or str(error)
             raise ServerError(f"TLS: {', '.join(files)}: cannot be used: {words}") from None
-        return lambda *_: context
 
     def add(self, person: Person) -> None:
         """Get to know one more person, in place of another with the same id; also while it runs."""

@@ -1,13 +1,16 @@
 """Connections as the server takes them: bounded in number and time, with the client certificate for the application.
 
-uvicorn itself waits without end for a request's rest, and hides the certificate.
+uvicorn itself waits without end for a request's rest, hides the certificate, and counts no connection before TLS has
+begun on it.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from collections import Counter
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import h11
 from cryptography import x509
@@ -15,7 +18,11 @@ from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from consent import wire
 from consent.server.limits import PEER, Buckets, Limits, Refusals
+
+LAST_WORDS_S = 1.0
+"""How long a connection that TLS was refused stays half open, so that the reason is not lost on its way."""
 
 
 class Door:
@@ -36,32 +43,56 @@ class Door:
         return ""
 
 
-def protocol_at(door: Door) -> type[H11Protocol]:
-    """Return the protocol for ``uvicorn.Config(http=…)``."""
+class _Place:
+    """One connection's place among those of its address, from its first moment to its last."""
+
+    def __init__(self, door: Door, transport: asyncio.Transport) -> None:
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._door = door
+        self._taken = False
+
+    def take(self, transport: asyncio.Transport) -> bool:
+        """Say whether the connection may go on; otherwise it ends now, or after a while."""
+        door = self._door
+        why = door.refusal_of(self.address)
+        if why:
+            door.refusals.note_later(self.address, why)
+            transport.abort()
+            return False
+        door.addresses[self.address] += 1
+        self._taken = True
+        if door.buckets.take(self.address, time.monotonic()):
+            return True
+        # It may wait; and it holds one of its address's connections meanwhile.
+        door.refusals.note_later(self.address, "TOO_MANY_REQUESTS")
+        transport.pause_reading()
+        asyncio.get_running_loop().call_later(door.limits.hold_s, transport.abort)
+        return False
+
+    def leave(self) -> None:
+        if self._taken:
+            self._taken = False
+            self._door.addresses[self.address] -= 1
+            if not self._door.addresses[self.address]:
+                del self._door.addresses[self.address]
+
+
+def protocol_at(door: Door, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
+    """Return the protocol for ``uvicorn.Config(http=…)``; with ``tls``, no HTTP before TLS stands."""
 
     class Guarded(H11Protocol):
-        _address = ""
+        place: _Place | None = None
         _deadline: asyncio.TimerHandle | None = None
-        _counted = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self._address = self.client[0] if self.client else ""
-            why = door.refusal_of(self._address)
-            if why:
-                door.refusals.note_later(self._address, why)
-                transport.abort()
-                return
-            door.addresses[self._address] += 1
-            self._counted = True
             self.app = _with_peer(self.app, _peer_of(transport))
-            if door.buckets.take(self._address, time.monotonic()):
-                self._wait_for_request()
-            else:
-                # It may wait; and it holds one of its address's connections meanwhile.
-                door.refusals.note_later(self._address, "TOO_MANY_REQUESTS")
-                transport.pause_reading()
-                self._deadline = self.loop.call_later(door.limits.hold_s, transport.abort)
+            if self.place is None:
+                self.place = _Place(door, transport)
+                if not self.place.take(transport):
+                    return
+            self._wait_for_request()
 
         def data_received(self, data: bytes) -> None:
             if self._deadline is None and self._is_idle():
@@ -79,11 +110,13 @@ def protocol_at(door: Door) -> type[H11Protocol]:
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
-            if self._counted:
-                door.addresses[self._address] -= 1
-                if not door.addresses[self._address]:
-                    del door.addresses[self._address]
+            if self.place:
+                self.place.leave()
             super().connection_lost(exc)
+
+        @property
+        def _address(self) -> str:
+            return self.place.address if self.place else ""
 
         def _is_idle(self) -> bool:
             return self.conn.their_state is h11.IDLE
@@ -100,7 +133,86 @@ def protocol_at(door: Door) -> type[H11Protocol]:
             door.refusals.note_later(self._address, "TOO_SLOW")
             self.transport.abort()
 
-    return Guarded
+    if tls is None:
+        return Guarded
+    context = tls
+
+    class Vestibule(_Vestibule):
+        def __init__(self, *given: Any, **settings: Any) -> None:
+            super().__init__(door, context, Guarded(*given, **settings))
+
+    return Vestibule
+
+
+class _Vestibule(asyncio.Protocol):
+    """Has the handshake done, within the time for a request, and then gives the connection to the HTTP protocol.
+
+    It is here, and not in asyncio's hands, so that who opens connections without beginning TLS is counted and cut
+    off, and so that who is refused is told why: asyncio drops OpenSSL's alert, and cannot answer plain HTTP.
+    """
+
+    def __init__(self, door: Door, context: ssl.SSLContext, inside: Any) -> None:
+        self._door = door
+        self._context = context
+        self._inside = inside
+        self._early = bytearray()
+        self._ended = False
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast(asyncio.Transport, transport)
+        self._inside.place = self._place = _Place(self._door, transport)
+        if self._place.take(transport):
+            self._task = asyncio.get_running_loop().create_task(self._shake_hands(transport))
+
+    def data_received(self, data: bytes) -> None:
+        # What came with the end of the handshake.
+        self._early += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        self._place.leave()
+
+    async def _shake_hands(self, transport: asyncio.Transport) -> None:
+        loop, limit_s = asyncio.get_running_loop(), self._door.limits.request_s
+        # asyncio closes the connection of a failed handshake; the last words need it for a moment longer.
+        line = transport.get_extra_info("socket").dup()
+        try:
+            secured = await loop.start_tls(
+                transport,
+                self,
+                self._context,
+                server_side=True,
+                ssl_handshake_timeout=limit_s,
+                ssl_shutdown_timeout=limit_s,
+            )
+        except OSError as error:
+            await self._refuse(error, line)
+            secured = None
+        finally:
+            line.close()
+        if secured is None or self._ended:
+            self._place.leave()
+            return
+        secured.set_protocol(self._inside)
+        self._inside.connection_made(secured)
+        if self._early:
+            self._inside.data_received(bytes(self._early))
+
+    async def _refuse(self, error: OSError, line: socket.socket) -> None:
+        """Note why, and say it: to TLS by its alert, to plain HTTP by an answer."""
+        code = _code_of(error)
+        if code:
+            self._door.refusals.note_later(self._place.address, code)
+        words = _TLS_REQUIRED if code == "PLAIN_HTTP" else getattr(error, "alert", b"")
+        if not words:
+            return
+        with suppress(OSError):
+            line.setblocking(False)
+            line.send(words)
+            line.shutdown(socket.SHUT_WR)
+            # Closed at once, over what the client was still sending, the words would be lost.
+            await asyncio.sleep(LAST_WORDS_S)
 
 
 def _peer_of(transport: asyncio.Transport) -> str:
@@ -122,32 +234,47 @@ def _with_peer(app: ASGIApp, peer: str) -> ASGIApp:
     return known
 
 
-def server_context(certificate: str, key: str, client_ca: str, refusals: Refusals) -> ssl.SSLContext:
+class _Outspoken(ssl.SSLObject):
+    """A handshake whose failure carries the alert that OpenSSL made for the other side."""
+
+    outgoing: ssl.MemoryBIO
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            error.alert = self.outgoing.read()  # type: ignore[attr-defined]
+            raise
+
+
+class _Context(ssl.SSLContext):
+    sslobject_class = _Outspoken
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **more: Any) -> Any:
+        made: Any = super().wrap_bio(incoming, outgoing, *args, **more)
+        made.outgoing = outgoing
+        return made
+
+
+def server_context(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
     """Return the TLS settings of a server that talks only to certified terminals; raises OSError (ssl.SSLError)."""
-
-    class Noted(ssl.SSLObject):
-        """A handshake whose failure is told: asyncio would only drop the connection."""
-
-        def do_handshake(self) -> None:
-            try:
-                super().do_handshake()
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLSyscallError, ssl.SSLEOFError):
-                raise
-            except ssl.SSLCertVerificationError as error:
-                refusals.note_later("", _code_of(error))
-                raise
-            except ssl.SSLError as error:
-                refusals.note_later("", _NO_TLS.get(error.reason or "", "TLS_FAILED"))
-                raise
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
+    context = _Context(ssl.PROTOCOL_TLS_SERVER)
+    context.load_verify_locations(client_ca)
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
-    context.sslobject_class = Noted
     return context
 
 
+_TLS_REQUIRED = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
+    b"%s"
+    % wire.ErrorAnswer(code=wire.TLS_REQUIRED, message="this server speaks TLS only")
+    .model_dump_json()
+    .encode()
+)
 _NO_TLS = {
     "HTTP_REQUEST": "PLAIN_HTTP",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "CERTIFICATE_MISSING",
@@ -156,5 +283,15 @@ _EXPIRED = (9, 10)
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED."""
 
 
-def _code_of(error: ssl.SSLCertVerificationError) -> str:
-    return "CERTIFICATE_EXPIRED" if error.verify_code in _EXPIRED else "CERTIFICATE_UNTRUSTED"
+def _code_of(error: OSError) -> str:
+    """Return by which code a failed handshake is noted; empty for a client that just left."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return "CERTIFICATE_EXPIRED" if error.verify_code in _EXPIRED else "CERTIFICATE_UNTRUSTED"
+        case ssl.SSLEOFError() | ssl.SSLSyscallError() | ConnectionResetError():
+            return ""
+        case ssl.SSLError():
+            return _NO_TLS.get(error.reason or "", "TLS_FAILED")
+        case ConnectionAbortedError():
+            return "TOO_SLOW"
+    return ""

@@ -1,0 +1,230 @@
+"""The terminal's end of eligibility confirmation (オンライン資格確認): each question that it asks the server."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from config import Consents, Profile, Server, Site
+from consent import wire
+from consent.choices import ConsentAnswer, EligibilityStatus, Item, PrescriptionForm, VisualReason
+from consent.eligibility.answers import (
+    Challenge,
+    Eligibility,
+    Receipt,
+    VisitRecord,
+    VisitResult,
+    eligibility_of,
+    visit_record_of,
+)
+from consent.eligibility.transport import Refused, Transport
+
+
+class TerminalIdentity(Protocol):
+    """Who this terminal is to the server, with the key enrolled there."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def private_key(self) -> rsa.RSAPrivateKey: ...
+
+
+class EligibilityClient:
+    """Asks one eligibility server; every call raises EligibilityError and ends within the configured budget."""
+
+    def __init__(
+        self,
+        settings: Server,
+        identity: TerminalIdentity,
+        profile: Profile = "leaflet-2023",
+        consents: Consents | None = None,
+        site: Site | None = None,
+    ) -> None:
+        self._settings = settings
+        self._transport = Transport(settings, identity.id)
+        self._identity = identity
+        self._profile: Profile = profile
+        self._facility = consents or Consents()
+        self._site = site or Site()
+
+    def challenge(self) -> Challenge:
+        """Fetch a challenge for one identification."""
+        answer = self._transport.ask("POST", "/v1/challenges", wire.ChallengeAnswer)
+        return Challenge(answer.id, wire.from_base64(answer.nonce), answer.expires_at)
+
+    def identify_by_pin(
+        self, visit_id: str, challenge: Challenge, certificate: bytes, signature: bytes
+    ) -> Eligibility:
+        """Identify by the card's signature over the challenge's nonce (RSA PKCS#1 v1.5, SHA-256)."""
+        return self._identify(visit_id, challenge, certificate, "pin", signature, None)
+
+    def identify_by_phone(
+        self, visit_id: str, challenge: Challenge, certificate: bytes, signature: bytes
+    ) -> Eligibility:
+        """Identify by the signature of the certificate on a smartphone, as by PIN; such a one has no grace."""
+        return self._identify(visit_id, challenge, certificate, "phone", signature, None)
+
+    def identify_by_face(
+        self, visit_id: str, challenge: Challenge, certificate: bytes, distance: float
+    ) -> Eligibility:
+        """Identify by this terminal's signed word that the photo of the card matched at ``distance``."""
+        assertion = wire.TerminalAssertion(
+            **self._about(visit_id, challenge, certificate),
+            statement=wire.FACE_STATEMENT,
+            distance=float(distance),
+        )
+        return self._vouch(visit_id, challenge, certificate, "face", assertion)
+
+    def identify_by_sight(
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        staff: str,
+        reason: VisualReason,
+    ) -> Eligibility:
+        """Identify by staff who compared the patient with the card's photo (目視確認).
+
+        ``staff`` is an id of the facility's own, no name; both go into the server's audit. Raises ValueError when they
+        are not as the wire has them.
+        """
+        assertion = wire.VisualAssertion(
+            **self._about(visit_id, challenge, certificate),
+            statement=wire.VISUAL_STATEMENT,
+            staff=staff,
+            reason=reason,
+        )
+        return self._vouch(visit_id, challenge, certificate, "visual", assertion)
+
+    def answer_card_use(self, visit_id: str, answer: ConsentAnswer) -> Eligibility:
+        """Answer the offer of card-use registration (利用申込), once; a yes brings the questions."""
+        told = self._transport.ask(
+            "PUT",
+            f"{_visit_path(visit_id)}/card-use",
+            wire.EligibilityAnswer,
+            wire.CardUseRequest(answer=answer),
+            idempotency_key=visit_id,
+        )
+        return eligibility_of(told)
+
+    def send_consents(
+        self,
+        visit_id: str,
+        answers: Mapping[Item, ConsentAnswer],
+        prescription: PrescriptionForm | None = None,
+    ) -> Receipt:
+        """Record the answers exactly once, however often the connection breaks inside the budget."""
+        answer = self._transport.ask(
+            "PUT",
+            f"{_visit_path(visit_id)}/consents",
+            wire.ConsentsAnswer,
+            wire.ConsentsRequest(answers=dict(answers), prescription=prescription),
+            idempotency_key=visit_id,
+        )
+        return Receipt(answer.recorded_at, answer.available_until, answer.limit_category)
+
+    def visit(self, visit_id: str) -> VisitRecord | None:
+        """Fetch the record of a visit; None when the server knows none."""
+        try:
+            return visit_record_of(self._transport.ask("GET", _visit_path(visit_id), wire.VisitAnswer))
+        except Refused as refusal:
+            if refusal.code == "VISIT_UNKNOWN":
+                return None
+            raise
+
+    def result(self, visit_id: str) -> VisitResult:
+        """Fetch what the receipt computer is told of a visit that this terminal identified; also after a restart."""
+        answer = self._transport.ask("GET", f"{_visit_path(visit_id)}/result", wire.ResultAnswer, retry=True)
+        return VisitResult(
+            visit=visit_record_of(answer.visit),
+            institution_code=answer.institution_code,
+            limit_provided=answer.limit_provided,
+            qualification=answer.qualification,
+        )
+
+    def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, wire.Qualification | None]:
+        """Fetch the qualification of a person by the numbers of the insurance, for the receipt computer's request."""
+        answer = self._transport.ask("POST", "/v1/insured", wire.InsuredAnswer, query, retry=True)
+        return answer.status, answer.qualification
+
+    def register_reference(self, request: wire.ReferenceRequest) -> None:
+        """Register this facility's chart number (ReferenceNumber) of a person; again does no harm."""
+        self._transport.ask("PUT", "/v1/reference-numbers", wire.DoneAnswer, request, retry=True)
+
+    def audit(self) -> tuple[wire.AuditEntry, ...]:
+        """Fetch the newest entries of the server's audit log, oldest first; nothing personal is in it."""
+        return self._transport.ask("GET", "/v1/audit", wire.AuditAnswer).entries
+
+    def health(self) -> bool:
+        """Say whether the server answers; never raises EligibilityError."""
+        return self._transport.says_ok("/health")
+
+    def ready(self, within_s: float) -> bool:
+        """Say whether the server can serve a visit now, its database too; never raises EligibilityError."""
+        return self._transport.says_ok("/ready", within_s)
+
+    def another(self) -> "EligibilityClient":
+        """Return a client of the same server for another thread, with a connection of its own."""
+        return EligibilityClient(self._settings, self._identity, self._profile, self._facility, self._site)
+
+    def clock_ahead_s(self) -> float:
+        """Return how many seconds the server's clock is ahead of this machine's, to 1 s."""
+        return self._transport.clock_ahead_s()
+
+    def close(self) -> None:
+        """End; a call that waits for its next try in another thread ends too."""
+        self._transport.close()
+
+    def _identify(
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        method: wire.Method,
+        signature: bytes,
+        assertion: str | None,
+    ) -> Eligibility:
+        request = wire.IdentificationRequest(
+            visit_id=visit_id,
+            challenge_id=challenge.id,
+            method=method,
+            certificate=wire.to_base64(certificate),
+            signature=wire.to_base64(signature),
+            assertion=assertion,
+            profile=self._profile,
+            facility=self._facility,
+            facility_kind=self._site.facility_kind,
+            institution_code=self._site.institution_code,
+        )
+        return eligibility_of(
+            self._transport.ask("POST", "/v1/identifications", wire.EligibilityAnswer, request)
+        )
+
+    def _about(self, visit_id: str, challenge: Challenge, certificate: bytes) -> dict[str, Any]:
+        """Return what binds an assertion to this terminal, visit, challenge and certificate."""
+        return {
+            "terminal_id": self._identity.id,
+            "visit_id": visit_id,
+            "nonce": wire.to_base64(challenge.nonce),
+            "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
+            "time": wire.japan_now(),
+        }
+
+    def _vouch(
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        method: wire.Method,
+        assertion: wire.Assertion,
+    ) -> Eligibility:
+        text = assertion.canonical()
+        signature = self._identity.private_key.sign(text.encode("utf-8"), padding.PKCS1v15(), hashes.SHA256())
+        return self._identify(visit_id, challenge, certificate, method, signature, text)
+
+
+def _visit_path(visit_id: str) -> str:
+    return f"/v1/visits/{quote(visit_id, safe='')}"
