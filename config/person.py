@@ -3,7 +3,7 @@
 from dataclasses import field, replace
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -11,7 +11,9 @@ from pydantic.dataclasses import dataclass
 from config import HOME
 from config.toml_file import STRICT, ConfigError, TomlFile
 
-CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"]
+ForeignKind = Literal["juki", "transit", "payment", "mute"]
+"""Cards that a terminal must refuse: the old 住民基本台帳カード, a FeliCa-like and an EMV-like one, one upside down."""
+CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"] | ForeignKind
 CertificateState = Literal["good", "revoked", "on-hold", "unknown"]
 CardClassification = Literal["01", "02", "03", "04", "05", "06", "07", "A1"]
 ReasonOfLoss = Literal["", "01", "02", "03", "99"]
@@ -35,6 +37,11 @@ class PersonCard:
     def is_phone(self) -> bool:
         """Say whether it is a phone that holds the certificate, and no card."""
         return self.kind.startswith("phone-")
+
+    @property
+    def is_foreign(self) -> bool:
+        """Say whether it is no My Number card at all, or one that cannot be read."""
+        return self.kind in get_args(ForeignKind)
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -1,14 +1,15 @@
 """The photo of a card as a picture: greyscale JPEG 2000 (facts/domain.md, DF27)."""
 
-import struct
 from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_SMALLEST, _LARGEST = 32, 4096
-"""px of a side; looked at before anything is decoded, so that no photo takes more memory than this."""
+from hardware.jp2 import Jp2Error, picture_size
+
+_SMALLEST = 32
+"""px of a side."""
 
 
 class PhotoDamaged(Exception):
@@ -17,11 +18,12 @@ class PhotoDamaged(Exception):
 
 def decoded(jp2: bytes) -> NDArray[np.uint8]:
     """Return the photo, (H, W) uint8; raises PhotoDamaged."""
-    start = jp2.find(b"\xff\x4f\xff\x51")
-    header = jp2[start + 8 : start + 16] if start >= 0 else b""
-    width, height = struct.unpack(">II", header) if len(header) == 8 else (0, 0)
-    if not (_SMALLEST <= width <= _LARGEST and _SMALLEST <= height <= _LARGEST):
-        raise PhotoDamaged("is not a JPEG 2000 picture of a usable size")
+    try:
+        size = picture_size(jp2)
+    except Jp2Error as error:
+        raise PhotoDamaged(str(error)) from None
+    if min(size) < _SMALLEST:
+        raise PhotoDamaged("is too small to show a face")
     quiet = cv2.utils.logging
     before = quiet.setLogLevel(quiet.LOG_LEVEL_SILENT)
     try:

@@ -19,7 +19,7 @@ from hardware.portraits import EYES_AT, portrait_path, upright
 _log = logging.getLogger("reception.clips")
 
 WIDTH, HEIGHT, FPS, FRAMES = 640, 480, 30.0, 60
-_EDITION = 1
+_EDITION = 2
 """Part of the cache key; raise it when the pictures change."""
 _MARGIN = 320
 """Backdrop around the portrait, px."""
@@ -74,7 +74,8 @@ class _Look:
     eyes_at: tuple[float, float] = (WIDTH / 2, 190.0)
     noise: float = 3.0
     light: float = 1.0
-    quality: int = 90
+    quality: int = 0
+    """JPEG quality of the camera; 0: it does not compress."""
 
 
 _LOOKS = {
@@ -105,14 +106,12 @@ def clip_for(photo: Path, cache: Path, condition: Condition = Condition.CLEAN) -
     folder = cache / f"{photo.stem}-{condition}-{key}"
     if folder.is_dir():
         return folder
-    look = _LOOKS.get(condition, _Look())
     try:
         write_clip(
             folder,
             moving(photo, condition),
             source=f"made from {photo.name}, condition {condition}, by hardware/moving_stills.py",
             fps=FPS,
-            quality=look.quality,
         )
     except OSError as error:
         if not folder.is_dir():  # else another process was faster
@@ -287,7 +286,13 @@ def _seen_by_camera(
         if condition is Condition.DAPPLED:
             image = cast(Image, cv2.add(image, _dapples(spots), dtype=cv2.CV_8U))
         top, left = random.integers(0, 64, 2)
-        yield cast(Image, cv2.add(image, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U))
+        image = cast(Image, cv2.add(image, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U))
+        yield _compressed(image, look.quality) if look.quality else image
+
+
+def _compressed(image: Image, quality: int) -> Image:
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cast(Image, cv2.imdecode(data, cv2.IMREAD_COLOR))
 
 
 def motion_blurred(image: Image) -> Image:

@@ -369,11 +369,11 @@ def _server(options: argparse.Namespace) -> int:
     from consent.server.limits import Limits
     from consent.server.trusted import load_cas
     from consent.server.workers import serve_by_workers
-    from reception.bench import everybody
+    from reception.bench import everybody, insured
 
     if options.people and not options.people.is_dir():
         return _refuse(f"--people {options.people}: there is no such folder")
-    people = everybody() + [load_person(name, Path()) for name in options.person]
+    people = insured(everybody() + [load_person(name, Path()) for name in options.person])
     trust_cas = load_cas(options.trust_ca) if options.trust_ca else []
     database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
     authority = Authority(options.state)
@@ -432,12 +432,12 @@ def _certificates(options: argparse.Namespace) -> int:
 def _card(options: argparse.Namespace) -> int:
     from consent.server.certificates import Authority
     from hardware.virtual_card import attach_to_vpcd
-    from reception.bench import make_card
+    from reception.bench import whatever_comes
 
     host, _, port = options.vpcd.rpartition(":")
     if not host or not port.isdecimal():
         return _refuse(f"--vpcd {options.vpcd}: should be HOST:PORT")
-    card = make_card(load_person(options.person, Path()), Authority(options.state))
+    card = whatever_comes(load_person(options.person, Path()), Authority(options.state))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

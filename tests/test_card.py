@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from typing import Literal
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from config.person import ForeignKind
 from hardware.card import (
     CardError,
     CardFace,
@@ -28,8 +30,9 @@ from hardware.card import (
     records,
 )
 from hardware.card.link import TRACE, CardLink
+from hardware.card_photo import PhotoDamaged, decoded
 from hardware.fuzz_card import FuzzReport, fuzz_card
-from hardware.virtual_card import ForeignKind, SmartCard, VirtualReader, foreign_card
+from hardware.virtual_card import SmartCard, VirtualReader, foreign_card
 from hardware.virtual_card.contents import card_verifiable_certificate, face_record, private_key, token_info
 from tests import cards
 
@@ -106,7 +109,7 @@ class TestFirstLook:
         cards.check_signature(facts.certificate, b"challenge", patient.terminal.sign(b"challenge"))
 
     @pytest.mark.parametrize("kind", ["juki", "payment", "transit", "other"])
-    def test_another_card_is_refused_by_its_kind(self, kind: ForeignKind) -> None:
+    def test_another_card_is_refused_by_its_kind(self, kind: ForeignKind | Literal["other"]) -> None:
         with pytest.raises(WrongCard) as caught:
             Patient(foreign_card(kind)).terminal.read()
         assert caught.value.kind == kind
@@ -504,6 +507,35 @@ class TestParsers:
         stream = bomb.index(b"jp2c")
         with pytest.raises(CardProtocolError):
             records.photo_size(header[: header.index(b"jp2c")] + bomb[stream:])
+
+    def test_a_huge_picture_hidden_before_or_in_a_small_one_never_reaches_the_decoder(self) -> None:
+        """Decoders take the first codestream that they meet; a look that takes another one would be no look."""
+        small, huge = cards.jp2(), cards.jp2(8000, 8000)
+        head, stream = small[: small.index(b"jp2h") - 4], small.index(b"jp2c") - 4
+        marker = small.index(b"\xff\x4f\xff\x51")
+        decoy = (60).to_bytes(4) + b"free" + small[marker : marker + 52]
+        parts = [box[box.index(b"jp2h") - 4 :] for box in (huge, small)]
+        for hidden in (
+            head + decoy + b"".join(parts),
+            head + parts[1] + parts[0],
+            small[:stream] + huge[huge.index(b"jp2c") - 4 :] + small[stream:],
+        ):
+            with pytest.raises(CardProtocolError):
+                records.photo_size(hidden)
+            with pytest.raises(PhotoDamaged):
+                decoded(hidden)
+
+    def test_a_palette_or_colours_of_unequal_size_are_refused(self) -> None:
+        photo = cards.jp2()
+        header = photo.index(b"jp2h") - 4
+        size = int.from_bytes(photo[header : header + 4])
+        palette = (12).to_bytes(4) + b"pclr" + b"\x04\x00\xff\x07"
+        end = header + size
+        with_palette = (size + 12).to_bytes(4) + photo[header + 4 : end] + palette + photo[end:]
+        with pytest.raises(CardProtocolError, match="palette"):
+            records.photo_size(photo[:header] + with_palette)
+        with pytest.raises(CardProtocolError, match="unequal"):
+            records.photo_size(photo.replace(b"\0\x01\x07\x01\x01", b"\0\x01\x07\x01\xff"))
 
     @pytest.mark.parametrize("tag", ["DF22", "DF29", "DF28"])
     def test_a_record_without_a_field_is_refused(self, tag: str) -> None:

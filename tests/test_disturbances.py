@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -22,7 +22,7 @@ from config.toml_file import TomlFile
 from hardware.card import MyNumberCard
 from hardware.face_engine import FaceEngine
 from hardware.pcscd_bench import PcscdBench
-from hardware.virtual_card import SmartCard
+from hardware.virtual_card import SmartCard, foreign_card
 from reception import flow
 from reception.bench import Bench, BenchKind
 from reception.failures import CARD_REMOVED_WHILE, FailureCode
@@ -463,6 +463,31 @@ def stall(stage: Stage, meant: Callable[[bytes], bool], seconds: float) -> None:
     stage.bench.slot.remove()
     stage.wait_at_rest()
     assert_nothing_is_left(before)
+
+
+# --- Cards that are none of ours ------------------------------------------------------------------------------------
+
+REFUSED = {
+    "juki": FailureCode.CARD_WRONG,
+    "transit": FailureCode.CARD_WRONG,
+    "payment": FailureCode.CARD_WRONG,
+    "other": FailureCode.CARD_WRONG,
+    "mute": FailureCode.CARD_UNREADABLE,
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_another_card_is_refused_in_its_words_and_the_next_patient_succeeds(
+    kind: Any, simulated: Stage
+) -> None:
+    simulated.settle()
+    simulated.begin(foreign_card(kind))
+    told = simulated.wait(State.CALL_STAFF)
+    assert (told.failure, told.completed) == (REFUSED[kind], False)
+    assert not simulated.recorded(told.visit)
+    simulated.bench.slot.remove()
+    simulated.wait_at_rest()
+    assert_the_next_patient_succeeds(simulated)
 
 
 # --- What a card says of itself -------------------------------------------------------------------------------------

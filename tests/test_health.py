@@ -1,6 +1,9 @@
 """What the counter is told of the terminal's parts while nobody uses them."""
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import cast
 
@@ -19,6 +22,10 @@ class Engine:
 
     def __init__(self) -> None:
         self.alive, self.ready = True, threading.Event()
+        self.revived = 0
+
+    def revive(self) -> None:
+        self.revived += 1
 
 
 class Watched:
@@ -75,11 +82,36 @@ def test_a_fault_meant_for_a_visit_is_not_taken_by_the_watch(watched: Watched) -
     watched.wait(lambda health: health.server == "ok")
 
 
-def test_an_engine_is_unknown_while_it_loads_and_down_when_it_died(watched: Watched) -> None:
+def test_an_engine_is_unknown_while_it_loads_and_down_when_it_died_and_is_revived(watched: Watched) -> None:
     watched.wait(lambda health: health.engine == "unknown")
     watched.engine.ready.set()
     watched.wait(lambda health: health.engine == "ok")
     watched.engine.alive = False
     watched.wait(lambda health: health.engine == "down")
+    began = time.monotonic()
+    while watched.engine.revived < 3:
+        assert time.monotonic() - began < 5
+        time.sleep(0.01)
+    # Ever less often: the second after one look's time, the third after two.
+    assert time.monotonic() - began > 2 * PartsHealth.LOOK_S
     watched.engine.ready.clear()
     watched.engine.alive = True
+
+
+@pytest.mark.expected_log("face engine died")
+def test_an_engine_that_dies_between_visits_is_there_again_for_the_next_patient(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    people = [load_person("no-photo")]
+    with (
+        FaceEngine() as engine,
+        Bench(config.load(), tmp_path_factory.mktemp("state"), people=people, engine=engine),
+    ):
+        assert engine.ready.wait(30)
+        killed = engine.pid
+        assert killed
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while engine.pid in (killed, None) or not engine.ready.is_set():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)

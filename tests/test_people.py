@@ -25,6 +25,7 @@ def test_the_promised_people_are_shipped() -> None:
     promised |= {"one-try-left", "expired-certificate", "certificate-in-grace", "certificate-revoked"}
     promised |= {"certificate-on-hold", "invalid-insurance", "rare-kanji", "superseded-insurance"}
     promised |= {"ambiguous-insurance", "certificate-unknown", "first-visit"}
+    promised |= {"juki-card", "transit-card", "payment-card", "upside-down"}
     assert promised <= set(IDS)
 
 
@@ -88,6 +89,13 @@ def test_special_cases_are_what_their_names_say() -> None:
     assert people["superseded-insurance"].insurance.validity == "superseded"
     assert people["ambiguous-insurance"].insurance.validity == "ambiguous"
     assert not people["first-visit"].insurance.registered
+    foreign = {
+        "juki-card": "juki",
+        "transit-card": "transit",
+        "payment-card": "payment",
+        "upside-down": "mute",
+    }
+    assert {name: one.card.kind for name, one in people.items() if one.card.is_foreign} == foreign
 
 
 def test_exactly_one_name_cannot_be_written_in_cp932() -> None:

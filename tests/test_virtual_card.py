@@ -237,6 +237,8 @@ class TestFiles:
 def test_a_persons_card_is_made_from_the_person_file() -> None:
     for name in shipped_people():
         person = load_person(name)
+        if person.card.is_foreign:
+            continue
         card = card_for(person, cards.credentials(), cards.jp2())
         assert card.contents.kind == person.card.kind
         reader = VirtualReader()

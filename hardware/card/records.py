@@ -11,16 +11,14 @@ from datetime import date, timedelta, timezone
 from asn1crypto import x509
 
 from hardware.card.errors import CardProtocolError
+from hardware.jp2 import Jp2Error, picture_size
 
 MAX_CERTIFICATE = 8 * 1024
 """Bytes; certificates on cards have 1-2 KB."""
 MAX_RECORD = 0x7FFF
 """Bytes; READ BINARY offsets have 15 bits."""
-MAX_PHOTO_SIDE = 2048
-"""Pixels; a card photo has 240 x 320."""
 
 _JAPAN = timezone(timedelta(hours=9))
-_JP2_SIGNATURE = bytes.fromhex("0000000C6A5020200D0A870A")
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -198,56 +196,11 @@ def public_key(encoded: bytes) -> tuple[int, int]:
 
 
 def photo_size(jp2: bytes) -> tuple[int, int]:
-    """Return width and height in px of a JPEG 2000 photo, without decoding it.
-
-    Refuses what is cut short, and what declares a size that would cost a decoder much memory.
-    """
-    if not jp2.startswith(_JP2_SIGNATURE):
-        raise CardProtocolError("the photo is not JPEG 2000")
-    header = stream = b""
-    at, boxes = len(_JP2_SIGNATURE), 0
-    while at < len(jp2):
-        size, kind = _box(jp2, at)
-        boxes += 1
-        if boxes > 32:
-            raise CardProtocolError("the photo has too many boxes")
-        if kind == b"jp2h":
-            header = jp2[at + 8 : at + size]
-        elif kind == b"jp2c":
-            stream = jp2[at + 8 : at + size]
-        at += size
-    if len(header) < 22 or header[4:8] != b"ihdr":
-        raise CardProtocolError("the photo has no image header")
-    height, width = struct.unpack(">II", header[8:16])
-    if (width, height) != _stream_size(stream):
-        raise CardProtocolError("the photo's header and its data disagree")
-    return width, height
-
-
-def _box(jp2: bytes, at: int) -> tuple[int, bytes]:
-    """Return size and type of the box at an offset; size 0 means up to the end."""
-    if at + 8 > len(jp2):
-        raise CardProtocolError("the photo is cut short")
-    size = int.from_bytes(jp2[at : at + 4]) or len(jp2) - at
-    if size < 8 or at + size > len(jp2):
-        raise CardProtocolError("the photo is cut short")
-    return size, jp2[at + 4 : at + 8]
-
-
-def _stream_size(stream: bytes) -> tuple[int, int]:
-    """Check a JPEG 2000 codestream's SIZ segment; the decoder allocates by it."""
-    if len(stream) < 42 or stream[:4] != b"\xff\x4f\xff\x51":
-        raise CardProtocolError("the photo has no codestream")
-    x, y, x0, y0, tile_x, tile_y, tile_x0, tile_y0, components = struct.unpack(">8IH", stream[8:42])
-    if not (x0 < x and y0 < y and tile_x0 <= x0 and tile_y0 <= y0 and tile_x and tile_y):
-        raise CardProtocolError("the photo's geometry is impossible")
-    width, height = x - x0, y - y0
-    tiles = -(-(x - tile_x0) // tile_x) * -(-(y - tile_y0) // tile_y)
-    if max(x, y) > MAX_PHOTO_SIDE or not 1 <= components <= 4 or tiles > 256:
-        raise CardProtocolError(f"the photo claims to have {width} x {height} px")
-    if not stream.endswith(b"\xff\xd9"):
-        raise CardProtocolError("the photo is cut short")
-    return width, height
+    """Return width and height in px of a JPEG 2000 photo, without decoding it; refuses what hardware.jp2 refuses."""
+    try:
+        return picture_size(jp2)
+    except Jp2Error as error:
+        raise CardProtocolError(f"the photo {error}") from None
 
 
 def _small_png(png: bytes) -> bytes:

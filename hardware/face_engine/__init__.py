@@ -96,9 +96,15 @@ class FaceEngine:
                     self._answer_within_s, self._start_within_s, self._asked_for, self.ready
                 )
 
-    def restart(self) -> None:
-        """Put a fresh process in the place of a lost one; returns at once."""
-        self.close()
+    def revive(self) -> None:
+        """Put a fresh process in the place of a lost one; returns at once, without effect while one runs."""
+        with self._lock:
+            lost = self._worker if self._worker and not self._worker.running else None
+            if lost:
+                self._worker = None
+                self.ready.clear()
+        if lost:
+            lost.bury()
         self.start()
 
     def embed_photo(self, jp2: bytes) -> Embedding:
@@ -233,6 +239,12 @@ class _Worker:
             self._shut_down(patience_s=1.0)
         finally:
             self._turn.release()
+
+    def bury(self) -> None:
+        """End a process that is lost, and say so unless whoever used it then has."""
+        if not self._ended:
+            _log.warning("face engine died while nobody used it")
+        self.end()
 
     def _greet(self, ready: threading.Event) -> None:
         with self._turn:

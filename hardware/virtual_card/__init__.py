@@ -1,7 +1,7 @@
 """A My Number card at APDU level, with true counters: in a reader in process, or in pcscd's virtual reader."""
 
 from config.person import Person
-from hardware.virtual_card.card import ForeignKind, VirtualCard, foreign_card
+from hardware.virtual_card.card import VirtualCard, foreign_card
 from hardware.virtual_card.contents import CardContents, CardCredentials, card_contents
 from hardware.virtual_card.files import SmartCard
 from hardware.virtual_card.reader import CardSlot, ReaderFaults, VirtualReader
@@ -11,7 +11,6 @@ __all__ = [
     "CardContents",
     "CardCredentials",
     "CardSlot",
-    "ForeignKind",
     "ReaderFaults",
     "SmartCard",
     "VirtualCard",

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from config.person import ForeignKind
 from hardware.virtual_card import contents as layout
 from hardware.virtual_card.contents import CardContents, private_key
 from hardware.virtual_card.files import (
@@ -23,8 +24,6 @@ COMMON = bytes.fromhex("D3921000310001010100")
 _LABELS = {"phone-android": "JPKIAPGPSETOKEN", "phone-ios": "JPKIAPIOSTOKEN"}
 _CODE_TRIES = 10
 """Tries of 照合番号A and B and the birth date; sources disagree, so that nobody may rely on it."""
-
-ForeignKind = Literal["juki", "transit", "payment", "other", "mute"]
 
 
 class VirtualCard(FileCard):
@@ -159,7 +158,7 @@ class _MuteCard(_TransitCard):
     atr = b""
 
 
-def foreign_card(kind: ForeignKind) -> SmartCard:
+def foreign_card(kind: ForeignKind | Literal["other"]) -> SmartCard:
     """Return a card that a terminal must refuse."""
     match kind:
         case "juki":

@@ -1,7 +1,7 @@
 """A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
@@ -9,10 +9,10 @@ from datetime import time as time_of_day
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 from config import Config, Server
-from config.person import Person, load_person, shipped_people
+from config.person import ForeignKind, Person, load_person, shipped_people
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.receipt_files.answers import receipt_computer
 from consent.server import EligibilityServer
@@ -24,9 +24,11 @@ from hardware.virtual_card import (
     CardCredentials,
     CardSlot,
     ReaderFaults,
+    SmartCard,
     VirtualCard,
     VirtualReader,
     card_for,
+    foreign_card,
 )
 from reception.back_office import BackOffice
 from reception.bench.operators import Hand, Operator, Simulated, Together
@@ -46,8 +48,10 @@ __all__ = [
     "RealBench",
     "clip_of",
     "everybody",
+    "insured",
     "make_card",
     "real_terminal",
+    "whatever_comes",
 ]
 
 STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
@@ -70,12 +74,24 @@ def everybody() -> list[Person]:
     return [load_person(name) for name in shipped_people()]
 
 
+def insured(people: Iterable[Person]) -> list[Person]:
+    """Return those whom a server can know: who comes with a foreign card shows no certificate."""
+    return [one for one in people if not one.card.is_foreign]
+
+
 def make_card(person: Person, authority: Authority) -> VirtualCard:
     """Make a person's card with certificates of the test authority and the photo as a card holds it."""
     from hardware.portraits import card_photo, portrait_path
 
     photo = card_photo(portrait_path(person.card.photo)) if person.card.photo else b""
     return card_for(person, CardCredentials(**vars(authority.issue(person))), photo)
+
+
+def whatever_comes(person: Person, authority: Authority) -> SmartCard:
+    """Make what a person puts in: their card, or one that a terminal must refuse."""
+    if person.card.is_foreign:
+        return foreign_card(cast(ForeignKind, person.card.kind))
+    return make_card(person, authority)
 
 
 def clip_of(person: Person, cache: Path) -> Path:
@@ -169,7 +185,7 @@ class Bench:
             self.camera = open_camera(camera)
         clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
         self.server = EligibilityServer(
-            list(self._people.values()),
+            insured(self._people.values()),
             self.authority,
             database=database,
             clock=clock,
@@ -281,7 +297,8 @@ class Bench:
             self.person = self._people.get(name) or load_person(name)
             if name not in self._people:
                 self._people[name] = self.person
-                self.server.add(self.person)
+                if not self.person.card.is_foreign:
+                    self.server.add(self.person)
             if self._clip is not None and not self._fixed_clip:
                 self._clip.show(clip_of(self.person, self._clips))
 
@@ -335,8 +352,8 @@ class Bench:
         return PcscReader(READER), PcscReader(SECOND_READER)
 
     def _reader_hands(self) -> Operator:
-        def card(person: Person | None) -> VirtualCard:
-            return make_card(person or self.person, self.authority)
+        def card(person: Person | None) -> SmartCard:
+            return whatever_comes(person or self.person, self.authority)
 
         slot, phones, faults = self.slot, self.phone_slot, self.faults
         return Simulated(

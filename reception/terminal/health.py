@@ -9,8 +9,10 @@ from hardware.face_engine import FaceEngine
 
 
 class PartsHealth:
-    """Looks at them in a thread of its own and tells what it sees, changed or not; restarts nothing.
+    """Looks at them in a thread of its own, tells what it sees, changed or not, and revives a dead engine.
 
+    So an engine that dies between two visits costs no patient the way by face. One that dies at once each time is
+    tried ever less often.
     ``tell`` takes the part and "ok", "down" or "unknown" (the engine is still loading), from that thread.
     """
 
@@ -18,6 +20,7 @@ class PartsHealth:
     """How often the engine's process is looked at."""
     ASK_S = 5.0
     """How often the server is asked; staff should know before the next patient does."""
+    LONGEST_REVIVAL_S = 30.0
     ANSWER_S = 2.0
     """A server that takes longer is as good as none for who stands before the terminal."""
 
@@ -28,6 +31,7 @@ class PartsHealth:
         # The terminal's own connection is for visits, and never waits for this one.
         self._server = server.another()
         self._stopping = threading.Event()
+        self._revive_at, self._patience_s = 0.0, self.LOOK_S
         self._thread = threading.Thread(target=self._watch, name="health")
 
     def start(self) -> None:
@@ -51,6 +55,14 @@ class PartsHealth:
             self._stopping.wait(self.LOOK_S)
 
     def _engine_state(self) -> str:
+        now = time.monotonic()
         if not self._engine.alive:
+            if now >= self._revive_at:
+                self._engine.revive()
+                self._revive_at = now + self._patience_s
+                self._patience_s = min(2 * self._patience_s, self.LONGEST_REVIVAL_S)
             return "down"
-        return "ok" if self._engine.ready.is_set() else "unknown"
+        if not self._engine.ready.is_set():
+            return "unknown"
+        self._patience_s = self.LOOK_S
+        return "ok"

@@ -296,7 +296,7 @@ class Jobs:
             return flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)
         except EngineLost as error:
             _log.info("face engine: %s", error)
-            self._devices.engine.restart()
+            self._devices.engine.revive()
             return flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST)
         if stop.is_set():
             return None
@@ -392,8 +392,9 @@ def _read_photo(visit: Visit, code: str) -> bool:
 
 
 def _verify_pin(ticket: int, visit: Visit, pin: bytearray) -> Event:
-    assert visit.card is not None
     try:
+        if visit.card is None:
+            raise CardIsGone("the card left before its PIN was sent")
         visit.card.verify_pin(pin)
     except PinWrong as wrong:
         return flow.PinMissed(ticket, wrong.tries_left)
