@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from config.person import load_person, shipped_people
@@ -25,6 +25,7 @@ JPKI = "00A4040C0AD392F000260100000001"
 FACE = "00A4040C0AD3921000310001010402"
 TEXT = "00A4040C0AD3921000310001010408"
 COMMON = "00A4040C0AD3921000310001010100"
+JUKI = "00A4040C0AD3921000310001010401"
 SHA256 = bytes.fromhex("3031300D060960864801650304020105000420")
 
 
@@ -70,6 +71,21 @@ class TestStatusWords:
             ([JPKI, "80A20000"], "6A86"),
             ([JPKI, "0024018004" + "31" * 4], "6986"),
             ([JPKI, "00A4020C020018", "0024018004" + "31" * 4], "6982"),
+            ([JPKI, "00A4020C020016"], "9000"),
+            ([JPKI, "00B0960000"], "6981"),
+            ([JPKI, "802A009614" + "00" * 20 + "00"], "6981"),
+            ([TEXT, "80A20000"], "6D00"),
+            ([JPKI, "802A009D14" + "00" * 20 + "00"], "6A88"),
+            ([JPKI, "00A4020C020018", verify("80", "1234"), "0024018003" + "31" * 3], "6A80"),
+            ([JPKI, "00A4020C020018", verify("80", "1234"), "8032008004" + "31" * 4], "6981"),
+            ([COMMON, "00A4020C02001C", "8032008004" + "31" * 4], "6982"),
+            ([COMMON, "00A4020C02001C", verify("80", "1234"), "8032008004" + "31" * 4], "9000"),
+            ([COMMON, "00A4020C02001C", verify("80", "1234"), "0024018004" + "31" * 4], "6981"),
+            ([COMMON, "00B2010400"], "6986"),
+            ([COMMON, "00A4020C020001", "00B2010400"], "9000"),
+            ([JUKI, "0020009C"], "63C3"),
+            ([JUKI, "00B0820000"], "6982"),
+            ([JUKI, verify("9C", "1234"), "00B0820000"], "9000"),
             ([COMMON, "00B2010C00"], "9000"),
             ([COMMON, "00B2020C00"], "6A83"),
             ([TEXT, "00200092"], "63C0"),
@@ -170,7 +186,7 @@ class TestFiles:
         assert card.pin_tries_left is None
 
     def test_phones_have_neither_face_nor_text(self) -> None:
-        for application in (FACE, TEXT, COMMON):
+        for application in (FACE, TEXT, COMMON, JUKI):
             assert status(cards.card(kind="phone-ios"), application) == "6A82"
 
     def test_offsets_of_the_face_record_point_to_its_fields(self) -> None:
@@ -284,6 +300,13 @@ def opensc(tmp_path: Path) -> Iterator[OpenSc]:
         yield OpenSc(pcscd, tmp_path)
 
 
+def der(output: str) -> bytes:
+    """Return the certificate that a program has printed."""
+    pem = output.encode()
+    certificate = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN") :])
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
 def insert(opensc: OpenSc, card: VirtualCard) -> VirtualCard:
     opensc.pcscd.slot.insert(card)
     assert PcscReader(READER).wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
@@ -304,11 +327,16 @@ class TestOpenSc:
         assert re.findall(r"Tries left\s*:\s*(\d)", dump) == ["3", "5"]
         assert len(re.findall(r"^Private RSA Key", dump, re.MULTILINE)) == 2
 
-    def test_it_reads_the_certificate_byte_for_byte(self, opensc: OpenSc) -> None:
+    def test_it_reads_the_certificates_byte_for_byte_the_one_for_signatures_with_its_password_only(
+        self, opensc: OpenSc
+    ) -> None:
         insert(opensc, cards.card())
-        pem = opensc.run("pkcs15-tool", "--read-certificate", "01").encode()
-        certificate = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN") :])
-        assert certificate == x509.load_der_x509_certificate(cards.credentials().certificate)
+        read = ("pkcs15-tool", "--read-certificate")
+        own = cards.credentials()
+        assert der(opensc.run(*read, "01")) == own.certificate
+        assert "BEGIN CERTIFICATE" not in opensc.run(*read, "02", may_fail=True)
+        by_password = ("--verify-pin", "--auth-id", "02", "--pin", "ABC123")
+        assert der(opensc.run(*read, "02", *by_password)) == own.signature_certificate
 
     def test_its_pin_checks_count_as_ours(self, opensc: OpenSc) -> None:
         card = insert(opensc, cards.card())

@@ -1,4 +1,4 @@
-"""The virtual My Number card: the four applications of a real one, with true counters; and cards that are none."""
+"""The virtual My Number card: the five applications of a real one, with true counters; and cards that are none."""
 
 from typing import Literal
 
@@ -7,6 +7,7 @@ from hardware.virtual_card import contents as layout
 from hardware.virtual_card.contents import CardContents, private_key
 from hardware.virtual_card.files import (
     NO_PIN_OPENS,
+    TERMINAL_KEY,
     Application,
     DataFile,
     File,
@@ -20,8 +21,10 @@ JPKI = bytes.fromhex("D392F000260100000001")
 CARD_FACE = bytes.fromhex("D3921000310001010402")
 CARD_TEXT = bytes.fromhex("D3921000310001010408")
 COMMON = bytes.fromhex("D3921000310001010100")
+JUKI = bytes.fromhex("D3921000310001010401")
 
 _LABELS = {"phone-android": "JPKIAPGPSETOKEN", "phone-ios": "JPKIAPIOSTOKEN"}
+_PASSWORD = rb"[A-Z0-9]{6,16}"
 _CODE_TRIES = 10
 """Tries of 照合番号A and B and the birth date; sources disagree, so that nobody may rely on it."""
 
@@ -38,6 +41,7 @@ class VirtualCard(FileCard):
             applications[CARD_FACE] = _card_face(contents, KeyFile(key), certificate)
             applications[CARD_TEXT] = _card_text(contents, KeyFile(key), certificate)
             applications[COMMON] = _common(contents)
+            applications[JUKI] = _juki(contents)
         super().__init__(applications)
         pin = applications[JPKI].files.get(0x18)
         self._pin = pin if isinstance(pin, PinFile) else None
@@ -62,10 +66,11 @@ def _jpki(contents: CardContents) -> Application:
         0x08: DataFile(b"\x8f\x8f\x00" if own.signature_certificate else b"\x00\x8f\x00"),
         0x0A: DataFile(own.certificate, opens_certificate),
         0x0B: DataFile(own.ca_certificate),
+        0x16: TERMINAL_KEY,
         0x17: KeyFile(private_key(own.private_key_pem), opens_key),
     }
     if has_pin:
-        files[0x18] = PinFile(contents.pin.encode("ascii"), 3, contents.pin_tries_left, changeable=True)
+        files[0x18] = PinFile(contents.pin.encode("ascii"), 3, contents.pin_tries_left, "iso")
     if own.signature_certificate:
         by_password = frozenset({0x1B})
         files |= {
@@ -75,7 +80,7 @@ def _jpki(contents: CardContents) -> Application:
         }
     # The password's file exists on every card; without a signature certificate it is blocked.
     tries = 5 if own.signature_certificate else 0
-    files[0x1B] = PinFile(contents.signature_password.encode("ascii"), 5, tries, changeable=True)
+    files[0x1B] = PinFile(contents.signature_password.encode("ascii"), 5, tries, "iso", _PASSWORD)
     return Application(files)
 
 
@@ -109,7 +114,7 @@ def _card_text(contents: CardContents, key: KeyFile, certificate: DataFile) -> A
         0x15: _code(code_b),
     }
     if contents.kind != "face-only":
-        files[0x11] = PinFile(contents.pin.encode("ascii"), 3, 3, changeable=True)
+        files[0x11] = PinFile(contents.pin.encode("ascii"), 3, 3, "iso")
     return Application(files, challenge_key=key)
 
 
@@ -117,7 +122,15 @@ def _common(contents: CardContents) -> Application:
     """共通カードAP: serial number, municipality, expiry."""
     files: dict[int, File] = {0x01: DataFile(b"", records=(layout.card_info(contents),))}
     if contents.kind != "face-only":
-        files[0x1C] = PinFile(contents.pin.encode("ascii"), 3, 3)
+        files[0x1C] = PinFile(contents.pin.encode("ascii"), 3, 3, "old")
+    return Application(files)
+
+
+def _juki(contents: CardContents) -> Application:
+    """住基AP. What its record holds is not public: here it is there, behind its PIN, and says nothing."""
+    files: dict[int, File] = {0x02: DataFile(layout.tlv(0xFF20, b""), frozenset({0x1C}))}
+    if contents.kind != "face-only":
+        files[0x1C] = PinFile(contents.pin.encode("ascii"), 3, 3, "old")
     return Application(files)
 
 

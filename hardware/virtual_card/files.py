@@ -7,7 +7,8 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from re import fullmatch
+from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, utils
@@ -55,7 +56,10 @@ class PinFile:
     value: bytes
     tries_max: int
     tries_left: int
-    changeable: bool = False
+    changed_by: Literal["iso", "old", ""] = ""
+    """The command that changes it: 00 24, or 80 32 of the common and the juki application; "": none does."""
+    pattern: bytes = rb"[0-9]{4}"
+    """What a new value must be like."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,15 @@ class KeyFile:
 NO_PIN_OPENS = _NEVER
 """``opened_by`` of a key whose PIN does not exist on the card."""
 
-File = DataFile | PinFile | KeyFile
+
+@dataclass(frozen=True)
+class TrustFile:
+    """A public key by which the card would know a licensed terminal; it can be selected, not read or used to sign."""
+
+
+TERMINAL_KEY = TrustFile()
+
+File = DataFile | PinFile | KeyFile | TrustFile
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,7 @@ class FileCard:
             (0x00, 0xB2): self._read_record,
             (0x00, 0x20): self._verify,
             (0x00, 0x24): self._change_pin,
+            (0x80, 0x32): self._change_pin,
             (0x00, 0x84): self._challenge,
             (0x80, 0x2A): self._sign,
             (0x80, 0xA2): self._terminal_certificate,
@@ -261,14 +274,18 @@ class FileCard:
         return b""
 
     def _change_pin(self, command: _Command) -> bytes:
-        if (command.p1, command.p2) != (0x01, 0x80):
+        """Change the selected PIN, which must be verified; older applications have a command of their own for it."""
+        old_way = command.cla == 0x80
+        if (command.p1, command.p2) != (0x00 if old_way else 0x01, 0x80):
             raise _Refused(0x6A86)
         pin = self._named(0, 0x6A82)
-        if not isinstance(pin, PinFile) or not pin.changeable:
+        if not isinstance(pin, PinFile) or pin.changed_by != ("old" if old_way else "iso"):
             raise _Refused(0x6981)
         self._open(frozenset({self._state.file}))
         if not command.body:
             raise _Refused(0x6700)
+        if not fullmatch(pin.pattern, command.body):
+            raise _Refused(0x6A80)
         pin.value = command.body
         return b""
 
@@ -278,8 +295,9 @@ class FileCard:
         return secrets.token_bytes(command.le)
 
     def _terminal_certificate(self, _command: _Command) -> bytes:
-        # What licensed face readers send here is not public; surveyed cards refuse all that was tried.
-        self._files()
+        # What licensed face readers send here is not public; this card knows none of them, and refuses.
+        if TERMINAL_KEY not in self._files().values():
+            raise _Refused(0x6D00)
         raise _Refused(0x6A86)
 
     def _sign(self, command: _Command) -> bytes:
