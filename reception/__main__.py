@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -155,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
     hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
     hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
+    hil.add_argument("-j", type=_count(1), default=1, metavar="N", dest="jobs", help="play N at a time")
     soak = command(
         "soak", _soak, "endurance: whole visits in one process, each checked, and what they leave behind"
     )
@@ -458,11 +460,17 @@ def _hil(options: argparse.Namespace) -> int:
     def tell(result: hil.Result) -> None:
         mark = "ok  " if result.passed else "FAIL"
         print(f"{mark} {result.seconds:6.2f} s  {result.title}", flush=True)
-        if not result.passed:
-            print(f"             {result.file}: {result.why}", flush=True)
+        for reason in result.reasons():
+            print(f"             {reason}", flush=True)
 
-    trouble = ""
-    if plan is None:
+    jobs, trouble = min(options.jobs, len(plays)), ""
+    if jobs > 1 and plan and (plan.real or plan.file.camera.index is not None):
+        return _refuse("-j: a real card or camera plays one scenario at a time")
+    if jobs > 1:
+        kind = plan.simulated_kind if plan else options.bench
+        plays = [replace(play, clip=play.clip or (plan.clip if plan else None)) for play in plays]
+        results = hil.play_parallel(plays, options.state, kind, tell, jobs=jobs)
+    elif plan is None:
         results = hil.play_all(plays, options.state, options.bench, tell)
     else:
         from reception import hil_bench

@@ -1,5 +1,6 @@
 """Questions over HTTP to the eligibility server: each in its time, none answered by more than fits, every end typed."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,10 @@ from consent import wire
 MAX_ANSWER_BYTES = 1_000_000
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
+REQUEST = 6
+"""Log level of one line per request: method, path, status and ms; below DEBUG, as the trace of the card is."""
+
+_log = logging.getLogger("reception.eligibility")
 TOO_MANY_REQUESTS = 429
 """From a server that has too much to do, like a 5xx: nothing was done, and asking later may help."""
 
@@ -136,6 +141,21 @@ class Transport:
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
     ) -> tuple[int, bytes, str]:
         """Ask once; return the answer's status, its body and its Date."""
+        began, came_of_it = time.monotonic(), "no answer"
+        try:
+            answer = self._exchange(method, path, body, headers, deadline)
+            came_of_it = str(answer[0])
+            return answer
+        except EligibilityError as error:
+            came_of_it = type(error).__name__
+            raise
+        finally:
+            ms = (time.monotonic() - began) * 1000
+            _log.log(REQUEST, "%s %s: %s, %.1f ms", method, path, came_of_it, ms)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
+    ) -> tuple[int, bytes, str]:
         left = max(deadline - time.monotonic(), 0.01)
         timeout = (min(self._settings.connect_timeout_s, left), min(self._settings.read_timeout_s, left))
         # An answer that drips must leave time for another try.

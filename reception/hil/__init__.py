@@ -1,5 +1,6 @@
 """Scenarios: what people and devices do, state by state, and what must come of it."""
 
+from reception.hil.parallel import play_parallel
 from reception.hil.results import Result, as_json, as_junit
 from reception.hil.running import play_all, play_on
 from reception.hil.scenario import HURRY, TODAY, Expect, Play, Rule, Scenario, Verb, load
@@ -18,4 +19,5 @@ __all__ = [
     "load",
     "play_all",
     "play_on",
+    "play_parallel",
 ]

@@ -3,27 +3,30 @@
 import queue
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import cast
 
 from config.person import Person, load_person
+from config.toml_file import ConfigError, TomlFile
 from consent.choices import ConsentAnswer, PrescriptionForm, VisualReason
-from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
 from reception import flow
 from reception.bench import STAFF, STAFF_PASSWORD, Bench, BenchKind, BenchTrouble, RealBench
 from reception.bench.console import wipe
 from reception.bench.operators import HANDS, Hand
 from reception.flow import Method, State
-from reception.hil.results import Result, plain
+from reception.hil.course import Course
+from reception.hil.results import Fault, Result, plain
 from reception.hil.scenario import BUTTONS, Play, Rule, Verb, clip_folder
+from reception.hil.trace import Trace
 from reception.snapshot import Snapshot
 
 _SETTLE_S = 5.0
 """How long is waited for what the last rule may bring, when it was done in a state of rest."""
+
+_ENGINE_S = 30.0
 
 _REST = (State.WAITING, State.OUT_OF_SERVICE)
 
@@ -36,23 +39,25 @@ def play_all(
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     *,
     camera: int | None = None,
+    traced: bool = False,
 ) -> list[Result]:
     """Play scenarios one after the other with one face engine.
 
-    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. On a
-    RealBench the first failure of a device ends the run, and is the reason why later scenarios were not played.
+    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. ``traced``:
+    keep what happened, for a report. On a RealBench the first failure of a device ends the run, and is the reason why
+    later scenarios were not played.
     """
     results: list[Result] = []
     with FaceEngine() as engine:
 
         def on_new_bench(play: Play, result: Result) -> None:
-            _play_on_new_bench(play, result, state, kind, camera, engine, watch)
+            play_on_new_bench(play, result, state, kind, engine, camera=camera, watch=watch)
 
         play_one: PlayOne = on_new_bench
         if isinstance(kind, RealBench):
             play_one = _with_first_trouble(plays, kind, on_new_bench)
         for play in plays:
-            result = Result(play.scenario.title, str(play.path))
+            result = blank(play, traced=traced)
             play_one(play, result)
             results.append(result)
             tell(result)
@@ -61,7 +66,7 @@ def play_all(
 
 def play_on(bench: Bench, play: Play, state: Path) -> Result:
     """Play one scenario on a simulated bench that is running, and that has the play's people and settings."""
-    result = Result(play.scenario.title, str(play.path))
+    result = blank(play)
     run = _Run(play, bench, state, result)
     run.play()
     run.judge()
@@ -88,6 +93,7 @@ def _with_first_trouble(plays: Sequence[Play], real: RealBench, play_one: PlayOn
         except BenchTrouble as trouble:
             since = play.scenario.title
             result.passed, result.why = False, str(trouble)
+            result.faults = []
 
     verbs = {rule.do for play in plays for rule in play.scenario.on}
     pin, face = "type_pin" in verbs, "choose_face" in verbs
@@ -97,15 +103,25 @@ def _with_first_trouble(plays: Sequence[Play], real: RealBench, play_one: PlayOn
     return guarded
 
 
-def _play_on_new_bench(
+def blank(play: Play, *, traced: bool = False) -> Result:
+    """Return the result of a scenario before it is played; ``traced``: it will keep what happened."""
+    return Result(play.scenario.title, str(play.path), trace=Trace() if traced else None)
+
+
+def play_on_new_bench(
     play: Play,
     result: Result,
     state: Path,
     kind: BenchKind | RealBench,
-    camera: int | None,
     engine: FaceEngine,
-    watch: Callable[[Snapshot], None],
+    *,
+    camera: int | None = None,
+    watch: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> None:
+    """Play one scenario, on a bench that is made for it and ends with it, into its blank result."""
+    if any(rule.do == "choose_face" for rule in play.scenario.on):
+        # That the first scenario finds the models still loading would be no property of the terminal.
+        engine.ready.wait(_ENGINE_S)
     real = isinstance(kind, RealBench)
     person = kind.plan.holder_of(play.person) if isinstance(kind, RealBench) else play.person
     with Bench(
@@ -144,14 +160,24 @@ class _Run:
         self._result = result
         self._pending = list(play.scenario.on)
         self._answer_all: dict[State, ConsentAnswer] = {}
-        self._times: Counter[State] = Counter()
-        self._occasion = 0
-        self._visit = ""
         self._rested = False
-        self._began = time.monotonic()
+        self._course = Course(result, time.monotonic())
 
     def play(self) -> None:
         """Play it to its rest or its time limit; the time that hands take at real devices is not counted."""
+        trace = self._result.trace
+        if trace:
+            trace.began = self._course.began
+        with trace.listening() if trace else nullcontext():
+            rested = self._follow(trace)
+        self._bench.check()
+        self._rested = rested
+        self._bench.server.start()
+        self._course.ask_server(self._bench.client)
+
+    def _follow(self, trace: Trace | None) -> bool:
+        """Act on snapshots until there is nothing left to do; return whether it came to rest."""
+        began = self._course.began
         snapshots: queue.SimpleQueue[tuple[float, Snapshot]] = queue.SimpleQueue()
         # Stamped as it happens: acting on one snapshot may keep this thread from looking at the next.
         stop = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
@@ -165,52 +191,35 @@ class _Run:
         try:
             while not rested:
                 self._bench.check()
-                left = self._began + within_s + self._bench.waited_s - time.monotonic()
+                left = began + within_s + self._bench.waited_s - time.monotonic()
                 try:
                     stamp, snapshot = snapshots.get(timeout=max(0.0, min(left, _SETTLE_S) if acted else left))
                 except queue.Empty:
                     # What was done last, in a state of rest, led nowhere: that is rest too.
                     rested = acted and left > 0
                     break
-                self._note(snapshot, stamp)
-                if snapshot.occasion != self._occasion:
-                    self._occasion = snapshot.occasion
+                if trace:
+                    trace.snapshots.append((round(stamp - began, 4), snapshot))
+                if self._course.note(snapshot, stamp):
                     acted = self._act(snapshot) and State(snapshot.state) in _REST and not self._pending
                 at_rest = State(snapshot.state) in _REST and not self._pending
-                rested = at_rest and not acted and self._times.total() > 1
+                rested = at_rest and not acted and self._course.times.total() > 1
         finally:
             stop()
-            self._result.seconds = round(time.monotonic() - self._began, 3)
-        self._bench.check()
-        self._rested = rested
-        self._ask_server()
+            self._result.seconds = round(time.monotonic() - began, 3)
+        return rested
 
     def judge(self, *, ask_tries: bool = True) -> None:
         """Ask the card for its tries and compare everything with what was expected."""
         if ask_tries:
             self._result.pin_tries_left = self._bench.pin_tries_left()
-        self._result.why = "; ".join(self._mismatches(self._rested))
+        self._result.faults = self._mismatches(self._rested)
+        self._result.why = "; ".join(fault.why for fault in self._result.faults)
         self._result.passed = not self._result.why
-
-    def _note(self, seen: Snapshot, stamp: float) -> None:
-        result, seconds = self._result, round(stamp - self._began, 4)
-        if not result.states or result.states[-1][0] != seen.state:
-            result.states.append((seen.state, seconds))
-        if seen.visit != self._visit:
-            self._visit = seen.visit
-            result.asked, result.failure, result.identity, result.completed = [], "", "", False
-        result.failure = seen.failure or result.failure
-        if seen.completed:
-            result.failure = ""
-        result.identity = seen.identity or result.identity
-        result.completed = result.completed or (seen.completed and seen.state == State.TAKE_CARD)
-        if seen.question and seen.occasion != self._occasion:
-            result.asked.append(seen.question)
 
     def _act(self, seen: Snapshot) -> bool:
         """Run the rules of this occasion; True when there were any."""
         state = State(seen.state)
-        self._times[state] += 1
         due = [rule for rule in self._pending if rule.state is state and self._applies(rule, seen)]
         self._pending = [rule for rule in self._pending if rule not in due]
         for rule in due:
@@ -225,7 +234,7 @@ class _Run:
             return rule.item.value == seen.question
         if rule.do == "choose_prescription":
             return seen.screen == "PRESCRIPTION"
-        return rule.visit == self._times[rule.state]
+        return rule.visit == self._course.times[rule.state]
 
     def _do(self, rule: Rule, seen: Snapshot) -> None:
         bench, submit = self._bench, self._bench.terminal.submit
@@ -341,25 +350,11 @@ class _Run:
         wipe(pin)
         submit(flow.PinSubmit())
 
-    def _ask_server(self) -> None:
-        self._bench.server.start()
-        try:
-            record = self._bench.client.visit(self._visit) if self._visit else None
-        except EligibilityError as error:
-            self._result.why = f"the server could not be asked about the visit: {error}"
-            return
-        if record is not None and record.recorded_at is not None:
-            self._result.sent = 1
-            self._result.consents = {
-                item.value: answer.value for item, answer in sorted(record.answers.items())
-            }
-
-    def _mismatches(self, rested: bool) -> list[str]:
+    def _mismatches(self, rested: bool) -> list[Fault]:
         expect, result = self._play.scenario.expect, self._result
-        wrong = [result.why] if result.why else []
-        end = result.states[-1][0] if result.states else ""
+        wrong = [Fault(result.why)] if result.why else []
         seen = {
-            "end": end,
+            "end": result.states[-1][0] if result.states else "",
             "completed": result.completed,
             "failure": result.failure,
             "identity": result.identity,
@@ -371,14 +366,32 @@ class _Run:
         for key, value in seen.items():
             wanted = getattr(expect, key)
             if wanted is not None and wanted != value:
-                wrong.append(f"{key}: expected {plain(wanted)}, was {plain(value)}")
+                wrong.append(
+                    self._fault(f"{key}: expected {plain(wanted)}, was {plain(value)}", "expect", key)
+                )
         visited = iter(name for name, _ in result.states)
         if expect.states and not all(state in visited for state in expect.states):
-            wrong.append(f"states: {' '.join(expect.states)} is not part of what was seen")
+            what = f"states: {' '.join(expect.states)} is not part of what was seen"
+            wrong.append(self._fault(what, "expect", "states"))
         if not rested:
-            left = ", ".join(f"{rule.do} in {rule.state} (time {rule.visit})" for rule in self._pending)
-            if left:
-                wrong.append(f"never came to: {left}")
-            elif expect.within_s:
-                wrong.append(f"did not come to rest within {expect.within_s:g} s")
+            wrong += self._unfinished()
         return wrong
+
+    def _unfinished(self) -> list[Fault]:
+        """Say what of the scenario was never played, or that it did not end in time."""
+        within_s = self._play.scenario.expect.within_s
+        if self._pending:
+            left = ", ".join(f"{rule.do} in {rule.state} (time {rule.visit})" for rule in self._pending)
+            rules = self._play.scenario.on
+            at = rules.index(self._pending[0]) if self._pending[0] in rules else None
+            return [self._fault(f"never came to: {left}", *(() if at is None else ("on", at)))]
+        if within_s:
+            return [self._fault(f"did not come to rest within {within_s:g} s", "expect", "within_s")]
+        return []
+
+    def _fault(self, why: str, *key: str | int) -> Fault:
+        """Return a fault with its line; a play that was made in memory has none."""
+        try:
+            return Fault(why, TomlFile.read(self._play.path).line_of(key) if key else None)
+        except ConfigError:
+            return Fault(why)
