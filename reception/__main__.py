@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from reception.back_office import BackOffice
     from reception.bench import Bench
     from reception.bench.file import BenchPlan
+    from reception.hil import Result
     from reception.terminal import Terminal
 
 Command = Callable[[argparse.Namespace], int]
@@ -156,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
     hil.add_argument("--today", type=date.fromisoformat, help="date of the run, YYYY-MM-DD")
     hil.add_argument("--json", type=Path, metavar="F", help="write the results as JSON")
     hil.add_argument("--junit", type=Path, metavar="F", help="write the results as JUnit XML")
+    hil.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a page with everything that happened, JSON and JUnit",
+    )
     hil.add_argument("-j", type=_count(1), default=1, metavar="N", dest="jobs", help="play N at a time")
     soak = command(
         "soak", _soak, "endurance: whole visits in one process, each checked, and what they leave behind"
@@ -464,29 +472,43 @@ def _hil(options: argparse.Namespace) -> int:
             print(f"             {reason}", flush=True)
 
     jobs, trouble = min(options.jobs, len(plays)), ""
+    traced, began = options.report is not None, time.monotonic()
     if jobs > 1 and plan and (plan.real or plan.file.camera.index is not None):
         return _refuse("-j: a real card or camera plays one scenario at a time")
     if jobs > 1:
         kind = plan.simulated_kind if plan else options.bench
         plays = [replace(play, clip=play.clip or (plan.clip if plan else None)) for play in plays]
-        results = hil.play_parallel(plays, options.state, kind, tell, jobs=jobs)
+        results = hil.play_parallel(plays, options.state, kind, tell, jobs=jobs, traced=traced)
     elif plan is None:
-        results = hil.play_all(plays, options.state, options.bench, tell)
+        results = hil.play_all(plays, options.state, options.bench, tell, traced=traced)
     else:
         from reception import hil_bench
 
         with hil_bench.opened(plan, plays, allow_pin_miss=options.allow_pin_miss) as bench:
-            results = hil.play_all(bench.plays, options.state, bench.kind, tell, camera=bench.camera)
+            results = hil.play_all(
+                bench.plays, options.state, bench.kind, tell, camera=bench.camera, traced=traced
+            )
             trouble = bench.trouble
     if options.json:
         options.json.write_text(hil.as_json(results), encoding="utf-8")
     if options.junit:
         options.junit.write_bytes(hil.as_junit(results))
+    if options.report:
+        _write_report(options, results, time.monotonic() - began)
     failed = sum(not result.passed for result in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     if trouble:
         return _refuse(trouble)
     return 1 if failed else 0
+
+
+def _write_report(options: argparse.Namespace, results: "Sequence[Result]", seconds: float) -> None:
+    from reception.hil.report import write_report
+
+    written = write_report(options.report, results, bench=options.bench, seconds=seconds)
+    if written.without_pictures:
+        print(f"reception: {written.without_pictures}", file=sys.stderr)
+    print(f"report: {written.page}")
 
 
 def _soak(options: argparse.Namespace) -> int:

@@ -65,11 +65,11 @@ def play_parallel(
 class _Worker:
     """One process and what it plays now."""
 
-    def __init__(self, state: Path, kind: BenchKind, traced: bool) -> None:
+    def __init__(self, number: int, state: Path, kind: BenchKind, traced: bool) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         level = logging.getLogger().getEffectiveLevel()
         self.process: SpawnProcess = _SPAWN.Process(
-            target=_work, args=(theirs, state, kind, traced, level), name="hil"
+            target=_work, args=(theirs, state, kind, traced, level), name=f"hil-{number}"
         )
         self.process.start()
         theirs.close()
@@ -132,7 +132,7 @@ class _Crew:
         for name in _SHARED:
             (self._state / name).mkdir(parents=True, exist_ok=True)
             (own / name).symlink_to((self._state / name).resolve(), target_is_directory=True)
-        return _Worker(own, self._kind, self._traced)
+        return _Worker(self._hired, own, self._kind, self._traced)
 
     def __enter__(self) -> Self:
         return self

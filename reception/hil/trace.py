@@ -14,6 +14,9 @@ from consent.eligibility.transport import REQUEST
 from hardware.card.link import TRACE
 from reception.snapshot import Snapshot
 
+_LOOKS = ("/health", "/ready")
+"""How the terminal looks every few seconds whether the server is there; no part of a visit."""
+
 
 @dataclass(frozen=True)
 class CardCommand:
@@ -69,6 +72,8 @@ class Trace:
 
     def _request(self, said: Any) -> None:
         method, path, status, ms = said
+        if path in _LOOKS:
+            return
         self.requests.append(ServerRequest(self._now(), method, path, status, ms))
 
     def _now(self) -> float:

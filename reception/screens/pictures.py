@@ -47,7 +47,7 @@ def main() -> int:
         buffer = QBuffer()
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         small.save(buffer, "PNG")  # type: ignore[call-overload]
-        print(_compressed(buffer.data().data()), flush=True)
+        sys.stdout.write(f"{_compressed(bytes(buffer.data().data()))}\n")
     window.close()
     return 0
 

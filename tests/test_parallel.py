@@ -1,0 +1,88 @@
+"""Scenarios in several processes: in order, none left behind, and a crash is a result."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from reception import hil
+from reception.hil import Play, Result
+
+QUICK = """title = "quick"
+person = "age45"
+on = [{state = "METHOD_CHOICE", do = "remove_card"}]
+[expect]
+end = "WAITING"
+failure = "METHOD_CHOICE_CARD_REMOVED"
+"""
+SLOW = """title = "slow"
+person = "age45"
+on = [{state = "WAITING", do = "wait", seconds = 300.0}]
+"""
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+def play(folder: Path, state: Path, text: str) -> Play:
+    path = folder / f"{len(list(folder.iterdir()))}.toml"
+    path.write_text(text, encoding="utf-8")
+    return hil.load(path, state)
+
+
+def test_results_come_in_order_and_a_process_that_crashes_is_a_failed_one(
+    tmp_path: Path, state: Path
+) -> None:
+    plays = [play(tmp_path, state, text) for text in (QUICK, SLOW, QUICK)]
+    told: list[Result] = []
+    results: list[Result] = []
+
+    def run() -> None:
+        results.extend(hil.play_parallel(plays, state, "simulated", told.append, jobs=2, traced=True))
+
+    running = threading.Thread(target=run)
+    running.start()
+    second: list[int] = []
+    while not second:
+        running.join(0.02)
+        second = [child.pid or 0 for child in multiprocessing.active_children() if child.name == "hil-2"]
+    os.kill(second[0], signal.SIGKILL)
+    running.join(50)
+
+    assert told == results
+    assert [(one.title, one.passed, one.why) for one in results] == [
+        ("quick", True, ""),
+        ("slow", False, "the process that played it ended by SIGKILL before it had a result"),
+        ("quick", True, ""),
+    ]
+    assert [name for name, _ in results[0].states] == ["WAITING", "READING", "METHOD_CHOICE", "WAITING"]
+    assert all(one.trace and one.trace.commands and one.trace.snapshots for one in (results[0], results[2]))
+    assert multiprocessing.active_children() == []
+
+
+def test_an_interrupt_ends_every_process(tmp_path: Path, state: Path) -> None:
+    plays = [play(tmp_path, state, QUICK), play(tmp_path, state, SLOW)]
+
+    def interrupt(result: Result) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hil.play_parallel(plays, state, "simulated", interrupt, jobs=2)
+
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.long
+def test_what_would_end_a_run_of_one_process_ends_this_one(
+    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hardware.card import ReaderError
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ReaderError, match="is installed"):
+        hil.play_parallel([play(tmp_path, state, QUICK)], state, "pcsc", jobs=1)
