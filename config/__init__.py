@@ -246,6 +246,9 @@ class Config:
             raise ValueError("face.fast_accept must not be above face.threshold")
         if self.face.max_frames < self.face.frames:
             raise ValueError("face.max_frames must not be below face.frames")
+        if self.server.budget_s > self.delays.sending_s:
+            # Else consents would still be sent after the patient was told that nothing came of it.
+            raise ValueError("server.budget_s must not be above delays.sending_s")
         if self.face.photo_check and self.face.time_limit_s < 2:
             raise ValueError("face.photo_check needs a face.time_limit_s of at least 2")
         return self

@@ -117,6 +117,14 @@ def _parser() -> argparse.ArgumentParser:
         "--people", type=Path, metavar="DIR", help="folder of person files, read again whenever they change"
     )
     server.add_argument(
+        "--grace-months",
+        type=int,
+        choices=range(13),
+        default=3,
+        metavar="N",
+        help="after the month in which a card's certificate expired: eligibility without consents (default: 3)",
+    )
+    server.add_argument(
         "--fault", metavar="KIND", help="disturb every request, e.g. delay, 500, drop, garbage"
     )
     server.add_argument(
@@ -397,6 +405,7 @@ def _server(options: argparse.Namespace) -> int:
         database=database,
         host=options.host,
         port=options.port,
+        grace_months=options.grace_months,
         trust_cas=trust_cas,
         people_folder=options.people,
         limits=Limits(),

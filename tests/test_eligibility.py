@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from config import Server
+import config
+from config import ConfigError, Server
 from consent.choices import ConsentAnswer, Item, Standing
 from consent.eligibility import (
     BadAnswer,
@@ -245,6 +247,13 @@ def test_consents_that_nobody_answers_end_with_the_budget(running: Bench) -> Non
         client.send_consents("visit-1", ANSWERS)
     assert time.monotonic() - began < 2
     running.server.faults.clear()
+
+
+def test_sending_that_could_outlast_the_visit_is_refused_in_the_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "terminal.toml"
+    settings.write_text("[server]\nbudget_s = 31.0\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"server\.budget_s must not be above delays\.sending_s"):
+        config.load(settings)
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"

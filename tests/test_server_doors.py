@@ -185,6 +185,16 @@ def test_a_request_that_does_not_come_to_its_end_is_cut_off(state: Path, sent: b
                 pass
 
 
+def test_who_does_not_read_the_answers_is_cut_off(state: Path) -> None:
+    with bench(Authority(state), limits=Limits(request_s=0.3)) as made, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.settimeout(10)
+        deaf.connect(port_of(made))
+        deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+        while "TOO_SLOW" not in {entry.outcome for entry in made.client().audit()}:
+            threading.Event().wait(0.05)
+
+
 def test_an_answered_connection_may_rest_between_requests(state: Path) -> None:
     request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     with (

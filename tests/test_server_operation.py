@@ -223,3 +223,12 @@ def test_a_wrong_argument_is_one_line(
     assert main(["--state", str(tmp_path), "server", "--port", "0", *arguments]) == 2
     errors = capsys.readouterr().err
     assert line in errors and errors.count("\n") == 1
+
+
+def test_the_months_of_grace_are_those_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[EligibilityServer] = []
+    monkeypatch.setattr(EligibilityServer, "serve_forever", lambda server, _say: served.append(server))
+    assert main(["--state", str(tmp_path), "server", "--port", "0", "--grace-months", "1"]) == 0
+    assert [server._grace_months for server in served] == [1]

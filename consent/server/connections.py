@@ -50,15 +50,15 @@ class _Place:
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._door = door
+        self._transport = transport
         self._taken = False
 
-    def take(self, transport: asyncio.Transport) -> bool:
+    def take(self) -> bool:
         """Say whether the connection may go on; otherwise it ends now, or after a while."""
-        door = self._door
+        door, transport = self._door, self._transport
         why = door.refusal_of(self.address)
         if why:
-            door.refusals.note_later(self.address, why)
-            transport.abort()
+            self.refuse(why)
             return False
         door.addresses[self.address] += 1
         self._taken = True
@@ -70,6 +70,15 @@ class _Place:
         asyncio.get_running_loop().call_later(door.limits.hold_s, transport.abort)
         return False
 
+    def has_unread(self) -> bool:
+        """Say whether some of what was answered still waits for a client that does not read."""
+        return self._transport.get_write_buffer_size() > 0
+
+    def refuse(self, code: str) -> None:
+        """End the connection at once, for a reason that is noted."""
+        self._door.refusals.note_later(self.address, code)
+        self._transport.abort()
+
     def leave(self) -> None:
         if self._taken:
             self._taken = False
@@ -78,70 +87,69 @@ class _Place:
                 del self._door.addresses[self.address]
 
 
-def protocol_at(door: Door, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
-    """Return the protocol for ``uvicorn.Config(http=…)``; with ``tls``, no HTTP before TLS stands."""
+class _Guarded(H11Protocol):
+    """HTTP with a deadline for every request, and for every answer to be taken."""
 
-    class Guarded(H11Protocol):
-        place: _Place | None = None
-        _deadline: asyncio.TimerHandle | None = None
+    door: Door
+    place: _Place | None = None
+    _deadline: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self.app = _with_peer(self.app, _peer_of(transport))
-            if self.place is None:
-                self.place = _Place(door, transport)
-                if not self.place.take(transport):
-                    return
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = _with_peer(self.app, _peer_of(transport))
+        if self.place is None:
+            self.place = _Place(self.door, transport)
+            if not self.place.take():
+                return
+        self._wait_for_request()
+
+    def data_received(self, data: bytes) -> None:
+        if self._deadline is None and self._is_idle():
             self._wait_for_request()
-
-        def data_received(self, data: bytes) -> None:
-            if self._deadline is None and self._is_idle():
-                self._wait_for_request()
-            super().data_received(data)
-            if not self._is_idle() and self.conn.their_state is not h11.SEND_BODY:
-                self._stop_waiting()
-
-        def send_400_response(self, msg: str) -> None:
-            # No HTTP at all is counted like a request.
-            door.refusals.note_later(self._address, "NO_HTTP")
-            door.buckets.take(self._address, time.monotonic())
+        super().data_received(data)
+        if not self._is_idle() and self.conn.their_state is not h11.SEND_BODY:
             self._stop_waiting()
-            super().send_400_response(msg)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_waiting()
-            if self.place:
-                self.place.leave()
-            super().connection_lost(exc)
+    def send_400_response(self, msg: str) -> None:
+        # No HTTP at all is counted like a request.
+        self.door.refusals.note_later(self._address, "NO_HTTP")
+        self.door.buckets.take(self._address, time.monotonic())
+        self._stop_waiting()
+        super().send_400_response(msg)
 
-        @property
-        def _address(self) -> str:
-            return self.place.address if self.place else ""
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.place and self.place.has_unread():
+            self.loop.call_later(self.door.limits.request_s, self._cut_if_unread)
 
-        def _is_idle(self) -> bool:
-            return self.conn.their_state is h11.IDLE
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        if self.place:
+            self.place.leave()
+        super().connection_lost(exc)
 
-        def _wait_for_request(self) -> None:
-            self._deadline = self.loop.call_later(door.limits.request_s, self._too_slow)
+    @property
+    def _address(self) -> str:
+        return self.place.address if self.place else ""
 
-        def _stop_waiting(self) -> None:
-            if self._deadline:
-                self._deadline.cancel()
-                self._deadline = None
+    def _is_idle(self) -> bool:
+        return self.conn.their_state is h11.IDLE
 
-        def _too_slow(self) -> None:
-            door.refusals.note_later(self._address, "TOO_SLOW")
-            self.transport.abort()
+    def _wait_for_request(self) -> None:
+        self._deadline = self.loop.call_later(self.door.limits.request_s, self._too_slow)
 
-    if tls is None:
-        return Guarded
-    context = tls
+    def _stop_waiting(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None
 
-    class Vestibule(_Vestibule):
-        def __init__(self, *given: Any, **settings: Any) -> None:
-            super().__init__(door, context, Guarded(*given, **settings))
+    def _too_slow(self) -> None:
+        if self.place:
+            self.place.refuse("TOO_SLOW")
 
-    return Vestibule
+    def _cut_if_unread(self) -> None:
+        if self.place and self.place.has_unread():
+            self.place.refuse("TOO_SLOW")
 
 
 class _Vestibule(asyncio.Protocol):
@@ -162,7 +170,7 @@ class _Vestibule(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         transport = cast(asyncio.Transport, transport)
         self._inside.place = self._place = _Place(self._door, transport)
-        if self._place.take(transport):
+        if self._place.take():
             self._task = asyncio.get_running_loop().create_task(self._shake_hands(transport))
 
     def data_received(self, data: bytes) -> None:
@@ -213,6 +221,23 @@ class _Vestibule(asyncio.Protocol):
             line.shutdown(socket.SHUT_WR)
             # Closed at once, over what the client was still sending, the words would be lost.
             await asyncio.sleep(LAST_WORDS_S)
+
+
+def protocol_at(at: Door, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
+    """Return the protocol for ``uvicorn.Config(http=…)``; with ``tls``, no HTTP before TLS stands."""
+
+    class Guarded(_Guarded):
+        door = at
+
+    if tls is None:
+        return Guarded
+    context = tls
+
+    class Vestibule(_Vestibule):
+        def __init__(self, *given: Any, **settings: Any) -> None:
+            super().__init__(at, context, Guarded(*given, **settings))
+
+    return Vestibule
 
 
 def _peer_of(transport: asyncio.Transport) -> str:

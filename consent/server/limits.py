@@ -31,7 +31,8 @@ class Limits:
     connections_each: int = 64
     """Of one network address."""
     request_s: float = 10.0
-    """A request must have come in full within this time of its first byte, or of its connection."""
+    """A request must have come in full within this time of its first byte, or of its connection; an answer must have
+    been taken within this time of its end."""
 
 
 class Buckets:
