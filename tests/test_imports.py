@@ -23,6 +23,7 @@ FENCES = {
     "face_recognition_models": ("hardware/face_engine",),
     # The generator made the portraits once, by hand; no other module imports it.
     "dlib": ("hardware/face_engine", "hardware/portraits/make_portraits"),
+    "babel": ("reception/texts/update",),
     "pkcs11": ("reception/measure/card",),
     "requests": ("consent/eligibility",),
     "fastapi": ("consent/server",),

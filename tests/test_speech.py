@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from consent.choices import Item
 from hardware.face import Guidance
-from reception.failures import FAILURES, FailureCode
-from reception.screens import wording
+from reception.failures import FAILURES, NOT_COMPLETE, FailureCode
 from reception.screens.gallery import SAMPLES
 from reception.snapshot import Snapshot
 from reception.speech import prompts, sounds
 from reception.speech.prompts import every_sentence, news, whole
+from reception.texts import wording
 
-SENTENCES = sorted(every_sentence())
+SENTENCES = sorted(every_sentence("ja"))
 
 SNAPSHOTS = st.builds(
     Snapshot,
@@ -39,11 +39,15 @@ SNAPSHOTS = st.builds(
 )
 
 
+def spoken(text: str) -> str:
+    return f"{text}。"
+
+
 @given(SNAPSHOTS, SNAPSHOTS)
 def test_whatever_happens_only_sentences_with_a_recording_are_said(before: Snapshot, now: Snapshot) -> None:
-    assert {*whole(now), *news(before, now)} <= every_sentence()
+    assert {*whole(now), *news(before, now)} <= every_sentence("ja")
     same_screen = replace(now, seconds_left=before.seconds_left, pin_digits=before.pin_digits)
-    assert set(news(same_screen, now)) <= every_sentence()
+    assert set(news(same_screen, now)) <= every_sentence("ja")
 
 
 def test_every_sentence_has_its_recording_and_no_recording_is_left_over() -> None:
@@ -74,10 +78,10 @@ def test_every_failure_is_said_with_what_to_do(code: FailureCode) -> None:
 
 def test_an_early_end_is_never_said_as_complete_and_a_complete_one_is() -> None:
     ended = replace(SAMPLES["01-waiting"], failure="CONSENT_CARD_REMOVED")
-    assert whole(ended)[0] == wording.NOT_COMPLETE
-    assert whole(SAMPLES["16-take-card"])[0] == prompts.CHECKED_IN == whole(SAMPLES["18-complete"])[0]
+    assert whole(ended)[0] == NOT_COMPLETE
+    assert whole(SAMPLES["16-take-card"])[0] == spoken(wording.CHECKED_IN) == whole(SAMPLES["18-complete"])[0]
     others = [sample for sample in SAMPLES.values() if not sample.completed]
-    assert not any(prompts.CHECKED_IN in whole(sample) for sample in others)
+    assert not any(spoken(wording.CHECKED_IN) in whole(sample) for sample in others)
 
 
 def test_all_guidance_of_the_face_gate_is_said_when_it_changes_and_lets_a_sentence_end() -> None:

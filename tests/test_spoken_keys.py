@@ -19,7 +19,8 @@ from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer
 from reception import flow, hil
 from reception.bench import Bench
-from reception.screens import TerminalLike, wording
+from reception.failures import NOT_COMPLETE
+from reception.screens import TerminalLike
 from reception.screens.gallery import SAMPLES, StillTerminal
 from reception.screens.keys import TOO_SOON_S, SpokenKeys
 from reception.screens.window import PatientWindow
@@ -27,6 +28,7 @@ from reception.snapshot import Snapshot
 from reception.speech import menu, prompts
 from reception.speech.player import CommandPlayer, Recorder, Silent, find_player
 from reception.speech.voice import Voice
+from reception.texts import catalogue, wording
 from tests.test_screens import accessible_texts
 
 WITHIN_MS = 20_000
@@ -73,8 +75,15 @@ def hearing(terminal: StillTerminal, qtbot: QtBot) -> Iterator[Hearing]:
     made.close()
 
 
+JA = catalogue("ja")
+
+
+def spoken(text: str) -> str:
+    return f"{text}。"
+
+
 def plain(text: str) -> str:
-    return "".join(prompts.sentences_of([text]))
+    return "".join(prompts.sentences_of([text], JA))
 
 
 # --- What is said is what is shown -------------------------------------------------------------------------------
@@ -84,13 +93,13 @@ def plain(text: str) -> str:
 def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, name: str) -> None:
     hearing.show(SAMPLES[name])
     shown = [label for label in hearing.window.findChildren(QLabel) if label.isVisible()]
-    texts = plain("。".join(label.text().lstrip("!✓ ") for label in shown)).replace("。", "")
+    texts = plain("。".join(label.accessibleName().lstrip("!✓ ") for label in shown)).replace("。", "")
     buttons = [button for button in hearing.window.findChildren(QPushButton) if button.isVisible()]
-    texts += "".join(button.text().replace("\n", "") for button in buttons)
+    texts += "".join(button.text() for button in buttons)
     only_heard = {f"{number}を押すと。" for number in range(1, 10)}
-    only_heard |= {*prompts.sentences_of([prompts.KEYS, prompts.PIN_KEYS])}
+    only_heard |= {*prompts.sentences_of([prompts.KEYS, prompts.PIN_KEYS], JA)}
     for sentence in prompts.whole(SAMPLES[name]):
-        if sentence in only_heard or sentence == wording.NOT_COMPLETE:
+        if sentence in only_heard or sentence == NOT_COMPLETE:
             continue
         assert sentence.rstrip("。").replace("質問", "") in texts or "全部で" in sentence, sentence
 
@@ -102,9 +111,7 @@ def test_a_digit_does_what_the_button_does_that_stands_there(
     hearing.show(SAMPLES[name])
     hearing.window.grab()
     buttons = {
-        button.text().replace("\n", ""): button
-        for button in hearing.window.findChildren(QPushButton)
-        if button.isVisible()
+        button.text(): button for button in hearing.window.findChildren(QPushButton) if button.isVisible()
     }
     offered = menu.choices(SAMPLES[name])
     heights = [buttons[choice.label].mapTo(hearing.window, QPoint(0, 0)).y() for choice in offered]
@@ -250,7 +257,7 @@ class BlindPatient(Hearing):
             self.press(pin)
         elif prompts.ALL_TYPED.startswith(heard[0]):
             QTest.keyClick(self.window, Qt.Key.Key_Enter)
-        elif prompts.TAKE_CARD in heard:
+        elif spoken(wording.TAKE_CARD) in heard:
             self.bench.remove()
 
 
@@ -262,8 +269,8 @@ def test_who_sees_nothing_checks_in_by_pin_and_by_face_with_keys_alone(qtbot: Qt
         try:
             for method in ("暗証番号。", "顔認証。"):
                 story = patient.visit(person.card.pin, method, "同意する。", "提供する。")
-                assert prompts.CHECKED_IN in story
-                assert wording.NOT_COMPLETE not in story
+                assert spoken(wording.CHECKED_IN) in story
+                assert NOT_COMPLETE not in story
                 record = bench.client.visit(patient.number)
                 assert record is not None
                 assert record.recorded_at is not None

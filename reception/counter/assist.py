@@ -3,9 +3,10 @@
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from reception import flow
-from reception.counter import CounterTerminal, wording
+from reception.counter import CounterTerminal
 from reception.flow import ANSWERABLE, REVOCABLE, StaffText, State
 from reception.snapshot import Snapshot
+from reception.texts.wording import STAFF_TEXTS
 
 
 class HelpPanel(QFrame):
@@ -19,7 +20,7 @@ class HelpPanel(QFrame):
         self.texts = QComboBox()
         self.texts.setObjectName("staff_texts")
         self.texts.setAccessibleName("患者の画面に出す言葉")
-        for text, words in wording.STAFF_TEXTS.items():
+        for text, words in STAFF_TEXTS.items():
             self.texts.addItem(words, text)
         self._show = _button("show_text", "患者の画面に表示")
         self._hide = _button("hide_text", "表示を消す")

@@ -9,8 +9,8 @@ from reception.counter import wording
 from reception.counter.board import problems
 from reception.notices import NOTICES, Notice
 from reception.screens.widgets import BigButton, Panel, Text
-from reception.screens.wording import lines
 from reception.snapshot import CounterView, Health
+from reception.texts.wording import lines
 
 NOTICE_LENGTH = 32
 """Characters on a line of a notice."""

@@ -33,9 +33,9 @@ from reception.journal import JournalError
 from reception.screens import tokens
 from reception.screens.bridge import Bridge
 from reception.screens.widgets import BigButton, Panel, Text
-from reception.screens.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF, lines
 from reception.snapshot import CounterView, Snapshot, VisualView
 from reception.staff import StaffAnswer, Verdict
+from reception.texts.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF, lines
 
 _log = logging.getLogger("reception.counter")
 

@@ -1,7 +1,6 @@
 """What the counter's window calls states, parts and answers."""
 
 from consent.choices import ConsentAnswer, Item, VisualReason
-from reception.flow import StaffText
 from reception.staff import StaffAnswer, Verdict
 
 STATES = {
@@ -61,15 +60,6 @@ REASONS: dict[VisualReason, str] = {
     "other": "そのほか",
 }
 """By reason of a visual check."""
-
-STAFF_TEXTS = {
-    StaffText.COMING: "係の者が参ります。そのままお待ちください。",
-    StaffText.COME: "受付の窓口までお越しください。",
-    StaffText.USE_PIN: "暗証番号でも受付できます。",
-    StaffText.INSERT_AGAIN: "カードを一度抜いて、もう一度入れてください。",
-    StaffText.NO_HURRY: "ゆっくり操作していただいて大丈夫です。",
-}
-"""What the patient reads, by text that staff can show."""
 
 
 def told(answer: StaffAnswer) -> str:

@@ -51,6 +51,8 @@ class Language(StrEnum):
     """What the patient reads, as in the names of the catalogues."""
 
     JA = "ja"
+    JA_EASY = "ja-easy"
+    """やさしい日本語: short sentences, hiragana."""
     EN = "en"
     ZH = "zh"
     KO = "ko"

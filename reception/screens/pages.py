@@ -6,36 +6,34 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from consent.choices import ConsentAnswer, PrescriptionForm
-from hardware.face import Guidance
 from reception import flow
-from reception.failures import FAILURES, FailureCode
-from reception.screens import tokens, wording
+from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
+from reception.screens import tokens
 from reception.screens.widgets import (
     BigButton,
     ButtonKind,
     CameraPreview,
     CardPicture,
-    Panel,
+    Message,
     PhonePicture,
     PinDots,
     PinPad,
-    Text,
+    Words,
     Working,
 )
 from reception.snapshot import Snapshot
+from reception.texts import N_, Catalogue, wording
 
 Send = Callable[[flow.Event], None]
-LINE_LENGTH = 24
-"""Characters of body text on a line of the 800 px window."""
 MIDDLE = Qt.AlignmentFlag.AlignHCenter
 
 
 class Page(QWidget):
-    """A page of the patient's window: its pieces from top to bottom."""
+    """A page of the patient's window, in one language: its pieces from top to bottom."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__()
-        self.send = send
+        self.send, self.t = send, t
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(tokens.GAP)
@@ -47,7 +45,7 @@ class Page(QWidget):
         self, name: str, label: str, kind: ButtonKind, event: flow.Event, height: int = tokens.PRIMARY_HEIGHT
     ) -> BigButton:
         """Make a button that sends the event."""
-        made = BigButton(name, label, kind, height)
+        made = BigButton(name, self.t(label), kind, height)
         made.clicked.connect(lambda: self.send(event))
         return made
 
@@ -62,46 +60,32 @@ class Page(QWidget):
                 self.column.addWidget(piece)
 
 
-def failure_words(snapshot: Snapshot, longest: int = LINE_LENGTH) -> tuple[str, str]:
-    """Return what happened and what to do next, broken into lines; empty texts when nothing failed."""
-    if not snapshot.failure:
-        return "", ""
-    failure = FAILURES[FailureCode(snapshot.failure)]
-    return wording.lines(failure.patient, longest), wording.lines(failure.next_step, longest)
-
-
-def pin_was_wrong(snapshot: Snapshot) -> str:
+def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
     """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
-    return failure_words(snapshot)[0] if snapshot.failure == FailureCode.PIN_WRONG else ""
+    return wording.failure_texts(snapshot, t)[0] if snapshot.failure == FailureCode.PIN_WRONG else ""
 
 
 class WaitingPage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.notice = Panel("error")
-        self.heading = Text("heading")
-        self.insert = CardPicture("insert")
-        self.take = CardPicture("take")
-        self.hint = Text("body")
-        self.phone = self.button("choose_phone", "スマートフォンを使う", "outline", flow.ChoosePhone())
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.notice = Message("error")
+        self.heading = Words("heading")
+        self.insert = CardPicture("insert", t)
+        self.take = CardPicture("take", t)
+        self.hint = Words("body")
+        self.phone = self.button("choose_phone", wording.USE_PHONE, "outline", flow.ChoosePhone())
         self.stack(self.notice, 2, self.heading, 1, self.insert, self.take, 1, self.hint, 2, self.phone)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
+        t, card_in = self.t, snapshot.card_in
         if snapshot.failure:
             failure = FAILURES[FailureCode(snapshot.failure)]
-            what = wording.without_not_complete(failure.patient)
-            next_step = failure.next_step if snapshot.card_in else wording.with_card_out(failure.next_step)
-            text = f"{wording.lines(what, LINE_LENGTH)}\n{wording.lines(next_step, LINE_LENGTH)}"
-            self.notice.show_message(wording.NOT_COMPLETE.rstrip("。"), text)
+            next_step = wording.failure_texts(snapshot, t)[1]
+            self.notice.show_message(t(NOT_COMPLETE).rstrip("。."), t.joined(t(failure.what), next_step))
         else:
             self.notice.show_message("")
-        card_in = snapshot.card_in
-        self.heading.setText(
-            "カードを\nカードリーダーから\nお取りください"
-            if card_in
-            else "マイナンバーカードを\nカードリーダーに\n入れてください"
-        )
-        self.hint.setText("" if card_in else "ケースから出して、\n向きを確かめて入れてください。")
+        self.heading.show_text(t(wording.TAKE_CARD if card_in else wording.PUT_IN))
+        self.hint.show_text("" if card_in else t(wording.RIGHT_WAY))
         self.insert.setVisible(not card_in)
         self.take.setVisible(card_in)
         self.phone.setVisible(snapshot.phones_ready and not card_in)
@@ -110,39 +94,40 @@ class WaitingPage(Page):
 class WorkingPage(Page):
     """The machine works; a card stays in, a phone is not needed any more."""
 
-    def __init__(self, send: Send, heading: str, card: str) -> None:
-        super().__init__(send)
-        self.picture = CardPicture("keep")
-        self.card = card
-        self.body = Text("body", card)
-        self.stack(2, Text("heading", heading), 1, self.picture, Working(), 1, self.body, 2)
+    def __init__(self, send: Send, t: Catalogue, screen: str) -> None:
+        super().__init__(send, t)
+        self.picture = CardPicture("keep", t)
+        heading, *self.more = wording.STILL[screen]
+        self.body = Words("body")
+        self.stack(2, Words("heading", t(heading)), 1, self.picture, Working(t), 1, self.body, 2)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.picture.setVisible(snapshot.card_in)
-        self.body.setText(PHONE_AWAY if snapshot.by_phone and self.card == STAY else self.card)
+        stay = wording.PHONE_AWAY if snapshot.by_phone else wording.STAY
+        self.body.show_text(self.t.joined(*map(self.t, self.more or [stay])))
 
 
 class MethodChoicePage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.reason = Panel("warning")
-        self.heading = Text("heading")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.reason = Message("warning")
+        self.heading = Words("heading")
         self.face = self.button(
             "choose_face",
-            "顔認証",
+            wording.FACE,
             "outline",
             flow.Choose(flow.Method.FACE),
             height=tokens.PRIMARY_HEIGHT + 40,
         )
-        self.face_note = Text("caption", "カメラで、カードの写真と見くらべます")
+        self.face_note = Words("caption", t(N_("カメラで、カードの写真と見くらべます")))
         self.pin = self.button(
             "choose_pin",
-            "暗証番号",
+            wording.PIN,
             "outline",
             flow.Choose(flow.Method.PIN),
             height=tokens.PRIMARY_HEIGHT + 40,
         )
-        self.pin_note = Text("caption", "カード申請時に設定した4桁の数字です")
+        self.pin_note = Words("caption", t(N_("カード申請時に設定した4桁の数字です")))
         self.iphone = self.button(
             "choose_iphone",
             "iPhone",
@@ -161,15 +146,8 @@ class MethodChoicePage(Page):
         self.stack(self.reason, 2, self.heading, 1, *faces, self.iphone, self.android, 3)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.reason.show_message(*failure_words(snapshot))
-        both = {"face", "pin"} <= set(snapshot.methods)
-        self.heading.setText(
-            "スマートフォンの種類を\n選んでください"
-            if snapshot.by_phone
-            else "顔認証または暗証番号の\nどちらかを選んでください"
-            if both
-            else "本人確認の方法を\n選んでください"
-        )
+        self.reason.show_message(*wording.failure_texts(snapshot, self.t))
+        self.heading.show_text(self.t(wording.which_way(snapshot)))
         for method, pieces in (
             ("face", (self.face, self.face_note)),
             ("pin", (self.pin, self.pin_note)),
@@ -181,64 +159,64 @@ class MethodChoicePage(Page):
 
 
 class FaceMatchPage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.heading = Text("heading", "画面の枠に顔が収まるようにすると\n自動的に撮影されます。")
-        self.guidance = Text("guidance")
-        self.preview = CameraPreview()
-        note = Text("caption", "映像は保存しません。")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.heading = Words("heading", t(wording.IN_THE_FRAME))
+        self.guidance = Words("guidance")
+        self.preview = CameraPreview(t)
+        note = Words("caption", t(N_("映像は保存しません。")))
         back = self.button(
-            "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+            "back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
         )
         self.column.setSpacing(12)
         self.stack(self.heading, self.guidance, self.preview, note, 1, back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        asked = snapshot.guidance
-        self.guidance.setText(wording.GUIDANCE[Guidance(asked)] if asked else wording.LOOKING_GOOD)
-        self.preview.show_good(not asked)
+        self.guidance.show_text(self.t(wording.guidance(snapshot)))
+        self.preview.show_good(not snapshot.guidance)
 
 
 class PinEntryPage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.column.setSpacing(14)
-        self.note = Text("caption", CARD_PIN)
-        self.wrong = Panel("error")
-        self.left = Text("strong")
-        self.dots = PinDots()
-        pad = PinPad()
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.column.setSpacing(6)
+        self.note = Words("caption", t(CARD_PIN))
+        self.wrong = Message("error")
+        self.left = Words("strong")
+        self.dots = PinDots(t)
+        pad = PinPad(t)
         pad.digit.connect(lambda digit: self.send(flow.PinDigit(digit)))
         pad.backspace.connect(lambda: self.send(flow.PinBackspace()))
         pad.clear.connect(lambda: self.send(flow.PinClear()))
         pad.submit.connect(lambda: self.send(flow.PinSubmit()))
         self.back = self.button(
-            "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+            "back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
         )
-        heading = Text("heading", "暗証番号を入力してください")
+        heading = Words("heading", t(wording.TYPE_PIN))
         self.stack(heading, self.note, self.wrong, self.left, 1, self.dots, 1, pad, self.back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        tries = "" if snapshot.pin_tries_left is None else f"残り {snapshot.pin_tries_left} 回"
-        wrong = pin_was_wrong(snapshot)
+        t, left = self.t, snapshot.pin_tries_left
+        tries = "" if left is None else t(wording.TRIES_LEFT, count=left)
+        wrong = pin_was_wrong(snapshot, t)
         if snapshot.failure == FailureCode.PHONE_MOVED_AFTER_PIN:
-            wrong = "\n".join(failure_words(snapshot))
+            wrong = wording.failure_texts(snapshot, t)[0]
         self.wrong.show_message(f"{wrong} {tries}" if wrong else "")
         self.left.show_text("" if wrong else tries)
-        self.note.setText(PHONE_PIN if snapshot.by_phone else CARD_PIN)
+        self.note.show_text(t(PHONE_PIN if snapshot.by_phone else CARD_PIN))
         self.note.setVisible(not wrong)
         self.dots.show_count(snapshot.pin_digits)
 
 
 class LastTryPage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.warning = Panel("warning")
-        self.back = self.button("back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice())
-        accept = self.button("accept_last_try", "暗証番号を入力する", "outline", flow.AcceptLastTry())
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.warning = Message("warning")
+        self.back = self.button("back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice())
+        accept = self.button("accept_last_try", wording.TYPE_LAST, "outline", flow.AcceptLastTry())
         self.stack(
             2,
-            Text("heading", "暗証番号を入力できるのは\nあと1回です"),
+            Words("heading", t(wording.ONE_TRY)),
             1,
             self.warning,
             2,
@@ -248,43 +226,36 @@ class LastTryPage(Page):
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        wrong = pin_was_wrong(snapshot)
-        self.warning.show_message(
-            f"{wrong} 残り 1 回" if wrong else "残り 1 回",
-            "つぎにまちがえると、暗証番号がロックされます。"
-            + ("" if snapshot.by_phone else "\n解除は、市区町村の窓口でできます。"),
-        )
+        t = self.t
+        tries = t(wording.TRIES_LEFT, count=1)
+        wrong = pin_was_wrong(snapshot, t)
+        unblock = "" if snapshot.by_phone else t(wording.UNBLOCK)
+        self.warning.show_message(f"{wrong} {tries}".strip(), t.joined(t(wording.THEN_BLOCKED), unblock))
 
 
 class PhoneTapPage(Page):
     """The phone is laid on its reader, or is being read there."""
 
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.reason = Panel("warning")
-        self.heading = Text("heading")
-        self.picture = PhonePicture()
-        self.working = Working()
-        self.hint = Text("body")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.reason = Message("warning")
+        self.heading = Words("heading")
+        self.picture = PhonePicture(t)
+        self.working = Working(t)
+        self.hint = Words("body")
         self.back = self.button(
-            "back_to_choice", "ほかの方法にする", "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+            "back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
         )
         self.stack(self.reason, 2, self.heading, 1, self.picture, self.working, 1, self.hint, 2, self.back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         reading = snapshot.reading_phone
-        self.reason.show_message(*failure_words(snapshot))
-        self.heading.setText(
-            "スマートフォンを\n読み取っています"
-            if reading
-            else "スマートフォンを\n読み取り機に\nかざしてください"
-        )
-        first = "iPhoneの画面で本人確認をしてから、\n" if snapshot.phone == "iphone" else ""
-        self.hint.setText(
-            "そのまま、動かさないでください。"
-            if reading
-            else f"{first}読み終わるまで、動かさないでください。"
-        )
+        self.reason.show_message(*wording.failure_texts(snapshot, self.t))
+        t = self.t
+        self.heading.show_text(t(wording.READING_PHONE if reading else wording.LAY_PHONE))
+        first = t(wording.PHONE_FIRST) if snapshot.phone == "iphone" else ""
+        still = t.joined(first, t(wording.PHONE_UNTIL_READ))
+        self.hint.show_text(t(wording.PHONE_STILL) if reading else still)
         self.working.setVisible(reading)
         self.back.setVisible(not reading)
 
@@ -292,61 +263,68 @@ class PhoneTapPage(Page):
 class QuestionPage(Page):
     """One question, two answers of the same size; none is chosen beforehand."""
 
-    def __init__(self, send: Send, note: str) -> None:
-        super().__init__(send)
-        self.count = Text("body")
-        self.heading = Text("heading")
-        self.body = Text("body")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.count = Words("body")
+        self.heading = Words("heading")
+        self.body = Words("body")
         self.given = self.button(
-            "given", "同意する", "fill", flow.Answer(ConsentAnswer.GIVEN), tokens.PRIMARY_HEIGHT + 20
+            "given",
+            wording.PLAIN_ANSWERS[0],
+            "fill",
+            flow.Answer(ConsentAnswer.GIVEN),
+            tokens.PRIMARY_HEIGHT + 20,
         )
         self.declined = self.button(
             "declined",
-            "同意しない",
+            wording.PLAIN_ANSWERS[1],
             "outline",
             flow.Answer(ConsentAnswer.DECLINED),
             tokens.PRIMARY_HEIGHT + 20,
         )
-        self.note = Text("caption", note)
+        self.note = Words("caption")
         self.stack(1, self.count, self.heading, 1, self.body, 1, self.given, self.declined, self.note, 2)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        what = "医師・薬剤師に提供する情報を選んでください" if snapshot.screen == "CONSENT" else ""
-        number = f"質問 {snapshot.question_number} / {snapshot.question_count}"
-        self.count.show_text("\n".join(filter(None, (number if snapshot.question_count > 1 else "", what))))
+        t = self.t
+        what = t(wording.WHAT_TO_PROVIDE) if snapshot.screen == "CONSENT" else ""
+        number = ""
+        if snapshot.question_count > 1:
+            number = t(N_("質問 {n}/{m}"), n=snapshot.question_number, m=snapshot.question_count)
+        self.count.show_text("\n".join(filter(None, (number, what))))
         heading, body = wording.QUESTIONS[snapshot.question] if snapshot.question else ("", "")
-        self.heading.setText(heading)
-        self.body.setText(body)
-        given, declined = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)
-        self.given.relabel(given)
-        self.declined.relabel(declined)
-        # There is no card whose removal could mean anything.
-        self.note.setVisible(not (snapshot.by_phone and snapshot.screen == "LIMIT_CONSENT"))
+        self.heading.show_text(t(heading))
+        self.body.show_text(t(body))
+        given, declined = wording.answers(snapshot.question)
+        self.given.relabel(t(given))
+        self.declined.relabel(t(declined))
+        self.note.show_text(t(wording.question_note(snapshot)))
 
 
 class ChoicePage(Page):
     """Something to choose by buttons of the same size and weight; none is chosen beforehand."""
 
     def __init__(
-        self, send: Send, heading: str, body: str, choices: tuple[tuple[str, str, flow.Event], ...]
+        self, send: Send, t: Catalogue, screen: str, choices: tuple[tuple[str, str, flow.Event], ...]
     ) -> None:
-        super().__init__(send)
+        super().__init__(send, t)
+        heading, *more = wording.STILL[screen]
         buttons = [
             self.button(name, label, "outline", event, tokens.PRIMARY_HEIGHT + 20)
             for name, label, event in choices
         ]
-        self.stack(1, Text("heading", heading), 1, Text("body", body), 1, *buttons, 2)
+        self.stack(1, Words("heading", t(heading)), 1, Words("body", t.joined(*map(t, more))), 1, *buttons, 2)
 
 
 class TakeCardPage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        done = Panel("success")
-        done.show_message("受付が完了しました")
-        self.heading = Text("heading", "カードを\nカードリーダーから\nお取りください")
-        self.heading_out = Text("heading", "お呼びするまで\nお待ちください")
-        self.picture = CardPicture("take")
-        self.reminder = Panel("warning")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        done = Message("success")
+        done.show_message(t(wording.CHECKED_IN))
+        self.heading = Words("heading", t(wording.TAKE_CARD))
+        self.heading_out = Words("heading", t(wording.UNTIL_CALLED))
+        self.picture = CardPicture("take", t)
+        self.reminder = Message("warning")
         self.stack(1, done, 1, self.heading, self.heading_out, self.picture, self.reminder, 3)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -354,138 +332,112 @@ class TakeCardPage(Page):
         self.picture.setVisible(snapshot.card_in)
         self.heading_out.setVisible(not snapshot.card_in)
         forgotten = snapshot.card_in and snapshot.reminders > 0
-        self.reminder.show_message("カードをお忘れなく" if forgotten else "")
+        self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten else "")
 
 
 class CompletePage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        done = Panel("success")
-        done.show_message("受付が完了しました")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        done = Message("success")
+        done.show_message(t(wording.CHECKED_IN))
         self.stack(
             3,
             done,
             1,
-            Text("heading", "お呼びするまで\nお待ちください"),
+            Words("heading", t(wording.UNTIL_CALLED)),
             1,
-            Text("body", "お大事になさってください。"),
+            Words("body", t(wording.GET_WELL)),
             4,
         )
 
 
 class CallStaffPage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.heading = Text("heading")
-        self.message = Panel("error")
-        self.picture = CardPicture("take")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.heading = Words("heading")
+        self.message = Message("error")
+        self.picture = CardPicture("take", t)
         self.stack(2, self.heading, 1, self.message, self.picture, 3)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         called = snapshot.failure in ("", FailureCode.STAFF_CALLED)
         take = snapshot.card_in and snapshot.failure in wording.WITHOUT_STAFF
-        self.heading.setText(
-            "係の人を\n呼んでいます"
-            if called
-            else "カードを\nお取りください"
-            if take
-            else "受付の係に\nお声がけください"
-        )
-        what, next_step = failure_words(snapshot)
-        if not snapshot.card_in:
-            next_step = wording.with_card_out(next_step)
-        self.message.show_message(what or "そのままお待ちください。", next_step)
+        t = self.t
+        heading = wording.STAFF_ON_THE_WAY if called else TAKE if take else wording.ASK_STAFF
+        self.heading.show_text(t(heading).rstrip("。."))
+        what, next_step = wording.failure_texts(snapshot, t)
+        self.message.show_message(what or t(wording.PLEASE_WAIT), next_step)
         self.picture.setVisible(snapshot.card_in and not called)
 
 
 class OutOfServicePage(Page):
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self.reason = Panel("warning")
-        self.take = Text("strong", "カードが入っていれば、お取りください。")
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.reason = Message("warning")
+        self.take = Words("strong", t(wording.TAKE_IF_IN))
         self.stack(
             3,
-            Text("heading", "ただいま、この機械は\nご利用いただけません"),
+            Words("heading", t(wording.OUT_OF_USE)),
             1,
             self.reason,
             1,
-            Text("body", "受付の係に、お声がけください。\n復旧すると、自動で再開します。"),
+            Words("body", t.joined(t(wording.ASK_STAFF), t(N_("復旧すると、自動で再開します。")))),
             self.take,
             4,
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.reason.show_message(failure_words(snapshot)[0])
+        self.reason.show_message(wording.failure_texts(snapshot, self.t)[0])
         self.take.setVisible(snapshot.card_in)
 
 
-class AskStaffPage(Page):
-    """Stands in for a screen whose issue is still to come: it never leaves a patient before an empty page."""
+class StillPage(Page):
+    """Only tells something."""
 
-    def __init__(self, send: Send, heading: str, body: str) -> None:
-        super().__init__(send)
-        self.stack(2, Text("heading", heading), 1, Text("body", body), 3)
-
-
-STAY = "カードは、そのまま入れておいてください。"
-PHONE_AWAY = "スマートフォンは、しまってもかまいません。"
-CARD_PIN = "カード申請時に設定した4桁の暗証番号を入力します。"
-PHONE_PIN = "スマートフォンの電子証明書の、4桁の暗証番号を入力します。"
+    def __init__(self, send: Send, t: Catalogue, screen: str) -> None:
+        super().__init__(send, t)
+        heading, *more = wording.STILL[screen]
+        self.stack(2, Words("heading", t(heading)), 1, Words("body", t.joined(*map(t, more))), 3)
 
 
-def pages(send: Send) -> dict[str, Page]:
-    """Make one page for every Snapshot.screen."""
+CARD_PIN = N_("カード申請時に設定した4桁の暗証番号を入力します。")
+PHONE_PIN = N_("スマートフォンの電子証明書の、4桁の暗証番号を入力します。")
+
+CHOICES: dict[str, tuple[tuple[str, str, flow.Event], ...]] = {
+    "BUNDLE": (
+        ("agree_to_all", wording.AGREE_TO_ALL, flow.AnswerAll(ConsentAnswer.GIVEN)),
+        ("one_by_one", wording.ONE_BY_ONE, flow.OneByOne()),
+        ("decline_all", wording.DECLINE_ALL, flow.AnswerAll(ConsentAnswer.DECLINED)),
+    ),
+    "PRESCRIPTION": (
+        ("electronic", wording.ELECTRONIC, flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
+        ("paper", wording.PAPER, flow.ChoosePrescription(PrescriptionForm.PAPER)),
+    ),
+    "CARD_USE_OFFER": (
+        ("register", wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN)),
+        ("do_not_register", wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED)),
+    ),
+    "HELP": (("leave_help", wording.GO_BACK, flow.LeaveHelp()),),
+}
+"""Name of the button, label and event."""
+
+
+def pages(send: Send, t: Catalogue) -> dict[str, Page]:
+    """Make one page for every Snapshot.screen, in the language of ``t``."""
     return {
-        "WAITING": WaitingPage(send),
-        "READING": WorkingPage(send, "カードを\n読み取っています", STAY),
-        "METHOD_CHOICE": MethodChoicePage(send),
-        "FACE_MATCH": FaceMatchPage(send),
-        "PIN_ENTRY": PinEntryPage(send),
-        "LAST_TRY": LastTryPage(send),
-        "PHONE_TAP": PhoneTapPage(send),
-        "BUNDLE": ChoicePage(
-            send,
-            "情報の提供に、\nまとめて同意しますか",
-            "医師・薬剤師が見られるのは、\n今から24時間だけです。",
-            (
-                ("agree_to_all", "すべて同意する", flow.AnswerAll(ConsentAnswer.GIVEN)),
-                ("one_by_one", "一つずつ選ぶ", flow.OneByOne()),
-                ("decline_all", "すべて同意しない", flow.AnswerAll(ConsentAnswer.DECLINED)),
-            ),
-        ),
-        "PRESCRIPTION": ChoicePage(
-            send,
-            "処方箋の形を\n選んでください",
-            "電子処方箋では、薬局でカードを使います。",
-            (
-                ("electronic", "電子処方箋", flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
-                ("paper", "紙の処方箋", flow.ChoosePrescription(PrescriptionForm.PAPER)),
-            ),
-        ),
-        "VISUAL_CHECK": AskStaffPage(send, "係の人が\n確認しています", "そのままお待ちください。"),
-        "CHECKING": WorkingPage(send, "健康保険の資格を\n確認しています", STAY),
-        "CARD_USE_OFFER": ChoicePage(
-            send,
-            "このカードを、健康保険証として\n使えるように登録しますか",
-            "登録は、はじめの一度だけです。\n登録しないと、この機械では受付できません。",
-            (
-                ("register", "登録する", flow.AnswerCardUse(ConsentAnswer.GIVEN)),
-                ("do_not_register", "登録しない", flow.AnswerCardUse(ConsentAnswer.DECLINED)),
-            ),
-        ),
-        "CONSENT": QuestionPage(send, "医師・薬剤師が見られるのは、\n今から24時間だけです。"),
-        "LIMIT_CONSENT": QuestionPage(send, "カードを取ると、「提供しない」として\n受付に進みます。"),
-        "SENDING": WorkingPage(send, "受付の内容を\n送っています", "もう少しお待ちください。"),
-        "TAKE_CARD": TakeCardPage(send),
-        "COMPLETE": CompletePage(send),
-        "CALL_STAFF": CallStaffPage(send),
-        "OUT_OF_SERVICE": OutOfServicePage(send),
-        "DESK_CLOSED": AskStaffPage(
-            send,
-            "ただいま、受付を\n休止しています",
-            "受付の係に、お声がけください。\n再開すると、画面が変わります。",
-        ),
-        "HELP": ChoicePage(
-            send, "こまったときは", "係の人を呼んでください。", (("leave_help", "もどる", flow.LeaveHelp()),)
-        ),
+        "WAITING": WaitingPage(send, t),
+        "METHOD_CHOICE": MethodChoicePage(send, t),
+        "FACE_MATCH": FaceMatchPage(send, t),
+        "PIN_ENTRY": PinEntryPage(send, t),
+        "LAST_TRY": LastTryPage(send, t),
+        "PHONE_TAP": PhoneTapPage(send, t),
+        "CONSENT": QuestionPage(send, t),
+        "LIMIT_CONSENT": QuestionPage(send, t),
+        "TAKE_CARD": TakeCardPage(send, t),
+        "COMPLETE": CompletePage(send, t),
+        "CALL_STAFF": CallStaffPage(send, t),
+        "OUT_OF_SERVICE": OutOfServicePage(send, t),
+        **{screen: WorkingPage(send, t, screen) for screen in ("READING", "CHECKING", "SENDING")},
+        **{screen: StillPage(send, t, screen) for screen in ("VISUAL_CHECK", "DESK_CLOSED")},
+        **{screen: ChoicePage(send, t, screen, choices) for screen, choices in CHOICES.items()},
     }

@@ -3,19 +3,18 @@
 from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QWidget
 
-from reception.counter.wording import STAFF_TEXTS
 from reception.flow import StaffText
 from reception.screens import TerminalLike
 from reception.screens.bridge import Bridge
-from reception.screens.widgets import Panel
-from reception.screens.wording import lines
+from reception.screens.widgets import Message
 from reception.snapshot import Snapshot
+from reception.texts import catalogue
+from reception.texts.wording import STAFF_TEXTS
 
 MARGIN = 16
-LINE_LENGTH = 24
 
 
-class StaffNote(Panel):
+class StaffNote(Message):
     """Belongs to the window it lies on; covers the step bar, and no button."""
 
     def __init__(self, window: QWidget, terminal: TerminalLike) -> None:
@@ -31,7 +30,7 @@ class StaffNote(Panel):
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the text of this snapshot, if there is one."""
         text = STAFF_TEXTS.get(StaffText(snapshot.staff_message), "")
-        self.show_message(lines(text, LINE_LENGTH) if text else "")
+        self.show_message(catalogue(snapshot.language)(text))
         self._place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 Qt's name
@@ -45,5 +44,6 @@ class StaffNote(Panel):
     def _place(self) -> None:
         window = self.parentWidget()
         if window is not None and not self.isHidden():
-            self.setGeometry(MARGIN, MARGIN, window.width() - 2 * MARGIN, self.sizeHint().height())
+            width = window.width() - 2 * MARGIN
+            self.setGeometry(MARGIN, MARGIN, width, self.heightForWidth(width))
             self.raise_()

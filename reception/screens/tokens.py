@@ -32,9 +32,13 @@ GAP = 24
 MARGIN = 32
 
 
-def style_sheet() -> str:
+FONTS_OF = {"zh": ("Noto Sans SC", "Noto Sans CJK SC"), "ko": ("Noto Sans KR", "Noto Sans CJK KR")}
+"""Chinese and Korean have forms of their own for many characters that Japanese writes, too."""
+
+
+def style_sheet(language: str = "ja") -> str:
     """Return the one style sheet; widgets are told apart by the dynamic properties ``kind`` and ``tone``."""
-    family = ", ".join(f'"{name}"' for name in FONTS)
+    family = ", ".join(f'"{name}"' for name in (*FONTS_OF.get(language, ()), *FONTS))
     return f"""
     QWidget {{ font-family: {family}; color: {INK}; font-size: {BODY}px; }}
     QWidget#patient_window, QWidget#counter_window {{ background: {WHITE}; }}

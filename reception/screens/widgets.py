@@ -30,7 +30,8 @@ from PySide6.QtWidgets import (
 )
 
 from reception.screens import tokens
-from reception.screens.wording import STEPS
+from reception.texts import N_, Catalogue
+from reception.texts.wording import STEPS, keep_phrases
 
 ButtonKind = Literal["fill", "outline", "quiet", "key"]
 Tone = Literal["error", "warning", "success", "plain"]
@@ -53,6 +54,20 @@ class Text(QLabel):
         """Show the text; an empty one takes no room."""
         self.setText(text)
         self.setVisible(bool(text))
+
+
+class Words(Text):
+    """A text in the patient's language, wrapped at its width; Japanese between phrases only."""
+
+    def __init__(self, kind: str, text: str = "") -> None:
+        super().__init__(kind)
+        self.setWordWrap(True)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:  # noqa: N802 Qt's name
+        """Show the text; the accessible name is without the marks that keep phrases together."""
+        super().setText(keep_phrases(text))
+        self.setAccessibleName(text)
 
 
 class BigButton(QPushButton):
@@ -122,12 +137,14 @@ class Panel(QFrame):
 
     SIGNS: ClassVar[dict[Tone, str]] = {"error": "! ", "warning": "! ", "success": "✓ ", "plain": ""}
 
+    LABEL: ClassVar[type[Text]] = Text
+
     def __init__(self, tone: Tone) -> None:
         super().__init__()
         self._sign = self.SIGNS[tone]
         self.setProperty("tone", tone)
-        self.title = Text("heading" if tone == "success" else "strong")
-        self.text = Text("body")
+        self.title = self.LABEL("heading" if tone == "success" else "strong")
+        self.text = self.LABEL("body")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 14)
         layout.setSpacing(8)
@@ -141,11 +158,19 @@ class Panel(QFrame):
         self.setVisible(bool(title or text))
 
 
+class Message(Panel):
+    """A panel in the patient's language."""
+
+    LABEL = Words
+
+
 class StepBar(QWidget):
     """The four steps with number and word; done, current and coming differ in shape, not only in colour."""
 
-    def __init__(self) -> None:
+    def __init__(self, t: Catalogue) -> None:
         super().__init__()
+        self._t = t
+        self._words = [t(step) for step in STEPS]
         self._current = 0
         self._all_done = False
         self.setFixedHeight(96)
@@ -154,15 +179,18 @@ class StepBar(QWidget):
     def show_step(self, current: int, *, all_done: bool) -> None:
         """Mark step ``current`` (1 to 4, 0: none); ``all_done`` ticks the last one off too."""
         self._current, self._all_done = current, all_done
-        word = f"{len(STEPS)}つの手順の{current} {STEPS[current - 1]}" if current else "手順"
-        self.setAccessibleName(word)
+        t = self._t
+        here = t(
+            N_("{count}つの手順の{n} {name}"), count=len(STEPS), n=current, name=self._words[current - 1]
+        )
+        self.setAccessibleName(here if current else t(N_("手順")))
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         width, y, radius = self.width() / len(STEPS), 26.0, 23.0
-        for number, word in enumerate(STEPS, 1):
+        for number, word in enumerate(self._words, 1):
             x = width * (number - 0.5)
             done = number < self._current or (self._all_done and number == self._current)
             here = number == self._current and not done
@@ -203,8 +231,9 @@ class PinDots(QWidget):
 
     LENGTH = 4
 
-    def __init__(self) -> None:
+    def __init__(self, t: Catalogue) -> None:
         super().__init__()
+        self._t = t
         self._typed = 0
         self.setFixedHeight(64)
         self.show_count(0)
@@ -212,7 +241,7 @@ class PinDots(QWidget):
     def show_count(self, typed: int) -> None:
         """Fill the first ``typed`` places."""
         self._typed = typed
-        self.setAccessibleName(f"暗証番号 {typed}桁 入力済み")
+        self.setAccessibleName(self._t(N_("暗証番号 {count}桁 入力済み"), count=typed))
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -240,7 +269,7 @@ class PinPad(QWidget):
     clear = Signal()
     submit = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, t: Catalogue) -> None:
         super().__init__()
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -251,11 +280,11 @@ class PinPad(QWidget):
             key.clicked.connect(lambda _checked=False, n=number: self.digit.emit(n))
             row, column = (3, 1) if number == 0 else divmod(number - 1, 3)
             grid.addWidget(key, row, column)
-        backspace = KeyButton("pin_backspace", "1つ消す", "quiet", tokens.KEY)
+        backspace = KeyButton("pin_backspace", t(N_("1つ消す")), "quiet", tokens.KEY)
         backspace.clicked.connect(lambda: self.backspace.emit())
-        clear = BigButton("pin_clear", "全部消す", "quiet", tokens.KEY)
+        clear = BigButton("pin_clear", t(N_("全部消す")), "quiet", tokens.KEY)
         clear.clicked.connect(lambda: self.clear.emit())
-        submit = BigButton("pin_submit", "決定", "fill", 2 * tokens.KEY + tokens.KEY_GAP)
+        submit = BigButton("pin_submit", t(N_("決定")), "fill", 2 * tokens.KEY + tokens.KEY_GAP)
         submit.clicked.connect(lambda: self.submit.emit())
         for button, row, rows in ((backspace, 0, 1), (clear, 1, 1), (submit, 2, 2)):
             grid.addWidget(button, row, 3, rows, 1)
@@ -266,13 +295,13 @@ class PinPad(QWidget):
 class CameraPreview(QWidget):
     """The patient as in a mirror, with the oval that the face belongs in."""
 
-    def __init__(self) -> None:
+    def __init__(self, t: Catalogue) -> None:
         super().__init__()
         self._image: QImage | None = None
         self._pixels: NDArray[np.uint8] | None = None
         self._good = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setAccessibleName("カメラの映像")
+        self.setAccessibleName(t(N_("カメラの映像")))
         self.setFixedSize(QSize(420, 560))
 
     def show_frame(self, image: NDArray[np.uint8]) -> None:
@@ -328,15 +357,15 @@ class CameraPreview(QWidget):
 class CardPicture(QWidget):
     """A card and the slot of the reader, with an arrow that says which way the card goes."""
 
-    def __init__(self, motion: Literal["insert", "keep", "take"]) -> None:
+    def __init__(self, motion: Literal["insert", "keep", "take"], t: Catalogue) -> None:
         super().__init__()
         self._motion = motion
         names = {
-            "insert": "カードを入れる絵",
-            "keep": "カードが入っている絵",
-            "take": "カードを取る絵",
+            "insert": N_("カードを入れる絵"),
+            "keep": N_("カードが入っている絵"),
+            "take": N_("カードを取る絵"),
         }
-        self.setAccessibleName(names[motion])
+        self.setAccessibleName(t(names[motion]))
         self.setFixedSize(QSize(420, 320))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -382,9 +411,9 @@ class CardPicture(QWidget):
 class PhonePicture(QWidget):
     """A phone above its reader, with the waves between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, t: Catalogue) -> None:
         super().__init__()
-        self.setAccessibleName("スマートフォンを読み取り機にかざす絵")
+        self.setAccessibleName(t(N_("スマートフォンを読み取り機にかざす絵")))
         self.setFixedSize(QSize(420, 320))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -413,13 +442,13 @@ class PhonePicture(QWidget):
 class Working(QWidget):
     """Three dots that take turns: the machine is at work, the patient has nothing to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, t: Catalogue) -> None:
         super().__init__()
         self._turn = 0
         self._timer = QTimer(self)
         self._timer.setInterval(400)
         self._timer.timeout.connect(self._next)
-        self.setAccessibleName("処理中")
+        self.setAccessibleName(t(N_("処理中")))
         self.setFixedSize(QSize(160, 48))
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -8,12 +8,14 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLay
 
 from reception import flow
 from reception.failures import FailureCode
-from reception.screens import TerminalLike, tokens, wording
+from reception.screens import TerminalLike, tokens
 from reception.screens.bridge import Bridge
+from reception.screens.look import LanguageChooser, LookRow, chosen
 from reception.screens.pages import FaceMatchPage, Page, pages
-from reception.screens.widgets import BigButton, StepBar, Text
-from reception.screens.wording import STEP_NUMBERS
+from reception.screens.widgets import BigButton, StepBar, Words
 from reception.snapshot import Snapshot
+from reception.texts import N_, catalogue, wording
+from reception.texts.wording import STEP_NUMBERS
 
 WIDTH, HEIGHT = 800, 1280
 
@@ -30,26 +32,13 @@ class PatientWindow(QWidget):
         self._shown = Snapshot()
         self.setObjectName("patient_window")
         self.setWindowTitle("マイナンバーカード受付")
-        self.setStyleSheet(tokens.style_sheet())
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self._steps = StepBar()
-        self._badge = Text("badge", "模擬")
-        self._badge.setParent(self)
-        self._stack = QStackedWidget()
-        self._pages: dict[str, Page] = pages(self._send)
-        for page in self._pages.values():
-            page.show_snapshot(self._shown)
-            self._stack.addWidget(page)
-        # No page may make the window grow beyond the screen of the terminal; a test looks that all of them fit.
-        self._stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(tokens.MARGIN, 52, tokens.MARGIN, tokens.GAP)
-        column.setSpacing(16)
-        column.addWidget(self._steps)
-        column.addWidget(self._stack, 1)
-        column.addWidget(self._time_row())
-        column.addWidget(self._way_out_row())
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._content: QWidget | None = None
+        self._build()
+        self._languages = LanguageChooser(self, lambda language: self._send(chosen(language)))
         self.render_snapshot(self._shown)
         self.resize(WIDTH, HEIGHT)
         self._bridge = Bridge(self)
@@ -60,14 +49,42 @@ class PatientWindow(QWidget):
             terminal.subscribe_frames(self._bridge.take_frame),
         ]
 
+    def _build(self) -> None:
+        """Make everything that the window shows, in the language of the snapshot."""
+        if self._content is not None:
+            self._column.removeWidget(self._content)
+            self._content.hide()
+            self._content.deleteLater()
+        self._t = catalogue(self._shown.language)
+        self.setStyleSheet(tokens.style_sheet(self._shown.language))
+        self._content = QWidget()
+        self._look = LookRow(self._t, lambda: self._languages.open(self._t))
+        self._steps = StepBar(self._t)
+        self._stack = QStackedWidget()
+        self._pages: dict[str, Page] = pages(self._send, self._t)
+        for page in self._pages.values():
+            page.show_snapshot(Snapshot())
+            self._stack.addWidget(page)
+        # No page may make the window grow beyond the screen of the terminal; a test looks that all of them fit.
+        self._stack.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        column = QVBoxLayout(self._content)
+        column.setContentsMargins(tokens.MARGIN, 12, tokens.MARGIN, tokens.GAP)
+        column.setSpacing(12)
+        column.addWidget(self._look)
+        column.addWidget(self._steps)
+        column.addWidget(self._stack, 1)
+        column.addWidget(self._time_row())
+        column.addWidget(self._way_out_row())
+        self._column.addWidget(self._content)
+
     def _time_row(self) -> QWidget:
         row = QWidget()
         row.setFixedHeight(72)
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._seconds = Text("time")
-        self._more_time = BigButton("more_time", "時間をのばす", "outline", 72)
-        self._more_time.setFixedWidth(250)
+        self._seconds = Words("time")
+        self._more_time = BigButton("more_time", self._t(N_("時間をのばす")), "outline", 72)
+        self._more_time.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self._more_time.clicked.connect(lambda: self._send(flow.MoreTime()))
         layout.addWidget(self._seconds, 1)
         layout.addWidget(self._more_time)
@@ -79,9 +96,9 @@ class PatientWindow(QWidget):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(tokens.GAP)
-        self._cancel = BigButton("cancel", "はじめにもどる", "quiet", tokens.SECONDARY_HEIGHT)
+        self._cancel = BigButton("cancel", self._t(N_("はじめにもどる")), "quiet", tokens.SECONDARY_HEIGHT)
         self._cancel.clicked.connect(lambda: self._send(flow.Cancel()))
-        self._call = BigButton("call_staff", "係の人を呼ぶ", "quiet", tokens.SECONDARY_HEIGHT)
+        self._call = BigButton("call_staff", self._t(N_("係の人を呼ぶ")), "quiet", tokens.SECONDARY_HEIGHT)
         self._call.clicked.connect(lambda: self._send(flow.CallStaff()))
         layout.addWidget(self._cancel)
         layout.addWidget(self._call)
@@ -90,6 +107,8 @@ class PatientWindow(QWidget):
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the snapshot; call in the thread of the windows."""
         before, self._shown = self._shown, snapshot
+        if snapshot.language != before.language:
+            self._build()
         page = self._pages[snapshot.screen]
         page.show_snapshot(snapshot)
         if self._stack.currentWidget() is not page:
@@ -97,6 +116,7 @@ class PatientWindow(QWidget):
         if (before.screen, before.occasion) != (snapshot.screen, snapshot.occasion):
             # Nothing is preselected: the keyboard starts before the first button of whatever is asked now.
             self.setFocus()
+            self._languages.hide()
         face = self._pages["FACE_MATCH"]
         if snapshot.screen != "FACE_MATCH" and isinstance(face, FaceMatchPage):
             face.preview.forget()
@@ -104,24 +124,10 @@ class PatientWindow(QWidget):
         in_visit = snapshot.screen not in _NO_WAY_OUT
         self._cancel.setVisible(in_visit and snapshot.screen not in ("CALL_STAFF", "HELP"))
         self._call.setVisible(in_visit and snapshot.failure != FailureCode.STAFF_CALLED)
-        seconds = snapshot.seconds_left
-        self._seconds.show_text("" if seconds is None else f"あと {seconds} 秒で{self._end_of(snapshot)}")
-        self._more_time.setVisible(seconds is not None)
-        self._badge.setVisible(snapshot.simulated)
-        self._badge.adjustSize()
-        self._badge.move(self.width() - self._badge.width() - tokens.MARGIN, 12)
-
-    @staticmethod
-    def _end_of(snapshot: Snapshot) -> str:
-        """Say what the end of the wait means."""
-        if snapshot.screen == "CARD_USE_OFFER":
-            return "「登録しない」になります"
-        if snapshot.screen == "PRESCRIPTION":
-            return "選ばずに進みます"
-        if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
-            return "終わります"
-        answers = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)
-        return f"「{answers[1].partition('・')[0]}」になります"
+        self._seconds.show_text(wording.time_left(snapshot, self._t))
+        self._more_time.setVisible(snapshot.seconds_left is not None)
+        self._look.badge.setVisible(snapshot.simulated)
+        self._languages.setGeometry(self._stack.geometry())
 
     @property
     def shown(self) -> Snapshot:

@@ -4,41 +4,41 @@ from dataclasses import dataclass
 
 from consent.choices import ConsentAnswer, PrescriptionForm
 from reception import flow
-from reception.screens import wording
 from reception.snapshot import Snapshot
+from reception.texts import wording
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One choice: the words on its button, and what it does."""
+    """One choice: the Japanese words on its button, and what it does."""
 
     label: str
     event: flow.Event
 
 
-OTHER_WAY = Choice("ほかの方法にする", flow.BackToChoice())
-PHONE = Choice("スマートフォンを使う", flow.ChoosePhone())
+OTHER_WAY = Choice(wording.OTHER_WAY, flow.BackToChoice())
+PHONE = Choice(wording.USE_PHONE, flow.ChoosePhone())
 METHODS = {
-    "face": Choice("顔認証", flow.Choose(flow.Method.FACE)),
-    "pin": Choice("暗証番号", flow.Choose(flow.Method.PIN)),
+    "face": Choice(wording.FACE, flow.Choose(flow.Method.FACE)),
+    "pin": Choice(wording.PIN, flow.Choose(flow.Method.PIN)),
     "iphone": Choice("iPhone", flow.Choose(flow.Method.IPHONE)),
     "android": Choice("Android", flow.Choose(flow.Method.ANDROID)),
 }
 SCREENS: dict[str, tuple[Choice, ...]] = {
     "FACE_MATCH": (OTHER_WAY,),
-    "LAST_TRY": (OTHER_WAY, Choice("暗証番号を入力する", flow.AcceptLastTry())),
+    "LAST_TRY": (OTHER_WAY, Choice(wording.TYPE_LAST, flow.AcceptLastTry())),
     "BUNDLE": (
-        Choice("すべて同意する", flow.AnswerAll(ConsentAnswer.GIVEN)),
-        Choice("一つずつ選ぶ", flow.OneByOne()),
-        Choice("すべて同意しない", flow.AnswerAll(ConsentAnswer.DECLINED)),
+        Choice(wording.AGREE_TO_ALL, flow.AnswerAll(ConsentAnswer.GIVEN)),
+        Choice(wording.ONE_BY_ONE, flow.OneByOne()),
+        Choice(wording.DECLINE_ALL, flow.AnswerAll(ConsentAnswer.DECLINED)),
     ),
     "PRESCRIPTION": (
-        Choice("電子処方箋", flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
-        Choice("紙の処方箋", flow.ChoosePrescription(PrescriptionForm.PAPER)),
+        Choice(wording.ELECTRONIC, flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
+        Choice(wording.PAPER, flow.ChoosePrescription(PrescriptionForm.PAPER)),
     ),
     "CARD_USE_OFFER": (
-        Choice("登録する", flow.AnswerCardUse(ConsentAnswer.GIVEN)),
-        Choice("登録しない", flow.AnswerCardUse(ConsentAnswer.DECLINED)),
+        Choice(wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN)),
+        Choice(wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED)),
     ),
 }
 """Screens on which the choices are always the same, in the order of their buttons."""
@@ -57,13 +57,13 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
         case "PHONE_TAP":
             return () if snapshot.reading_phone else (OTHER_WAY,)
         case "CONSENT" | "LIMIT_CONSENT":
-            given, declined = wording.ANSWERS.get(snapshot.question, wording.PLAIN_ANSWERS)
+            given, declined = wording.answers(snapshot.question)
             return (
                 Choice(given, flow.Answer(ConsentAnswer.GIVEN)),
                 Choice(declined, flow.Answer(ConsentAnswer.DECLINED)),
             )
         case "HELP":
-            return (Choice("もどる", flow.LeaveHelp()),)
+            return (Choice(wording.GO_BACK, flow.LeaveHelp()),)
         case screen:
             return SCREENS.get(screen, ())
 

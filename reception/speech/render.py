@@ -35,7 +35,7 @@ READINGS = {
 def main(arguments: list[str]) -> int:
     """Render what is missing and say how much there is."""
     FOLDER.mkdir(exist_ok=True)
-    wanted = {file_of(sentence): sentence for sentence in every_sentence()}
+    wanted = {file_of(sentence): sentence for sentence in every_sentence("ja")}
     for path in set(FOLDER.glob("*.wav")) - set(wanted):
         path.unlink()
     for path, sentence in wanted.items():

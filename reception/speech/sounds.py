@@ -16,9 +16,9 @@ PAUSE_S = 0.25
 Samples = NDArray[np.int16]
 
 
-def file_of(sentence: str, language: str = "ja") -> Path:
+def file_of(sentence: str) -> Path:
     """Return where a sentence's recording lies; a changed text has another name, and so never an old sound."""
-    digest = hashlib.sha256(f"{language}:{sentence}".encode()).hexdigest()
+    digest = hashlib.sha256(sentence.encode()).hexdigest()
     return FOLDER / f"{digest[:16]}.wav"
 
 

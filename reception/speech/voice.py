@@ -3,12 +3,16 @@
 from reception.snapshot import Snapshot
 from reception.speech import prompts
 from reception.speech.player import Player
+from reception.texts import catalogue
+
+SPOKEN = ("ja",)
+"""Languages that have recordings."""
 
 
 class Voice:
     """What the patient hears; call from one thread.
 
-    The recordings are Japanese: a visit in another language is silent rather than in the wrong one.
+    A visit in a language without recordings is silent rather than in the wrong one.
     """
 
     def __init__(self, player: Player) -> None:
@@ -26,9 +30,7 @@ class Voice:
         before, self._heard = self._heard, snapshot
         if snapshot.visit != before.visit:
             self._muted = False
-        if before.language != snapshot.language:
-            self._say(prompts.whole(snapshot))
-        elif said := prompts.news(before, snapshot):
+        if said := prompts.news(before, snapshot):
             self._say(said, wait=prompts.waits_its_turn(before, snapshot))
 
     def repeat(self) -> None:
@@ -38,7 +40,7 @@ class Voice:
     def mute(self) -> None:
         """Switch the voice off, or on again with what it has to say."""
         if not self._muted:
-            self._say((prompts.MUTED,))
+            self._say((catalogue(self._heard.language)(prompts.MUTED),))
         self._muted = not self._muted
         self.repeat()
 
@@ -48,4 +50,4 @@ class Voice:
 
     def _say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
         if not self._muted:
-            self._player.say(sentences if self._heard.language == "ja" else (), wait=wait)
+            self._player.say(sentences if self._heard.language in SPOKEN else (), wait=wait)

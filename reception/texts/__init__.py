@@ -1,0 +1,60 @@
+"""Every text that a patient reads or hears, in every language; the Japanese texts in the code are the source."""
+
+import gettext
+from functools import cache
+from pathlib import Path
+
+CATALOGUES = Path(__file__).parent / "catalogues"
+"""One ``LANGUAGE.po`` for translators and one ``LANGUAGE.mo`` made of it; none for Japanese (a test compares them)."""
+
+LANGUAGES = {
+    "ja": "日本語",
+    "ja-easy": "やさしい にほんご",
+    "en": "English",
+    "zh": "中文",
+    "ko": "한국어",
+    "pt": "Português",
+    "vi": "Tiếng Việt",
+}
+"""Every language by its code, in its own name; "ja-easy" is Japanese in short sentences and hiragana."""
+
+UNOFFICIAL = ("en", "zh", "ko", "pt", "vi")
+"""Nobody official has worded or checked these."""
+
+
+def N_(text: str) -> str:  # noqa: N802 gettext's own name for it
+    """Mark a text for the catalogues that is translated later."""
+    return text
+
+
+class Catalogue:
+    """The texts in one language: ``t = catalogue("en")``, then ``t("日本語の文")``."""
+
+    def __init__(self, language: str) -> None:
+        """Raises KeyError for a language that there is not, OSError when its catalogue cannot be read."""
+        self.name = LANGUAGES[language]
+        self.language = language
+        self._messages = gettext.NullTranslations()
+        if language != "ja":
+            with (CATALOGUES / f"{language}.mo").open("rb") as file:
+                self._messages = gettext.GNUTranslations(file)
+
+    def __call__(self, text: str, **values: object) -> str:
+        """Return a Japanese text in this language, with the values in the places named for them in braces."""
+        told = self._messages.gettext(text) if text else ""
+        return told.format(**values) if values else told
+
+    @property
+    def spaced(self) -> bool:
+        """Sentences of this language stand apart by a space."""
+        return self.language not in ("ja", "zh")
+
+    def joined(self, *texts: str) -> str:
+        """Return sentences of this language as one text; empty ones are left out."""
+        return (" " if self.spaced else "").join(filter(None, texts))
+
+
+@cache
+def catalogue(language: str) -> Catalogue:
+    """Return the texts in a language; errors as of Catalogue."""
+    return Catalogue(language)
