@@ -101,6 +101,8 @@ class IdentificationRequest(Message):
     certificate: Base64
     signature: Base64
     assertion: Annotated[str, Field(max_length=2000)] | None = None
+    card_expires: date | None = None
+    """Last day of the card itself, as its face record says; nothing when that was not read."""
     profile: Profile
     facility: Consents
     facility_kind: FacilityKind = "clinic"

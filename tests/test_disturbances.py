@@ -570,13 +570,22 @@ class Direct:
         self.card.power_off()
 
 
-def test_the_day_on_which_the_card_itself_ends_is_known_once_its_face_was_read(simulated: Stage) -> None:
+def test_the_day_on_which_the_card_itself_ends_is_read_with_its_face_and_told_to_the_server(
+    simulated: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     simulated.settle()
-    simulated.visit(hold=State.METHOD_CHOICE)
+    client, told = simulated.bench.client, list[Any]()
+    ask = client.identify_by_pin
 
-    facts = simulated.terminal._visit.facts
-    assert facts is not None
-    assert facts.card_expires == load_person("age45").card.expires
+    def identify_by_pin(*given: Any) -> Any:
+        told.append(given[-1])
+        return ask(*given)
+
+    monkeypatch.setattr(client, "identify_by_pin", identify_by_pin)
+
+    simulated.visit()
+
+    assert told == [load_person("age45").card.expires]
 
 
 # --- Through pcscd --------------------------------------------------------------------------------------------------

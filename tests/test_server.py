@@ -208,6 +208,14 @@ def test_a_certificate_ends_with_its_card(authority: Authority) -> None:
         assert by_pin(made, someone).standing is Standing.GRACE
 
 
+def test_a_card_that_ends_earlier_by_its_own_record_counts_as_that(running: Bench) -> None:
+    client, told = running.client(), {}
+    for visit, ends in (("visit-1", date(2026, 11, 22)), ("visit-2", date(2040, 1, 1)), ("visit-3", None)):
+        found = client.identify_by_face(visit, client.challenge(), running.certificate(), 0.3, ends)
+        told[visit] = found.standing
+    assert told == {"visit-1": Standing.GRACE, "visit-2": Standing.VALID, "visit-3": Standing.VALID}
+
+
 @pytest.mark.parametrize("validity", ["invalid", "superseded", "not-found", "ambiguous", "unregistered"])
 def test_without_valid_insurance_nothing_is_asked(authority: Authority, validity: Any) -> None:
     someone = replace(HANAKO, insurance=Insurance(validity=validity, number="345678"))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -56,10 +57,18 @@ class EligibilityClient:
         return Challenge(answer.id, wire.from_base64(answer.nonce), answer.expires_at)
 
     def identify_by_pin(
-        self, visit_id: str, challenge: Challenge, certificate: bytes, signature: bytes
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        signature: bytes,
+        card_expires: date | None = None,
     ) -> Eligibility:
-        """Identify by the card's signature over the challenge's nonce (RSA PKCS#1 v1.5, SHA-256)."""
-        return self._identify(visit_id, challenge, certificate, "pin", signature, None)
+        """Identify by the card's signature over the challenge's nonce (RSA PKCS#1 v1.5, SHA-256).
+
+        ``card_expires``, here and below: the card's own last day, where its face record was read.
+        """
+        return self._identify(visit_id, challenge, certificate, "pin", signature, None, card_expires)
 
     def identify_by_phone(
         self, visit_id: str, challenge: Challenge, certificate: bytes, signature: bytes
@@ -68,7 +77,12 @@ class EligibilityClient:
         return self._identify(visit_id, challenge, certificate, "phone", signature, None)
 
     def identify_by_face(
-        self, visit_id: str, challenge: Challenge, certificate: bytes, distance: float
+        self,
+        visit_id: str,
+        challenge: Challenge,
+        certificate: bytes,
+        distance: float,
+        card_expires: date | None = None,
     ) -> Eligibility:
         """Identify by this terminal's signed word that the photo of the card matched at ``distance``."""
         assertion = wire.TerminalAssertion(
@@ -76,7 +90,7 @@ class EligibilityClient:
             statement=wire.FACE_STATEMENT,
             distance=float(distance),
         )
-        return self._vouch(visit_id, challenge, certificate, "face", assertion)
+        return self._vouch(visit_id, challenge, certificate, "face", assertion, card_expires)
 
     def identify_by_sight(
         self,
@@ -85,6 +99,7 @@ class EligibilityClient:
         certificate: bytes,
         staff: str,
         reason: VisualReason,
+        card_expires: date | None = None,
     ) -> Eligibility:
         """Identify by staff who compared the patient with the card's photo (目視確認).
 
@@ -97,7 +112,7 @@ class EligibilityClient:
             staff=staff,
             reason=reason,
         )
-        return self._vouch(visit_id, challenge, certificate, "visual", assertion)
+        return self._vouch(visit_id, challenge, certificate, "visual", assertion, card_expires)
 
     def answer_card_use(self, visit_id: str, answer: ConsentAnswer) -> Eligibility:
         """Answer the offer of card-use registration (利用申込), once; a yes brings the questions."""
@@ -186,6 +201,7 @@ class EligibilityClient:
         method: wire.Method,
         signature: bytes,
         assertion: str | None,
+        card_expires: date | None = None,
     ) -> Eligibility:
         request = wire.IdentificationRequest(
             visit_id=visit_id,
@@ -194,6 +210,7 @@ class EligibilityClient:
             certificate=wire.to_base64(certificate),
             signature=wire.to_base64(signature),
             assertion=assertion,
+            card_expires=card_expires,
             profile=self._profile,
             facility=self._facility,
             facility_kind=self._site.facility_kind,
@@ -220,10 +237,11 @@ class EligibilityClient:
         certificate: bytes,
         method: wire.Method,
         assertion: wire.Assertion,
+        card_expires: date | None,
     ) -> Eligibility:
         text = assertion.canonical()
         signature = self._identity.private_key.sign(text.encode("utf-8"), padding.PKCS1v15(), hashes.SHA256())
-        return self._identify(visit_id, challenge, certificate, method, signature, text)
+        return self._identify(visit_id, challenge, certificate, method, signature, text, card_expires)
 
 
 def _visit_path(visit_id: str) -> str:

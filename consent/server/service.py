@@ -100,7 +100,7 @@ class Service:
             holder = self._holder(shown.fingerprint)
             if request.method == "visual" and holder.person.card.kind == "no-photo":
                 raise Refusal(403, "VISUAL_NOT_POSSIBLE", "a card without photo shows nobody")
-            good_for = self._still_good(shown.certificate, holder.person, request.method)
+            good_for = self._still_good(shown.certificate, holder.person, request)
             self._check_status(shown.certificate, ca, holder.person)
             visit = self._new_visit(terminal, request, holder, good_for)
             try:
@@ -109,15 +109,18 @@ class Service:
                 raise Refusal(409, "VISIT_DIFFERS", "this visit id belongs to another visit") from None
             return self._told(holder.person, visit)
 
-    def _still_good(self, certificate: x509.Certificate, person: Person, method: wire.Method) -> Standing:
+    def _still_good(
+        self, certificate: x509.Certificate, person: Person, request: wire.IdentificationRequest
+    ) -> Standing:
         now, card = self._clock(), person.card
         if now < certificate.not_valid_before_utc:
             raise Refusal(403, "CERTIFICATE_NOT_YET_VALID", "the certificate is not valid yet")
         # No certificate outlives the card it belongs to, and one on a phone ends without grace.
         last_day = certificate.not_valid_after_utc.astimezone(wire.JAPAN).date()
-        on_phone = method == "phone" or card.kind.startswith("phone-")
+        on_phone = request.method == "phone" or card.kind.startswith("phone-")
         grace = None if on_phone else self._grace_months
-        good_for = standing(min(last_day, card.expires), self._today(), grace)
+        last_day = min(last_day, card.expires, request.card_expires or last_day)
+        good_for = standing(last_day, self._today(), grace)
         if good_for is Standing.EXPIRED:
             raise Refusal(403, "CERTIFICATE_EXPIRED", "the certificate has expired")
         return good_for

@@ -349,16 +349,21 @@ class Jobs:
         if session.identity is Method.PIN:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
             return self._devices.server.identify_by_pin(
-                session.visit, challenge, facts.certificate, signature
+                session.visit, challenge, facts.certificate, signature, facts.card_expires
             )
         # The last look at the card: the photo that was compared was this card's.
         self._lanes["card"].submit(card.confirm).result()
         if session.identity is Method.VISUAL:
             return self._devices.server.identify_by_sight(
-                session.visit, challenge, facts.certificate, session.staff, session.visual_reason
+                session.visit,
+                challenge,
+                facts.certificate,
+                session.staff,
+                session.visual_reason,
+                facts.card_expires,
             )
         return self._devices.server.identify_by_face(
-            session.visit, challenge, facts.certificate, visit.distance
+            session.visit, challenge, facts.certificate, visit.distance, facts.card_expires
         )
 
     def _told_by_phone(self, proof: PhoneProof, session: Session) -> Eligibility:
