@@ -30,8 +30,14 @@ class Frame:
     """Time of an arbitrary but steady clock, ms."""
 
 
+CameraFault = Literal["missing", "busy", "black", "frozen", "slow"]
+
+
 class CameraError(Exception):
     """No usable pictures; the subclass says why."""
+
+    fault: CameraFault = "missing"
+    """The same in one word, for who tells staff."""
 
 
 class NoCamera(CameraError):
@@ -41,17 +47,25 @@ class NoCamera(CameraError):
 class CameraBusy(CameraError):
     """Another program has the camera."""
 
+    fault = "busy"
+
 
 class CameraBlack(CameraError):
     """The camera gives black pictures."""
+
+    fault = "black"
 
 
 class CameraFrozen(CameraError):
     """The camera repeats one picture."""
 
+    fault = "frozen"
+
 
 class CameraSlow(CameraError):
     """The camera gives too few pictures, or none."""
+
+    fault = "slow"
 
 
 class FrameSource(Protocol):

@@ -9,23 +9,29 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
-from hardware.camera import CameraError, FrameSource, NoCamera, attached, check_camera
+from hardware.camera import CameraError, CameraFault, FrameSource, NoCamera, attached, check_camera
 
 _log = logging.getLogger("reception.camera")
 
 
 class CameraHealth:
-    """Watches one camera in a thread of its own and tells each change; thread-safe."""
+    """Watches one camera in a thread of its own and tells each change; thread-safe.
+
+    ``tell`` takes what is wrong with it, or "" for a good one.
+    """
 
     LOOK_S = 0.5
     """How often the plug of a good camera is looked at."""
 
-    def __init__(self, source: FrameSource, retry_s: float, tell: Callable[[bool], None]) -> None:
+    def __init__(
+        self, source: FrameSource, retry_s: float, tell: Callable[[CameraFault | Literal[""]], None]
+    ) -> None:
         self._source = source
         self._retry_s = retry_s
         self._tell = tell
-        self._fine: bool | None = None
+        self._fault: CameraFault | Literal["", "unknown"] = "unknown"
         self._changing = threading.Lock()
         self._camera = threading.Lock()
         """Held by who has the camera open: a match, or a look at a faulty camera."""
@@ -53,21 +59,21 @@ class CameraHealth:
             with self._camera:
                 yield
         except CameraError as error:
-            self._is(False, str(error))
+            self._is(error)
             raise
         finally:
             if not self._stopping.is_set():
                 self._wanted.clear()
-        self._is(True)
+        self._is(None)
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
-            if self._fine:
+            if self._fault == "":
                 if not attached(self._source):
-                    self._is(False, "the camera was unplugged")
+                    self._is(NoCamera("the camera was unplugged"))
             else:
                 self._look()
-            self._stopping.wait(self.LOOK_S if self._fine else self._retry_s)
+            self._stopping.wait(self.LOOK_S if self._fault == "" else self._retry_s)
 
     def _look(self) -> None:
         with self._camera:
@@ -76,15 +82,16 @@ class CameraHealth:
                     raise NoCamera("there is no camera")
                 check_camera(self._source, self._wanted)
             except CameraError as error:
-                self._is(False, str(error))
+                self._is(error)
                 return
         if not self._wanted.is_set():
-            self._is(True)
+            self._is(None)
 
-    def _is(self, fine: bool, why: str = "") -> None:
+    def _is(self, wrong: CameraError | None) -> None:
+        fault: CameraFault | Literal[""] = wrong.fault if wrong else ""
         with self._changing:
-            if fine is self._fine:
+            if fault == self._fault:
                 return
-            self._fine = fine
-            _log.info("camera %s", "is good" if fine else f"cannot be used: {why}")
-            self._tell(fine)
+            self._fault = fault
+            _log.info("camera %s", f"cannot be used: {wrong}" if wrong else "is good")
+            self._tell(fault)

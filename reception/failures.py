@@ -224,7 +224,7 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.FACE_CAMERA_LOST: Failure(
         N_("カメラが使えません。"),
         N_("ほかの方法を選んでください。"),
-        "カメラの接続を確認してください。つながると自動で使えるようになります。",
+        "カメラの接続と、レンズがふさがれていないかを確認してください。直ると自動で使えるようになります。",
     ),
     FailureCode.FACE_ENGINE_LOST: Failure(
         N_("顔認証を続けられませんでした。"),

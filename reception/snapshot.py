@@ -14,6 +14,8 @@ class Health:
 
     reader: str = "unknown"
     camera: str = "unknown"
+    camera_fault: str = ""
+    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
     engine: str = "unknown"
     server: str = "unknown"
     journal: str = "ok"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hardware.camera import CameraError, Frame, NoCamera, SteerableClip
+from hardware.camera import CameraBlack, CameraError, CameraFrozen, Frame, NoCamera, SteerableClip
 from hardware.camera_health import CameraHealth
 from hardware.clips import write_clip
 
@@ -35,11 +35,11 @@ class Watch:
     """A running CameraHealth and what it tells."""
 
     def __init__(self, camera: SteerableClip) -> None:
-        self.told: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self.told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.health = CameraHealth(camera, 0.05, self.told.put)
         self.health.start()
 
-    def next(self) -> bool:
+    def next(self) -> str:
         return self.told.get(timeout=5)
 
 
@@ -52,7 +52,7 @@ def watch(camera: Watched) -> Iterator[Watch]:
 
 
 def test_a_good_camera_is_looked_at_once_and_left_alone(camera: Watched, watch: Watch) -> None:
-    assert watch.next()
+    assert watch.next() == ""
     time.sleep(2 * CameraHealth.LOOK_S)
     assert camera.opened == 1
     assert watch.told.empty()
@@ -61,27 +61,27 @@ def test_a_good_camera_is_looked_at_once_and_left_alone(camera: Watched, watch: 
 def test_an_unplugged_camera_is_noticed_within_two_seconds_without_opening_it(
     camera: Watched, watch: Watch
 ) -> None:
-    assert watch.next()
+    assert watch.next() == ""
     began = time.monotonic()
     camera.unplug()
-    assert not watch.next()
+    assert watch.next() == "missing"
     assert time.monotonic() - began < 2
     assert camera.opened == 1
     camera.plug()
-    assert watch.next()
+    assert watch.next() == ""
 
 
-@pytest.mark.parametrize("fault", ["black", "freeze"])
-def test_a_camera_that_a_match_found_faulty_is_tried_until_it_is_good(
-    camera: Watched, watch: Watch, fault: str
+@pytest.mark.parametrize(("fault", "error"), [("black", CameraBlack), ("freeze", CameraFrozen)])
+def test_a_camera_that_a_match_found_faulty_is_named_and_tried_until_it_is_good(
+    camera: Watched, watch: Watch, fault: str, error: type[CameraError]
 ) -> None:
-    assert watch.next()
+    assert watch.next() == ""
     getattr(camera, fault)()
     with pytest.raises(CameraError), watch.health.in_use():
-        raise CameraError("what the match saw")
-    assert not watch.next()
+        raise error("what the match saw")
+    assert watch.next() == error.fault
     camera.plug()
-    assert watch.next()
+    assert watch.next() == ""
 
 
 def test_a_match_does_not_wait_for_a_look_at_a_faulty_camera(camera: Watched) -> None:
@@ -100,7 +100,7 @@ def test_a_match_does_not_wait_for_a_look_at_a_faulty_camera(camera: Watched) ->
 
 
 def test_a_match_that_went_well_tells_that_the_camera_is_good(camera: Watched) -> None:
-    told: list[bool] = []
+    told: list[str] = []
     health = CameraHealth(camera, 9, told.append)
     with health.in_use():
         pass
@@ -108,7 +108,7 @@ def test_a_match_that_went_well_tells_that_the_camera_is_good(camera: Watched) -
         pass
     with pytest.raises(NoCamera), health.in_use():
         raise NoCamera("unplugged")
-    assert told == [True, False]
+    assert told == ["", "missing"]
 
 
 def test_it_stops_at_once_while_a_look_goes_on(camera: Watched) -> None:

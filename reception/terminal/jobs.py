@@ -306,9 +306,9 @@ class Jobs:
             return flow.FaceMatched(ticket)
         return flow.FaceFailed(ticket, _FACE_FAILURES.get(result.outcome, FailureCode.FACE_NOT_SEEN))
 
-    def _camera_told(self, fine: bool) -> None:
-        self._health(camera="ok" if fine else "down")
-        self._post(flow.CameraReady() if fine else flow.CameraLost())
+    def _camera_told(self, fault: str) -> None:
+        self._health(camera="down" if fault else "ok", camera_fault=fault)
+        self._post(flow.CameraLost() if fault else flow.CameraReady())
 
     # --- The server's worker ------------------------------------------------------------------------------------
 
