@@ -8,23 +8,18 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import config
-from config import ConfigError
-from config.person import load_person
-
 if TYPE_CHECKING:
-    from reception.back_office import BackOffice
-    from reception.bench import Bench
     from reception.bench.file import BenchPlan
     from reception.hil import Result
-    from reception.terminal import Terminal
+    from reception.screens.program import Opened, Opening
 
 Command = Callable[[argparse.Namespace], int]
 REFUSED = 2
@@ -44,10 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(options)
     except KeyboardInterrupt:
         return 130
-    except (ConfigError, OSError) as error:
+    except OSError as error:
+        return _refuse(str(error))
+    except _config_error() as error:
         return _refuse(str(error))
     except _known_errors() as error:
         return _refuse(str(error))
+
+
+def _config_error() -> type[Exception]:
+    """Return ConfigError. Nothing is imported up there: the first picture waits for it."""
+    from config import ConfigError
+
+    return ConfigError
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
@@ -60,7 +64,12 @@ def _known_errors() -> tuple[type[Exception], ...]:
     from reception.journal import JournalError
     from reception.staff import StaffError
 
-    return ServerError, StateError, CameraError, ReaderError, BenchTrouble, JournalError, StaffError
+    known = ServerError, StateError, CameraError, ReaderError, BenchTrouble, JournalError, StaffError
+    if "reception.screens.kiosk" not in sys.modules:
+        return known
+    from reception.screens.kiosk import NoSuchDisplay
+
+    return *known, NoSuchDisplay
 
 
 def _refuse(line: str) -> int:
@@ -266,10 +275,7 @@ def _state_folder() -> Path:
 
 def _demo(options: argparse.Namespace) -> int:
     if _has_display():
-        from reception.bench import Bench
-
-        with Bench(config.load(), options.state) as bench:
-            return _windows(bench.terminal, bench.office, bench, config.load().sound)
+        return _windows(partial(_on_a_bench, options), simulated=True)
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtCore import qInstallMessageHandler
 
@@ -288,89 +294,62 @@ def _has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+@contextmanager
+def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
+    """Open the simulated bench with everything in it."""
+    import config
+    from reception.bench import Bench
+    from reception.screens.program import Opened
+
+    with Bench(config.load(), options.state) as bench:
+        yield Opened(bench.terminal, bench.office, bench)
+
+
 def _windows(
-    terminal: "Terminal",
-    office: "BackOffice",
-    bench: "Bench | None",
-    sound: config.Sound,
-    *,
-    kiosk: int = 0,
-    with_counter: bool = True,
+    opening: "Opening", *, simulated: bool, kiosk: int | None = None, with_counter: bool = True
 ) -> int:
-    """Show the patient's and the counter's window until they are closed.
+    from reception.screens.program import show
 
-    ``kiosk``: fill this display (from 1) with the patient's window, and another one with the counter's.
-    """
-    from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication
-
-    from reception.counter.window import CounterWindow
-    from reception.screens.keys import SpokenKeys
-    from reception.screens.kiosk import Kiosk, NoSuchDisplay
-    from reception.screens.staff_note import StaffNote
-    from reception.screens.window import PatientWindow
-    from reception.speech.player import find_player
-    from reception.speech.voice import Voice
-
-    application = QApplication([])
-    patient = PatientWindow(terminal)
-    StaffNote(patient, terminal)
-    hide_after_s = terminal.config.counter.hide_after_s
-    counter = CounterWindow(terminal, bench, office, hide_after_s=hide_after_s) if with_counter else None
-    windows = [window for window in (patient, counter) if window is not None]
-    filled = None
-    try:
-        if kiosk:
-            filled = Kiosk(application, patient, counter, kiosk)
-        else:
-            left = 0
-            for window in windows:
-                window.move(left, 0)
-                window.show()
-                left += window.width() + 20
-    except NoSuchDisplay as error:
-        for window in windows:
-            window.close()
-        return _refuse(str(error))
-    # Not quit(): that asks the windows, and those of a kiosk say no.
-    signal.signal(signal.SIGINT, lambda *_: application.exit())
-    signal.signal(signal.SIGTERM, lambda *_: application.exit())
-    awake = QTimer()  # Python sees a signal only when it gets to run
-    awake.timeout.connect(lambda: None)
-    awake.start(200)
-    voice = Voice(find_player(on=sound.voice, volume=sound.volume))
-    keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, voice)
-    code: int = application.exec()
-    keys.close()
-    if filled is not None:
-        filled.release()
-    for window in windows:
-        window.close()
-    return code
+    show(opening, simulated=simulated, kiosk=kiosk, with_counter=with_counter)
+    return 0
 
 
 def _terminal(options: argparse.Namespace) -> int:
-    from reception.bench import Bench, journal_file, real_terminal
-    from reception.staff import staff_file
-
-    settings = config.load(options.config)
     if not _has_display():
+        import config
+
+        config.load(options.config)
         return _refuse("the terminal needs a display (DISPLAY is not set); ./run hil plays without one")
     if options.display is not None and not options.kiosk:
         return _refuse("--display: only with --kiosk")
-    show = partial(
-        _windows, kiosk=(options.display or 1) if options.kiosk else 0, with_counter=not options.no_counter
+    return _windows(
+        partial(_opened, options),
+        simulated=options.bench is not None,
+        kiosk=(options.display or 1) if options.kiosk else None,
+        with_counter=not options.no_counter,
     )
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
+    """Open the terminal of the command line: on real devices, or on a bench that asks another program's server."""
+    import config
+    from config.person import load_person
+    from reception.bench import Bench, journal_file, real_terminal
+    from reception.screens.program import Opened
+    from reception.staff import staff_file
+
+    settings = config.load(options.config)
     if options.bench is None:
         with real_terminal(settings, options.state) as (terminal, office):
-            return show(terminal, office, None, settings.sound)
-    person = load_person(options.person, Path())
+            yield Opened(terminal, office)
+        return
     port = options.vpcd_port if options.bench == "pcsc" else None
     with Bench(
         settings,
         options.state,
         options.bench,
-        person=person,
+        person=load_person(options.person, Path()),
         own_server=False,
         vpcd_port=port,
         journal=journal_file(settings, options.state),
@@ -378,10 +357,11 @@ def _terminal(options: argparse.Namespace) -> int:
     ) as bench:
         if port is not None:
             print(f"cards attach at 127.0.0.1:{port}: ./run card PERSON --vpcd 127.0.0.1:{port}", flush=True)
-        return show(bench.terminal, bench.office, bench if port is None else None, settings.sound)
+        yield Opened(bench.terminal, bench.office, bench if port is None else None)
 
 
 def _server(options: argparse.Namespace) -> int:
+    from config.person import load_person
     from consent.server import EligibilityServer, Tls
     from consent.server.certificates import Authority
     from consent.server.limits import Limits
@@ -449,6 +429,7 @@ def _certificates(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
+    from config.person import load_person
     from consent.server.certificates import Authority
     from hardware.virtual_card import attach_to_vpcd
     from reception.bench import whatever_comes
@@ -549,6 +530,7 @@ def _soak_kills(options: argparse.Namespace) -> int:
 
 
 def _bench_plan(name: str) -> "BenchPlan":
+    from config import ConfigError
     from reception.bench.file import load_bench
 
     if not Path(name).is_file():
@@ -572,6 +554,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _record(options: argparse.Namespace) -> int:
+    import config
     from hardware.camera import open_camera, open_clip
     from hardware.recorder import LONGEST_S, record
 
@@ -605,6 +588,7 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    import config
     from reception import doctor
 
     settings = config.load(options.config)

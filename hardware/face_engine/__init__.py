@@ -253,6 +253,7 @@ class _Worker:
                     how, name, why = self._connection.recv()
                     if how == "ready":
                         self.embedder, self.why_slow = name, why
+                        _log.info("face engine is ready (%s)", name)
                         ready.set()
                     else:
                         self.trouble = name

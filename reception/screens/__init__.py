@@ -1,14 +1,18 @@
 """The patient's window; it shows snapshots and submits events, and knows nothing else of the terminal."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    # Not before the first picture.
+    import numpy as np
+    from numpy.typing import NDArray
 
-from reception.flow import Event
-from reception.notices import Notice
-from reception.snapshot import CounterView, Snapshot
+    from reception.flow import Event
+    from reception.notices import Notice
+    from reception.snapshot import CounterView, Snapshot
 
 
 class TerminalLike(Protocol):

@@ -31,6 +31,9 @@ KEY_GAP = 16
 GAP = 24
 MARGIN = 32
 
+PORTRAIT = (800, 1280)
+"""Width and height of the patient's window, px."""
+
 
 FONTS_OF = {"zh": ("Noto Sans SC", "Noto Sans CJK SC"), "ko": ("Noto Sans KR", "Noto Sans CJK KR")}
 """Chinese and Korean have forms of their own for many characters that Japanese writes, too."""

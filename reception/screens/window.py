@@ -17,7 +17,7 @@ from reception.snapshot import Snapshot
 from reception.texts import N_, catalogue, wording
 from reception.texts.wording import STEP_NUMBERS
 
-WIDTH, HEIGHT = 800, 1280
+WIDTH, HEIGHT = tokens.PORTRAIT
 
 _NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
 """Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
