@@ -334,9 +334,8 @@ def _terminal(options: argparse.Namespace) -> int:
 def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
     """Open the terminal of the command line: on real devices, or on a bench that asks another program's server."""
     import config
-    from config.person import load_person
-    from reception.bench import Bench, journal_file, real_terminal
     from reception.screens.program import Opened
+    from reception.site import journal_file, real_terminal
     from reception.staff import staff_file
 
     settings = config.load(options.config)
@@ -344,6 +343,9 @@ def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
         with real_terminal(settings, options.state) as (terminal, office):
             yield Opened(terminal, office)
         return
+    from config.person import load_person
+    from reception.bench import Bench
+
     port = options.vpcd_port if options.bench == "pcsc" else None
     with Bench(
         settings,

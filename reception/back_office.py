@@ -8,15 +8,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from config import Delays
 from consent.eligibility import EligibilityClient, EligibilityError
-from consent.receipt_files.folder import ReceiptComputer
 from consent.wire import ReferenceRequest
 from reception.journal import Entry, Journal, JournalError, Unsettled
 from reception.notices import Notice, NoticeCode
 from reception.snapshot import CounterView
 from reception.subscribers import Subscribers
+
+if TYPE_CHECKING:
+    from consent.receipt_files.folder import ReceiptComputer
 
 _log = logging.getLogger("reception.back_office")
 
@@ -39,7 +42,7 @@ class BackOffice:
         self,
         journal: Journal,
         server: EligibilityClient,
-        receipts: ReceiptComputer | None,
+        receipts: "ReceiptComputer | None",
         delays: Delays,
         institution_code: str = "",
     ) -> None:

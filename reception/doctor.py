@@ -29,8 +29,8 @@ from consent.server.certificates import Authority
 from consent.server.state_files import StateError, parsed_subject, read
 from hardware.camera import CameraBlack, CameraBusy, CameraError, check_camera, open_camera, open_clip
 from hardware.card import NoReader, Presence, ReaderError, ServiceDown
-from reception.bench import journal_file
 from reception.journal import JournalError, examine
+from reception.site import journal_file
 from reception.speech.player import find_command, reason_of
 from reception.speech.sounds import RATE
 

@@ -33,9 +33,9 @@ from hardware.clips import write_clip
 from hardware.pcscd_bench import READER, SECOND_READER, PcscdBench, service_folder
 from reception import doctor
 from reception.__main__ import main
-from reception.bench import journal_file, open_journal
 from reception.doctor import Check, Finding, Grade
 from reception.flow import Session, State
+from reception.site import journal_file, open_journal
 from tests import cards, servers
 from tests.pcscd import running_pcscd
 

@@ -10,7 +10,7 @@ from consent.eligibility.answers import (
     VisitResult,
 )
 from consent.eligibility.client import EligibilityClient, TerminalIdentity
-from consent.eligibility.transport import (
+from consent.eligibility.errors import (
     BadAnswer,
     EligibilityError,
     Refused,

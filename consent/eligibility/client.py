@@ -1,9 +1,10 @@
 """The terminal's end of eligibility confirmation (オンライン資格確認): each question that it asks the server."""
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives import hashes
@@ -21,7 +22,10 @@ from consent.eligibility.answers import (
     eligibility_of,
     visit_record_of,
 )
-from consent.eligibility.transport import Refused, Transport
+from consent.eligibility.errors import Refused
+
+if TYPE_CHECKING:
+    from consent.eligibility.transport import Transport
 
 
 class TerminalIdentity(Protocol):
@@ -45,11 +49,22 @@ class EligibilityClient:
         site: Site | None = None,
     ) -> None:
         self._settings = settings
-        self._transport = Transport(settings, identity.id)
         self._identity = identity
         self._profile: Profile = profile
         self._facility = consents or Consents()
         self._site = site or Site()
+        self._opening = threading.Lock()
+        self._opened: Transport | None = None
+
+    @property
+    def _transport(self) -> "Transport":
+        with self._opening:
+            if self._opened is None:
+                # Only here: importing requests takes 0.1 s, and a terminal is ready for a card without it.
+                from consent.eligibility.transport import Transport
+
+                self._opened = Transport(self._settings, self._identity.id)
+            return self._opened
 
     def challenge(self) -> Challenge:
         """Fetch a challenge for one identification."""

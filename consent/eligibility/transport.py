@@ -16,6 +16,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from config import Server
 from consent import wire
+from consent.eligibility.errors import (
+    BadAnswer,
+    EligibilityError,
+    Refused,
+    TimedOut,
+    Unreachable,
+    Untrusted,
+)
 
 MAX_ANSWER_BYTES = 1_000_000
 FIRST_PAUSE_S = 0.2
@@ -28,34 +36,6 @@ TOO_MANY_REQUESTS = 429
 """From a server that has too much to do, like a 5xx: nothing was done, and asking later may help."""
 
 AnyMessage = TypeVar("AnyMessage", bound=wire.Message)
-
-
-class EligibilityError(Exception):
-    """The server could not be asked, or did not do what was asked."""
-
-
-class Unreachable(EligibilityError):
-    """No connection, a connection that broke, or a server in trouble (5xx, 429)."""
-
-
-class Untrusted(Unreachable):
-    """Terminal and server did not come to trust each other (TLS); ``str()`` says which certificate was not taken."""
-
-
-class TimedOut(EligibilityError):
-    """The server did not answer in time."""
-
-
-class Refused(EligibilityError):
-    """The server understood and said no; ``code`` says why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"the eligibility server refused: {code}")
-        self.code = code
-
-
-class BadAnswer(EligibilityError):
-    """The server's answer is not what it should be."""
 
 
 class Transport:

@@ -8,8 +8,6 @@ import struct
 from dataclasses import dataclass
 from datetime import date, timedelta, timezone
 
-from asn1crypto import x509
-
 from hardware.card.errors import CardProtocolError
 from hardware.jp2 import Jp2Error, picture_size
 
@@ -126,6 +124,9 @@ def certificate_size(head: bytes) -> int:
 
 def certificate_expiry(der: bytes) -> date:
     """Return the last day, in Japan, on which an X.509 certificate is valid."""
+    # Only here: a terminal is ready for a card without it.
+    from asn1crypto import x509
+
     try:
         # Not by cryptography: it warns on stderr of a serial number that is not positive, which any bytes may hold.
         certificate = x509.Certificate.load(der, strict=True)

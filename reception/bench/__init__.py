@@ -1,23 +1,22 @@
 """A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, cast
 
-from config import Config, Server
+from config import Config
 from config.person import ForeignKind, Person, load_person, shipped_people
-from consent.eligibility import EligibilityClient, TerminalIdentity
-from consent.receipt_files.answers import receipt_computer
+from consent.eligibility import EligibilityClient
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
-from hardware.camera import FrameSource, SteerableClip, open_camera, open_clip
+from hardware.camera import FrameSource, SteerableClip, open_camera
 from hardware.card import CardReader, match_code_b
 from hardware.face_engine import FaceEngine
 from hardware.virtual_card import (
@@ -30,12 +29,12 @@ from hardware.virtual_card import (
     card_for,
     foreign_card,
 )
-from reception.back_office import BackOffice
 from reception.bench.operators import Hand, Operator, Simulated, Together
 from reception.bench.real import RealBench
 from reception.bench.trouble import BenchTrouble
 from reception.journal import Journal
-from reception.staff import Staff, read_hashes, staff_file
+from reception.site import JAPAN, back_office, open_journal
+from reception.staff import Staff, read_hashes
 from reception.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -50,15 +49,12 @@ __all__ = [
     "everybody",
     "insured",
     "make_card",
-    "real_terminal",
     "whatever_comes",
 ]
 
 STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
 """Who can make a visual check on a bench; public, so a site's own file never knows them."""
 _STAFF_HASH = "$argon2id$v=19$m=8,t=1,p=1$UF7bdCkWyhXL3rPiRJ3DJg$2Y4ZwMrDSv84nNs71KpZ7Z6SVY+AoOx4IFpjN0hMfyw"
-
-JAPAN = timezone(timedelta(hours=9))
 
 BenchKind = Literal["simulated", "pcsc"]
 
@@ -104,33 +100,6 @@ def clip_of(person: Person, cache: Path) -> Path:
     if not person.card.photo:
         return clip_for(portrait_path("synthetic"), cache, Condition.EMPTY)
     return clip_for(portrait_path(person.card.photo), cache)
-
-
-def journal_file(config: Config, state: Path) -> Path:
-    """Return where the configured terminal keeps its journal."""
-    return state / f"journal-{config.site.terminal_id}.sqlite"
-
-
-def open_journal(config: Config, path: Path | None) -> Journal:
-    """Open a journal; without a path, one in memory. Raises JournalError."""
-    receipts = bool(config.receipt.folder)
-    return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days, receipts=receipts)
-
-
-@contextmanager
-def back_office(
-    config: Config, journal: Journal, settings: Server, identity: TerminalIdentity
-) -> Iterator[BackOffice]:
-    """Run the back office beside a terminal, with a connection to the server of its own."""
-    client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
-    receipts = receipt_computer(config.receipt, config.site, client)
-    office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
-    office.start()
-    try:
-        yield office
-    finally:
-        client.close()
-        office.stop()
 
 
 class Bench:
@@ -389,45 +358,3 @@ def _staff(path: Path | None) -> Staff:
     """Return the staff of a file; without one, a bench's own."""
     hashes = partial(read_hashes, path) if path else (lambda: {STAFF: _STAFF_HASH})
     return Staff(hashes, time.monotonic)
-
-
-@contextmanager
-def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackOffice]]:
-    """Run a terminal, and its back office, on the devices of the configuration.
-
-    Nobody scans the card's surface here, so the face route is offered once staff have typed 照合番号B at the counter.
-    """
-    from hardware.pcsc import PcscReader
-
-    with ExitStack() as ends:
-        engine = ends.enter_context(FaceEngine(network=config.face.model))
-        engine.start()
-        clip = config.camera.clip
-        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
-        ends.callback(camera.close)
-        reader = PcscReader(config.reader.name)
-        ends.callback(reader.close)
-        phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
-        if phone_reader is not None:
-            ends.callback(phone_reader.close)
-        identity = Authority(state).enrol_terminal(config.site.terminal_id)
-        client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
-        ends.callback(client.close)
-        journal = open_journal(config, journal_file(config, state))
-        ends.callback(journal.close)
-        terminal = Terminal(
-            config,
-            reader=reader,
-            camera=camera,
-            engine=engine,
-            server=client,
-            scan=lambda: None,
-            simulated=False,
-            phone_reader=phone_reader,
-            journal=journal,
-            staff=_staff(staff_file(state)),
-        )
-        office = ends.enter_context(back_office(config, journal, config.server, identity))
-        terminal.start()
-        ends.callback(terminal.stop)
-        yield terminal, office

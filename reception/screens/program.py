@@ -106,6 +106,11 @@ def _load_windows() -> None:
     import reception.speech.voice  # noqa: F401
 
 
+def _load_the_rest() -> None:
+    """Import what the first visit needs, so that it need not wait."""
+    import cv2  # noqa: F401
+
+
 class _Program(QObject):
     """The windows, one after the other."""
 
@@ -197,4 +202,9 @@ class _Program(QObject):
         if snapshot.state == "WAITING":
             self._snapshot_came.disconnect(self._ready)
             # After this turn the windows have drawn it.
-            QTimer.singleShot(0, lambda: _log.info("ready for a card"))
+            QTimer.singleShot(0, self._drawn)
+
+    @staticmethod
+    def _drawn() -> None:
+        _log.info("ready for a card")
+        threading.Thread(target=_load_the_rest, name="loading", daemon=True).start()

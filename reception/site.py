@@ -1,0 +1,94 @@
+"""A terminal on the devices of its configuration, and what it has in common with one on a bench."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+
+from config import Config, Server
+from consent.eligibility import EligibilityClient, TerminalIdentity
+from consent.server.certificates import Authority
+from hardware.camera import open_camera, open_clip
+from hardware.face_engine import FaceEngine
+from reception.back_office import BackOffice
+from reception.journal import Journal
+from reception.staff import Staff, read_hashes, staff_file
+from reception.terminal import Terminal
+
+JAPAN = timezone(timedelta(hours=9))
+
+
+def journal_file(config: Config, state: Path) -> Path:
+    """Return where the configured terminal keeps its journal."""
+    return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def open_journal(config: Config, path: Path | None) -> Journal:
+    """Open a journal; without a path, one in memory. Raises JournalError."""
+    receipts = bool(config.receipt.folder)
+    return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days, receipts=receipts)
+
+
+@contextmanager
+def back_office(
+    config: Config, journal: Journal, settings: Server, identity: TerminalIdentity
+) -> Iterator[BackOffice]:
+    """Run the back office beside a terminal, with a connection to the server of its own."""
+    client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
+    receipts = None
+    if config.receipt.folder:
+        # Only here: a terminal without the folder is ready sooner.
+        from consent.receipt_files.answers import receipt_computer
+
+        receipts = receipt_computer(config.receipt, config.site, client)
+    office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
+    office.start()
+    try:
+        yield office
+    finally:
+        client.close()
+        office.stop()
+
+
+@contextmanager
+def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackOffice]]:
+    """Run a terminal, and its back office, on the devices of the configuration.
+
+    Nobody scans the card's surface here, so the face route is offered once staff have typed 照合番号B at the counter.
+    """
+    from hardware.pcsc import PcscReader
+
+    with ExitStack() as ends:
+        engine = ends.enter_context(FaceEngine(network=config.face.model))
+        engine.start()
+        clip = config.camera.clip
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        ends.callback(camera.close)
+        reader = PcscReader(config.reader.name)
+        ends.callback(reader.close)
+        phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
+        if phone_reader is not None:
+            ends.callback(phone_reader.close)
+        identity = Authority(state).enrol_terminal(config.site.terminal_id)
+        client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
+        ends.callback(client.close)
+        journal = open_journal(config, journal_file(config, state))
+        ends.callback(journal.close)
+        terminal = Terminal(
+            config,
+            reader=reader,
+            camera=camera,
+            engine=engine,
+            server=client,
+            scan=lambda: None,
+            simulated=False,
+            phone_reader=phone_reader,
+            journal=journal,
+            staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
+        )
+        office = ends.enter_context(back_office(config, journal, config.server, identity))
+        terminal.start()
+        ends.callback(terminal.stop)
+        yield terminal, office
