@@ -23,11 +23,11 @@ from pytestqt.qtbot import QtBot
 import config
 from config.person import load_person, shipped_people
 from reception.__main__ import _parser, main
-from reception.bench import journal_file
 from reception.counter.window import CounterWindow
 from reception.journal import INTERRUPTED
 from reception.screens.gallery import SAMPLES, StillTerminal
 from reception.screens.window import PatientWindow
+from reception.site import journal_file
 from reception.snapshot import Snapshot
 from tests.desktop import Desktop, Picture, Place, Program, desktop, needs_desktop
 
