@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -102,6 +102,16 @@ def write_clip(
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def write_pictures(
+    folder: Path, pictures: Sequence[bytes], size: tuple[int, int], *, source: str, stamps_ms: list[float]
+) -> None:
+    """Write a clip folder of frames that are JPEG already; raises OSError, also when the folder is there already."""
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(pictures):
+        (folder / f"{number:04d}.jpg").write_bytes(picture)
+    write_note(folder, size, len(pictures), source, stamps_ms=stamps_ms)
 
 
 def write_note(

@@ -182,6 +182,17 @@ def _parser() -> argparse.ArgumentParser:
         help="write a page with everything that happened, JSON and JUnit",
     )
     hil.add_argument("-j", type=_count(1), default=1, metavar="N", dest="jobs", help="play N at a time")
+    record_visit = command("hil-record", _hil_record, "turn a manual visit into a scenario")
+    record_visit.add_argument("out", type=Path, metavar="OUT", help="the scenario file to write, a new one")
+    record_visit.add_argument(
+        "--config", type=Path, help="settings of a terminal with real devices (default: the simulated bench)"
+    )
+    record_visit.add_argument("--person", default="age45", help="who comes first, or who a real card stands for")
+    record_visit.add_argument("--today", type=date.fromisoformat, help="date of a simulated visit, YYYY-MM-DD")
+    record_visit.add_argument("--title", default="", help="default: made from the outcome")
+    record_visit.add_argument(
+        "--frames", action="store_true", help="also keep what the camera saw while a face was matched"
+    )
     soak = command(
         "soak", _soak, "endurance: whole visits in one process, each checked, and what they leave behind"
     )
@@ -501,6 +512,34 @@ def _write_report(options: argparse.Namespace, results: "Sequence[Result]", seco
     if written.without_pictures:
         print(f"reception: {written.without_pictures}", file=sys.stderr)
     print(f"report: {written.page}")
+
+
+def _hil_record(options: argparse.Namespace) -> int:
+    from config.person import load_person
+    from reception.hil.recording import Session
+    from reception.hil.scenario import TODAY
+
+    if not _has_display():
+        return _refuse("hil-record: needs a display (DISPLAY is not set) for somebody to make a visit at")
+    today = None if options.config else options.today or TODAY
+    session = Session(options.out, load_person(options.person, Path()), options.config, today)
+    said: list[str] = []
+
+    @contextmanager
+    def opened() -> "Iterator[Opened]":
+        from reception.screens.program import Opened
+
+        with session.running(options.state, frames=options.frames) as (terminal, office, bench):
+            yield Opened(terminal, office, bench)
+            said.extend(session.write(options.title))
+
+    print("Make one visit, or several. Closing the windows ends the recording.", flush=True)
+    if options.frames:
+        print("You asked for frames: they show faces, and stay there until you delete them.", flush=True)
+    code = _windows(opened, simulated=options.config is None)
+    for line in said:
+        print(line)
+    return code
 
 
 def _soak(options: argparse.Namespace) -> int:

@@ -75,7 +75,15 @@ BUTTONS: dict[str, flow.Event] = {
     "one_by_one": flow.OneByOne(),
     "cancel": flow.Cancel(),
     "call_staff": flow.CallStaff(),
+    "leave_help": flow.LeaveHelp(),
+    "close_desk": flow.CloseDesk(),
+    "open_desk": flow.OpenDesk(),
+    **{f"help_{topic}": flow.AskHelp(topic) for topic in flow.HelpTopic},
+    **{f"language_{language}": flow.ChooseLanguage(language) for language in flow.Language},
+    **{f"display_{mode}": flow.ChooseDisplay(mode) for mode in flow.DisplayMode},
+    **{f"staff_text_{text or 'none'}": flow.ShowStaffText(text) for text in flow.StaffText},
 }
+"""What ``press`` can press, on the patient's window and at the counter."""
 
 
 @checked(frozen=True, config=STRICT)

@@ -16,7 +16,7 @@ from reception.screens.kiosk import Kiosk
 
 if TYPE_CHECKING:
     from reception.back_office import BackOffice
-    from reception.bench import Bench
+    from reception.counter import BenchLike
     from reception.snapshot import Snapshot
     from reception.terminal import Terminal
 
@@ -29,7 +29,7 @@ class Opened:
 
     terminal: "Terminal"
     office: "BackOffice"
-    bench: "Bench | None" = None
+    bench: "BenchLike | None" = None
 
 
 Opening = Callable[[], AbstractContextManager[Opened]]

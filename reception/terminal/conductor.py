@@ -72,7 +72,7 @@ class Terminal:
         self._counter_changes = threading.Lock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
-        self._visuals = Subscribers()
+        self._visuals, self._happenings = Subscribers(), Subscribers()
         self._visual: VisualView | None = None
         self._visual_occasion: int | None = None
         self._stopping = threading.Event()
@@ -131,6 +131,10 @@ class Terminal:
             stop = self._visuals.add(callback)
             callback(self._visual)
         return stop
+
+    def subscribe_events(self, callback: Callable[[tuple[Event, Snapshot]], None]) -> Callable[[], None]:
+        """Call back with each event that changed something, and what was shown when it came; no digit is in one."""
+        return self._happenings.add(callback)
 
     def start_visual(
         self, visit: str, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]
@@ -194,6 +198,8 @@ class Terminal:
             if sending:
                 # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
                 self._note(before)
+            if Effect.LOG_LATE_EVENT not in effects:
+                self._happenings.tell((event, self._snapshot))
             for effect in effects:
                 if effect is Effect.LOG_LATE_EVENT:
                     _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
