@@ -187,8 +187,12 @@ def _parser() -> argparse.ArgumentParser:
     record_visit.add_argument(
         "--config", type=Path, help="settings of a terminal with real devices (default: the simulated bench)"
     )
-    record_visit.add_argument("--person", default="age45", help="who comes first, or who a real card stands for")
-    record_visit.add_argument("--today", type=date.fromisoformat, help="date of a simulated visit, YYYY-MM-DD")
+    record_visit.add_argument(
+        "--person", default="age45", help="who comes first, or who a real card stands for"
+    )
+    record_visit.add_argument(
+        "--today", type=date.fromisoformat, help="date of a simulated visit, YYYY-MM-DD"
+    )
     record_visit.add_argument("--title", default="", help="default: made from the outcome")
     record_visit.add_argument(
         "--frames", action="store_true", help="also keep what the camera saw while a face was matched"

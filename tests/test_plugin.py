@@ -1,5 +1,6 @@
 """The pytest plugin, in the example project that has a config.py and a tests package of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "tests" / "scenarios"
 EXAMPLE = ROOT / "examples" / "other-project"
 
 
@@ -68,6 +70,16 @@ def test_what_the_terminal_never_shows_fails_with_what_it_shows(example: Path) -
     assert "TAKE_CARD was not reached within 0.2 s; the terminal shows WAITING" in done.stdout
 
 
+def packaged() -> list[Path]:
+    """Return every file of the packages that is neither a program nor about it."""
+    return [
+        path.relative_to(ROOT)
+        for package in ("config", "hardware", "consent", "reception")
+        for path in sorted((ROOT / package).rglob("*"))
+        if path.is_file() and path.suffix not in (".py", ".pyc", ".md")
+    ]
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_example_passes_with_the_built_wheel_in_a_clean_environment(
@@ -106,7 +118,18 @@ def test_the_example_passes_with_the_built_wheel_in_a_clean_environment(
     run(*uv, "pip", "install", "--python", python, "--no-deps", "--require-hashes", *pins)
     run(*uv, "pip", "install", "--python", python, "--no-deps", next(tmp_path.glob("*.whl")))
 
-    assert "My Number" in run(python.with_name("reception"), "--help")
+    reception = python.with_name("reception")
+    assert "My Number" in run(reception, "--help")
+    scenario = example / "tests" / "scenarios" / "pin_right.toml"
+    words = ("--state", tmp_path / "state", "hil", scenario, EXAMPLES / "face_accepted.toml")
+    assert "2 passed" in run(reception, *words, "--report", tmp_path / "report", "-j", "2")
+    rows = json.loads((tmp_path / "report" / "results.json").read_text(encoding="utf-8"))
+    assert [row["identity"] for row in rows] == ["pin", "face"]
+    assert (tmp_path / "report" / "report.html").read_text(encoding="utf-8").count("<image") > 10
+    where = "import reception, pathlib; print(pathlib.Path(reception.__file__).parents[1])"
+    installed = Path(run(python, "-P", "-c", where).strip())
+    # What the windows need and a scenario does not, as texts and sounds, is there too.
+    assert [name for name in packaged() if not (installed / name).is_file()] == []
     done = run_example(example, python, "--reception-bench", "simulated", "-p", "no:schemathesis")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout

@@ -11,12 +11,12 @@ from config.person import Person
 from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
 from reception.back_office import BackOffice
-from reception.bench import JAPAN, Bench, everybody
+from reception.bench import Bench, everybody
 from reception.hil.frames import KeptFrames
 from reception.hil.recorded_bench import RecordedBench
 from reception.hil.recorder import Frame, NothingRecorded, Recorder, as_toml
 from reception.hil.scenario import load
-from reception.site import real_terminal
+from reception.site import JAPAN, real_terminal
 from reception.terminal import Terminal
 
 
