@@ -14,6 +14,8 @@ class MonthlyLimit:
     """Amounts in yen."""
 
     household: int
+    one_percent_above: int | None
+    """One percent of the total cost above this is in ``household``, or comes on top of it; None: nothing does."""
     fourth: int | None
     """From the fourth month within twelve that reached the limit; None: no lower amount."""
     outpatient: int | None
@@ -36,11 +38,13 @@ def monthly_limit(
         return None
     parts = 2 if birth_date and _changes_insurance(birth_date, day) else 1
     household = limit.household // parts
-    if limit.cost_from:
+    above = limit.cost_from and limit.cost_from // parts
+    if above:
         # One percent, rounded to the yen (rounding from memory).
-        household += (max(0, total_cost - limit.cost_from // parts) + 50) // 100
+        household += (max(0, total_cost - above) + 50) // 100
     return MonthlyLimit(
         household=household,
+        one_percent_above=above,
         fourth=limit.fourth and limit.fourth // parts,
         outpatient=limit.outpatient and limit.outpatient // parts,
         outpatient_year=limit.outpatient_year,

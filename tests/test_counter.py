@@ -1,23 +1,29 @@
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Thread
+from typing import get_args
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QShortcut
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QPushButton, QRadioButton
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QLineEdit, QPushButton, QRadioButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from config.limits import load_limits
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import Refused
+from consent.server import FaultKind
 from reception import flow
 from reception.back_office import Today
+from reception.bench.operators import HANDS
 from reception.counter import wording
 from reception.counter.figures import DayPanel
-from reception.counter.simulation import SimulationBar
+from reception.counter.money import NAMES, limit_words
+from reception.counter.simulation import CARDS, DEVICES, FAULTS, SimulationBar
 from reception.counter.window import CounterWindow
 from reception.failures import FAILURES, FailureCode
 from reception.journal import Entry
@@ -29,6 +35,7 @@ from reception.snapshot import CounterView, Health, Snapshot, VisualView
 from reception.staff import StaffAnswer, Verdict
 from reception.texts.wording import STAFF_TEXTS
 
+LIMITS = load_limits()
 VIEW = CounterView(
     "visit-1",
     "見本 花子",
@@ -42,6 +49,10 @@ VIEW = CounterView(
     "A03",
     (("MEDICATION", "given"), ("DIAGNOSIS", "given"), ("LIMIT_AMOUNT", "declined")),
 )
+
+
+SIZE = (1000, 860)
+"""px; lower, the pages scroll."""
 
 
 class LiveTerminal(StillTerminal):
@@ -85,8 +96,9 @@ def terminal() -> LiveTerminal:
 
 @pytest.fixture
 def window(qtbot: QtBot, terminal: LiveTerminal) -> Iterator[CounterWindow]:
-    made = CounterWindow(terminal, BenchWithClips())
+    made = CounterWindow(terminal, BenchWithClips(), limits=LIMITS, today=lambda: date(2026, 4, 1))
     qtbot.addWidget(made)
+    made.resize(*SIZE)
     made.show()
     yield made
     made.close()
@@ -104,13 +116,15 @@ def publish(call: Callable[[], None]) -> None:
 
 
 def everything_fits(window: CounterWindow) -> None:
+    """No word is cut off, and the window stays as large as it was made."""
     whole = QRect(QPoint(0, 0), window.size())
-    assert (whole.width(), whole.height()) == (1000, 940)
+    assert (whole.width(), whole.height()) == SIZE
     for label in window.findChildren(QLabel):
         if label.isVisible():
-            needed = label.sizeHint()
+            needed = label.heightForWidth(label.width()) if label.wordWrap() else label.sizeHint().height()
             assert whole.contains(QRect(label.mapTo(window, QPoint(0, 0)), label.size())), label.text()
-            assert label.width() >= needed.width() and label.height() >= needed.height(), label.text()
+            assert label.height() >= needed, label.text()
+            assert label.wordWrap() or label.width() >= label.sizeHint().width(), label.text()
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -173,8 +187,9 @@ def test_the_patient_is_shown_and_forgotten(window: CounterWindow, terminal: Liv
         "06123456",
         "345678",
         "枝番 01",
+        "(46歳)",
         "30 %",
-        "A03",
+        "A03 ウ: 月額 80,100 円",
     ):
         assert text in shown
     assert "薬剤情報: 提供する" in shown
@@ -184,6 +199,47 @@ def test_the_patient_is_shown_and_forgotten(window: CounterWindow, terminal: Liv
     assert "06123456" not in words(window)
 
 
+@pytest.mark.parametrize(
+    ("category", "day", "born", "told"),
+    [
+        ("", date(2026, 4, 1), date(1980, 1, 2), "-"),
+        ("A05", date(2026, 4, 1), date(1980, 1, 2), "A05 オ: 月額 35,400 円、4回目から 24,600 円"),
+        (
+            "B09",
+            date(2026, 4, 1),
+            date(1940, 1, 2),
+            "B09 一般Ⅱ: 月額 57,600 円、4回目から 44,400 円、外来 18,000 円、外来の年間 144,000 円",
+        ),
+        # The month of the 75th birthday, which two insurances share.
+        ("A05", date(2026, 4, 1), date(1951, 4, 20), "A05 オ: 月額 17,700 円、4回目から 12,300 円"),
+        (
+            "A05",
+            date(2026, 8, 1),
+            date(1980, 1, 2),
+            "A05 オ: 月額 36,900 円、4回目から 24,600 円、金額は未確認です",
+        ),
+        ("A05", date(2018, 7, 31), date(1980, 1, 2), "A05 オ (この月の金額は登録されていません)"),
+    ],
+)
+def test_a_limit_category_is_told_with_the_amounts_of_the_month(
+    category: str, day: date, born: date, told: str
+) -> None:
+    assert limit_words(category, LIMITS, day, born) == told
+
+
+def test_every_limit_category_has_a_name() -> None:
+    assert {*NAMES} == {category for table in LIMITS.table for category in table.limits}
+
+
+def test_a_share_that_nobody_told_and_a_limit_that_was_not_agreed_to_are_no_numbers(
+    window: CounterWindow, terminal: LiveTerminal
+) -> None:
+    publish(lambda: terminal.views[0](replace(VIEW, share=None, limit_category="", status="superseded")))
+    assert "None" not in words(window)
+    assert "提供の同意がありません" in words(window)
+    assert "新しい保険者を患者に確認してから会計してください" in words(window)
+
+
 def test_a_snapshot_of_another_thread_is_shown(window: CounterWindow, terminal: LiveTerminal) -> None:
     publish(lambda: terminal.snapshots[0](SAMPLES["12-consent-medication"]))
     assert "質問 1/3 薬剤情報" in words(window)
@@ -191,11 +247,56 @@ def test_a_snapshot_of_another_thread_is_shown(window: CounterWindow, terminal: 
 
 
 def test_a_part_that_is_down_is_named(window: CounterWindow) -> None:
-    window.render_snapshot(replace(SAMPLES["01-waiting"], health=Health("ok", "down", "unknown", "ok")))
+    parts = Health("ok", "down", "unknown", "ok")
+    window.render_snapshot(replace(SAMPLES["01-waiting"], health=parts))
     camera = window.findChild(QLabel, "health_camera")
     engine = window.findChild(QLabel, "health_engine")
+    phones = window.findChild(QLabel, "health_phone_reader")
     assert isinstance(camera, QLabel) and camera.text() == "! 使えません"
-    assert isinstance(engine, QLabel) and engine.text() == "- 未確認"
+    assert isinstance(engine, QLabel) and engine.text() == "- 確認中"
+    assert isinstance(phones, QLabel) and not phones.isVisible()
+    remedy = FAILURES[FailureCode.FACE_CAMERA_LOST].staff
+    assert f"! カメラ: {remedy}" in words(window)
+    window.lock()
+    assert f"! カメラ: {remedy}" in words(window)
+    window.render_snapshot(replace(SAMPLES["01-waiting"], health=replace(parts, camera="ok")))
+    assert remedy not in words(window)
+
+
+def test_every_part_has_a_name_and_a_remedy() -> None:
+    parts = {"sound", *(part.name for part in fields(Health))}
+    assert set(wording.PARTS) == set(wording.REMEDIES) == parts
+
+
+@pytest.mark.parametrize("sound", ["ok", "down", "none"])
+def test_the_voice_is_a_part_like_the_others(qtbot: QtBot, sound: str) -> None:
+    window = CounterWindow(StillTerminal(), sound=lambda: sound)
+    qtbot.addWidget(window)
+    window.show()
+    assert ("音声が出ません" in words(window)) == (sound == "down")
+    assert ("音声" in words(window)) == (sound != "none")
+    window.close()
+
+
+def test_staff_are_called_once_and_told_how_long_the_patient_waits(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at, called = [0.0], []
+    monkeypatch.setattr(QApplication, "beep", lambda: called.append("beep"))
+    window = CounterWindow(StillTerminal(), now=lambda: at[0])
+    qtbot.addWidget(window)
+    window.show()
+    window.render_snapshot(SAMPLES["08-pin-entry"])
+    called.clear()
+    for number in range(3):
+        window.render_snapshot(replace(SAMPLES["20-staff-called"], number=number))
+    assert called == ["beep"]
+    at[0] = 150.0
+    window.look_at_the_clock()
+    assert "2 分経過" in words(window)
+    window.render_snapshot(SAMPLES["08-pin-entry"])
+    assert "分経過" not in words(window)
+    window.close()
 
 
 def test_completed_is_said_only_when_it_is(window: CounterWindow) -> None:
@@ -230,16 +331,20 @@ def test_the_bar_inserts_and_pulls_the_card_and_changes_the_face(
 
 
 @pytest.mark.expected_log("simulated bench.*no such person")
-def test_a_bench_that_fails_does_not_take_the_window_along(qtbot: QtBot, terminal: LiveTerminal) -> None:
+def test_a_bench_that_fails_says_so_and_does_not_take_the_window_along(
+    qtbot: QtBot, terminal: LiveTerminal
+) -> None:
     class Broken(Bench):
         def remove(self) -> None:
             raise ValueError("no such person")
 
     window = CounterWindow(terminal, Broken())
     qtbot.addWidget(window)
-    button = window.findChild(QPushButton, "pull_card")
-    assert isinstance(button, QPushButton)
-    button.click()
+    window.show()
+    press(window, "pull_card")
+    qtbot.waitUntil(lambda: "できませんでした: no such person" in words(window))
+    press(window, "insert_card")
+    qtbot.waitUntil(lambda: "できませんでした" not in words(window))
     window.close()
 
 
@@ -321,6 +426,7 @@ def staffed(qtbot: QtBot) -> Iterator[tuple[CounterWindow, StaffedTerminal, Offi
     terminal, office = StaffedTerminal(), Office()
     made = CounterWindow(terminal, BenchWithClips(), office)
     qtbot.addWidget(made)
+    made.resize(*SIZE)
     made.show()
     yield made, terminal, office
     made.close()
@@ -332,10 +438,14 @@ def field(window: CounterWindow, name: str) -> QLineEdit:
     return found
 
 
-def press(window: CounterWindow, name: str) -> None:
+def button_of(window: CounterWindow, name: str) -> QPushButton:
     button = window.findChild(QPushButton, name)
     assert isinstance(button, QPushButton) and button.isVisible(), name
-    button.click()
+    return button
+
+
+def press(window: CounterWindow, name: str) -> None:
+    button_of(window, name).click()
 
 
 def test_a_password_is_handed_on_with_the_visit_that_staff_saw_and_does_not_stay(
@@ -348,10 +458,11 @@ def test_a_password_is_handed_on_with_the_visit_that_staff_saw_and_does_not_stay
     assert terminal.asked == [("visit-1", "desk-1", b"secret words")]
     assert field(window, "visual_start_password").text() == ""
     qtbot.waitUntil(lambda: "パスワードが違います" in words(window))
-    everything_fits(window)
+    qtbot.waitUntil(lambda: everything_fits(window))
 
 
 def test_the_photo_and_a_reason_stand_beside_the_question_and_go_with_it(
+    qtbot: QtBot,
     staffed: tuple[CounterWindow, StaffedTerminal, Office],
 ) -> None:
     window, terminal, _ = staffed
@@ -359,7 +470,7 @@ def test_the_photo_and_a_reason_stand_beside_the_question_and_go_with_it(
     publish(lambda: terminal.visuals[0](VisualView("visit-1", np.full((320, 240), 90, np.uint8))))
     photo = window.findChild(QLabel, "visual_photo")
     assert isinstance(photo, QLabel) and photo.isVisible() and not photo.pixmap().isNull()
-    everything_fits(window)
+    qtbot.waitUntil(lambda: everything_fits(window))
     press(window, "visual_confirm")
     assert terminal.submitted == []
     assert "理由を選んでください" in words(window)
@@ -372,18 +483,40 @@ def test_the_photo_and_a_reason_stand_beside_the_question_and_go_with_it(
     assert photo.pixmap().isNull() and not reason.isChecked()
 
 
+def personal(window: CounterWindow) -> list[str]:
+    """Return the widgets that hold anything of the sample's person, seen or not."""
+    found = []
+    for widget in window.findChildren(QWidget):
+        texts = [widget.accessibleName(), widget.toolTip()]
+        texts += [str(getattr(widget, name)()) for name in ("text", "currentText") if hasattr(widget, name)]
+        found += [
+            text for text in texts if any(each in text for each in ("見本", "みほん", "345678", "1980"))
+        ]
+        if isinstance(widget, QLabel) and not widget.pixmap().isNull():
+            found.append(widget.objectName())
+    model = window.today.table.model()
+    cells = [
+        str(model.index(row, column).data())
+        for row in range(model.rowCount())
+        for column in range(model.columnCount())
+    ]
+    return found + [cell for cell in cells if "見本" in cell]
+
+
 def test_a_locked_window_shows_nobody_until_staff_unlock_it(
     qtbot: QtBot, staffed: tuple[CounterWindow, StaffedTerminal, Office]
 ) -> None:
     window, terminal, _ = staffed
     publish(lambda: terminal.views[0](VIEW))
     qtbot.waitUntil(lambda: window.today.table.model().rowCount() == 1)
+    window.today.table.selectRow(0)
+    window.today.search.setText("みほん")
     QTest.keyClick(window, Qt.Key.Key_L, Qt.KeyboardModifier.ControlModifier)
     assert window.locked
     assert "画面をロックしています" in words(window)
     publish(lambda: terminal.views[0](VIEW))
-    assert not any("見本" in label.text() for label in window.findChildren(QLabel))
-    assert window.today.table.model().index(0, 3).data() == "-"
+    publish(lambda: terminal.visuals[0](VisualView("visit-1", np.full((320, 240), 90, np.uint8))))
+    assert not personal(window)
     QTest.keyClicks(field(window, "unlock_password"), "wrong")
     press(window, "unlock")
     QTest.qWait(0)
@@ -393,6 +526,10 @@ def test_a_locked_window_shows_nobody_until_staff_unlock_it(
     press(window, "unlock")
     qtbot.waitUntil(lambda: not window.locked)
     assert "見本 花子" in words(window)
+    # Whoever came meanwhile is known, and a check that goes on has its photo back.
+    assert window.today.table.model().index(0, 3).data() == "見本 花子"
+    photo = window.findChild(QLabel, "visual_photo")
+    assert isinstance(photo, QLabel) and not photo.pixmap().isNull()
 
 
 def test_a_window_that_nobody_uses_locks_itself(qtbot: QtBot) -> None:
@@ -411,6 +548,21 @@ def test_a_window_that_nobody_uses_locks_itself(qtbot: QtBot) -> None:
     window.close()
 
 
+def test_a_name_goes_after_its_time_although_the_card_was_left_in(qtbot: QtBot) -> None:
+    at, terminal = [0.0], LiveTerminal()
+    window = CounterWindow(terminal, hide_after_s=60, now=lambda: at[0])
+    qtbot.addWidget(window)
+    window.show()
+    publish(lambda: terminal.views[0](VIEW))
+    assert "見本 花子" in words(window)
+    for at[0] in (50.0, 70.0):
+        QTest.mouseClick(window, Qt.MouseButton.LeftButton)
+        window.look_at_the_clock()
+    assert not window.locked
+    assert not personal(window)
+    window.close()
+
+
 def test_a_visit_of_today_is_found_and_gets_its_chart_number(
     qtbot: QtBot, staffed: tuple[CounterWindow, StaffedTerminal, Office]
 ) -> None:
@@ -425,14 +577,25 @@ def test_a_visit_of_today_is_found_and_gets_its_chart_number(
     qtbot.waitUntil(lambda: "A-77 を登録しました" in words(window))
     assert office.registered == [("visit-1", "A-77")]
     assert window.today.table.model().index(0, 4).data() == "A-77"
+    # Another person of today has that number: both are named, and only a second press goes on.
+    publish(
+        lambda: terminal.views[0](replace(VIEW, visit="visit-0", name="別人 一郎", reference_number="B-1"))
+    )
+    window.today.chart.setText("B-1")
+    press(window, "register_chart")
+    assert "B-1 は、本日の 別人 一郎 (1980年1月2日生) の番号です" in words(window)
+    assert len(office.registered) == 1
+    press(window, "register_chart")
+    qtbot.waitUntil(lambda: "B-1 を登録しました" in words(window))
     office.error = Refused("INSURED_AMBIGUOUS")
+    window.today.chart.setText("A-78")
     press(window, "register_chart")
     qtbot.waitUntil(lambda: "お一人に決まらない" in words(window))
 
 
 def test_staff_help_from_afar(window: CounterWindow, terminal: LiveTerminal) -> None:
     window.render_snapshot(replace(CHOOSING, staff_message="come"))
-    for name in ("show_text", "hide_text", "give_time", "cancel_visit", "desk"):
+    for name in ("show_text", "hide_text", "give_time", "cancel_visit", "cancel_visit", "desk"):
         press(window, name)
     window.render_snapshot(replace(SAMPLES["01-waiting"], desk_open=False))
     press(window, "desk")
@@ -444,6 +607,35 @@ def test_staff_help_from_afar(window: CounterWindow, terminal: LiveTerminal) -> 
         flow.CloseDesk(),
         flow.OpenDesk(),
     ]
+
+
+def test_a_visit_is_cancelled_by_two_presses_of_the_same_visit_only(
+    window: CounterWindow, terminal: LiveTerminal
+) -> None:
+    window.render_snapshot(CHOOSING)
+    QTest.keyClick(window, Qt.Key.Key_F8)
+    assert "もう一度" in button_of(window, "cancel_visit").text()
+    window.render_snapshot(replace(CHOOSING, visit="visit-2"))
+    press(window, "cancel_visit")
+    assert terminal.submitted == []
+    QTest.keyClick(window, Qt.Key.Key_F8)
+    assert terminal.submitted == [flow.Cancel()]
+
+
+def test_keys_stand_on_what_they_press_and_press_it(window: CounterWindow, terminal: LiveTerminal) -> None:
+    window.render_snapshot(replace(CHOOSING, staff_message="come"))
+    for key in (Qt.Key.Key_F6, Qt.Key.Key_F7, Qt.Key.Key_F4, Qt.Key.Key_F9):
+        QTest.keyClick(window, key)
+    assert [type(event).__name__ for event in terminal.submitted] == [
+        "ShowStaffText",
+        "ShowStaffText",
+        "MoreTime",
+        "CloseDesk",
+    ]
+    for made in window.findChildren(QPushButton):
+        for shortcut in made.findChildren(QShortcut):
+            assert made.text().endswith(shortcut.key().toString()), made.text()
+            assert shortcut.key().toString() not in made.accessibleName()
 
 
 def test_figures_are_saved_where_staff_say_and_nowhere_else(qtbot: QtBot, tmp_path: Path) -> None:
@@ -485,8 +677,11 @@ def test_the_panel_of_a_simulated_bench_disturbs_devices_and_server(qtbot: QtBot
             done.append("start")
 
     class Handy(BenchWithClips):
-        can = frozenset(("unplug_reader", "plug_reader"))
+        can = HANDS - {"black_camera"}
         server = Server()
+
+        def kill_engine(self) -> None:
+            done.append("kill")
 
         def do(self, hand: str, seconds: float = 0.0) -> None:
             done.append(hand)
@@ -504,14 +699,21 @@ def test_the_panel_of_a_simulated_bench_disturbs_devices_and_server(qtbot: QtBot
         "start_server",
         "fault_next",
         "fault_none",
+        "kill_engine",
     ):
         button = window.findChild(QPushButton, name)
         assert isinstance(button, QPushButton), name
         button.click()
     assert window.findChild(QPushButton, "black_camera") is None
-    qtbot.waitUntil(lambda: len(done) == 7)
-    assert done == ["unplug_reader", "plug_reader", "tap age39", "stop", "start", "next 500", "clear"]
+    qtbot.waitUntil(lambda: len(done) == 8)
+    assert done == ["unplug_reader", "plug_reader", "tap age39", "stop", "start", "next 500", "clear", "kill"]
     window.close()
+
+
+def test_every_hand_and_every_fault_of_a_bench_has_a_button() -> None:
+    by_person = {"insert_card", "remove_card", "tap_phone"}
+    assert {*CARDS, *DEVICES, *by_person} == HANDS
+    assert set(FAULTS) == set(get_args(FaultKind))
 
 
 def test_what_staff_have_shown_lies_over_the_patients_window_until_it_is_taken_away(

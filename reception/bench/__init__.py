@@ -1,5 +1,7 @@
 """A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -260,6 +262,11 @@ class Bench:
         if self._clip is None:
             raise BenchTrouble("a real camera shows whoever stands before it")
         self._clip.show(path)
+
+    def kill_engine(self) -> None:
+        """End the face engine's process as a crash does."""
+        if (pid := self.engine.pid) is not None:
+            os.kill(pid, signal.SIGKILL)
 
     def _turn_to(self, name: str | None) -> None:
         if name is not None and name != self.person.id:

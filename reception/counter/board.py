@@ -82,6 +82,8 @@ class Board:
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
+        self.hidden = False
+        """Nobody must see whom the visits were about, for now."""
         self._known: dict[str, tuple[CounterView, float]] = {}
 
     def remember(self, view: CounterView, now: float) -> None:
@@ -107,10 +109,25 @@ class Board:
         """Forget everybody."""
         self._known.clear()
 
+    def whom(self, visit: str) -> CounterView | None:
+        """Return whom a visit is about, while that is known."""
+        return self._known.get(visit, (None,))[0]
+
+    def namesakes(self, view: CounterView, reference_number: str) -> tuple[CounterView, ...]:
+        """Return other people of today who have this chart number already.
+
+        The same name and birth date is the same person, who may have come twice, or with a new insurance.
+        """
+        numbered = [one for one, _ in self._known.values() if one.reference_number == reference_number]
+        others = {(one.name, one.birth_date): one for one in numbered}
+        others.pop((view.name, view.birth_date), None)
+        return tuple(others.values())
+
     def rows(self, entries: Iterable[Entry], search: str = "") -> tuple[Row, ...]:
         """Return the visits that the search finds, newest first; every one that fits, never a guess."""
         words = plain(search).split()
-        rows = [Row(entry, self._known.get(entry.visit, (None,))[0]) for entry in entries]
+        known = {} if self.hidden else self._known
+        rows = [Row(entry, known.get(entry.visit, (None,))[0]) for entry in entries]
         found = [row for row in rows if all(word in _text(row) for word in words)]
         return tuple(reversed(found))
 

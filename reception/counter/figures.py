@@ -11,10 +11,12 @@ from reception.back_office import Today
 from reception.counter import wording
 from reception.counter.board import outcome_words
 from reception.counter.day import Day, as_csv, figures, lines
+from reception.counter.style import Text, button
 from reception.counter.table import Words, table
 from reception.screens import tokens
-from reception.screens.widgets import BigButton, Text
 
+CAUSES = 5
+"""So many of the most frequent are painted; the table and the CSV have all."""
 _LEFT, _BOTTOM, _TOP = 16, 34, 40
 """px kept free for words."""
 
@@ -25,7 +27,7 @@ class HoursChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._hours: tuple[tuple[int, int, int], ...] = ()
-        self.setFixedHeight(260)
+        self.setMinimumSize(420, 170)
         self.setObjectName("hours_chart")
 
     def show_hours(self, hours: tuple[tuple[int, int, int], ...]) -> None:
@@ -80,6 +82,65 @@ class HoursChart(QWidget):
             painter.drawText(QRectF(left, above.top() - 22, width, 22), centre, words)
 
 
+Bar = tuple[str, float, str]
+"""What it is, how long it is, and the words beside it."""
+
+
+class Bars(QWidget):
+    """Lying bars under headings: shares, times, and causes, each bar with its name and number."""
+
+    ROW, LABEL, WORDS = 24, 190, 96
+    """px: height of a line, and the room for a bar's name and its number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._groups: tuple[tuple[str, tuple[Bar, ...]], ...] = ()
+        self.setObjectName("bars")
+        self.setMinimumWidth(420)
+
+    def show_groups(self, groups: tuple[tuple[str, tuple[Bar, ...]], ...]) -> None:
+        """Show other bars; a group without bars is left out."""
+        self._groups = tuple(group for group in groups if group[1])
+        self.setMinimumHeight(self.ROW * sum(1 + len(bars) for _, bars in self._groups))
+        told = "。".join(
+            f"{title}: " + "、".join(f"{name} {words}" for name, _, words in bars)
+            for title, bars in self._groups
+        )
+        self.setAccessibleName(told or "まだ受付がありません")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        font = QFont(self.font())
+        font.setPixelSize(16)
+        top = 0
+        for title, bars in self._groups:
+            font.setBold(True)
+            painter.setFont(font)
+            painter.setPen(QColor(tokens.INK))
+            painter.drawText(QRectF(_LEFT, top, self.width(), self.ROW), _MIDDLE, title)
+            font.setBold(False)
+            painter.setFont(font)
+            top += self.ROW
+            for bar in bars:
+                self._paint_bar(painter, top, bar, max(length for _, length, _ in bars))
+                top += self.ROW
+
+    def _paint_bar(self, painter: QPainter, top: int, bar: Bar, longest: float) -> None:
+        name, length, words = bar
+        left = _LEFT + self.LABEL
+        room = max(20, self.width() - left - self.WORDS)
+        metrics = painter.fontMetrics()
+        shown = metrics.elidedText(name, Qt.TextElideMode.ElideRight, self.LABEL - 8)
+        painter.drawText(QRectF(_LEFT, top, self.LABEL, self.ROW), _MIDDLE, shown)
+        width = room * length / longest if longest else 0.0
+        painter.fillRect(QRectF(left, top + 4, max(2.0, width), self.ROW - 8), QColor(tokens.BLUE))
+        painter.drawText(QRectF(left + max(2.0, width) + 6, top, self.WORDS, self.ROW), _MIDDLE, words)
+
+
+_MIDDLE = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+
+
 class DayPanel(QWidget):
     """Figures of today; ``ask_file`` says where the CSV goes, empty: nowhere."""
 
@@ -90,26 +151,53 @@ class DayPanel(QWidget):
         self.chart = HoursChart()
         self._words = Words(("項目", "内訳", "値"))
         self.table = table("figures", "今日の数字", self._words, 1)
-        self._export = BigButton("export_csv", "CSVで保存", "outline", 44)
-        self._export.setFixedWidth(200)
+        self.bars = Bars()
+        self._export = button("export_csv", "CSVで保存", "outline", "Ctrl+S")
         self._export.clicked.connect(self._save)
-        self._note = Text("caption", centred=False)
-        self._note.setObjectName("csv_note")
-        below = QHBoxLayout()
-        below.addWidget(self._note, 1)
-        below.addWidget(self._export)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 12, 0, 0)
-        column.addWidget(self.chart)
-        column.addWidget(self.table, 1)
-        column.addLayout(below)
+        self._note = Text("caption", name="csv_note")
+        painted, numbers = QVBoxLayout(), QVBoxLayout()
+        painted.addWidget(self.chart, 1)
+        painted.addWidget(self.bars)
+        painted.addStretch(1)
+        numbers.addWidget(self.table, 1)
+        numbers.addWidget(self._note)
+        numbers.addWidget(self._export)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 8, 0, 0)
+        row.addLayout(painted, 5)
+        row.addLayout(numbers, 4)
         self.show_today(Today())
 
     def show_today(self, today: Today) -> None:
         """Show the figures of these visits."""
         self._day = figures(today.entries, today.steps)
         self.chart.show_hours(self._day.hours)
+        self.bars.show_groups(self._groups())
         self._words.show_rows(self._lines())
+
+    def _groups(self) -> tuple[tuple[str, tuple[Bar, ...]], ...]:
+        day = self._day
+        times: list[Bar] = []
+        for name, spread in (("患者の操作", day.person_s), ("機械の処理", day.machine_s)):
+            if spread is not None:
+                times.append((f"{name} 中央値", spread.median, f"{spread.median:.1f} 秒"))
+                times.append((f"{name} 90%点", spread.p90, f"{spread.p90:.1f} 秒"))
+        shares = tuple(
+            (
+                wording.IDENTITY.get(way, way or "-"),
+                float(count),
+                f"{count} ({100 * count / day.completed:.0f}%)",
+            )
+            for way, count in day.identities
+        )
+        causes = tuple(
+            (outcome_words(code), float(count), str(count)) for code, count in day.failures[:CAUSES]
+        )
+        return (
+            ("本人確認の方法 (完了した受付)", shares),
+            ("かかった時間", tuple(times)),
+            ("完了しなかった理由", causes),
+        )
 
     def _lines(self) -> tuple[tuple[str, str, str], ...]:
         codes = {code: outcome_words(code) for code, _ in self._day.failures}

@@ -43,8 +43,8 @@ class Words(QAbstractTableModel):
         return None
 
 
-def table(name: str, title: str, model: Words, stretch: int) -> QTableView:
-    """Make a view of whole rows; column ``stretch`` takes the room that is left."""
+def table(name: str, title: str, model: Words, *stretched: int) -> QTableView:
+    """Make a view of whole rows; the columns ``stretched`` share the room that is left."""
     view = QTableView()
     view.setObjectName(name)
     view.setAccessibleName(title)
@@ -54,8 +54,10 @@ def table(name: str, title: str, model: Words, stretch: int) -> QTableView:
     view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     view.setTabKeyNavigation(False)
     view.verticalHeader().hide()
-    view.verticalHeader().setDefaultSectionSize(36)
+    view.verticalHeader().setDefaultSectionSize(30)
     header = view.horizontalHeader()
+    header.setHighlightSections(False)
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-    header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+    for column in stretched:
+        header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
     return view

@@ -3,55 +3,56 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
+from consent.choices import ConsentAnswer
 from reception.counter import wording
 from reception.counter.board import Board, Row, began, outcome_words, problems
+from reception.counter.panels import PatientCard
+from reception.counter.style import Group, Text, button
 from reception.counter.table import Words, table
 from reception.journal import Entry
-from reception.screens.widgets import BigButton, Text
 from reception.snapshot import CounterView
 
-TITLES = ("時刻", "結果", "本人確認", "氏名", "診察券番号", "負担", "限度額", "注意")
-_OUTCOME_COLUMN = 1
+TITLES = ("時刻", "結果", "本人確認", "氏名", "診察券番号", "負担", "限度額", "同意", "注意")
+_OUTCOME_COLUMN, _PROBLEM_COLUMN = 1, 8
+
+Register = Callable[[CounterView, str, Callable[[str], None]], None]
+"""Has a chart number registered for a visit's person and calls back with words; empty: it is done."""
 
 
 class TodayPanel(QWidget):
-    """The list; ``register`` has a chart number registered and calls back with words, empty: it is done."""
+    """The list, and below it whom the chosen visit is about, in ``card``."""
 
     registered = Signal(str, str, str)
     """Visit, chart number, and what was answered."""
 
-    def __init__(
-        self, board: Board, register: Callable[[CounterView, str, Callable[[str], None]], None] | None
-    ) -> None:
+    def __init__(self, board: Board, register: Register | None, card: PatientCard) -> None:
         super().__init__()
-        self._board, self._register = board, register
+        self._board, self._register, self._card = board, register, card
         self._entries: tuple[Entry, ...] = ()
         self._rows: tuple[Row, ...] = ()
+        self._asked_twice = ("", "")
         self.search = QLineEdit()
         self.search.setObjectName("search")
         self.search.setAccessibleName("本日の受付をさがす")
-        self.search.setPlaceholderText("氏名、フリガナ、診察券番号、時刻などでさがす (Ctrl+F)")
+        self.search.setPlaceholderText("氏名、フリガナ、診察券番号、時刻、結果などでさがす (Ctrl+F)")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self.refresh)
-        self._found = Text("caption", centred=False)
-        self._found.setObjectName("found")
+        self._found = Text("caption", name="found", wraps=False)
         self._words = Words(TITLES)
-        self.table = table("today", "本日の受付", self._words, _OUTCOME_COLUMN)
+        self.table = table("today", "本日の受付", self._words, _OUTCOME_COLUMN, _PROBLEM_COLUMN)
+        self.table.setMinimumHeight(130)
         self.table.selectionModel().currentRowChanged.connect(lambda *_: self._show_chosen())
-        self._details = Text("body", centred=False)
-        self._details.setObjectName("visit_details")
         self.chart = QLineEdit()
         self.chart.setObjectName("chart_number")
         self.chart.setAccessibleName("診察券番号")
         self.chart.setPlaceholderText("選んだ方の診察券番号")
         self.chart.setMaxLength(50)
-        self._enter = BigButton("register_chart", "診察券番号を登録", "outline", 44)
+        self._enter = button("register_chart", "診察券番号を登録", "outline", "F3")
         self._enter.clicked.connect(self._register_chart)
         self.chart.returnPressed.connect(self._register_chart)
-        self._note = Text("caption", centred=False)
-        self._note.setObjectName("chart_note")
+        self._note = Text("strong", name="chart_note")
         self.registered.connect(self._was_registered, Qt.ConnectionType.QueuedConnection)
         self._lay_out()
         self.refresh()
@@ -60,21 +61,20 @@ class TodayPanel(QWidget):
         above = QHBoxLayout()
         above.addWidget(self.search, 1)
         above.addWidget(self._found)
-        frame = QFrame()
-        frame.setProperty("tone", "plain")
-        inside = QVBoxLayout(frame)
-        inside.setContentsMargins(16, 10, 16, 10)
-        inside.addWidget(self._details)
         below = QHBoxLayout()
         below.addWidget(self.chart, 1)
-        below.addWidget(self._enter, 1)
-        inside.addLayout(below)
-        inside.addWidget(self._note)
+        below.addWidget(self._enter)
+        self._chart_row = Group()
+        self._chart_row.column.addLayout(below)
+        self._chart_row.column.addWidget(self._note)
+        self._chart_row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 12, 0, 0)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(6)
         column.addLayout(above)
         column.addWidget(self.table, 1)
-        column.addWidget(frame)
+        column.addWidget(self._card)
+        column.addWidget(self._chart_row)
 
     def show_entries(self, entries: tuple[Entry, ...]) -> None:
         """Show other visits; the chosen one stays chosen."""
@@ -100,50 +100,65 @@ class TodayPanel(QWidget):
 
     def _show_chosen(self) -> None:
         row = self._chosen()
-        self._details.setText(_details(row, len(self._rows)))
-        self._note.setText("")
-        usable = row is not None and row.view is not None and self._register is not None
-        self.chart.setVisible(usable)
-        self._enter.setVisible(usable)
-        self.chart.setText(row.view.reference_number if row is not None and row.view is not None else "")
+        view = row.view if row is not None else None
+        self._card.show_view(view, _note(row, len(self._rows)))
+        self._say("")
+        self._chart_row.setVisible(view is not None and self._register is not None)
+        number = view.reference_number if view is not None else ""
+        if (self.chart.property("visit"), self.chart.property("known")) != (view and view.visit, number):
+            # Not while staff type: news of other visits come at any time.
+            self.chart.setText(number)
+            self.chart.setProperty("visit", view and view.visit)
+            self.chart.setProperty("known", number)
+
+    def _say(self, note: str) -> None:
+        self._note.show_text(note)
 
     def _register_chart(self) -> None:
         row, number = self._chosen(), self.chart.text().strip()
         if row is None or row.view is None or self._register is None or not number:
             return
         visit = row.entry.visit
-        self._note.setText("登録しています…")
+        others = self._board.namesakes(row.view, number)
+        if others and self._asked_twice != (visit, number):
+            self._asked_twice = visit, number
+            named = "、".join(
+                f"{one.name} ({one.birth_date.year}年{one.birth_date.month}月{one.birth_date.day}日生)"
+                for one in others
+            )
+            self._say(
+                f"! {number} は、本日の {named} の番号です。それでも登録するときは、もう一度押してください。"
+            )
+            return
+        self._asked_twice = "", ""
+        self._say("登録しています…")
         self._register(row.view, number, lambda answer: self.registered.emit(visit, number, answer))
 
     def _was_registered(self, visit: str, number: str, answer: str) -> None:
         if not answer:
             self._board.registered(visit, number)
             self.refresh()
-        self._note.setText(answer or f"診察券番号 {number} を登録しました。")
+        self._say(answer or f"✓ 診察券番号 {number} を登録しました。")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     entry, view = row.entry, row.view
     facts = (began(entry), outcome_words(entry.outcome), wording.IDENTITY.get(entry.identity, "-"))
     if view is None:
-        return (*facts, "-", "-", "-", "-", "")
-    noted = "!" if problems(view) else ""
+        return (*facts, "-", "-", "-", "-", "-", "")
     share = "-" if view.share is None else f"{view.share} %"
-    return (*facts, view.name, view.reference_number or "-", share, view.limit_category or "-", noted)
+    given = sum(answer == ConsentAnswer.GIVEN for _, answer in view.answers)
+    agreed = f"提供 {given}/{len(view.answers)}" if view.answers else "-"
+    found = problems(view)
+    noted = f"! {found[0].what}" if found else ""
+    noted += f" ほか {len(found) - 1} 件" if len(found) > 1 else ""
+    return (*facts, view.name, view.reference_number or "-", share, view.limit_category or "-", agreed, noted)
 
 
-def _details(row: Row | None, found: int) -> str:
+def _note(row: Row | None, found: int) -> str:
+    """Say what is chosen, where no person can be shown."""
     if row is None:
-        return "受付を選んでください。" if found else "受付はありません。"
+        return "受付を選んでください (↑ ↓)。" if found else "受付はありません。"
     if row.view is None:
         return f"{began(row.entry)} {outcome_words(row.entry.outcome)}\n氏名などは、もう表示できません。"
-    view = row.view
-    born = view.birth_date
-    answers = [f"{wording.ITEMS[item]}: {wording.ANSWERS[answer]}" for item, answer in view.answers]
-    told = [
-        f"{view.name}  {view.name_kana}  {born.year}年{born.month}月{born.day}日生",
-        "    ".join(answers[:3]) or "同意: まだありません",
-        "    ".join(answers[3:]),
-    ]
-    told += [f"! {problem.what}: {problem.remedy}" for problem in problems(view)]
-    return "\n".join(filter(None, told))
+    return ""

@@ -5,16 +5,15 @@ from functools import partial
 from typing import get_args
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QImage, QKeySequence, QPixmap, QShortcut
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QFrame,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QRadioButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,11 +21,11 @@ from PySide6.QtWidgets import (
 from consent.choices import VisualReason
 from reception import flow
 from reception.counter import CounterTerminal, wording
-from reception.screens.widgets import BigButton, Text
+from reception.counter.style import Choice, Group, Text, button
 from reception.snapshot import Snapshot, VisualView
 from reception.staff import LONGEST, StaffAnswer, Verdict
 
-PHOTO = (240, 320)
+PHOTO = (210, 280)
 """px on the counter's window."""
 
 
@@ -35,31 +34,33 @@ class PasswordRow(QWidget):
 
     told = Signal(object)
 
-    def __init__(self, name: str, label: str, ids: Callable[[], tuple[str, ...]]) -> None:
+    def __init__(self, name: str, label: str, ids: Callable[[], tuple[str, ...]], key: str = "") -> None:
         super().__init__()
         self._ids = ids
         self._ask: Callable[[str, bytearray, Callable[[StaffAnswer], None]], None] | None = None
-        self.staff = QComboBox()
-        self.staff.setObjectName(f"{name}_staff")
-        self.staff.setAccessibleName("係のID")
+        self.staff = Choice(f"{name}_staff", "係のID")
         self.password = QLineEdit()
         self.password.setObjectName(f"{name}_password")
         self.password.setAccessibleName("係のパスワード")
         self.password.setPlaceholderText("係のパスワード")
         self.password.setEchoMode(QLineEdit.EchoMode.Password)
         self.password.setMaxLength(LONGEST)
-        self.button = BigButton(name, label, "outline", 44)
+        self.button = button(name, label, "outline")
         self.button.clicked.connect(self._submit)
         self.password.returnPressed.connect(self._submit)
-        self.note = Text("caption", centred=False)
-        self.note.setObjectName(f"{name}_note")
+        if key:
+            focus = QShortcut(QKeySequence(key), self)
+            focus.activated.connect(self.password.setFocus)
+            self.password.setPlaceholderText(f"係のパスワード ({key})")
+        self.note = Text("caption", name=f"{name}_note")
         row = QHBoxLayout()
-        row.addWidget(self.staff, 1)
-        row.addWidget(self.password, 2)
-        row.addWidget(self.button, 2)
+        row.addWidget(self.staff, 2)
+        row.addWidget(self.password, 3)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
         column.addLayout(row)
+        column.addWidget(self.button)
         column.addWidget(self.note)
         self.note.show_text("")
         # Answers come from the terminal's thread.
@@ -104,41 +105,47 @@ class VisualPanel(QFrame):
         self.photo.setFixedSize(*PHOTO)
         self.photo.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._reasons = QButtonGroup(self)
-        reasons = QGridLayout()
+        reasons = QVBoxLayout()
+        reasons.setSpacing(0)
         for at, reason in enumerate(get_args(VisualReason)):
-            button = QRadioButton(wording.REASONS[reason])
-            button.setObjectName(f"reason_{reason}")
-            self._reasons.addButton(button, at)
-            reasons.addWidget(button, at // 2, at % 2)
-        self._note = Text("caption", centred=False)
-        self._note.setObjectName("visual_reason_note")
-        confirm = BigButton("visual_confirm", "本人です", "fill", 44)
-        refuse = BigButton("visual_refuse", "本人と確認できません", "outline", 44)
+            key = f"Alt+{at + 1}"
+            made = QRadioButton(f"{wording.REASONS[reason]}  {key}")
+            made.setObjectName(f"reason_{reason}")
+            made.setAccessibleName(wording.REASONS[reason])
+            QShortcut(QKeySequence(key), made).activated.connect(made.click)
+            self._reasons.addButton(made, at)
+            reasons.addWidget(made)
+        self._note = Text("strong", name="visual_reason_note")
+        confirm = button("visual_confirm", "本人です", "fill", "F11")
+        refuse = button("visual_refuse", "本人と確認できません", "outline", "F12")
         confirm.clicked.connect(self._confirm)
         refuse.clicked.connect(lambda: self._terminal.submit(flow.StaffRefuseVisual()))
         buttons = QHBoxLayout()
         buttons.addWidget(confirm)
         buttons.addWidget(refuse)
         right = QVBoxLayout()
-        right.addWidget(Text("strong", "目視確認: カードの写真と目の前の方を見比べてください", centred=False))
-        right.addWidget(Text("caption", "目視確認をする理由 (記録されます)", centred=False))
+        right.addWidget(Text("strong", "目視確認: カードの写真と目の前の方を見比べてください"))
+        right.addWidget(Text("caption", "目視確認をする理由 (記録されます)"))
         right.addLayout(reasons)
         right.addWidget(self._note)
         right.addStretch(1)
-        right.addLayout(buttons)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 12, 16, 12)
-        row.setSpacing(20)
-        row.addWidget(self.photo)
-        row.addLayout(right, 1)
+        side = QHBoxLayout()
+        side.setSpacing(14)
+        side.addWidget(self.photo, 0, Qt.AlignmentFlag.AlignTop)
+        side.addLayout(right, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 8, 14, 8)
+        column.addLayout(side)
+        column.addLayout(buttons)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
         self.show_view(None)
 
     def show_view(self, view: VisualView | None) -> None:
         """Show the photo; None: take it away, and the reason with it."""
         self.photo.setPixmap(QPixmap())
         self._reasons.setExclusive(False)
-        for button in self._reasons.buttons():
-            button.setChecked(False)
+        for made in self._reasons.buttons():
+            made.setChecked(False)
         self._reasons.setExclusive(True)
         self._note.setText("")
         if view is None:
@@ -159,17 +166,16 @@ class VisualPanel(QFrame):
         self._terminal.submit(flow.StaffConfirmVisual(get_args(VisualReason)[chosen]))
 
 
-class VisualStart(QFrame):
+class VisualStart(Group):
     """Begins the visual check of the visit on the screen."""
 
     def __init__(self, terminal: CounterTerminal) -> None:
-        super().__init__()
-        self.setProperty("tone", "plain")
+        super().__init__("plain", "目視確認")
         self._terminal = terminal
-        self.row = PasswordRow("visual_start", "目視確認を始める (F2)", terminal.staff_ids)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 8, 12, 8)
-        layout.addWidget(self.row)
+        self.row = PasswordRow("visual_start", "目視確認を始める", terminal.staff_ids, "F2")
+        self.column.addWidget(self.row)
+        self._without = Text("caption", name="visual_without_password")
+        self.column.addWidget(self._without)
         self._visit = ""
         self.hide()
 
@@ -178,6 +184,9 @@ class VisualStart(QFrame):
         if snapshot.visual_possible and (self.isHidden() or snapshot.visit != self._visit):
             self._visit = snapshot.visit
             self.row.fresh()
+            known = bool(self._terminal.staff_ids())
+            self.row.setVisible(known)
+            self._without.show_text("" if known else wording.NOBODY_MAY)
             self.row.ask_with(partial(self._terminal.start_visual, snapshot.visit))
         if not snapshot.visual_possible:
             self.row.password.clear()

@@ -4,49 +4,47 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QApplication,
-    QHBoxLayout,
-    QSizePolicy,
-    QStackedWidget,
-    QTabWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QSizePolicy, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
+from config.limits import Limits
 from consent.eligibility import EligibilityError, Refused
+from consent.wire import japan_now
 from reception.back_office import Today
-from reception.counter import BenchLike, CounterOffice, CounterTerminal, HasHands, wording
-from reception.counter.assist import HelpPanel
+from reception.counter import BenchLike, CounterOffice, CounterTerminal, HasHands, style
+from reception.counter.banner import Banner
 from reception.counter.board import Board
 from reception.counter.figures import DayPanel
-from reception.counter.match_code import MatchCodeRow
+from reception.counter.live import LivePanel
+from reception.counter.money import limit_words
 from reception.counter.panels import HealthRow, NoticePanel, PatientCard
 from reception.counter.simulation import Hands, SimulationBar, SimulationPanel
+from reception.counter.style import Group, Text, button, scrolled
 from reception.counter.today import TodayPanel
-from reception.counter.visual import PasswordRow, VisualPanel, VisualStart
-from reception.failures import FAILURES, FailureCode
+from reception.counter.visual import PasswordRow
 from reception.journal import JournalError
-from reception.screens import tokens
 from reception.screens.bridge import Bridge
-from reception.screens.widgets import BigButton, Panel, Text
 from reception.snapshot import CounterView, Snapshot, VisualView
 from reception.staff import StaffAnswer, Verdict
-from reception.texts.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF, lines
 
 _log = logging.getLogger("reception.counter")
 
-LINE_LENGTH = 38
-"""Characters on a line of a panel."""
-REFRESH_MS = 15_000
-"""How often the list is read anew, beside whenever a visit changes."""
+REFRESH_MS = 5_000
+"""How often the clock is looked at, and the list read anew, beside whenever a visit changes."""
+WIDTH, HEIGHT, TITLE_BAR = 1000, 860, 60
+"""px at the start, where the display has room for them and a title bar; staff may choose another size."""
+LOCK_WIDTH = 460
 
 
 class CounterWindow(QWidget):
-    """Shows the live visit to staff; with a simulated bench, also steers it."""
+    """Shows the live visit to staff; with a simulated bench, also steers it.
+
+    ``limits`` are the amounts of the limit categories; ``sound`` tells how the voice is ("ok", "down", "none"); ``now``
+    is of any steady clock, ``today`` the day in Japan.
+    """
 
     _today_came = Signal(object)
     _visual_came = Signal(object)
@@ -59,29 +57,35 @@ class CounterWindow(QWidget):
         office: CounterOffice | None = None,
         *,
         hide_after_s: float = 1800.0,
+        limits: Limits | None = None,
+        sound: Callable[[], str] = lambda: "none",
         now: Callable[[], float] = time.monotonic,
+        today: Callable[[], date] = lambda: japan_now().date(),
     ) -> None:
         super().__init__()
         self.setObjectName("counter_window")
         self.setWindowTitle("受付の窓口")
-        self.setStyleSheet(tokens.style_sheet() + tokens.COUNTER_SIZES)
+        self.setStyleSheet(style.style_sheet())
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._terminal, self._office = terminal, office
-        self._hide_after_s, self._now = hide_after_s, now
+        self._hide_after_s, self._now, self._today, self._sound = hide_after_s, now, today, sound
+        self._limits = limits or Limits()
         self._used_at = now()
         self.locked = False
+        self._snapshot = Snapshot()
         self._shown: tuple[str, str] = ("", "")
         self._view: CounterView | None = None
+        self._photo: VisualView | None = None
         self._board = Board(hide_after_s)
         self._work = ThreadPoolExecutor(1, "counter")
         self._hands = Hands() if bench is not None else None
         self._make_parts(bench)
         self._lay_out()
-        self.resize(1000, 940)
+        self.resize(WIDTH, min(HEIGHT, QApplication.primaryScreen().availableGeometry().height() - TITLE_BAR))
         self._tabs.tabBar().setFocus()
         # Before anything is asked for: an answer that nobody listens to yet would be lost.
         self._follow(terminal, office)
-        self.render_snapshot(Snapshot())
+        self.render_snapshot(self._snapshot)
         self._add_keys()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.look_at_the_clock)
@@ -92,25 +96,16 @@ class CounterWindow(QWidget):
 
     def _make_parts(self, bench: BenchLike | None) -> None:
         terminal, office = self._terminal, self._office
-        self._state = Text("heading", centred=False)
-        self._state.setObjectName("state")
-        self._step = Text("body", centred=False)
-        self._step.setObjectName("step")
-        self._badge = Text("badge", "模擬")
+        self._badge = Text("badge", "模擬", wraps=False)
         self._badge.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._lock_button = BigButton("lock", "ロック (Ctrl+L)", "quiet", 44)
-        self._lock_button.setFixedWidth(170)
+        self._lock_button = button("lock", "ロック", key="Ctrl+L")
         self._lock_button.clicked.connect(self.lock)
+        self._banner = Banner([self._badge, self._lock_button], self._now)
         self._notices = NoticePanel(office.dismiss if office is not None else lambda notice: None)
-        self._failure = Panel("error")
-        self._failure.setObjectName("failure")
-        self._done = Panel("success")
-        self._patient = PatientCard()
-        self._visual = VisualPanel(terminal)
-        self._visual_start = VisualStart(terminal)
-        self._help = HelpPanel(terminal)
-        self._match_code = MatchCodeRow(terminal.submit)
-        self.today = TodayPanel(self._board, self._register if office is not None else None)
+        nobody = "本人確認と資格の確認が済むと、ここに氏名などを表示します。"
+        self.live = LivePanel(terminal, PatientCard(self._amount, self._today, "patient", nobody))
+        card = PatientCard(self._amount, self._today, "visit", "")
+        self.today = TodayPanel(self._board, self._register if office is not None else None, card)
         self.day = DayPanel()
         self._health = HealthRow()
         self._bar = self._simulation = None
@@ -120,50 +115,45 @@ class CounterWindow(QWidget):
                 self._simulation = SimulationPanel(bench, self._hands, self._bar.person)
 
     def _lay_out(self) -> None:
-        live = QWidget()
-        column = QVBoxLayout(live)
-        column.setContentsMargins(0, 12, 0, 0)
-        column.setSpacing(10)
-        for part in (self._step, self._failure, self._done, self._patient, self._visual, self._match_code):
-            column.addWidget(part)
-        column.addStretch(1)
-        column.addWidget(self._visual_start)
-        column.addWidget(self._help)
         self._tabs = QTabWidget()
         self._tabs.setObjectName("tabs")
-        self._tabs.addTab(live, "受付の様子")
-        self._tabs.addTab(self.today, "本日の受付")
-        self._tabs.addTab(self.day, "今日のまとめ")
+        pages: list[tuple[QWidget, str]] = [
+            (self.live, "受付の様子"),
+            (self.today, "本日の受付"),
+            (self.day, "今日のまとめ"),
+        ]
         if self._simulation is not None:
-            self._tabs.addTab(self._simulation, "模擬の操作")
-        self._unlock = PasswordRow("unlock", "ロックを解除", self._terminal.staff_ids)
-        self._open = BigButton("open", "表示を再開", "fill", 44)
-        self._open.setFixedWidth(240)
-        self._open.clicked.connect(self._unlock_without_password)
-        locked = QWidget()
-        inside = QVBoxLayout(locked)
-        inside.addStretch(1)
-        inside.addWidget(Text("heading", "画面をロックしています"))
-        inside.addWidget(Text("body", "氏名などは表示しません。患者の受付は続けられます。"))
-        inside.addWidget(self._unlock)
-        inside.addWidget(self._open, 0, Qt.AlignmentFlag.AlignHCenter)
-        inside.addStretch(2)
+            pages.append((self._simulation, "模擬の操作"))
+        for number, (page, title) in enumerate(pages, 1):
+            self._tabs.addTab(scrolled(page), f"{title}  Ctrl+{number}")
         self._pages = QStackedWidget()
         self._pages.addWidget(self._tabs)
-        self._pages.addWidget(locked)
-        top = QHBoxLayout()
-        top.addWidget(self._state, 1)
-        top.addWidget(self._badge)
-        top.addWidget(self._lock_button)
+        self._pages.addWidget(self._locked_page())
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(20, 16, 20, 16)
-        whole.setSpacing(10)
-        whole.addLayout(top)
+        whole.setContentsMargins(12, 10, 12, 10)
+        whole.setSpacing(8)
+        whole.addWidget(self._banner)
         whole.addWidget(self._notices)
         whole.addWidget(self._pages, 1)
         whole.addWidget(self._health)
         if self._bar is not None:
             whole.addWidget(self._bar)
+
+    def _locked_page(self) -> QWidget:
+        self._unlock = PasswordRow("unlock", "ロックを解除", self._terminal.staff_ids)
+        self._open = button("open", "表示を再開", "fill", "F5")
+        self._open.clicked.connect(self._unlock_without_password)
+        group = Group("plain", "画面をロックしています")
+        group.setFixedWidth(LOCK_WIDTH)
+        text = Text("body", "氏名などは表示しません。患者の受付は続けられます。")
+        for part in (text, self._unlock, self._open):
+            group.column.addWidget(part)
+        locked = QWidget()
+        inside = QVBoxLayout(locked)
+        inside.addStretch(1)
+        inside.addWidget(group, 0, Qt.AlignmentFlag.AlignHCenter)
+        inside.addStretch(2)
+        return locked
 
     def _follow(self, terminal: CounterTerminal, office: CounterOffice | None) -> None:
         queued = Qt.ConnectionType.QueuedConnection
@@ -183,76 +173,46 @@ class CounterWindow(QWidget):
             self._unsubscribe.append(office.subscribe(self._bridge.take_notices))
 
     def _add_keys(self) -> None:
-        keys: list[tuple[str, Callable[[], None]]] = [
-            ("Ctrl+L", self.lock),
-            ("Ctrl+F", self._search),
-            ("F2", self._begin_visual),
-        ]
+        keys: list[tuple[str, Callable[[], None]]] = [("Ctrl+F", self._search)]
         for number in range(self._tabs.count()):
             keys.append((f"Ctrl+{number + 1}", lambda at=number: self._tabs.setCurrentIndex(at)))  # type: ignore[misc]
         for key, action in keys:
             QShortcut(QKeySequence(key), self).activated.connect(action)
 
     def _search(self) -> None:
-        self._tabs.setCurrentWidget(self.today)
+        self._tabs.setCurrentIndex(1)
         self.today.search.setFocus()
-
-    def _begin_visual(self) -> None:
-        self._tabs.setCurrentIndex(0)
-        if not self._visual_start.isHidden():
-            self._visual_start.row.password.setFocus()
+        self.today.search.selectAll()
 
     # --- What is shown ------------------------------------------------------------------------------------------
 
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the snapshot; call in the thread of the windows."""
-        alone = snapshot.screen == "CALL_STAFF" and snapshot.failure in WITHOUT_STAFF
-        self._state.setText(wording.STATES["TAKE_CARD" if alone else snapshot.screen])
-        self._step.setText("  ".join(filter(None, self._details(snapshot))) or "受付中の方はいません")
-        if snapshot.failure:
-            failure = FAILURES[FailureCode(snapshot.failure)]
-            text = f"{lines(failure.staff, LINE_LENGTH)}\n(患者の画面: {failure.next_step})"
-            self._failure.show_message(lines(failure.patient, LINE_LENGTH), text)
-        else:
-            self._failure.show_message("")
-        which = "直前の" if snapshot.screen == "WAITING" else "この"
-        self._done.show_message(f"{which}受付は完了しました" if snapshot.completed else "")
-        self._match_code.show_snapshot(snapshot)
-        self._visual_start.render_snapshot(snapshot)
-        self._help.render_snapshot(snapshot)
-        comparing = snapshot.state == "VISUAL_CHECK"
-        self._visual.setVisible(comparing)
-        self._patient.setVisible(not comparing)
-        self._health.show_health(snapshot.health)
+        self._snapshot = snapshot
+        sound = self._sound()
+        self._banner.render_snapshot(snapshot, sound)
+        self.live.render_snapshot(snapshot)
+        self._health.show_health(snapshot.health, sound)
         self._badge.setVisible(snapshot.simulated)
         if (snapshot.visit, snapshot.state) != self._shown:
             self._shown = snapshot.visit, snapshot.state
             self.load_today()
 
-    @staticmethod
-    def _details(snapshot: Snapshot) -> list[str]:
-        number = STEP_NUMBERS.get(snapshot.step, 0)
-        tries = snapshot.pin_tries_left
-        return [
-            f"手順 {number}/4 {STEPS[number - 1]}" if number else "",
-            f"質問 {snapshot.question_number}/{snapshot.question_count} {wording.ITEMS[snapshot.question]}"
-            if snapshot.question
-            else "",
-            f"本人確認: {wording.IDENTITY[snapshot.identity]}" if snapshot.identity else "",
-            f"暗証番号 残り {tries} 回" if tries is not None and number else "",
-            "カードが入っています" if snapshot.card_in else "",
-        ]
+    def _amount(self, category: str, birth_date: date) -> str:
+        return limit_words(category, self._limits, self._today(), birth_date)
 
     def _show_whom(self, view: CounterView | None) -> None:
         self._view = view
+        if view is not None:
+            self._board.remember(view, self._now())
         if not self.locked:
-            self._patient.show_view(view)
-            if view is not None:
-                self._board.remember(view, self._now())
-                self.today.refresh()
+            self.live.patient.show_view(view)
+            self.today.refresh()
 
     def _show_visual(self, view: VisualView | None) -> None:
-        self._visual.show_view(None if self.locked else view)
+        # The terminal wipes the picture when the check is over, and says so.
+        self._photo = view
+        self.live.visual.show_view(None if self.locked else view)
 
     def load_today(self) -> None:
         """Have today's visits read; they are shown when they are there."""
@@ -274,17 +234,21 @@ class CounterWindow(QWidget):
     def look_at_the_clock(self) -> None:
         """Forget whom it is time to forget; lock when nobody has used the window for long."""
         if self._board.expire(self._now()):
+            if self._view is not None and self._board.whom(self._view.visit) is None:
+                self._view = None
+                self.live.patient.show_view(None)
             self.today.refresh()
         if not self.locked and self._now() - self._used_at >= self._hide_after_s:
             self.lock()
+        self._banner.render_snapshot(self._snapshot, self._sound())
+        self._health.show_health(self._snapshot.health, self._sound())
         self.load_today()
 
     def lock(self) -> None:
-        """Forget whom the visits were about, and show nothing personal until staff unlock."""
-        self.locked = True
-        self._board.forget()
-        self._patient.show_view(None)
-        self._visual.show_view(None)
+        """Show nothing personal, in no widget, until staff unlock; what is due is forgotten meanwhile."""
+        self.locked = self._board.hidden = True
+        self.live.patient.show_view(None)
+        self.live.visual.show_view(None)
         self.today.search.clear()
         self.today.refresh()
         self._unlock.fresh()
@@ -294,6 +258,7 @@ class CounterWindow(QWidget):
         self._open.setVisible(not with_password)
         self._lock_button.hide()
         self._pages.setCurrentIndex(1)
+        (self._unlock.password if with_password else self._open).setFocus()
 
     def _verify(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
         def both(answer: StaffAnswer) -> None:
@@ -311,11 +276,12 @@ class CounterWindow(QWidget):
             self._open_again()
 
     def _open_again(self) -> None:
-        self.locked = False
+        self.locked = self._board.hidden = False
         self._used_at = self._now()
         self._lock_button.show()
         self._pages.setCurrentIndex(0)
         self._show_whom(self._view)
+        self.live.visual.show_view(self._photo)
         self.load_today()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 Qt's name
@@ -335,9 +301,9 @@ class CounterWindow(QWidget):
         while self._unsubscribe:
             self._unsubscribe.pop()()
         self._board.forget()
-        self._view = None
-        self._patient.show_view(None)
-        self._visual.show_view(None)
+        self._view = self._photo = None
+        self.live.patient.show_view(None)
+        self.live.visual.show_view(None)
         self.today.refresh()
         self._work.shutdown(cancel_futures=True)
         if self._hands is not None:

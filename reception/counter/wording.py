@@ -1,6 +1,9 @@
 """What the counter's window calls states, parts and answers."""
 
 from consent.choices import ConsentAnswer, Item, VisualReason
+from reception.counter.style import Tone
+from reception.failures import FAILURES, FailureCode
+from reception.notices import NOTICES, NoticeCode
 from reception.staff import StaffAnswer, Verdict
 
 STATES = {
@@ -30,13 +33,38 @@ STATES = {
 
 PARTS = {
     "reader": "カードリーダー",
+    "phone_reader": "スマホ用リーダー",
     "camera": "カメラ",
     "engine": "顔認証",
     "server": "資格確認サーバー",
-    "phone_reader": "スマートフォン用",
+    "sound": "音声",
+    "journal": "受付の控え",
 }
-HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 未確認", "none": "- なし"}
-TONES = {"ok": "success", "down": "error", "unknown": "plain", "none": "plain"}
+"""By field of Health, and the voice."""
+REMEDIES = {
+    "reader": FAILURES[FailureCode.READER_LOST].staff,
+    "phone_reader": FAILURES[FailureCode.PHONE_READER_LOST].staff,
+    "camera": FAILURES[FailureCode.FACE_CAMERA_LOST].staff,
+    "engine": "顔認証の処理が止まっています。暗証番号か目視確認をご案内ください。次の顔認証で再起動します。",
+    "server": FAILURES[FailureCode.SERVER_UNREACHABLE].staff,
+    "sound": "音声が出ません。スピーカーの接続を確認してください。受付は続けられます。",
+    "journal": NOTICES[NoticeCode.JOURNAL_UNUSABLE].remedy,
+}
+"""What staff can do about a part that is down."""
+HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 確認中", "none": "- なし"}
+TONES: dict[str, Tone] = {"ok": "success", "down": "error", "unknown": "plain", "none": "plain"}
+
+LANGUAGES = {
+    "ja": "日本語",
+    "ja-easy": "やさしい日本語",
+    "en": "英語",
+    "zh": "中国語",
+    "ko": "韓国語",
+    "pt": "ポルトガル語",
+    "vi": "ベトナム語",
+}
+"""What the patient has chosen to read."""
+NOBODY_MAY = "係のパスワードがないため、目視確認はできません。./run staff-password で設定してください。"
 
 IDENTITY = {"face": "顔認証", "pin": "暗証番号", "visual": "目視確認", "iphone": "スマートフォン"}
 ITEMS: dict[str, str] = {

@@ -286,7 +286,7 @@ class _Run:
             case "show":
                 bench.show_clip(clip_folder(rule.clip, self._play.path.parent, self._state))
             case "kill_engine":
-                self._kill_engine()
+                bench.kill_engine()
             case "stop_server":
                 bench.server.stop()
             case "start_server":
@@ -303,13 +303,6 @@ class _Run:
             case _:
                 assert rule.do in HANDS, rule.do
                 bench.do(cast(Hand, rule.do))
-
-    def _kill_engine(self) -> None:
-        import os
-        import signal
-
-        if self._bench.engine.pid is not None:
-            os.kill(self._bench.engine.pid, signal.SIGKILL)
 
     def _start_visual(self, password: str, seen: Snapshot) -> None:
         """Begin as staff do; returns when the password was looked at, so that what follows comes after it."""

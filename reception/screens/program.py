@@ -167,6 +167,7 @@ class _Program(QObject):
             self._application.exit()
 
     def _show(self, opened: Opened) -> None:
+        from config.limits import load_limits
         from reception.counter.window import CounterWindow
         from reception.screens.keys import SpokenKeys
         from reception.screens.staff_note import StaffNote
@@ -179,9 +180,15 @@ class _Program(QObject):
         StaffNote(patient, terminal)
         self._windows.append(patient)
         counter = None
+        player = find_player(on=config.sound.voice, volume=config.sound.volume)
         if self._with_counter:
             counter = CounterWindow(
-                terminal, opened.bench, opened.office, hide_after_s=config.counter.hide_after_s
+                terminal,
+                opened.bench,
+                opened.office,
+                hide_after_s=config.counter.hide_after_s,
+                limits=load_limits(),
+                sound=lambda: player.state,
             )
             self._windows.append(counter)
         if self._kiosk is not None:
@@ -194,7 +201,7 @@ class _Program(QObject):
                 window.show()
                 left += window.width() + 20
         self._first.close()
-        voice = Voice(find_player(on=config.sound.voice, volume=config.sound.volume))
+        voice = Voice(player)
         keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, voice)
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
 

@@ -1,4 +1,4 @@
-"""Colours, sizes and type of both windows: tokens of the Digital Agency design system, made into one style sheet."""
+"""Colours, sizes and type: tokens of the Digital Agency design system, made into the sheet of the patient's window."""
 
 BLUE = "#0017C1"
 BLUE_PRESSED = "#000060"
@@ -44,7 +44,7 @@ def style_sheet(language: str = "ja") -> str:
     family = ", ".join(f'"{name}"' for name in (*FONTS_OF.get(language, ()), *FONTS))
     return f"""
     QWidget {{ font-family: {family}; color: {INK}; font-size: {BODY}px; }}
-    QWidget#patient_window, QWidget#counter_window {{ background: {WHITE}; }}
+    QWidget#patient_window {{ background: {WHITE}; }}
     QLabel[kind="heading"] {{ font-size: {HEADING}px; font-weight: 700; }}
     QLabel[kind="body"] {{ font-size: {BODY}px; }}
     QLabel[kind="caption"] {{ font-size: {CAPTION}px; color: {INK_SOFT}; }}
@@ -71,24 +71,3 @@ def style_sheet(language: str = "ja") -> str:
     QPushButton[kind="key"] {{ color: {INK}; background: {WHITE}; border: 3px solid {LINE}; font-size: 48px; }}
     QPushButton[kind="key"]:pressed {{ background: {BLUE_LINE}; border-color: {BLUE}; }}
     """
-
-
-COUNTER_SIZES = """
-    QWidget { font-size: 18px; }
-    QLabel[kind="heading"] { font-size: 28px; }
-    QLabel[kind="body"], QLabel[kind="strong"] { font-size: 18px; }
-    QLabel[kind="caption"] { font-size: 16px; }
-    QLabel[kind="badge"] { font-size: 16px; }
-    QPushButton[kind] { font-size: 18px; border-radius: 8px; min-height: 44px; }
-    QComboBox, QLineEdit { font-size: 18px; min-height: 44px; padding: 0 8px; }
-    QRadioButton { font-size: 18px; min-height: 36px; }
-    QTabBar::tab { font-size: 18px; min-height: 40px; padding: 0 18px; }
-    QTabBar::tab { border: 0; border-bottom: 4px solid #E6E6E6; background: #FFFFFF; }
-    QTabBar::tab:selected { border-bottom-color: #0017C1; color: #0017C1; font-weight: 700; }
-    QTabBar::tab:focus { background: #FFD43D; }
-    QTabWidget::pane { border: 0; }
-    QTableView { font-size: 16px; gridline-color: #E6E6E6; selection-background-color: #E8F1FE;
-        selection-color: #1A1A1A; }
-    QHeaderView::section { font-size: 16px; padding: 6px; border: 0; background: #F2F2F2; }
-"""
-"""Staff sit close and use a mouse: added after the sheet, it makes everything smaller."""

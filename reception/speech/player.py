@@ -22,6 +22,10 @@ pulseaudio-utils)."""
 class Player(Protocol):
     """Says sentences one after the other, at once."""
 
+    @property
+    def state(self) -> str:
+        """Return "ok"; "down": nobody hears anything though they should; "none": there is to be no sound."""
+
     def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
         """Say these and drop what is being said; ``wait``: after that, in place of whatever waits already.
 
@@ -33,13 +37,21 @@ class Player(Protocol):
 
 
 class Silent:
-    """For a machine without sound, or with sound switched off."""
+    """For a terminal whose sound is switched off."""
+
+    state = "none"
 
     def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
         """Nothing."""
 
     def close(self) -> None:
         """Nothing."""
+
+
+class WithoutPlayer(Silent):
+    """For a machine that lacks a program that plays sound."""
+
+    state = "down"
 
 
 class Recorder(Silent):
@@ -61,9 +73,13 @@ class CommandPlayer:
         self._news = threading.Condition()
         self._next: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
-        self._closed = self._complained = self._dropped = False
+        self._closed = self._complained = self._dropped = self._unheard = False
         self._thread = threading.Thread(target=self._play_all, name="speech", daemon=True)
         self._thread.start()
+
+    @property
+    def state(self) -> str:
+        return "down" if self._unheard else "ok"
 
     def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
         with self._news:
@@ -118,9 +134,12 @@ class CommandPlayer:
                 self._process = None
         if process.returncode > 0:
             self._complain(reason_of(errors))
+        elif process.returncode == 0:
+            self._unheard = False
 
     def _complain(self, why: str) -> None:
         """Say once why there is no sound; the visit goes on without it."""
+        self._unheard = True
         if not self._complained:
             self._complained = True
             log.warning("no sound: %s: %s", self._command[0], why)
@@ -147,5 +166,5 @@ def find_player(*, on: bool, volume: int) -> Player:
     command = find_command()
     if command is None:
         log.warning("no sound: none of %s is installed (apt: alsa-utils)", ", ".join(PLAYERS))
-        return Silent()
+        return WithoutPlayer()
     return CommandPlayer(command, volume / 100)
