@@ -14,13 +14,13 @@ class Health:
 
     reader: str = "unknown"
     camera: str = "unknown"
-    camera_fault: str = ""
-    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
     engine: str = "unknown"
     server: str = "unknown"
     journal: str = "ok"
     phone_reader: str = "none"
     """Also "none": this terminal has no reader for phones."""
+    camera_fault: str = ""
+    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
 
 
 @dataclass(frozen=True)

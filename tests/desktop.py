@@ -49,7 +49,7 @@ class Desktop:
         command = ["xdotool", *map(str, words)]
         environment = {**os.environ, "DISPLAY": self.name}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=10
+            command, env=environment, capture_output=True, text=True, check=True, timeout=30
         )
         return done.stdout.strip()
 

@@ -17,6 +17,7 @@ from config.limits import load_limits
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import Refused
 from consent.server import FaultKind
+from hardware.camera import CameraFault
 from reception import flow
 from reception.back_office import Today
 from reception.bench.operators import HANDS
@@ -264,8 +265,15 @@ def test_a_part_that_is_down_is_named(window: CounterWindow) -> None:
 
 
 def test_every_part_has_a_name_and_a_remedy() -> None:
-    parts = {"sound", *(part.name for part in fields(Health))}
+    parts = {"sound", *(part.name for part in fields(Health))} - {"camera_fault"}
     assert set(wording.PARTS) == set(wording.REMEDIES) == parts
+
+
+@pytest.mark.parametrize("fault", get_args(CameraFault))
+def test_every_fault_of_a_camera_has_its_own_remedy(window: CounterWindow, fault: str) -> None:
+    parts = replace(SAMPLES["01-waiting"].health, camera="down", camera_fault=fault)
+    window.render_snapshot(replace(SAMPLES["01-waiting"], health=parts))
+    assert f"! カメラ: {wording.CAMERA_FAULTS[fault]}" in words(window)
 
 
 @pytest.mark.parametrize("sound", ["ok", "down", "none"])

@@ -103,8 +103,11 @@ def _details(snapshot: Snapshot) -> list[str]:
 
 def _parts_down(health: Health, sound: str) -> list[tuple[str, str]]:
     """Return the parts that cannot be used, each with what staff can do."""
+    remedies = wording.REMEDIES
+    if health.camera_fault:
+        remedies = {**remedies, "camera": wording.CAMERA_FAULTS.get(health.camera_fault, remedies["camera"])}
     states = {part: str(getattr(health, part, sound)) for part in wording.PARTS}
-    return [(wording.PARTS[part], wording.REMEDIES[part]) for part in states if states[part] == "down"]
+    return [(wording.PARTS[part], remedies[part]) for part in states if states[part] == "down"]
 
 
 def _tone(snapshot: Snapshot, *, wanted: bool, down: bool) -> Tone:

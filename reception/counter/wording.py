@@ -51,6 +51,14 @@ REMEDIES = {
     "journal": NOTICES[NoticeCode.JOURNAL_UNUSABLE].remedy,
 }
 """What staff can do about a part that is down."""
+CAMERA_FAULTS = {
+    "missing": "カメラが見つかりません。ケーブルを確認してください。",
+    "busy": "ほかのプログラムがカメラを使っています。そのプログラムを終了してください。",
+    "black": "映像が真っ暗です。レンズの覆いと照明を確認してください。",
+    "frozen": "映像が止まっています。カメラをつなぎ直してください。",
+    "slow": "映像が遅れています。カメラをつなぎ直してください。続く場合は保守に連絡してください。",
+}
+"""The remedy for the camera, by Health.camera_fault."""
 HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 確認中", "none": "- なし"}
 TONES: dict[str, Tone] = {"ok": "success", "down": "error", "unknown": "plain", "none": "plain"}
 
