@@ -296,12 +296,13 @@ class FaceMatch:
         on_frame: Callable[[Frame], None] | None = None,
         on_guidance: Callable[[Guidance | None], None] | None = None,
         stop: Event | None = None,
+        on_result: Callable[[FaceResult], None] | None = None,
     ) -> FaceResult:
         """Compare frames with the photo until it is decided; raises CameraError, EngineLost.
 
         on_frame gets every frame for the preview (on a paced source from the camera's thread); on_guidance gets each
         change of what the person should do, None when all is well. Setting ``stop`` ends it within one frame. Time runs
-        on the stamps of the frames.
+        on the stamps of the frames. on_result gets the result before the camera is let go, which takes up to a frame.
         """
         stop = stop or Event()
         run = _Run(self._engine, self._settings, photo, on_guidance, self._random)
@@ -314,7 +315,10 @@ class FaceMatch:
                         break
                     outcome = run.look(frame)
                     if outcome is not None:
-                        return run.result(outcome)
+                        result = run.result(outcome)
+                        if on_result is not None:
+                            on_result(result)
+                        return result
             return run.result(FaceOutcome.STOPPED if stop.is_set() else run.out_of_time())
         finally:
             run.forget()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hardware.camera import Image
 from hardware.face_engine import FaceEngine
-from hardware.face_engine.baseline import BareEmbeddings
+from hardware.face_engine.bare import BareEmbeddings
 from hardware.moving_stills import Condition
 from reception.__main__ import main
 from reception.measure import face

@@ -1,6 +1,5 @@
-"""What our face route is compared with: the webcam loops of face_recognition's README, and embeddings alone."""
+"""What our face route is compared with: the webcam loops of face_recognition's README."""
 
-import time
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +8,6 @@ import cv2
 import numpy as np
 
 from hardware.camera import Image
-from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
-from hardware.face_engine.models import installed_network
-from hardware.face_engine.worker import Look
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # face_recognition_models uses pkg_resources; setuptools is pinned for it
@@ -61,28 +57,3 @@ def _decoded(photo: bytes) -> Any:
     picture = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     return np.ascontiguousarray(picture[:, :, ::-1])
-
-
-class BareEmbeddings:
-    """Embeddings with nothing around them, one thread: the floor under every decision."""
-
-    def __init__(self, images: Sequence[Image]) -> None:
-        look = Look()
-        self._chips = [look.chip() for image in images if look.observe(image).faces]
-        self._ours = best_embedder(installed_network())
-        self._dlib = DlibEmbedder(installed_network())
-
-    def ours_ms(self, count: int) -> float:
-        """Return the time of ``count`` embeddings by what the engine uses on this machine."""
-        return _spent_ms(self._ours, self._chips[:count])
-
-    def dlib_ms(self, count: int) -> float:
-        """Return the time of ``count`` embeddings by dlib, as face_recognition computes them."""
-        return _spent_ms(self._dlib, self._chips[:count])
-
-
-def _spent_ms(embedder: Embedder, chips: list[Any]) -> float:
-    began = time.perf_counter()
-    for chip in chips:
-        embedder.embed(chip)
-    return (time.perf_counter() - began) * 1000

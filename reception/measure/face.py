@@ -16,7 +16,8 @@ from hardware.moving_stills import FPS, FRAMES, Condition, clip_for, motion_blur
 from hardware.portraits import SHIPPED, card_photo, portrait_path
 
 if TYPE_CHECKING:
-    from hardware.face_engine.baseline import BareEmbeddings, ReadmeLoop
+    from hardware.face_engine.bare import BareEmbeddings
+    from hardware.face_engine.baseline import ReadmeLoop
 
 Say = Callable[[str], None]
 _WHO = "grace_hopper"
@@ -70,8 +71,8 @@ class Decision:
 
 def speed(state: Path, rounds: int, visits: int, say: Say) -> list[dict[str, Any]]:
     """Measure and say all figures of speed; ``visits`` > 0 adds the memory of the engine over that many matches."""
-    # Only here: face_recognition takes a second to import.
-    from hardware.face_engine.baseline import BareEmbeddings
+    # Only here: dlib and face_recognition take a second to import.
+    from hardware.face_engine.bare import BareEmbeddings
 
     with FaceEngine() as engine:
         clean, dappled = (images_of(state, kind) for kind in (Condition.CLEAN, Condition.DAPPLED))

@@ -35,6 +35,9 @@ from reception.terminal.watch import watch
 MATCH_CODE_KEPT_S = 120.0
 """Staff type it off the card just before the patient puts the card in; another card would lose a try to it."""
 
+_OCCUPIED = (flow.State.PIN_ENTRY, flow.State.FACE_MATCH, flow.State.PHONE_TAP)
+"""The patient proves who they are; the server's challenge can come meanwhile."""
+
 _log = logging.getLogger("reception.terminal")
 
 
@@ -205,6 +208,8 @@ class Terminal:
                     _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
                 else:
                     self._do(effect)
+            if self._session.state is not before.state and self._session.state in _OCCUPIED:
+                self._jobs.ask_ahead(self._visit)
             self._follow_visual(before)
             if before.state is not self._session.state:
                 _log.info("visit %s: %s", self._session.visit or "-", self._session.state)

@@ -2,8 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from consent.eligibility import (
     Challenge,
     Eligibility,
     EligibilityClient,
+    EligibilityError,
     EligibilityStatus,
     TimedOut,
     Unreachable,
@@ -34,7 +37,7 @@ from hardware.card import (
 )
 from hardware.card import CardRemoved as CardIsGone
 from hardware.card_photo import PhotoDamaged, decoded
-from hardware.face import FaceMatch, FaceOutcome, Guidance
+from hardware.face import Embedding, FaceMatch, FaceOutcome, FaceResult, Guidance
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from reception import flow
 from reception.failures import FailureCode
@@ -44,6 +47,9 @@ from reception.staff import Staff, StaffAnswer, Verdict
 from reception.terminal.errors import failed
 
 _log = logging.getLogger("reception.terminal")
+
+_FRESH_S = 60.0
+"""A challenge asked for ahead is used up to this age; the server's lasts 120 s."""
 
 CardFaceScan = Callable[[], str | None]
 """Reads 照合番号B off the card's surface; a stand-in, since the optical scan of real readers is not public.
@@ -65,6 +71,10 @@ class Visit:
     match_code: str | None = field(default=None, repr=False)
     """照合番号B as staff typed it before the card came."""
     counter: CounterView | None = None
+    embedding: "Future[Embedding] | None" = field(default=None, repr=False)
+    """Of the photo, made while the patient chooses."""
+    challenge: "tuple[float, Future[Challenge]] | None" = None
+    """Asked for while the patient is occupied, and when (monotonic, s); a challenge serves once."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,34 @@ class Jobs:
             case Effect.SEND_CONSENTS:
                 self._run("server", lambda: self._send(ticket, visit, session), ticket)
 
+    def ask_ahead(self, visit: Visit) -> None:
+        """Have a challenge asked for that the visit will need, while the patient types or looks into the camera."""
+        if visit.challenge is None or time.monotonic() - visit.challenge[0] > _FRESH_S / 2:
+            ahead = self._lanes["server"].submit(self._devices.server.challenge)
+            visit.challenge = time.monotonic(), ahead
+
+    def _challenge(self, visit: Visit) -> Challenge:
+        """Return a challenge that was not used before: the one asked for ahead, else a new one."""
+        ahead, visit.challenge = visit.challenge, None
+        if ahead is not None and time.monotonic() - ahead[0] < _FRESH_S:
+            with suppress(EligibilityError):
+                return ahead[1].result()
+        return self._devices.server.challenge()
+
+    def _embed_ahead(self, visit: Visit) -> None:
+        """Have the photo embedded now, if it was read: the patient has to choose first."""
+        photo = visit.photo
+        if photo:
+            visit.embedding = self._lanes["face"].submit(self._devices.engine.embed_photo, photo)
+
+    def _embedding(self, visit: Visit) -> Embedding:
+        """Return the embedding of the photo; raises PhotoUnusable, EngineLost."""
+        if visit.embedding is not None:
+            with suppress(EngineLost):
+                return visit.embedding.result()
+        visit.embedding = None
+        return self._devices.engine.embed_photo(visit.photo or b"")
+
     def _run(self, lane: str, job: Callable[[], Event | None], ticket: int) -> None:
         def run() -> None:
             try:
@@ -179,6 +217,7 @@ class Jobs:
                 genuine = _read_photo(visit, code)
             except MatchCodeWrong as wrong:
                 _log.info("the match code was refused, %d tries left", wrong.tries_left)
+        self._embed_ahead(visit)
         sought = code is not None
         return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
 
@@ -193,6 +232,7 @@ class Jobs:
             except CardError as error:
                 _log.info("photo: %s", error)
                 genuine = False
+            self._embed_ahead(visit)
             return flow.PhotoRead(name, visit.photo is not None, genuine)
 
         self._lanes["card"].submit(lambda: self._post(read()))
@@ -243,7 +283,7 @@ class Jobs:
         pin_sent = False
         channel: CardChannel | None = None
         try:
-            challenge = self._lanes["server"].submit(self._devices.server.challenge).result()
+            challenge = self._lanes["server"].submit(self._challenge, visit).result()
             channel = self._devices.phone_reader.connect()
             phone = MyNumberCard(channel)
             facts = phone.read()
@@ -285,11 +325,18 @@ class Jobs:
         def seen(frame: Frame) -> None:
             self._show_frame(frame.image)
 
+        def decided(result: FaceResult) -> None:
+            if result.accepted and not stop.is_set():
+                _log.info("face: %s", result.outcome)
+                visit.distance = result.distance or 0.0
+                # Now, and not when the camera has been let go.
+                self._post(flow.FaceMatched(ticket))
+
         try:
-            photo = self._devices.engine.embed_photo(visit.photo or b"")
+            photo = self._embedding(visit)
             match = FaceMatch(self._devices.engine, self._config.face)
             with self._camera_health.in_use():
-                result = match.match(self._devices.camera, photo, seen, guided, stop)
+                result = match.match(self._devices.camera, photo, seen, guided, stop, decided)
         except PhotoUnusable:
             return flow.FaceFailed(ticket, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
         except CameraError:
@@ -298,12 +345,9 @@ class Jobs:
             _log.info("face engine: %s", error)
             self._devices.engine.revive()
             return flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST)
-        if stop.is_set():
+        if stop.is_set() or result.accepted:
             return None
         _log.info("face: %s %s", result.outcome, result.reason)
-        if result.accepted:
-            visit.distance = result.distance or 0.0
-            return flow.FaceMatched(ticket)
         return flow.FaceFailed(ticket, _FACE_FAILURES.get(result.outcome, FailureCode.FACE_NOT_SEEN))
 
     def _camera_told(self, fault: str) -> None:
@@ -345,7 +389,7 @@ class Jobs:
         card, facts = visit.card, visit.facts
         if card is None or facts is None:
             raise CardIsGone("the card left before its holder was identified")
-        challenge = self._devices.server.challenge()
+        challenge = self._challenge(visit)
         if session.identity is Method.PIN:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
             return self._devices.server.identify_by_pin(
@@ -415,6 +459,14 @@ def _power_off(visit: Visit) -> None:
     if visit.channel is not None:
         visit.channel.close()
     visit.channel = visit.card = visit.facts = visit.photo = None
+    embedding, visit.embedding = visit.embedding, None
+    if embedding is not None:
+        embedding.add_done_callback(_wipe)
+
+
+def _wipe(embedded: "Future[Embedding]") -> None:
+    if not embedded.cancelled() and embedded.exception() is None:
+        embedded.result().fill(0)
 
 
 _LANES = ("card", "phone", "face", "server", "staff")
