@@ -20,6 +20,7 @@ import config
 from hardware.camera import Frame, open_clip
 from hardware.face import Embedding, FaceMatch, FaceOutcome, Policy, gate
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.face_engine.worker import Look
 from hardware.moving_stills import FRAMES, Condition, clip_for, moving
 from hardware.portraits import SHIPPED, card_photo, portrait_path
 
@@ -185,6 +186,40 @@ def test_no_trace_of_a_frame_stays_in_the_shared_memory() -> None:
         assert any(held_frame(os.getpid()))
         engine.forget()
         assert not any(held_frame(os.getpid()))
+
+
+def test_nothing_of_a_face_is_left_in_the_whole_memory_of_the_engine() -> None:
+    """The network itself keeps its last input and output; here every writable page is searched for them."""
+    with FaceEngine() as engine:
+        frame = a_frame()
+        engine.observe(frame)
+        embedding = engine.embed_last()
+        look = Look()
+        look.observe(frame.image)
+        chip = cv2.dnn.blobFromImage(look.chip())
+        traces = {
+            "frame": frame.image[200, 300:330].tobytes(),
+            "chip": chip[0, 0, 70, 60:90].tobytes(),
+            "embedding": embedding[:16].astype(np.float32).tobytes(),
+            "embedding, sent": embedding[:16].tobytes(),
+        }
+        assert engine.pid
+        assert {"frame", "chip", "embedding"} <= found_in_memory(engine.pid, traces)
+        engine.forget()
+        assert found_in_memory(engine.pid, traces) == set()
+
+
+def found_in_memory(pid: int, traces: dict[str, bytes]) -> set[str]:
+    """Return which traces are anywhere in what a process may write to."""
+    found: set[str] = set()
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    with Path(f"/proc/{pid}/mem").open("rb") as memory:
+        for start, end in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw", maps, re.MULTILINE):
+            memory.seek(int(start, 16))
+            with suppress(OSError):  # a page of the kernel's own
+                held = memory.read(int(end, 16) - int(start, 16))
+                found |= {name for name, trace in traces.items() if trace in held}
+    return found
 
 
 def held_frame(pid: int) -> bytes:

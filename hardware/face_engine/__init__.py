@@ -22,7 +22,7 @@ import numpy as np
 
 from hardware.camera import Frame
 from hardware.face import CloseLook, Embedding, Observation
-from hardware.face_engine.wire import BLOCK, PhotoUnusable
+from hardware.face_engine.wire import BLOCK, SHARED, PhotoUnusable
 
 __all__ = ["EngineLost", "FaceEngine", "PhotoUnusable"]
 
@@ -173,8 +173,8 @@ class _Worker:
         self._used = 0
         self.embedder, self.why_slow, self.trouble = "", "", ""
         block = os.memfd_create("face-frame")
-        os.ftruncate(block, BLOCK)
-        self._memory = mmap.mmap(block, BLOCK)
+        os.ftruncate(block, SHARED)
+        self._memory = mmap.mmap(block, SHARED)
         ours, theirs = socket.socketpair()
         root = str(Path(__file__).parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -288,6 +288,11 @@ class _Worker:
         match kind:
             case "done":
                 return answer
+            case "embedding":
+                crossed = np.frombuffer(self._memory, np.float64, 128, BLOCK)
+                embedding = crossed.copy()
+                crossed.fill(0)
+                return embedding
             case "photo":
                 raise PhotoUnusable(answer)
             case "nothing":

@@ -38,6 +38,10 @@ class Embedder(Protocol):
         """Return the embedding of a (150, 150, 3) uint8 RGB chip."""
         ...
 
+    def forget(self) -> None:
+        """Leave nothing of the last face in the network, which keeps its input, output and all between."""
+        ...
+
 
 def best_embedder(weights: Path, sha256: str = "", threads: int = 1) -> Embedder:
     """Return the fast embedder if it agrees with dlib's on this machine, else dlib's.
@@ -101,6 +105,10 @@ class DlibEmbedder:
         """Return the embedding of a (150, 150, 3) uint8 RGB chip."""
         return np.array(self._net.compute_face_descriptor(chip), np.float64)
 
+    def forget(self) -> None:
+        """Leave nothing of the last face in the network; as long as an embedding."""
+        self.embed(np.zeros((CHIP, CHIP, 3), np.uint8))
+
 
 class OpenCvEmbedder:
     """The same network in cv2.dnn, on ``threads`` threads, for one caller; raises cv2.error when it cannot be built."""
@@ -121,3 +129,7 @@ class OpenCvEmbedder:
             return np.array(self._net.forward(), np.float64).reshape(-1)
         finally:
             cv2.setNumThreads(before)
+
+    def forget(self) -> None:
+        """Leave nothing of the last face in the network; as long as an embedding."""
+        self.embed(np.zeros((CHIP, CHIP, 3), np.uint8))

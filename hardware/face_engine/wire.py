@@ -2,6 +2,9 @@
 
 BLOCK = 4096 * 2160 * 3
 """Largest frame, bytes; memory is only taken for pages that a frame fills."""
+SHARED = BLOCK + 128 * 8
+"""The whole block; behind the frame, an embedding on its way to the terminal, which wipes it. A pickled one would
+leave copies in buffers that nobody can wipe."""
 
 
 class PhotoUnusable(Exception):

@@ -20,7 +20,7 @@ from hardware.face import Box, CloseLook, Embedding, Observation
 from hardware.face_engine.conversion import CHIP
 from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
 from hardware.face_engine.models import WEIGHTS_SHA256, installed_network, models_folder
-from hardware.face_engine.wire import BLOCK, ModelUnusable, PhotoUnusable
+from hardware.face_engine.wire import BLOCK, SHARED, ModelUnusable, PhotoUnusable
 
 Grey = NDArray[np.uint8]
 """(H, W) uint8."""
@@ -44,7 +44,7 @@ def _serve(connection: Connection, memory: mmap.mmap, library: str, network: str
         except EOFError:
             return
         try:
-            answer: tuple[str, Any] = ("done", _answer(look, memory, command, given))
+            answer: tuple[str, Any] = _told(_answer(look, memory, command, given), memory)
         except PhotoUnusable as error:
             answer = ("photo", str(error))
         except LookupError as error:
@@ -54,6 +54,14 @@ def _serve(connection: Connection, memory: mmap.mmap, library: str, network: str
         ) as error:  # The terminal starts a fresh process; content of frames stays out of messages.
             answer = ("failed", type(error).__name__)
         connection.send(answer)
+
+
+def _told(answer: Any, memory: mmap.mmap) -> tuple[str, Any]:
+    if not isinstance(answer, np.ndarray):
+        return "done", answer
+    np.copyto(np.frombuffer(memory, np.float64, 128, BLOCK), answer)
+    answer.fill(0)
+    return "embedding", None
 
 
 def _answer(look: "Look", memory: mmap.mmap, command: str, given: list[Any]) -> Any:
@@ -104,6 +112,7 @@ class Look:
             DlibEmbedder(weights) if library == "dlib" else best_embedder(weights, known, threads)
         )
         self._contours: Any = None
+        self._embedded_one = False
         self._forget()
         # OpenCV makes its table for Lab colours on first use, 70 ms that the first patient need not wait for.
         cv2.cvtColor(np.zeros((8, 8, 3), np.uint8), cv2.COLOR_BGR2LAB)
@@ -118,9 +127,12 @@ class Look:
         self._counts: deque[int] = deque(maxlen=3)
 
     def forget(self) -> None:
-        """Wipe the last frame and lose track of the face."""
+        """Wipe the last frame and what the network holds of a face, and lose track of it."""
         if self._image is not None:
             self._image.fill(0)
+        if self._embedded_one:
+            self.embedder.forget()
+            self._embedded_one = False
         self._forget()
 
     def observe(self, image: Any) -> Observation:
@@ -207,6 +219,7 @@ class Look:
         return self.embedder.embed(chip)
 
     def _embedded(self, chip: Any) -> Embedding:
+        self._embedded_one = True
         embedding = self.embedding_of(chip)
         chip.fill(0)
         return embedding
@@ -362,7 +375,7 @@ def _square(image: Any, centre: Any, radius: float) -> Any:
 def _main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection, block = Connection(int(sys.argv[1])), int(sys.argv[2])
-    memory = mmap.mmap(block, BLOCK)
+    memory = mmap.mmap(block, SHARED)
     with suppress(BrokenPipeError, ConnectionResetError):  # the terminal is gone
         _serve(connection, memory, *sys.argv[3:5])
 
