@@ -129,6 +129,8 @@ class Remote:
             settings,
             self._state,
             kind,
+            # Others are got to know as they come: at a first start, the keys of all would be made beside the test.
+            people=[holder],
             person=holder,
             today=date.fromisoformat(today) if today else hil.TODAY,
             engine=self._engine,

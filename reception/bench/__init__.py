@@ -255,7 +255,7 @@ class Bench:
 
     def show(self, name: str) -> None:
         """Let another person stand before the camera."""
-        self.show_clip(clip_of(self._people[name], self._clips))
+        self.show_clip(clip_of(self._people.get(name) or load_person(name), self._clips))
 
     def show_clip(self, path: Path) -> None:
         """Show the camera other recorded frames."""

@@ -25,6 +25,7 @@ from reception.hil.scenario import Play
 _SPAWN = multiprocessing.get_context("spawn")
 _END_S = 10.0
 """How long a process may take to put its things away."""
+_READY_S = 30.0
 _SHARED = ("pki", "terminals", "clips")
 """Parts of a state folder that any number of processes may use at once; the first writer wins there."""
 
@@ -162,6 +163,8 @@ def _work(connection: Connection, state: Path, kind: BenchKind, traced: bool, le
     threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
     try:
         with FaceEngine() as engine, suppress(EOFError, BrokenPipeError):
+            # The first scenarios shall not run beside models that are loaded.
+            engine.ready.wait(_READY_S)
             while True:
                 play = connection.recv()
                 connection.send(_played(play, state, kind, engine, traced))
