@@ -46,12 +46,13 @@ def play_parallel(
     """
     # The authority first, and once: cards, responders and terminals of all processes are its own.
     Authority(state)
+    faces = any(rule.do == "choose_face" for play in plays for rule in play.scenario.on)
     todo = deque(enumerate(plays))
     done: dict[int, Result] = {}
     told = 0
     with (
         tempfile.TemporaryDirectory(prefix="hil-") as folder,
-        _Crew(Path(folder), state, kind, traced) as crew,
+        _Crew(Path(folder), state, kind, traced, faces) as crew,
     ):
         while told < len(plays):
             while todo and len(crew.busy) < jobs:
@@ -66,11 +67,11 @@ def play_parallel(
 class _Worker:
     """One process and what it plays now."""
 
-    def __init__(self, number: int, state: Path, kind: BenchKind, traced: bool) -> None:
+    def __init__(self, number: int, state: Path, kind: BenchKind, traced: bool, faces: bool) -> None:
         self.connection, theirs = _SPAWN.Pipe()
         level = logging.getLogger().getEffectiveLevel()
         self.process: SpawnProcess = _SPAWN.Process(
-            target=_work, args=(theirs, state, kind, traced, level), name=f"hil-{number}"
+            target=_work, args=(theirs, state, kind, traced, faces, level), name=f"hil-{number}"
         )
         self.process.start()
         theirs.close()
@@ -100,8 +101,9 @@ class _Worker:
 class _Crew:
     """The processes; at the end of the ``with`` none of them is there any more."""
 
-    def __init__(self, folder: Path, state: Path, kind: BenchKind, traced: bool) -> None:
-        self._folder, self._state, self._kind, self._traced = folder, state, kind, traced
+    def __init__(self, folder: Path, state: Path, kind: BenchKind, traced: bool, faces: bool) -> None:
+        self._folder, self._state, self._kind = folder, state, kind
+        self._traced, self._faces = traced, faces
         self.busy: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._hired = 0
@@ -133,7 +135,7 @@ class _Crew:
         for name in _SHARED:
             (self._state / name).mkdir(parents=True, exist_ok=True)
             (own / name).symlink_to((self._state / name).resolve(), target_is_directory=True)
-        return _Worker(self._hired, own, self._kind, self._traced)
+        return _Worker(self._hired, own, self._kind, self._traced, self._faces)
 
     def __enter__(self) -> Self:
         return self
@@ -154,7 +156,9 @@ class _Crew:
                 worker.process.join()
 
 
-def _work(connection: Connection, state: Path, kind: BenchKind, traced: bool, level: int) -> None:
+def _work(
+    connection: Connection, state: Path, kind: BenchKind, traced: bool, faces: bool, level: int
+) -> None:
     """Play what comes, until the connection ends."""
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
     # Ctrl-C reaches every process of the console; the first one ends the others.
@@ -163,8 +167,9 @@ def _work(connection: Connection, state: Path, kind: BenchKind, traced: bool, le
     threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
     try:
         with FaceEngine() as engine, suppress(EOFError, BrokenPipeError):
-            # The first scenarios shall not run beside models that are loaded.
-            engine.ready.wait(_READY_S)
+            if faces:
+                # The first scenarios shall not run beside models that are loaded.
+                engine.ready.wait(_READY_S)
             while True:
                 play = connection.recv()
                 connection.send(_played(play, state, kind, engine, traced))

@@ -41,6 +41,10 @@ class RecordedBench:
         """Lay a person's phone on the phone reader."""
         _told(self._recorder.did("tap_phone", name or ""), lambda: self._bench.tap_phone(name))
 
+    def kill_engine(self) -> None:
+        """End the face engine's process as a crash does."""
+        _told(self._recorder.did("kill_engine"), self._bench.kill_engine)
+
     def do(self, hand: Hand, seconds: float = 0.0) -> None:
         """Do something at a device."""
         more: dict[str, Any] = {"seconds": seconds} if hand == "stall_card" else {}

@@ -134,7 +134,7 @@ class Recorder:
         """Note what a hand is about to do; returns the way to take it back, if it could not be done."""
         with self._lock:
             if verb in ("insert_card", "tap_phone") and person:
-                if not self._rules:
+                if not any(rule.do in ("insert_card", "tap_phone", "show") for rule in self._rules):
                     self._first = self._person = person
                 elif person != self._person:
                     more["person"] = self._person = person
