@@ -202,15 +202,8 @@ class EligibilityServer:
         people = self._people = self._people or People(self._given, self._authority, self._folder)
         clock = skewed(self._clock)
         asked = f"http://127.0.0.1:{inner.getsockname()[1]}" if inner else self._own_url()
-        service = Service(
-            people,
-            self._authority,
-            store,
-            clock,
-            self._grace_months,
-            self._trust_cas,
-            StatusQuestion(asked + OCSP_PATH, clock),
-        )
+        status = StatusQuestion(asked + OCSP_PATH, clock)
+        service = Service(people, self._authority, store, clock, self._grace_months, self._trust_cas, status)
         responder = Responder(people, self._authority, self._clock)
         refusals = Refusals(service.note_refusal)
         app = with_faults(make_app(service, responder, refusals), self.faults)
@@ -230,7 +223,7 @@ class EligibilityServer:
             for door in doors:
                 door.end()
             raise
-        return _Running(doors, people, self._authority.status_signer)
+        return _Running(doors, people, self._authority.status_signer, status.close)
 
     def _tls_context(self) -> ssl.SSLContext:
         from consent.server.connections import server_context
@@ -355,8 +348,15 @@ class _Uvicorn:
 class _Running:
     """What listens, and the thread that gets to know the people."""
 
-    def __init__(self, doors: Sequence[_Uvicorn], people: "People", warm_up: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        doors: Sequence[_Uvicorn],
+        people: "People",
+        warm_up: Callable[[], object],
+        ended: Callable[[], None],
+    ) -> None:
         self._doors = tuple(doors)
+        self._at_end = ended
         self._ended = threading.Event()
         self._learner = threading.Thread(
             target=self._learn, args=(people, warm_up), name="eligibility-people", daemon=True
@@ -378,6 +378,7 @@ class _Running:
         for door in reversed(self._doors):
             door.end()
         self._learner.join()
+        self._at_end()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -4,6 +4,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -90,20 +91,14 @@ async def _json_body(request: Request) -> bytes:
 
 
 def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
-    def enrolled(
+    async def asker(
         request: Request, terminal_id: Annotated[str, Header(alias=wire.TERMINAL_HEADER)] = ""
-    ) -> Terminal:
-        certified = request.scope.get(PEER)
-        try:
-            if certified and certified != terminal_id:
-                raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
-            return service.enrolled(terminal_id)
-        except Refusal as refusal:
-            refusals.note(who_asks(request.scope), refusal.code)
-            raise
+    ) -> Callable[[], Terminal]:
+        # Called in the thread of the answer: to send each request to a second thread for it would cost more.
+        return partial(_enrolled, service, refusals, request, terminal_id)
 
     body = Annotated[bytes, Depends(_json_body)]
-    asking = Annotated[Terminal, Depends(enrolled)]
+    asking = Annotated[Callable[[], Terminal], Depends(asker)]
     key = Annotated[str, Header(alias=wire.IDEMPOTENCY_HEADER)]
     visit_id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 
@@ -117,47 +112,48 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
         return _answer(wire.HealthAnswer())
 
     @app.post("/v1/challenges", responses=_answers(wire.ChallengeAnswer, 403))
-    def challenges(terminal: asking) -> Response:
-        return _answer(service.challenge(terminal))
+    def challenges(asks: asking) -> Response:
+        return _answer(service.challenge(asks()))
 
     @app.post(
         "/v1/identifications",
         responses=_answers(wire.EligibilityAnswer, 403, 404, 409, 413, 415, 503),
         openapi_extra=_asks(wire.IdentificationRequest),
     )
-    def identifications(terminal: asking, content: body) -> Response:
-        return _answer(service.identify(terminal, _read(content, wire.IdentificationRequest)))
+    def identifications(asks: asking, content: body) -> Response:
+        return _answer(service.identify(asks(), _read(content, wire.IdentificationRequest)))
 
     @app.put(
         "/v1/visits/{visit_id}/card-use",
         responses=_answers(wire.EligibilityAnswer, 403, 404, 409, 413, 415),
         openapi_extra=_asks(wire.CardUseRequest),
     )
-    def card_use(visit_id: visit_id, terminal: asking, content: body, key: key = "") -> Response:
-        return _answer(service.answer_card_use(terminal, visit_id, key, _read(content, wire.CardUseRequest)))
+    def card_use(visit_id: visit_id, asks: asking, content: body, key: key = "") -> Response:
+        return _answer(service.answer_card_use(asks(), visit_id, key, _read(content, wire.CardUseRequest)))
 
     @app.put(
         "/v1/visits/{visit_id}/consents",
         responses=_answers(wire.ConsentsAnswer, 403, 404, 409, 413, 415),
         openapi_extra=_asks(wire.ConsentsRequest),
     )
-    def consents(visit_id: visit_id, terminal: asking, content: body, key: key = "") -> Response:
-        return _answer(service.record(terminal, visit_id, key, _read(content, wire.ConsentsRequest)))
+    def consents(visit_id: visit_id, asks: asking, content: body, key: key = "") -> Response:
+        return _answer(service.record(asks(), visit_id, key, _read(content, wire.ConsentsRequest)))
 
     @app.get(
         "/v1/visits/{visit_id}",
         responses=_answers(wire.VisitAnswer, 403, 404),
-        dependencies=[Depends(enrolled)],
     )
-    def visit(visit_id: visit_id) -> Response:
+    def visit(visit_id: visit_id, asks: asking) -> Response:
+        asks()
         return _answer(service.visit(visit_id))
 
     @app.get("/v1/visits/{visit_id}/result", responses=_answers(wire.ResultAnswer, 403, 404))
-    def result(visit_id: visit_id, terminal: asking) -> Response:
-        return _answer(service.result(terminal, visit_id))
+    def result(visit_id: visit_id, asks: asking) -> Response:
+        return _answer(service.result(asks(), visit_id))
 
-    @app.get("/v1/visits", responses=_answers(wire.VisitsAnswer, 403), dependencies=[Depends(enrolled)])
-    def visits() -> Response:
+    @app.get("/v1/visits", responses=_answers(wire.VisitsAnswer, 403))
+    def visits(asks: asking) -> Response:
+        asks()
         return _answer(service.visits())
 
     @app.post(
@@ -165,20 +161,33 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
         responses=_answers(wire.InsuredAnswer, 403, 413, 415),
         openapi_extra=_asks(wire.InsuredQuery),
     )
-    def insured(terminal: asking, content: body) -> Response:
-        return _answer(service.insured(terminal, _read(content, wire.InsuredQuery)))
+    def insured(asks: asking, content: body) -> Response:
+        return _answer(service.insured(asks(), _read(content, wire.InsuredQuery)))
 
     @app.put(
         "/v1/reference-numbers",
         responses=_answers(wire.DoneAnswer, 403, 404, 413, 415),
         openapi_extra=_asks(wire.ReferenceRequest),
     )
-    def reference_numbers(terminal: asking, content: body) -> Response:
-        return _answer(service.register_reference(terminal, _read(content, wire.ReferenceRequest)))
+    def reference_numbers(asks: asking, content: body) -> Response:
+        return _answer(service.register_reference(asks(), _read(content, wire.ReferenceRequest)))
 
-    @app.get("/v1/audit", responses=_answers(wire.AuditAnswer, 403), dependencies=[Depends(enrolled)])
-    def audit() -> Response:
+    @app.get("/v1/audit", responses=_answers(wire.AuditAnswer, 403))
+    def audit(asks: asking) -> Response:
+        asks()
         return _answer(service.audit())
+
+
+def _enrolled(service: Service, refusals: Refusals, request: Request, terminal_id: str) -> Terminal:
+    """Return which enrolled terminal asks; raises Refusal."""
+    certified = request.scope.get(PEER)
+    try:
+        if certified and certified != terminal_id:
+            raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
+        return service.enrolled(terminal_id)
+    except Refusal as refusal:
+        refusals.note(who_asks(request.scope), refusal.code)
+        raise
 
 
 def _add_authority(app: FastAPI, responder: Responder) -> None:
@@ -189,25 +198,27 @@ def _add_authority(app: FastAPI, responder: Responder) -> None:
     async def made(make: Callable[..., bytes], kind: str, *given: bytes) -> Response:
         return Response(await anyio.to_thread.run_sync(make, *given, limiter=threads), media_type=kind)
 
-    @app.post(OCSP_PATH, include_in_schema=False)
-    async def ocsp(content: Annotated[bytes, Depends(_body)]) -> Response:
-        return await made(responder.answer, ANSWER_TYPE, content)
+    async def ocsp(request: Request) -> Response:
+        return await made(responder.answer, ANSWER_TYPE, await _body(request))
 
-    @app.get(OCSP_PATH + "/{request:path}", include_in_schema=False)
-    async def ocsp_by_path(request: str) -> Response:
+    async def ocsp_by_path(request: Request) -> Response:
         try:
-            content = base64.b64decode(request, validate=True)
+            content = base64.b64decode(request.path_params["request"], validate=True)
         except (binascii.Error, ValueError):
             content = b""
         return await made(responder.answer, ANSWER_TYPE, content)
 
-    @app.get(CRL_PATH, include_in_schema=False)
-    async def revocation_list() -> Response:
+    async def revocation_list(_request: Request) -> Response:
         return await made(responder.revocation_list, "application/pkix-crl")
 
-    @app.get(CA_PATH, include_in_schema=False)
-    async def authority_certificate() -> Response:
+    async def authority_certificate(_request: Request) -> Response:
         return await made(responder.authority_certificate, "application/pkix-cert")
+
+    # Plain routes: there is nothing in them that FastAPI would have to read, check or describe.
+    app.router.add_route(OCSP_PATH, ocsp, ["POST"])
+    app.router.add_route(OCSP_PATH + "/{request:path}", ocsp_by_path, ["GET"])
+    app.router.add_route(CRL_PATH, revocation_list, ["GET"])
+    app.router.add_route(CA_PATH, authority_certificate, ["GET"])
 
 
 def _add_refusals(app: FastAPI) -> None:

@@ -63,8 +63,8 @@ class Challenges:
         nonce = self._code("nonce", terminal_id, challenge_id)
         return wire.ChallengeAnswer(id=challenge_id, nonce=wire.to_base64(nonce), expires_at=expires_at)
 
-    def spend(self, challenge_id: str, terminal_id: str) -> bytes:
-        """Return the nonce and never again; raises Refusal."""
+    def opened(self, challenge_id: str, terminal_id: str) -> bytes:
+        """Return the nonce of a challenge that this terminal was given, spent or not; raises Refusal."""
         now = self._clock()
         stated, _, code = challenge_id.rpartition(".")
         # Compared as texts: of two spellings of one code, a spent challenge could be used again.
@@ -75,12 +75,16 @@ class Challenges:
         ended = datetime.fromtimestamp(int(stated.partition(".")[0], 16) / 1000, now.tzinfo) if ours else now
         if not ours or ended + CHALLENGE_LIFE < now:
             raise Refusal(409, "CHALLENGE_UNKNOWN", "there is no such challenge")
-        if not self._store.spend(challenge_id, now):
-            raise Refusal(409, "CHALLENGE_USED", "the challenge was used before")
-        self._sweep(now)
         if now >= ended:
             raise Refusal(409, "CHALLENGE_EXPIRED", "the challenge is too old")
         return self._code("nonce", terminal_id, challenge_id)
+
+    def spend(self, challenge_id: str) -> None:
+        """Have an opened challenge never serve again; raises Refusal when it had served before."""
+        now = self._clock()
+        if not self._store.spend(challenge_id, now):
+            raise Refusal(409, "CHALLENGE_USED", "the challenge was used before")
+        self._sweep(now)
 
     def _sweep(self, now: datetime) -> None:
         if now - self._swept > SWEPT_EVERY:

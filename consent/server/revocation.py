@@ -7,6 +7,7 @@ midnight in Japan on. Terminals ask neither: they have no right to (J-LIS answer
 import http.client
 import secrets
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import NoReturn, Protocol
@@ -126,6 +127,8 @@ class StatusQuestion:
     def __init__(self, url: str, clock: Callable[[], datetime]) -> None:
         self._url = urlsplit(url)
         self._clock = clock
+        # Connections that were used, for whoever asks next; a new one each time costs as much as the answer.
+        self._resting: deque[http.client.HTTPConnection] = deque()
 
     def ask(self, certificate: x509.Certificate, ca: x509.Certificate) -> CertificateState:
         """Return the status; raises Refusal (503) when no answer comes that can be believed."""
@@ -136,20 +139,40 @@ class StatusQuestion:
         return believed_status(content, certificate, ca, nonce, self._clock())
 
     def _fetched(self, request: bytes) -> bytes:
-        connection = http.client.HTTPConnection(
-            self._url.hostname or "", self._url.port, timeout=ASK_TIMEOUT_S
-        )
         try:
-            connection.request("POST", self._url.path, request, {"Content-Type": REQUEST_TYPE})
-            answer = connection.getresponse()
-            content = answer.read(MAX_ANSWER_BYTES + 1)
+            try:
+                kept = self._resting.pop()
+            except IndexError:
+                return self._fetched_by(self._line(), request)
+            try:
+                return self._fetched_by(kept, request)
+            except ConnectionError:
+                # It had rested for too long, and the responder had closed it.
+                return self._fetched_by(self._line(), request)
         except (OSError, http.client.HTTPException):
             _unavailable("the responder cannot be reached")
-        finally:
-            connection.close()
+
+    def _fetched_by(self, line: http.client.HTTPConnection, request: bytes) -> bytes:
+        try:
+            line.request("POST", self._url.path, request, {"Content-Type": REQUEST_TYPE})
+            answer = line.getresponse()
+            content = answer.read(MAX_ANSWER_BYTES + 1)
+        except BaseException:
+            line.close()
+            raise
         if answer.status != 200 or len(content) > MAX_ANSWER_BYTES:
+            line.close()
             _unavailable("the responder is in trouble")
+        self._resting.append(line)
         return content
+
+    def _line(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=ASK_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Close the connections that rest."""
+        while self._resting:
+            self._resting.pop().close()
 
 
 def believed_status(

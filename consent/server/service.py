@@ -91,23 +91,42 @@ class Service:
         return self._challenges.issue(terminal.id)
 
     def identify(self, terminal: Terminal, request: wire.IdentificationRequest) -> wire.EligibilityAnswer:
-        with self._audited("identify", terminal, request.visit_id) as note:
-            nonce = self._challenges.spend(request.challenge_id, terminal.id)
-            shown = presented(wire.from_base64(request.certificate))
-            ca = issuer_of(shown.certificate, (*self._authority.trusted_cas(), *self._trust_cas))
-            vouched = check_proof(request, terminal, shown, nonce)
-            note.staff, note.reason = vouched.staff, vouched.reason
-            holder = self._holder(shown.fingerprint)
-            if request.method == "visual" and holder.person.card.kind == "no-photo":
-                raise Refusal(403, "VISUAL_NOT_POSSIBLE", "a card without photo shows nobody")
-            good_for = self._still_good(shown.certificate, holder.person, request)
-            self._check_status(shown.certificate, ca, holder.person)
+        note, opened = _Note(), False
+        proven: tuple[Holder, Standing] | Exception
+        try:
+            nonce = self._challenges.opened(request.challenge_id, terminal.id)
+            opened = True
+            proven = self._proven(terminal, request, nonce, note)
+        except Exception as error:
+            proven = error
+        with self._audited("identify", terminal, request.visit_id, note):
+            if opened:
+                # By a failed try, too; and whatever else is wrong, that it was used before comes first.
+                self._challenges.spend(request.challenge_id)
+            if isinstance(proven, Exception):
+                raise proven
+            holder, good_for = proven
             visit = self._new_visit(terminal, request, holder, good_for)
             try:
                 self._store.keep_visit(visit)
             except VisitDiffers:
                 raise Refusal(409, "VISIT_DIFFERS", "this visit id belongs to another visit") from None
             return self._told(holder.person, visit)
+
+    def _proven(
+        self, terminal: Terminal, request: wire.IdentificationRequest, nonce: bytes, note: _Note
+    ) -> tuple[Holder, Standing]:
+        """Return who it is and what the certificate is still good for; the responder is asked, nothing is kept."""
+        shown = presented(wire.from_base64(request.certificate))
+        ca = issuer_of(shown.certificate, (*self._authority.trusted_cas(), *self._trust_cas))
+        vouched = check_proof(request, terminal, shown, nonce)
+        note.staff, note.reason = vouched.staff, vouched.reason
+        holder = self._holder(shown.fingerprint)
+        if request.method == "visual" and holder.person.card.kind == "no-photo":
+            raise Refusal(403, "VISUAL_NOT_POSSIBLE", "a card without photo shows nobody")
+        good_for = self._still_good(shown.certificate, holder.person, request)
+        self._check_status(shown.certificate, ca, holder.person)
+        return holder, good_for
 
     def _still_good(
         self, certificate: x509.Certificate, person: Person, request: wire.IdentificationRequest
@@ -290,28 +309,34 @@ class Service:
         return wire.AuditAnswer(entries=self._store.audit())
 
     @contextmanager
-    def _audited(self, action: str, terminal: Terminal, visit_id: str) -> Iterator[_Note]:
-        """Note who did what with which outcome, whatever the outcome is."""
-        note, outcome = _Note(), "SERVER_ERROR"
+    def _audited(
+        self, action: str, terminal: Terminal, visit_id: str, note: _Note | None = None
+    ) -> Iterator[None]:
+        """Note who did what with which outcome, whatever it is, in one transaction with what was done."""
+        entry = wire.AuditEntry(
+            number=0,
+            time=self._clock(),
+            terminal_id=terminal.id,
+            action=action,
+            outcome="ok",
+            visit_id=visit_id,
+            staff=note.staff if note else "",
+            reason=note.reason if note else "",
+        )
+        refused: Refusal | None = None
         try:
-            yield note
-            outcome = "ok"
-        except Refusal as refusal:
-            outcome = refusal.code
+            with self._store.together():
+                try:
+                    yield
+                except Refusal as refusal:
+                    refused = refusal
+                outcome = refused.code if refused else "ok"
+                self._store.note(entry.model_copy(update={"outcome": outcome}))
+        except Exception:
+            self._store.note(entry.model_copy(update={"outcome": "SERVER_ERROR"}))
             raise
-        finally:
-            self._store.note(
-                wire.AuditEntry(
-                    number=0,
-                    time=self._clock(),
-                    terminal_id=terminal.id,
-                    action=action,
-                    outcome=outcome,
-                    visit_id=visit_id,
-                    staff=note.staff,
-                    reason=note.reason,
-                )
-            )
+        if refused:
+            raise refused
 
     def _told(self, person: Person, visit: Visit) -> wire.EligibilityAnswer:
         reference = self._store.reference(visit.institution_code, person.id)

@@ -109,15 +109,47 @@ class Store:
         # SQLite writes one at a time anyway: a queue of our own is fairer, and faster, than its waiting. What holds
         # between processes is in tables.py; and the connection of a database in memory is one for all threads.
         self._turn = threading.Lock() if sqlite_here else nullcontext()
-        self._insert: Any = sqlite.insert if sqlite_here else postgresql.insert
+        self._mine = threading.local()
+        insert: Any = sqlite.insert if sqlite_here else postgresql.insert
+        # Made once: to build a statement costs as much as to run it.
+        self._new_visit = insert(visits).on_conflict_do_nothing().returning(visits.c.visit_id)
+        self._new_card_use = insert(card_uses).on_conflict_do_nothing()
+        self._new_key = insert(challenge_keys).on_conflict_do_nothing()
+        self._newly_spent = (
+            insert(spent_challenges).on_conflict_do_nothing().returning(spent_challenges.c.challenge_id)
+        )
+        reference = insert(references)
+        self._new_reference = reference.on_conflict_do_update(
+            index_elements=["institution_code", "person_id"],
+            set_={"reference_number": reference.excluded.reference_number},
+        )
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make everything that this thread asks for meanwhile one transaction: all of it is kept, or nothing.
+
+        Others wait meanwhile, so nothing slow may be done in it. Raises StoreUnavailable.
+        """
+        with self._writing() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
+        if self._joined:
+            yield self._joined
+            return
         with _available(), self._turn, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
+        if self._joined:
+            yield self._joined
+            return
         with (
             _available(),
             self._turn,
@@ -125,6 +157,12 @@ class Store:
             connection.execution_options(writes=True).begin(),
         ):
             yield connection
+
+    @property
+    def _joined(self) -> sa.Connection | None:
+        """The connection of this thread's together()."""
+        joined: sa.Connection | None = getattr(self._mine, "connection", None)
+        return joined
 
     def check(self) -> None:
         """Raise StoreUnavailable unless the database answers."""
@@ -138,8 +176,7 @@ class Store:
         """Keep an identification; one repeated before the consents came replaces the first. Raises VisitDiffers."""
         row = _row(visit)
         with self._writing() as connection:
-            new = self._insert(visits).values(row).on_conflict_do_nothing()
-            if connection.execute(new.returning(visits.c.visit_id)).first():
+            if connection.execute(self._new_visit, row).first():
                 return
             known = self._visit(connection, visit.visit_id, alone=True)
             assert known is not None
@@ -165,16 +202,15 @@ class Store:
                 if (known.sent, known.prescription) != (recorded.sent, recorded.prescription):
                     raise ConsentsDiffer
                 return known
-            connection.execute(
-                sa.insert(consents).values(
-                    visit_id=visit_id,
-                    sent={str(item): str(answer) for item, answer in recorded.sent.items()},
-                    answers={str(item): str(answer) for item, answer in recorded.answers.items()},
-                    prescription=recorded.prescription,
-                    recorded_at=recorded.recorded_at.isoformat(),
-                    available_until=recorded.available_until.isoformat(),
-                )
-            )
+            row = {
+                "visit_id": visit_id,
+                "sent": {str(item): str(answer) for item, answer in recorded.sent.items()},
+                "answers": {str(item): str(answer) for item, answer in recorded.answers.items()},
+                "prescription": recorded.prescription,
+                "recorded_at": recorded.recorded_at.isoformat(),
+                "available_until": recorded.available_until.isoformat(),
+            }
+            connection.execute(_NEW_CONSENTS, row)
             return recorded
 
     def answer_card_use(self, visit: Visit, answer: ConsentAnswer, registered: Visit, person_id: str) -> None:
@@ -191,9 +227,7 @@ class Store:
                 sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(_row(after))
             )
             if answer is ConsentAnswer.GIVEN:
-                connection.execute(
-                    self._insert(card_uses).values(person_id=person_id).on_conflict_do_nothing()
-                )
+                connection.execute(self._new_card_use, {"person_id": person_id})
 
     def uses_card(self, person_id: str) -> bool:
         """Say whether the person registered the card's use here."""
@@ -203,38 +237,33 @@ class Store:
 
     def keep_reference(self, institution_code: str, person_id: str, reference_number: str) -> None:
         """Keep an institution's chart number of a person, in place of an earlier one."""
-        key = {"institution_code": institution_code, "person_id": person_id}
-        new = {"reference_number": reference_number}
-        kept = (
-            self._insert(references)
-            .values(**key, **new)
-            .on_conflict_do_update(index_elements=[*key], set_=new)
-        )
+        row = {
+            "institution_code": institution_code,
+            "person_id": person_id,
+            "reference_number": reference_number,
+        }
         with self._writing() as connection:
-            connection.execute(kept)
+            connection.execute(self._new_reference, row)
 
     def reference(self, institution_code: str, person_id: str) -> str:
         """Return an institution's chart number of a person; empty when there is none."""
-        key = {"institution_code": institution_code, "person_id": person_id}
-        query = sa.select(references.c.reference_number).where(*_same(references, key))
+        key = {"institution": institution_code, "person": person_id}
         with self._reading() as connection:
-            return connection.scalar(query) or ""
+            return connection.scalar(_REFERENCE, key) or ""
 
     # --- Challenges ---------------------------------------------------------------------------------------------
 
     def challenge_key(self) -> bytes:
         """Return the key of this database's challenges, the same for every process; made when there is none."""
-        new = self._insert(challenge_keys).values(number=1, key=secrets.token_hex(32))
         with self._writing() as connection:
-            connection.execute(new.on_conflict_do_nothing())
+            connection.execute(self._new_key, {"number": 1, "key": secrets.token_hex(32)})
             return bytes.fromhex(connection.scalars(sa.select(challenge_keys.c.key)).one())
 
     def spend(self, challenge_id: str, now: datetime) -> bool:
         """Note that a challenge was used; False when it was before, in whichever process."""
         spent = {"challenge_id": challenge_id, "spent_at": int(now.timestamp())}
         with self._writing() as connection:
-            new = self._insert(spent_challenges).values(spent).on_conflict_do_nothing()
-            return connection.execute(new.returning(spent_challenges.c.challenge_id)).first() is not None
+            return connection.execute(self._newly_spent, spent).first() is not None
 
     def forget_challenges(self, before: datetime) -> None:
         """Forget challenges that were used before a time."""
@@ -248,7 +277,7 @@ class Store:
         """Add an entry to the audit log; its number is given here."""
         row = entry.model_dump(exclude={"number"}) | {"time": entry.time.isoformat()}
         with self._writing() as connection:
-            connection.execute(sa.insert(audit).values(row))
+            connection.execute(_NEW_ENTRY, row)
 
     def audit(self) -> tuple[AuditEntry, ...]:
         """Return the newest entries, oldest first."""
@@ -293,8 +322,8 @@ class Store:
     @staticmethod
     def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> Visit | None:
         """``alone``: nobody else changes the visit, or its consents, until the transaction ends."""
-        query = sa.select(visits).where(visits.c.visit_id == visit_id)
-        row = connection.execute(query.with_for_update() if alone else query).one_or_none()
+        query = _VISIT_ALONE if alone else _VISIT
+        row = connection.execute(query, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
         return Visit(
@@ -316,7 +345,7 @@ class Store:
 
     @staticmethod
     def _recorded(connection: sa.Connection, visit_id: str) -> Recorded | None:
-        row = connection.execute(sa.select(consents).where(consents.c.visit_id == visit_id)).one_or_none()
+        row = connection.execute(_CONSENTS, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
         return Recorded(
@@ -336,8 +365,15 @@ def _row(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _same(table: sa.Table, key: dict[str, str]) -> list[sa.ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in key.items()]
+_VISIT = sa.select(visits).where(visits.c.visit_id == sa.bindparam("visit"))
+_VISIT_ALONE = _VISIT.with_for_update()
+_CONSENTS = sa.select(consents).where(consents.c.visit_id == sa.bindparam("visit"))
+_REFERENCE = sa.select(references.c.reference_number).where(
+    references.c.institution_code == sa.bindparam("institution"),
+    references.c.person_id == sa.bindparam("person"),
+)
+_NEW_CONSENTS = sa.insert(consents)
+_NEW_ENTRY = sa.insert(audit)
 
 
 @contextmanager
