@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from config import Config
+    from hardware.face_engine import FaceEngine
     from reception.bench.file import BenchPlan
     from reception.hil import Result
     from reception.screens.program import Opened, Opening
@@ -313,11 +315,15 @@ def _has_display() -> bool:
 def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
     """Open the simulated bench with everything in it."""
     import config
-    from reception.bench import Bench
-    from reception.screens.program import Opened
+    from hardware.face_engine import FaceEngine
 
-    with Bench(config.load(), options.state) as bench:
-        yield Opened(bench.terminal, bench.office, bench)
+    settings = config.load()
+    with FaceEngine(network=settings.face.model) as engine:
+        from reception.bench import Bench
+        from reception.screens.program import Opened
+
+        with Bench(settings, options.state, engine=engine) as bench:
+            yield Opened(bench.terminal, bench.office, bench)
 
 
 def _windows(
@@ -349,13 +355,22 @@ def _terminal(options: argparse.Namespace) -> int:
 def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
     """Open the terminal of the command line: on real devices, or on a bench that asks another program's server."""
     import config
+    from hardware.face_engine import FaceEngine
+
+    settings = config.load(options.config)
+    # Its process loads the models on another core, while the rest is imported here.
+    with FaceEngine(network=settings.face.model) as engine, _opened_with(engine, settings, options) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened_with(engine: "FaceEngine", settings: "Config", options: argparse.Namespace) -> "Iterator[Opened]":
     from reception.screens.program import Opened
     from reception.site import journal_file, real_terminal
     from reception.staff import staff_file
 
-    settings = config.load(options.config)
     if options.bench is None:
-        with real_terminal(settings, options.state) as (terminal, office):
+        with real_terminal(settings, options.state, engine) as (terminal, office):
             yield Opened(terminal, office)
         return
     from config.person import load_person
@@ -367,6 +382,7 @@ def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
         options.state,
         options.bench,
         person=load_person(options.person, Path()),
+        engine=engine,
         own_server=False,
         vpcd_port=port,
         journal=journal_file(settings, options.state),

@@ -53,7 +53,7 @@ def back_office(
 
 
 @contextmanager
-def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackOffice]]:
+def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[tuple[Terminal, BackOffice]]:
     """Run a terminal, and its back office, on the devices of the configuration.
 
     Nobody scans the card's surface here, so the face route is offered once staff have typed 照合番号B at the counter.
@@ -61,8 +61,6 @@ def real_terminal(config: Config, state: Path) -> Iterator[tuple[Terminal, BackO
     from hardware.pcsc import PcscReader
 
     with ExitStack() as ends:
-        engine = ends.enter_context(FaceEngine(network=config.face.model))
-        engine.start()
         clip = config.camera.clip
         camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
         ends.callback(camera.close)

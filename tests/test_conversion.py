@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import ConfigError, load
-from hardware.face import Embedding
 from hardware.face_engine import EngineLost, FaceEngine
 from hardware.face_engine.conversion import ForeignNetwork, onnx_of
 from hardware.face_engine.embedder import DlibEmbedder, OpenCvEmbedder, best_embedder, shipped_chips
 from hardware.face_engine.models import WEIGHTS_SHA256, installed_network, models_folder
 from hardware.face_engine.wire import ModelUnusable
+from hardware.observation import Embedding
 
 CONTENT = installed_network().read_bytes()
 HEADER = CONTENT.index(b"con_4") + 16

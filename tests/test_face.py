@@ -14,18 +14,8 @@ from hypothesis import strategies as st
 
 import config
 from hardware.camera import Frame, NoCamera
-from hardware.face import (
-    Box,
-    CloseLook,
-    Embedding,
-    FaceMatch,
-    FaceOutcome,
-    Guidance,
-    Observation,
-    Policy,
-    SteadyGuidance,
-    gate,
-)
+from hardware.face import FaceMatch, FaceOutcome, Guidance, Policy, SteadyGuidance, gate
+from hardware.observation import Box, CloseLook, Embedding, Observation
 
 GOOD = Observation(
     faces=1,

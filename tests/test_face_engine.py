@@ -18,10 +18,11 @@ import pytest
 
 import config
 from hardware.camera import Frame, open_clip
-from hardware.face import Embedding, FaceMatch, FaceOutcome, Policy, gate
+from hardware.face import FaceMatch, FaceOutcome, Policy, gate
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
 from hardware.face_engine.worker import Look
 from hardware.moving_stills import FRAMES, Condition, clip_for, moving
+from hardware.observation import Embedding
 from hardware.portraits import SHIPPED, card_photo, portrait_path
 
 ROOT = Path(__file__).resolve().parent.parent

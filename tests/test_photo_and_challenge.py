@@ -11,9 +11,10 @@ import pytest
 import config
 from hardware.camera import Frame, Image
 from hardware.challenge import Move, drawn
-from hardware.face import Embedding, FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.face import FaceMatch, FaceOutcome, FaceResult, Guidance
 from hardware.face_engine import FaceEngine
 from hardware.moving_stills import Condition, moving
+from hardware.observation import Embedding
 from hardware.portraits import card_photo, portrait_path
 
 CHECKED = replace(config.Face(), photo_check=True)

@@ -5,6 +5,8 @@ over in nameless shared memory (measured for 640 x 480: 0.05 ms a frame, against
 answers through a socket pair whose end of file ends the worker when the terminal dies.
 """
 
+from __future__ import annotations
+
 import logging
 import mmap
 import os
@@ -16,13 +18,17 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-import numpy as np
-
-from hardware.camera import Frame
-from hardware.face import CloseLook, Embedding, Observation
 from hardware.face_engine.wire import BLOCK, SHARED, PhotoUnusable
+
+if TYPE_CHECKING:
+    # numpy, too, is only imported where it is used: the process is started before anything heavy is loaded.
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hardware.camera import Frame
+    from hardware.observation import CloseLook, Embedding, Observation
 
 __all__ = ["EngineLost", "FaceEngine", "PhotoUnusable"]
 
@@ -111,15 +117,15 @@ class FaceEngine:
         """Return the embedding of a card photo (JPEG 2000); raises PhotoUnusable, EngineLost."""
         if not 0 < len(jp2) <= _MAX_PHOTO:
             raise PhotoUnusable(f"a photo of {len(jp2)} bytes")
-        return cast(Embedding, self._running().ask("embed_photo", jp2))
+        return cast("Embedding", self._running().ask("embed_photo", jp2))
 
     def observe(self, frame: Frame) -> Observation:
         """Look at a frame, which the worker keeps for embed_last(); raises EngineLost."""
-        return cast(Observation, self._running().ask_about(frame))
+        return cast("Observation", self._running().ask_about(frame))
 
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed; raises EngineLost, or LookupError when there was none."""
-        return cast(Embedding, self._running().ask("embed_last"))
+        return cast("Embedding", self._running().ask("embed_last"))
 
     def look_closely(self) -> CloseLook | None:
         """Measure the face last observed more closely; None when there was no face; raises EngineLost."""
@@ -148,7 +154,7 @@ class FaceEngine:
     ) -> None:
         self.close()
 
-    def _running(self) -> "_Worker":
+    def _running(self) -> _Worker:
         worker = self._worker
         if worker is None:
             raise EngineLost("the face engine is not started")
@@ -210,9 +216,15 @@ class _Worker:
         self._wait_for_start()
         with self._turn:
             self._refuse_if_ended()
-            np.copyto(np.frombuffer(self._memory, np.uint8, size).reshape(frame.image.shape), frame.image)
+            self._shared(size).reshape(frame.image.shape)[:] = frame.image
             self._used = max(self._used, size)
             return self._exchange(("observe", height, width))
+
+    def _shared(self, size: int, start: int = 0) -> NDArray[np.uint8]:
+        """Return a part of the shared memory."""
+        import numpy as np
+
+        return np.frombuffer(self._memory, np.uint8, size, start)
 
     def ask(self, *question: Any) -> Any:
         self._wait_for_start()
@@ -289,7 +301,7 @@ class _Worker:
             case "done":
                 return answer
             case "embedding":
-                crossed = np.frombuffer(self._memory, np.float64, 128, BLOCK)
+                crossed = self._shared(1024, BLOCK).view("float64")
                 embedding = crossed.copy()
                 crossed.fill(0)
                 return embedding
@@ -315,5 +327,5 @@ class _Worker:
         self._wipe()
 
     def _wipe(self) -> None:
-        np.frombuffer(self._memory, np.uint8, self._used).fill(0)
+        self._shared(self._used).fill(0)
         self._used = 0

@@ -16,9 +16,9 @@ import cv2
 import dlib
 import numpy as np
 
-from hardware.face import Embedding
 from hardware.face_engine.conversion import CHIP, ForeignNetwork, onnx_of
 from hardware.face_engine.wire import ModelUnusable
+from hardware.observation import Embedding
 from hardware.portraits import EYES_APART, EYES_AT, SHIPPED, portrait_path, read_picture
 
 _AGREE = 1e-4

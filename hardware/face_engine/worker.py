@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.card_photo import PhotoDamaged, decoded
-from hardware.face import Box, CloseLook, Embedding, Observation
 from hardware.face_engine.conversion import CHIP
 from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
 from hardware.face_engine.models import WEIGHTS_SHA256, installed_network, models_folder
 from hardware.face_engine.wire import BLOCK, SHARED, ModelUnusable, PhotoUnusable
+from hardware.observation import Box, CloseLook, Embedding, Observation
 
 Grey = NDArray[np.uint8]
 """(H, W) uint8."""

@@ -8,8 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from config import ConfigError
-
 HOME = Path(__file__).parent
 SHIPPED = ("astronaut", "grace_hopper", "synthetic", "morph")
 """Three identities, and an attack: the half-and-half picture of the first two."""
@@ -25,12 +23,19 @@ _CARD_COMPRESSION = 62
 """Thousandths of the raw size; gives the 5 KB of real cards."""
 
 
+def _mistake(what: str) -> Exception:
+    # Only here: the face engine needs pictures, and starts sooner without the settings.
+    from config import ConfigError
+
+    return ConfigError(what)
+
+
 def portrait_path(name: str) -> Path:
     """Return the still of a shipped portrait, or ``name`` itself when it is a picture's path; raises ConfigError."""
     if name in SHIPPED:
         return HOME / f"{name}.jpg"
     if "/" not in name and "." not in name:
-        raise ConfigError(f"photo {name!r}: there is no such portrait; known: {', '.join(SHIPPED)}")
+        raise _mistake(f"photo {name!r}: there is no such portrait; known: {', '.join(SHIPPED)}")
     path = Path(name)
     read_picture(path)
     return path
@@ -41,10 +46,10 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise _mistake(f"{path}: cannot be read: {error.strerror or error}") from None
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
-        raise ConfigError(f"{path}: is not a picture")
+        raise _mistake(f"{path}: is not a picture")
     return cast(NDArray[np.uint8], image)
 
 
@@ -69,7 +74,7 @@ def card_photo(path: Path) -> bytes:
     """Return a picture as a card holds it: 240 x 320 px, grey, JPEG 2000 of about 5 KB; raises ConfigError."""
     data = _shipped_photo(path) if path.parent == HOME else _as_card(_middle(read_picture(path)))
     if not data:
-        raise ConfigError(f"{path}: cannot be written as JPEG 2000")
+        raise _mistake(f"{path}: cannot be written as JPEG 2000")
     return data
 
 

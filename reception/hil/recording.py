@@ -10,6 +10,7 @@ from config import ConfigError
 from config.person import Person
 from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
+from hardware.face_engine import FaceEngine
 from reception.back_office import BackOffice
 from reception.bench import Bench, everybody
 from reception.hil.frames import KeptFrames
@@ -50,7 +51,8 @@ class Session:
         with ExitStack() as ends:
             bench: RecordedBench | None = None
             if self._real:
-                terminal, office = ends.enter_context(real_terminal(self.settings, state))
+                engine = ends.enter_context(FaceEngine(network=self.settings.face.model))
+                terminal, office = ends.enter_context(real_terminal(self.settings, state, engine))
                 identity = Authority(state).enrol_terminal(self.settings.site.terminal_id)
                 settings = self.settings
                 self._client = EligibilityClient(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import config
 from hardware.camera import Frame, Image, open_clip
-from hardware.face import Embedding, FaceMatch, gate
+from hardware.face import FaceMatch, gate
 from hardware.face_engine import FaceEngine
 from hardware.moving_stills import FPS, FRAMES, Condition, clip_for, motion_blurred
+from hardware.observation import Embedding
 from hardware.portraits import SHIPPED, card_photo, portrait_path
 
 if TYPE_CHECKING:

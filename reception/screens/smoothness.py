@@ -1,11 +1,8 @@
 """How smoothly the patient's window runs while a face is matched: gaps of its thread, frames shown, processor time."""
 
 import os
-import shutil
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -18,6 +15,7 @@ from config.person import load_person
 from config.toml_file import TomlFile
 from reception import flow
 from reception.bench import Bench
+from reception.measure.display import display
 from reception.screens.pages import FaceMatchPage
 from reception.screens.window import PatientWindow
 from reception.snapshot import Snapshot
@@ -62,7 +60,7 @@ class Heartbeat(QObject):
 
 def smoothness(state: Path, seconds: float, say: Say) -> list[dict[str, Any]]:
     """Run the window idle and then while a face is matched, ``seconds`` each; return and say the figures."""
-    with _display() as platform:
+    with display() as platform:
         os.environ["QT_QPA_PLATFORM"] = platform
         qInstallMessageHandler(lambda kind, context, text: None)
         application = QApplication.instance() or QApplication([])
@@ -147,27 +145,3 @@ def _until(application: QApplication, bench: Bench, state: str) -> None:
     stop()
     if not came:
         raise RuntimeError(f"the terminal never came to {state}")
-
-
-@contextmanager
-def _display() -> Iterator[str]:
-    """Give Qt a display: the one that is there, a virtual one where Xvfb is installed, else none ("offscreen")."""
-    if os.environ.get("DISPLAY"):
-        yield "xcb"
-        return
-    program = shutil.which("Xvfb")
-    if program is None:
-        yield "offscreen"
-        return
-    ours, theirs = os.pipe()
-    command = [program, "-displayfd", str(theirs), "-screen", "0", "800x1280x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[theirs], stderr=subprocess.DEVNULL)
-    os.close(theirs)
-    try:
-        with open(ours, encoding="ascii") as told:
-            os.environ["DISPLAY"] = f":{told.readline().strip()}"
-        yield "xcb"
-    finally:
-        os.environ.pop("DISPLAY", None)
-        server.terminate()
-        server.wait()

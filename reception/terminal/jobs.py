@@ -37,8 +37,9 @@ from hardware.card import (
 )
 from hardware.card import CardRemoved as CardIsGone
 from hardware.card_photo import PhotoDamaged, decoded
-from hardware.face import Embedding, FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.face import FaceMatch, FaceOutcome, FaceResult, Guidance
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.observation import Embedding
 from reception import flow
 from reception.failures import FailureCode
 from reception.flow import Effect, Event, Method, Session

@@ -1,0 +1,260 @@
+"""One table of what was measured: each figure beside its baseline, and the floor that nothing gets under."""
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+Figures = Sequence[Mapping[str, Any]]
+
+NOISE = 0.25
+"""Two runs of the same program on a quiet machine differ by less than this share; a busy one can do worse."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure; ``baseline`` and ``floor`` were measured in the same run, in the same unit."""
+
+    figure: str
+    ours: float
+    unit: str = "ms"
+    against: str = ""
+    """What the baseline is."""
+    baseline: float | None = None
+    ratio: float | None = None
+    """How many times better than the baseline."""
+    floor: float | None = None
+    to_floor: float | None = None
+    """Ours by floor; 1 is all that can be had."""
+    more_is_better: bool = False
+
+
+def machine() -> dict[str, Any]:
+    """Say what the figures were measured on, and when."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "date": datetime.now().astimezone().date().isoformat(),
+        "processor": names[0] if names else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def rows(figures: Mapping[str, Figures]) -> list[Row]:
+    """Return the table of all parts that were measured."""
+    return [row for part, of in figures.items() for row in _ROWS[part](of)]
+
+
+def in_words(machine: Mapping[str, Any], table: Sequence[Row]) -> list[str]:
+    """Return the table as lines of text."""
+    cells = [_HEAD, *(_cells(row) for row in table)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
+    lines = [
+        f"{line[0]:<{widths[0]}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
+        for line in cells
+    ]
+    return [_on(machine), *(line.rstrip() for line in lines)]
+
+
+def in_markdown(machine: Mapping[str, Any], table: Sequence[Row]) -> list[str]:
+    """Return the table as Markdown."""
+    rule = "|".join(["---"] * len(_HEAD))
+    return [
+        f"{_on(machine)}.",
+        "",
+        *("| " + " | ".join(line) + " |" for line in [_HEAD]),
+        f"|{rule}|",
+        *("| " + " | ".join(_cells(row)) + " |" for row in table),
+    ]
+
+
+def slower(old: Sequence[Row], new: Sequence[Row], noise: float = NOISE) -> list[str]:
+    """Say which figures became worse by more than the noise, and which are no longer there.
+
+    By the ratio to the baseline of the same run, else by that to the floor: these hold across machines. What has
+    neither is compared as it is, which only says something on the same machine.
+    """
+    before = {row.figure: row for row in old}
+    after = {row.figure: row for row in new}
+    told = [f"{name}: was measured before, now it is not" for name in before.keys() - after.keys()]
+    for name in sorted(before.keys() & after.keys()):
+        was, now, by = _compared(before[name], after[name])
+        # As times: how often the old one fits into the new one.
+        if was > 0 and now / was > 1 + noise:
+            told.append(f"{name}: {now / was:.2f} times what it was, by {by}")
+    return sorted(told)
+
+
+def as_rows(content: object) -> list[Row]:
+    """Return the rows of a JSON file of ``--json``; raises ValueError when it is none."""
+    try:
+        return [Row(**row) for row in content["table"]]  # type: ignore[index]
+    except (TypeError, KeyError):
+        raise ValueError("is not what --json wrote") from None
+
+
+def as_plain(table: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows for JSON."""
+    return [asdict(row) for row in table]
+
+
+def _compared(was: Row, now: Row) -> tuple[float, float, str]:
+    """Return old and new so that less is better, and what they are."""
+    if was.ratio and now.ratio:
+        return 1 / was.ratio, 1 / now.ratio, f"the ratio to {now.against}"
+    if was.to_floor and now.to_floor:
+        return was.to_floor, now.to_floor, "the ratio to the floor"
+    if was.more_is_better:
+        return 1 / max(was.ours, 1e-9), 1 / max(now.ours, 1e-9), "the figure itself"
+    return was.ours, now.ours, "the figure itself"
+
+
+_HEAD = ["figure", "ours", "baseline", "ratio", "floor", "to floor"]
+
+
+def _cells(row: Row) -> list[str]:
+    baseline = f"{_number(row.baseline)} ({row.against})" if row.baseline is not None else ""
+    return [
+        row.figure,
+        f"{_number(row.ours)} {row.unit}",
+        baseline,
+        f"{row.ratio:.1f}" if row.ratio is not None else "",
+        _number(row.floor) if row.floor is not None else "",
+        f"{row.to_floor:.2f}" if row.to_floor is not None else "",
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.1f}"
+
+
+def _on(machine: Mapping[str, Any]) -> str:
+    return (
+        f"{machine['date']}, {machine['processor']}, {machine['cores']} cores, Python {machine['python']}, "
+        f"load {machine['load']}"
+    )
+
+
+# --- What each part measured ------------------------------------------------------------------------------------
+
+
+def _visit(figures: Figures) -> Iterator[Row]:
+    for one in figures:
+        yield Row(
+            f"{one['visit'].lower()}, {one['bench']}",
+            one["ms"],
+            floor=one["floor"],
+            to_floor=one["ratio_to_floor"],
+        )
+
+
+def _card(figures: Figures) -> Iterator[Row]:
+    ours, theirs = figures[0], figures[1]
+    yield Row(
+        "card by PIN, pcsc",
+        ours["ms"],
+        against="OpenSC",
+        baseline=theirs["ms"],
+        ratio=theirs["ratio"],
+        floor=ours["card_ms"],
+        to_floor=round(ours["ms"] / ours["card_ms"], 2),
+    )
+
+
+def _face(figures: Figures) -> Iterator[Row]:
+    by_name = {one["what"]: one for one in figures if "what" in one}
+    if one := by_name.get("one embedding"):
+        yield Row(
+            "embedding, one thread", one["ours"], against="dlib", baseline=one["dlib"], ratio=one["ratio"]
+        )
+    for name in ("fast accept", "mean of three"):
+        if one := by_name.get(name):
+            yield Row(
+                f"face, {name}",
+                one["ours"],
+                against="README loop",
+                baseline=one["readme"],
+                ratio=one["ratio"],
+                floor=one["bare"],
+                to_floor=one["ratio_to_bare"],
+            )
+    if (one := by_name.get("mean of three")) and "last_frame" in one:
+        yield Row("face, mean of three, from its last frame", one["last_frame"])
+    if one := by_name.get("tracking and gate"):
+        yield Row(
+            "face, tracking and gate",
+            one["ours"],
+            "frames/s",
+            "README at 1/4 size",
+            one["readme_quarter"],
+            one["ratio"],
+            more_is_better=True,
+        )
+    if one := by_name.get("strangers accepted from a blurred start"):
+        yield Row(
+            f"strangers accepted of {one['tried']}, blurred start",
+            one["ours"],
+            "visits",
+            "README loop",
+            one["readme"],
+        )
+
+
+def _server(figures: Figures) -> Iterator[Row]:
+    for one in figures:
+        name = f"server, {one['terminals']} terminals, {one['database']}"
+        yield Row(
+            name,
+            one["visits_per_s"],
+            "visits/s",
+            floor=round(one["empty_requests_per_s"] / 3, 1),
+            to_floor=round(1 / one["ratio_to_empty"], 2) if one["ratio_to_empty"] else None,
+            more_is_better=True,
+        )
+        yield Row(f"{name}, p99", one["p99_ms"])
+
+
+def _start(figures: Figures) -> Iterator[Row]:
+    for one in figures:
+        yield Row(
+            f"start: {one['what']}",
+            one["ms"],
+            floor=one["alone_ms"],
+            to_floor=one["ratio_to_alone"],
+        )
+
+
+def _ui(figures: Figures) -> Iterator[Row]:
+    for one in figures:
+        if "while" in one:
+            yield Row(f"window's longest gap, {one['while']}", one["longest_gap_ms"])
+            if one["frames_per_second"]:
+                yield Row("preview", one["frames_per_second"], "frames/s", more_is_better=True)
+            yield Row(f"processor, {one['while']}", one["cpu_percent"], "% of a core")
+        else:
+            yield Row(
+                f"terminal's memory after {one['visits']} visits",
+                one["last_mb"],
+                "MB",
+                "after 50",
+                one["first_mb"],
+            )
+
+
+_ROWS: dict[str, Callable[[Figures], Iterator[Row]]] = {
+    "visit": _visit,
+    "card": _card,
+    "face": _face,
+    "server": _server,
+    "start": _start,
+    "ui": _ui,
+}
