@@ -221,6 +221,17 @@ class Sound:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Screen:
+    """The patient's display; a window that is taller than wide is laid out in one column, another one in two."""
+
+    width: Annotated[int, Field(ge=800, le=4096)] = 800
+    height: Annotated[int, Field(ge=600, le=4096)] = 1280
+    """px of the window; a kiosk fills its display instead, whatever its size."""
+    density_dpi: Annotated[float, Field(ge=60, le=170)] = 150.0
+    """px per inch: 150 is 800 x 1280 on 10.1 inch, 170 is 1024 x 600 on 7 inch. Targets are 20 and 12 mm by it."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Config:
     """Everything that terminal.toml may hold."""
 
@@ -239,6 +250,7 @@ class Config:
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
     sound: Sound = field(default_factory=Sound)
+    screen: Screen = field(default_factory=Screen)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

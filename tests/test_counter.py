@@ -734,7 +734,10 @@ def test_what_staff_have_shown_lies_over_the_patients_window_until_it_is_taken_a
     for text, told in STAFF_TEXTS.items():
         publish(lambda text=text: terminal.snapshots[-1](replace(CHOOSING, staff_message=text.value)))  # type: ignore[misc]
         assert note.title.accessibleName().endswith(told)
-        assert patient.rect().contains(note.geometry()) and note.geometry().bottom() < 160
+        assert patient.rect().contains(note.geometry())
+        for button in patient.findChildren(QPushButton):
+            place = QRect(button.mapTo(patient, QPoint(0, 0)), button.size())
+            assert not button.isVisible() or not note.geometry().intersects(place), button.objectName()
         assert note.title.height() >= note.title.heightForWidth(note.title.width())
     publish(lambda: terminal.snapshots[-1](CHOOSING))
     assert note.isHidden()

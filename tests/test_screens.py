@@ -1,4 +1,3 @@
-import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,12 +7,13 @@ from threading import Thread
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface, QFontDatabase, QFontInfo, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from config import Screen
 from consent.choices import ConsentAnswer, Item
 from hardware.face import Guidance
 from reception import flow
@@ -23,11 +23,13 @@ from reception.screens.bridge import Bridge
 from reception.screens.gallery import SAMPLES, StillTerminal, save_gallery
 from reception.screens.pages import FaceMatchPage, pages
 from reception.screens.widgets import CameraPreview, PinDots
-from reception.screens.window import HEIGHT, WIDTH, PatientWindow
+from reception.screens.window import PatientWindow
 from reception.snapshot import Snapshot
 from reception.texts import catalogue, wording
+from tests.geometry import troubles
 
 JA = catalogue("ja")
+WIDTH, HEIGHT = Screen().width, Screen().height
 SCREENS = {
     *(state.value for state in flow.State),
     "LAST_TRY",
@@ -87,30 +89,8 @@ def click(window: QWidget, name: str) -> None:
     QTest.mouseClick(button(window, name), Qt.MouseButton.LeftButton)
 
 
-def widest_piece(label: QLabel) -> int:
-    """The width in px of the longest piece of a text that Qt will not break."""
-    pieces = (
-        re.findall(r"(?:\S\u2060)*\S", label.text()) if "\u2060" in label.text() else label.text().split()
-    )
-    margins = label.contentsMargins().left() + label.contentsMargins().right()
-    return margins + max((label.fontMetrics().horizontalAdvance(piece) for piece in pieces), default=0)
-
-
 def assert_everything_fits(window: PatientWindow) -> None:
-    assert (window.width(), window.height()) == (WIDTH, HEIGHT)
-    whole = QRect(0, 0, WIDTH, HEIGHT)
-    seen: list[QRect] = []
-    for widget in visible(window, QLabel) + visible(window, QPushButton):
-        text = widget.property("text")
-        box = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
-        assert whole.contains(box), f"outside the window: {text}"
-        needed = widget.sizeHint()
-        if isinstance(widget, QLabel) and widget.wordWrap():
-            needed = QSize(widest_piece(widget), widget.heightForWidth(widget.width()))
-        assert widget.width() >= needed.width(), f"cut off at the side: {text}"
-        assert widget.height() >= needed.height(), f"cut off at the bottom: {text}"
-        assert not any(box.intersects(other) for other in seen), f"covers something: {text}"
-        seen.append(box)
+    assert list(troubles(window, window.look, (WIDTH, HEIGHT))) == []
 
 
 def accessible_texts(window: QWidget) -> list[str]:
@@ -422,11 +402,11 @@ def test_the_oval_is_green_when_the_face_is_where_it_belongs(qtbot: QtBot) -> No
         red, green = pixels[:, 0 : 3 * shown.width() : 3], pixels[:, 1 : 3 * shown.width() : 3]
         return int(np.count_nonzero(green.astype(int) - red > 60))
 
-    preview.show_good(True)
+    preview.show_guidance(None)
     assert greens() == 0
     preview.show_frame(np.zeros((480, 640, 3), np.uint8))
     assert greens() > 1000
-    preview.show_good(False)
+    preview.show_guidance(Guidance.CLOSER)
     assert greens() == 0
 
 

@@ -58,9 +58,9 @@ def style_sheet() -> str:
     QComboBox QAbstractItemView {{ background: {white}; selection-background-color: {tokens.BLUE_TINT};
         selection-color: {ink}; }}
     QRadioButton {{ min-height: 30px; }}
-    QPushButton[kind]:focus {{ border: 3px solid {ink}; background: {tokens.FOCUS_RING}; color: {ink}; }}
+    QPushButton[kind]:focus {{ border: 3px solid {ink}; background: {tokens.YELLOW}; color: {ink}; }}
     QComboBox:focus, QLineEdit:focus {{ border: 3px solid {ink}; }}
-    QRadioButton:focus {{ background: {tokens.FOCUS_RING}; }}
+    QRadioButton:focus {{ background: {tokens.YELLOW}; }}
     QTabBar::tab {{ min-height: 36px; padding: 0 16px; border: 0; border-bottom: 4px solid #E6E6E6;
         background: {white}; }}
     QTabBar::tab:selected {{ border-bottom-color: {tokens.BLUE}; color: {tokens.BLUE}; font-weight: 700; }}

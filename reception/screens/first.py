@@ -24,16 +24,17 @@ class FirstScreen(QWidget):
         self.setWindowTitle("受付の準備")
         self.setStyleSheet(tokens.style_sheet())
         column = QVBoxLayout(self)
-        column.setContentsMargins(tokens.MARGIN, tokens.MARGIN, tokens.MARGIN, tokens.MARGIN)
+        margin, gap = tokens.NORMAL.sizes.margin, tokens.NORMAL.sizes.gap
+        column.setContentsMargins(margin, margin, margin, margin)
         column.addStretch(2)
         column.addWidget(_line("heading", "準備しています"))
-        column.addSpacing(tokens.GAP)
+        column.addSpacing(gap)
         column.addWidget(_line("body", "しばらくお待ちください。"))
         column.addStretch(3)
         if simulated:
             badge = _line("badge", "模擬")
             badge.setParent(self)
-            badge.move(tokens.MARGIN, 12)
+            badge.move(margin, 12)
         self.resize(*tokens.PORTRAIT)
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -2,62 +2,67 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QRect
+from PySide6.QtWidgets import QSizePolicy
 
-from consent.choices import ConsentAnswer, PrescriptionForm
+from consent.choices import ConsentAnswer, Item, PrescriptionForm
+from hardware.face import Guidance
 from reception import flow
 from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
-from reception.screens import tokens
+from reception.screens.arrangement import Arrangement
+from reception.screens.tokens import Look
 from reception.screens.widgets import (
-    BigButton,
-    ButtonKind,
     CameraPreview,
     CardPicture,
+    Emblem,
     Message,
     PhonePicture,
+    Pictogram,
     PinDots,
-    PinPad,
+    PinEdits,
+    PinKeys,
+    TouchButton,
     Words,
     Working,
 )
+from reception.screens.widgets.buttons import ButtonKind, ButtonSize
+from reception.screens.widgets.pin import KEY_GAP
 from reception.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 
 Send = Callable[[flow.Event], None]
-MIDDLE = Qt.AlignmentFlag.AlignHCenter
 
 
-class Page(QWidget):
-    """A page of the patient's window, in one language: its pieces from top to bottom."""
+class Page(Arrangement):
+    """A page of the patient's window, in one language."""
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__()
         self.send, self.t = send, t
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(tokens.GAP)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show what the snapshot says."""
 
     def button(
-        self, name: str, label: str, kind: ButtonKind, event: flow.Event, height: int = tokens.PRIMARY_HEIGHT
-    ) -> BigButton:
+        self,
+        name: str,
+        label: str,
+        kind: ButtonKind,
+        event: flow.Event,
+        size: ButtonSize = "primary",
+        picture: Pictogram = "",
+        note: str = "",
+    ) -> TouchButton:
         """Make a button that sends the event."""
-        made = BigButton(name, self.t(label), kind, height)
+        made = TouchButton(name, self.t(label), kind, size, picture, self.t(note))
+        if size == "primary":
+            made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.MinimumExpanding)
         made.clicked.connect(lambda: self.send(event))
         return made
 
-    def stack(self, *pieces: QWidget | int) -> None:
-        """Put pieces below each other; a number is a stretch."""
-        for piece in pieces:
-            if isinstance(piece, int):
-                self.column.addStretch(piece)
-            elif isinstance(piece, CardPicture | PhonePicture | CameraPreview | Working):
-                self.column.addWidget(piece, alignment=MIDDLE)
-            else:
-                self.column.addWidget(piece)
+    def other_way(self, size: ButtonSize = "secondary") -> TouchButton:
+        """Make the button that leads back to the choice."""
+        return self.button("back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), size, "back")
 
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
@@ -73,8 +78,16 @@ class WaitingPage(Page):
         self.insert = CardPicture("insert", t)
         self.take = CardPicture("take", t)
         self.hint = Words("body")
-        self.phone = self.button("choose_phone", wording.USE_PHONE, "outline", flow.ChoosePhone())
-        self.stack(self.notice, 2, self.heading, 1, self.insert, self.take, 1, self.hint, 2, self.phone)
+        self.phone = self.button(
+            "choose_phone", wording.USE_PHONE, "outline", flow.ChoosePhone(), picture="phone"
+        )
+        self.compose(
+            (self.notice, self.heading),
+            pictures=(self.insert, self.take),
+            below=(self.hint,),
+            buttons=(self.phone,),
+            spare=self.hint,
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t, card_in = self.t, snapshot.card_in
@@ -96,13 +109,16 @@ class WorkingPage(Page):
 
     def __init__(self, send: Send, t: Catalogue, screen: str) -> None:
         super().__init__(send, t)
-        self.picture = CardPicture("keep", t)
+        self.card, self.phone = CardPicture("keep", t), Emblem("phone")
         heading, *self.more = wording.STILL[screen]
         self.body = Words("body")
-        self.stack(2, Words("heading", t(heading)), 1, self.picture, Working(t), 1, self.body, 2)
+        self.compose(
+            (Words("heading", t(heading)),), pictures=(self.card, self.phone), below=(Working(t), self.body)
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.picture.setVisible(snapshot.card_in)
+        self.card.setVisible(not snapshot.by_phone)
+        self.phone.setVisible(snapshot.by_phone)
         stay = wording.PHONE_AWAY if snapshot.by_phone else wording.STAY
         self.body.show_text(self.t.joined(*map(self.t, self.more or [stay])))
 
@@ -112,88 +128,64 @@ class MethodChoicePage(Page):
         super().__init__(send, t)
         self.reason = Message("warning")
         self.heading = Words("heading")
-        self.face = self.button(
-            "choose_face",
-            wording.FACE,
-            "outline",
-            flow.Choose(flow.Method.FACE),
-            height=tokens.PRIMARY_HEIGHT + 40,
+        methods: tuple[tuple[flow.Method, str, Pictogram, str], ...] = (
+            (flow.Method.FACE, wording.FACE, "face", N_("カメラで、カードの写真と見くらべます")),
+            (flow.Method.PIN, wording.PIN, "keypad", N_("カード申請時に設定した4桁の数字です")),
+            (flow.Method.IPHONE, "iPhone", "phone", ""),
+            (flow.Method.ANDROID, "Android", "phone", ""),
         )
-        self.face_note = Words("caption", t(N_("カメラで、カードの写真と見くらべます")))
-        self.pin = self.button(
-            "choose_pin",
-            wording.PIN,
-            "outline",
-            flow.Choose(flow.Method.PIN),
-            height=tokens.PRIMARY_HEIGHT + 40,
-        )
-        self.pin_note = Words("caption", t(N_("カード申請時に設定した4桁の数字です")))
-        self.iphone = self.button(
-            "choose_iphone",
-            "iPhone",
-            "outline",
-            flow.Choose(flow.Method.IPHONE),
-            height=tokens.PRIMARY_HEIGHT + 40,
-        )
-        self.android = self.button(
-            "choose_android",
-            "Android",
-            "outline",
-            flow.Choose(flow.Method.ANDROID),
-            height=tokens.PRIMARY_HEIGHT + 40,
-        )
-        faces = (self.face, self.face_note, 1, self.pin, self.pin_note)
-        self.stack(self.reason, 2, self.heading, 1, *faces, self.iphone, self.android, 3)
+        self.methods = {
+            method.value: self.button(
+                f"choose_{method.value}", label, "outline", flow.Choose(method), "primary", picture, note
+            )
+            for method, label, picture, note in methods
+        }
+        self.compose((self.reason, self.heading), buttons=tuple(self.methods.values()))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(*wording.failure_texts(snapshot, self.t))
         self.heading.show_text(self.t(wording.which_way(snapshot)))
-        for method, pieces in (
-            ("face", (self.face, self.face_note)),
-            ("pin", (self.pin, self.pin_note)),
-            ("iphone", (self.iphone,)),
-            ("android", (self.android,)),
-        ):
-            for piece in pieces:
-                piece.setVisible(method in snapshot.methods)
+        for method, button in self.methods.items():
+            button.setVisible(method in snapshot.methods)
 
 
 class FaceMatchPage(Page):
+    beside_text = True
+
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
-        self.heading = Words("heading", t(wording.IN_THE_FRAME))
         self.guidance = Words("guidance")
         self.preview = CameraPreview(t)
-        note = Words("caption", t(N_("映像は保存しません。")))
-        back = self.button(
-            "back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+        self.compose(
+            (Words("heading", t(wording.IN_THE_FRAME)), self.guidance),
+            pictures=(self.preview,),
+            below=(Words("caption", t(N_("映像は保存しません。"))),),
+            buttons=(self.other_way(),),
         )
-        self.column.setSpacing(12)
-        self.stack(self.heading, self.guidance, self.preview, note, 1, back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.guidance.show_text(self.t(wording.guidance(snapshot)))
-        self.preview.show_good(not snapshot.guidance)
+        self.preview.show_guidance(Guidance(snapshot.guidance) if snapshot.guidance else None)
 
 
 class PinEntryPage(Page):
+    """Standing: texts, dots, keys and what edits them; lying: texts and keys, and beside them the rest."""
+
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
-        self.column.setSpacing(6)
         self.note = Words("caption", t(CARD_PIN))
         self.wrong = Message("error")
         self.left = Words("strong")
         self.dots = PinDots(t)
-        pad = PinPad(t)
-        pad.digit.connect(lambda digit: self.send(flow.PinDigit(digit)))
-        pad.backspace.connect(lambda: self.send(flow.PinBackspace()))
-        pad.clear.connect(lambda: self.send(flow.PinClear()))
-        pad.submit.connect(lambda: self.send(flow.PinSubmit()))
-        self.back = self.button(
-            "back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
-        )
-        heading = Words("heading", t(wording.TYPE_PIN))
-        self.stack(heading, self.note, self.wrong, self.left, 1, self.dots, 1, pad, self.back)
+        self.keys, self.edits = PinKeys(), PinEdits(t)
+        self.keys.digit.connect(lambda digit: self.send(flow.PinDigit(digit)))
+        self.edits.backspace.clicked.connect(lambda: self.send(flow.PinBackspace()))
+        self.edits.clear.clicked.connect(lambda: self.send(flow.PinClear()))
+        self.edits.submit.clicked.connect(lambda: self.send(flow.PinSubmit()))
+        self.heading = Words("heading", t(wording.TYPE_PIN))
+        for part in (self.left, self.dots, self.keys, self.edits):
+            part.setParent(self)
+        self.compose((self.heading, self.wrong, self.note), buttons=(self.other_way(),))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t, left = self.t, snapshot.pin_tries_left
@@ -201,28 +193,76 @@ class PinEntryPage(Page):
         wrong = pin_was_wrong(snapshot, t)
         if snapshot.failure == FailureCode.PHONE_MOVED_AFTER_PIN:
             wrong = wording.failure_texts(snapshot, t)[0]
-        self.wrong.show_message(f"{wrong} {tries}" if wrong else "")
-        self.left.show_text("" if wrong else tries)
-        self.note.show_text(t(PHONE_PIN if snapshot.by_phone else CARD_PIN))
-        self.note.setVisible(not wrong)
+        self.wrong.show_message(wrong)
+        self.left.show_text(tries)
+        self.note.show_text("" if wrong else t(PHONE_PIN if snapshot.by_phone else CARD_PIN))
         self.dots.show_count(snapshot.pin_digits)
+
+    def place(self) -> None:
+        """Give every part its place for the size of the page."""
+        if self.look.sizes.portrait:
+            self._place_standing()
+        else:
+            self._place_lying()
+
+    def take_look(self, look: Look) -> None:
+        """Keep the texts close together: the keys need the room."""
+        super().take_look(look)
+        self.above.space(2)
+
+    def _place_standing(self) -> None:
+        width, sizes = self.width(), self.look.sizes
+        self.heading.show()
+        texts, back = self.above.height_at(width), self.buttons.height_at(width)
+        left = 0 if self.left.isHidden() else self.left.heightForWidth(width)
+        keys = 4 * sizes.primary + 3 * KEY_GAP
+        needed = left + self.dots.height() + keys + back + 3 * sizes.tight
+        if texts + needed > self.height():
+            # What went wrong says what to do as well.
+            self.heading.setVisible(self.wrong.isHidden())
+            texts = self.above.height_at(width)
+        free = max(0, self.height() - texts - left - self.dots.height() - keys - back)
+        gap = min(free // 3, 28)
+        y = min(free - 3 * gap, sizes.gap)
+        self.above.setGeometry(0, y, width, texts)
+        self.left.setGeometry(0, y + texts, width, left)
+        y += texts + left + gap
+        self.dots.setGeometry(0, y, width, self.dots.height())
+        y = self.height() - back - gap - keys
+        split = (width - 3 * KEY_GAP) // 4
+        self.keys.setGeometry(0, y, 3 * split + 2 * KEY_GAP, keys)
+        self.edits.setGeometry(3 * (split + KEY_GAP), y, width - 3 * (split + KEY_GAP), keys)
+        self.buttons.setGeometry(0, self.height() - back, width, back)
+
+    def _place_lying(self) -> None:
+        width, height, sizes = self.width(), self.height(), self.look.sizes
+        right = PinDots.WIDTH
+        left, x = width - right - sizes.gap, width - right
+        # There is room for one of the two; what went wrong says what to do as well.
+        self.heading.setVisible(self.wrong.isHidden())
+        tries = 0 if self.left.isHidden() else self.left.sizeHint().width() + 8
+        keys = self.keys.sizeHint().height()
+        texts = self.above.height_at(left - tries)
+        y = max(0, (height - keys - texts) // 2)
+        self.above.setGeometry(0, y, left - tries, texts)
+        self.left.setGeometry(left - tries, y, tries, self.left.sizeHint().height())
+        self.keys.setGeometry(0, height - keys, left, keys)
+        back = self.buttons.height_at(right)
+        self.dots.setGeometry(x, 0, right, self.dots.height())
+        self.buttons.setGeometry(x, height - back, right, back)
+        y = self.dots.height() + sizes.tight
+        self.edits.setGeometry(QRect(x, y, right, height - back - sizes.tight - y))
 
 
 class LastTryPage(Page):
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
         self.warning = Message("warning")
-        self.back = self.button("back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice())
-        accept = self.button("accept_last_try", wording.TYPE_LAST, "outline", flow.AcceptLastTry())
-        self.stack(
-            2,
-            Words("heading", t(wording.ONE_TRY)),
-            1,
-            self.warning,
-            2,
-            self.back,
-            accept,
-            2,
+        accept = self.button(
+            "accept_last_try", wording.TYPE_LAST, "outline", flow.AcceptLastTry(), picture="keypad"
+        )
+        self.compose(
+            (Words("heading", t(wording.ONE_TRY)), self.warning), buttons=(self.other_way("primary"), accept)
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -240,18 +280,20 @@ class PhoneTapPage(Page):
         super().__init__(send, t)
         self.reason = Message("warning")
         self.heading = Words("heading")
-        self.picture = PhonePicture(t)
         self.working = Working(t)
         self.hint = Words("body")
-        self.back = self.button(
-            "back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), tokens.SECONDARY_HEIGHT
+        self.back = self.other_way()
+        self.compose(
+            (self.reason, self.heading),
+            pictures=(PhonePicture(t),),
+            below=(self.working, self.hint),
+            buttons=(self.back,),
+            spare=self.hint,
         )
-        self.stack(self.reason, 2, self.heading, 1, self.picture, self.working, 1, self.hint, 2, self.back)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        reading = snapshot.reading_phone
-        self.reason.show_message(*wording.failure_texts(snapshot, self.t))
-        t = self.t
+        t, reading = self.t, snapshot.reading_phone
+        self.reason.show_message(*wording.failure_texts(snapshot, t))
         self.heading.show_text(t(wording.READING_PHONE if reading else wording.LAY_PHONE))
         first = t(wording.PHONE_FIRST) if snapshot.phone == "iphone" else ""
         still = t.joined(first, t(wording.PHONE_UNTIL_READ))
@@ -265,25 +307,22 @@ class QuestionPage(Page):
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
-        self.count = Words("body")
+        self.count = Words("caption")
         self.heading = Words("heading")
         self.body = Words("body")
-        self.given = self.button(
-            "given",
-            wording.PLAIN_ANSWERS[0],
-            "fill",
-            flow.Answer(ConsentAnswer.GIVEN),
-            tokens.PRIMARY_HEIGHT + 20,
-        )
+        self.emblem = Emblem("consent")
+        given, declined = wording.PLAIN_ANSWERS
+        self.given = self.button("given", given, "fill", flow.Answer(ConsentAnswer.GIVEN), picture="yes")
         self.declined = self.button(
-            "declined",
-            wording.PLAIN_ANSWERS[1],
-            "outline",
-            flow.Answer(ConsentAnswer.DECLINED),
-            tokens.PRIMARY_HEIGHT + 20,
+            "declined", declined, "outline", flow.Answer(ConsentAnswer.DECLINED), picture="no"
         )
         self.note = Words("caption")
-        self.stack(1, self.count, self.heading, 1, self.body, 1, self.given, self.declined, self.note, 2)
+        self.compose(
+            (self.count, self.heading, self.body),
+            pictures=(self.emblem,),
+            below=(self.note,),
+            buttons=(self.given, self.declined),
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t = self.t
@@ -295,6 +334,7 @@ class QuestionPage(Page):
         heading, body = wording.QUESTIONS[snapshot.question] if snapshot.question else ("", "")
         self.heading.show_text(t(heading))
         self.body.show_text(t(body))
+        self.emblem.show_picture(PICTURES.get(snapshot.question, "consent"))
         given, declined = wording.answers(snapshot.question)
         self.given.relabel(t(given))
         self.declined.relabel(t(declined))
@@ -304,16 +344,18 @@ class QuestionPage(Page):
 class ChoicePage(Page):
     """Something to choose by buttons of the same size and weight; none is chosen beforehand."""
 
-    def __init__(
-        self, send: Send, t: Catalogue, screen: str, choices: tuple[tuple[str, str, flow.Event], ...]
-    ) -> None:
+    def __init__(self, send: Send, t: Catalogue, screen: str, choices: "tuple[Offer, ...]") -> None:
         super().__init__(send, t)
         heading, *more = wording.STILL[screen]
-        buttons = [
-            self.button(name, label, "outline", event, tokens.PRIMARY_HEIGHT + 20)
-            for name, label, event in choices
+        offered = [
+            self.button(name, label, "outline", event, "primary", picture)
+            for name, label, event, picture in choices
         ]
-        self.stack(1, Words("heading", t(heading)), 1, Words("body", t.joined(*map(t, more))), 1, *buttons, 2)
+        self.compose(
+            (Words("heading", t(heading)), Words("body", t.joined(*map(t, more)))),
+            pictures=(Emblem(PICTURES[screen]),),
+            buttons=offered,
+        )
 
 
 class TakeCardPage(Page):
@@ -321,17 +363,17 @@ class TakeCardPage(Page):
         super().__init__(send, t)
         done = Message("success")
         done.show_message(t(wording.CHECKED_IN))
-        self.heading = Words("heading", t(wording.TAKE_CARD))
-        self.heading_out = Words("heading", t(wording.UNTIL_CALLED))
-        self.picture = CardPicture("take", t)
+        self.heading = Words("heading")
+        self.take, self.wait = CardPicture("take", t), Emblem("seat", "success")
         self.reminder = Message("warning")
-        self.stack(1, done, 1, self.heading, self.heading_out, self.picture, self.reminder, 3)
+        self.compose((done, self.reminder, self.heading), pictures=(self.take, self.wait))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        self.heading.setVisible(snapshot.card_in)
-        self.picture.setVisible(snapshot.card_in)
-        self.heading_out.setVisible(not snapshot.card_in)
-        forgotten = snapshot.card_in and snapshot.reminders > 0
+        card_in = snapshot.card_in
+        self.heading.show_text(self.t(wording.TAKE_CARD if card_in else wording.UNTIL_CALLED))
+        self.take.setVisible(card_in)
+        self.wait.setVisible(not card_in)
+        forgotten = card_in and snapshot.reminders > 0
         self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten else "")
 
 
@@ -340,14 +382,10 @@ class CompletePage(Page):
         super().__init__(send, t)
         done = Message("success")
         done.show_message(t(wording.CHECKED_IN))
-        self.stack(
-            3,
-            done,
-            1,
-            Words("heading", t(wording.UNTIL_CALLED)),
-            1,
-            Words("body", t(wording.GET_WELL)),
-            4,
+        self.compose(
+            (done, Words("heading", t(wording.UNTIL_CALLED))),
+            pictures=(Emblem("seat", "success"),),
+            below=(Words("body", t(wording.GET_WELL)),),
         )
 
 
@@ -356,8 +394,8 @@ class CallStaffPage(Page):
         super().__init__(send, t)
         self.heading = Words("heading")
         self.message = Message("error")
-        self.picture = CardPicture("take", t)
-        self.stack(2, self.heading, 1, self.message, self.picture, 3)
+        self.take, self.staff = CardPicture("take", t), Emblem("staff")
+        self.compose((self.heading, self.message), pictures=(self.take, self.staff))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         called = snapshot.failure in ("", FailureCode.STAFF_CALLED)
@@ -367,7 +405,8 @@ class CallStaffPage(Page):
         self.heading.show_text(t(heading).rstrip("。."))
         what, next_step = wording.failure_texts(snapshot, t)
         self.message.show_message(what or t(wording.PLEASE_WAIT), next_step)
-        self.picture.setVisible(snapshot.card_in and not called)
+        self.take.setVisible(snapshot.card_in and not called)
+        self.staff.setVisible(not snapshot.card_in or called)
 
 
 class OutOfServicePage(Page):
@@ -375,15 +414,11 @@ class OutOfServicePage(Page):
         super().__init__(send, t)
         self.reason = Message("warning")
         self.take = Words("strong", t(wording.TAKE_IF_IN))
-        self.stack(
-            3,
-            Words("heading", t(wording.OUT_OF_USE)),
-            1,
-            self.reason,
-            1,
-            Words("body", t.joined(t(wording.ASK_STAFF), t(N_("復旧すると、自動で再開します。")))),
-            self.take,
-            4,
+        body = Words("body", t.joined(t(wording.ASK_STAFF), t(N_("復旧すると、自動で再開します。"))))
+        self.compose(
+            (Words("heading", t(wording.OUT_OF_USE)), self.reason),
+            pictures=(Emblem("closed", "warning"),),
+            below=(body, self.take),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -397,29 +432,52 @@ class StillPage(Page):
     def __init__(self, send: Send, t: Catalogue, screen: str) -> None:
         super().__init__(send, t)
         heading, *more = wording.STILL[screen]
-        self.stack(2, Words("heading", t(heading)), 1, Words("body", t.joined(*map(t, more))), 3)
+        self.compose(
+            (Words("heading", t(heading)),),
+            pictures=(Emblem(PICTURES[screen]),),
+            below=(Words("body", t.joined(*map(t, more))),),
+        )
 
 
 CARD_PIN = N_("カード申請時に設定した4桁の暗証番号を入力します。")
 PHONE_PIN = N_("スマートフォンの電子証明書の、4桁の暗証番号を入力します。")
 
-CHOICES: dict[str, tuple[tuple[str, str, flow.Event], ...]] = {
+PICTURES: dict[str, Pictogram] = {
+    Item.MEDICATION: "medicine",
+    Item.DIAGNOSIS: "paper",
+    Item.OPERATION: "paper",
+    Item.HEALTH_CHECKUP: "checkup",
+    Item.LIMIT_AMOUNT: "payment",
+    Item.SPECIFIC_DISEASE: "paper",
+    Item.MEDICAL_SUBSIDY: "payment",
+    "BUNDLE": "consent",
+    "PRESCRIPTION": "medicine",
+    "CARD_USE_OFFER": "card",
+    "HELP": "help",
+    "VISUAL_CHECK": "staff",
+    "DESK_CLOSED": "closed",
+}
+"""What a question or a screen is about."""
+
+Offer = tuple[str, str, flow.Event, Pictogram]
+"""Name of a button, label, event and picture."""
+
+CHOICES: dict[str, tuple[Offer, ...]] = {
     "BUNDLE": (
-        ("agree_to_all", wording.AGREE_TO_ALL, flow.AnswerAll(ConsentAnswer.GIVEN)),
-        ("one_by_one", wording.ONE_BY_ONE, flow.OneByOne()),
-        ("decline_all", wording.DECLINE_ALL, flow.AnswerAll(ConsentAnswer.DECLINED)),
+        ("agree_to_all", wording.AGREE_TO_ALL, flow.AnswerAll(ConsentAnswer.GIVEN), "yes"),
+        ("one_by_one", wording.ONE_BY_ONE, flow.OneByOne(), "consent"),
+        ("decline_all", wording.DECLINE_ALL, flow.AnswerAll(ConsentAnswer.DECLINED), "no"),
     ),
     "PRESCRIPTION": (
-        ("electronic", wording.ELECTRONIC, flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
-        ("paper", wording.PAPER, flow.ChoosePrescription(PrescriptionForm.PAPER)),
+        ("electronic", wording.ELECTRONIC, flow.ChoosePrescription(PrescriptionForm.ELECTRONIC), "card"),
+        ("paper", wording.PAPER, flow.ChoosePrescription(PrescriptionForm.PAPER), "paper"),
     ),
     "CARD_USE_OFFER": (
-        ("register", wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN)),
-        ("do_not_register", wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED)),
+        ("register", wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN), "yes"),
+        ("do_not_register", wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED), "no"),
     ),
-    "HELP": (("leave_help", wording.GO_BACK, flow.LeaveHelp()),),
+    "HELP": (("leave_help", wording.GO_BACK, flow.LeaveHelp(), "back"),),
 }
-"""Name of the button, label and event."""
 
 
 def pages(send: Send, t: Catalogue) -> dict[str, Page]:

@@ -176,7 +176,7 @@ class _Program(QObject):
         from reception.speech.voice import Voice
 
         terminal, config = opened.terminal, opened.terminal.config
-        patient = PatientWindow(terminal)
+        patient = PatientWindow(terminal, config.screen)
         StaffNote(patient, terminal)
         self._windows.append(patient)
         counter = None

@@ -1,25 +1,24 @@
 """What staff want the patient to read, laid over the top of the patient's window until they take it away."""
 
 from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QWidget
 
 from reception.flow import StaffText
 from reception.screens import TerminalLike
 from reception.screens.bridge import Bridge
 from reception.screens.widgets import Message
+from reception.screens.window import PatientWindow
 from reception.snapshot import Snapshot
 from reception.texts import catalogue
 from reception.texts.wording import STAFF_TEXTS
 
-MARGIN = 16
-
 
 class StaffNote(Message):
-    """Belongs to the window it lies on; covers the step bar, and no button."""
+    """Belongs to the window it lies on; covers the steps or the top of a text, and no button."""
 
-    def __init__(self, window: QWidget, terminal: TerminalLike) -> None:
+    def __init__(self, window: PatientWindow, terminal: TerminalLike) -> None:
         super().__init__("warning")
         self.setParent(window)
+        self._window = window
         self.setObjectName("staff_note")
         self.hide()
         self._bridge = Bridge(self)
@@ -42,8 +41,6 @@ class StaffNote(Message):
         return False
 
     def _place(self) -> None:
-        window = self.parentWidget()
-        if window is not None and not self.isHidden():
-            width = window.width() - 2 * MARGIN
-            self.setGeometry(MARGIN, MARGIN, width, self.heightForWidth(width))
+        if not self.isHidden():
+            self.setGeometry(self._window.note_place(self.heightForWidth))
             self.raise_()

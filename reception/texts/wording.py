@@ -3,14 +3,13 @@
 Every text is one of the catalogues' (N_); line ends are the window's business.
 """
 
-import re
-
 from consent.choices import Item
 from hardware.face import Guidance
 from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
 from reception.flow import StaffText
 from reception.snapshot import Snapshot
 from reception.texts import N_, Catalogue
+from reception.texts.lines import flowed
 
 STEPS = (N_("読み取り"), N_("本人確認"), N_("同意取得"), N_("受付完了"))
 STEP_NUMBERS = {"READ": 1, "IDENTITY": 2, "CONSENT": 3, "COMPLETE": 4}
@@ -153,55 +152,10 @@ STAFF_TEXTS = {
 }
 """What the patient reads, by text that staff can show."""
 
-WORD_JOINER = "\u2060"
-_PREFIXES = "おご"
-
-
-def _phrases(text: str) -> list[str]:
-    """Cut a Japanese sentence where a line may end: after a comma, and before the word after a particle."""
-    phrases, current = [], ""
-    for here, after in zip(text, text[1:] + " ", strict=True):
-        current += here
-        particle = here in "はがをにでともてか" and not ("ぁ" <= after <= "ゖ" or after in "ー、。)」")
-        if here in "、。 " or (particle and len(current) > 1 and here not in _PREFIXES):
-            phrases.append(current)
-            current = ""
-    return [*phrases, current] if current else phrases
-
-
-def _fill(pieces: list[str], longest: int) -> list[str]:
-    """Put pieces on lines of at most ``longest`` characters, in order."""
-    done, line = [], ""
-    for piece in pieces:
-        if line and len(line) + len(piece) > longest:
-            done.append(line)
-            line = ""
-        line += piece
-    return [*done, line]
-
 
 def lines(text: str, longest: int) -> str:
-    """Break a text into lines of at most ``longest`` characters: at sentence ends, commas, or else between phrases.
-
-    Qt would break Japanese anywhere, in the middle of words too. A single longer phrase keeps a line of its own.
-    """
-    done: list[str] = []
-    for sentence in text.replace("。", "。\n").splitlines():
-        for clause in _fill(sentence.replace("、", "、\n").splitlines(), longest):
-            done += _fill(_phrases(clause), longest)
-    return "\n".join(done)
-
-
-def keep_phrases(text: str) -> str:
-    """Return the text so that Qt breaks its lines between Japanese phrases only; other languages as they are.
-
-    A WORD JOINER stands between the characters of each phrase, and each sentence has a line of its own. Japanese is
-    what has kana in it.
-    """
-    if not any("\u3041" <= character <= "\u30fe" for character in text):
-        return text
-    sentences = re.sub(r"。(?=[^」)\n])", "。\n", text).split("\n")
-    return "\n".join("".join(map(WORD_JOINER.join, _phrases(sentence))) for sentence in sentences)
+    """Break a text into lines of at most ``longest`` characters, between phrases."""
+    return "\n".join(flowed(text, longest, len))
 
 
 def failure_texts(snapshot: Snapshot, t: Catalogue) -> tuple[str, str]:

@@ -1,0 +1,205 @@
+"""Where the parts of a page lie: one column in a window that stands, two in one that lies.
+
+A page names its parts; it does not know how large the window is.
+"""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QRect
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
+
+from reception.screens import tokens
+from reception.screens.tokens import Look
+from reception.screens.widgets import Painted, Words
+
+LEFT, LEFT_OF_PICTURE = 0.6, 0.65
+"""Share of a lying page that texts get beside buttons, and beside a picture alone."""
+SMALLEST = 150
+"""px of height below which a picture beside buttons says nothing any more."""
+
+
+class Column(QWidget):
+    """Pieces below each other."""
+
+    def __init__(self, page: QWidget, pieces: Sequence[QWidget]) -> None:
+        super().__init__(page)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        for piece in pieces:
+            self._column.addWidget(piece)
+        self._pieces = tuple(pieces)
+
+    def empty(self) -> bool:
+        """Say whether nothing of it is shown."""
+        return all(piece.isHidden() for piece in self._pieces)
+
+    def lie_down(self, *, flat: bool) -> None:
+        """Put the pieces beside each other, or below each other again."""
+        ways = QBoxLayout.Direction
+        self._column.setDirection(ways.LeftToRight if flat else ways.TopToBottom)
+
+    def space(self, px: int) -> None:
+        """Set the distance of the pieces."""
+        self._column.setSpacing(px)
+
+    def shared(self, extra: int) -> int:
+        """Return as much of ``extra`` px as can be given to all of its pieces alike."""
+        shown = sum(not piece.isHidden() for piece in self._pieces)
+        return extra - extra % shown if shown else 0
+
+    def height_at(self, width: int) -> int:
+        """Return how high it is at this width, in px."""
+        if self.empty():
+            return 0
+        return self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
+
+
+class Arrangement(QWidget, Painted):
+    """A page made of parts: texts above, a picture, texts below, and what the patient can press.
+
+    Of several pictures at most one is shown. ``spare`` is left out where there is no room for it. ``beside_text``: in a
+    lying window the buttons stand below the texts, and the picture has its column for itself.
+    """
+
+    beside_text = False
+
+    def compose(
+        self,
+        above: Sequence[QWidget],
+        *,
+        pictures: Sequence[QWidget] = (),
+        below: Sequence[QWidget] = (),
+        buttons: Sequence[QWidget] = (),
+        spare: Words | None = None,
+    ) -> None:
+        """Name the parts."""
+        self.above, self.below, self.buttons = Column(self, above), Column(self, below), Column(self, buttons)
+        self.pictures = tuple(pictures)
+        self._spare = spare
+        for picture in pictures:
+            picture.setParent(self)
+        self.take_look(tokens.NORMAL)
+
+    def take_look(self, look: Look) -> None:
+        """Use the gaps of this look."""
+        super().take_look(look)
+        for texts in (self.above, self.below):
+            texts.space(look.sizes.tight)
+        self.buttons.space(look.sizes.gap if look.sizes.portrait else look.sizes.tight)
+        self.place()
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.place()
+        return super().event(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.place()
+
+    def place(self) -> None:
+        """Give every part its place for the size of the page."""
+        if self._spare is not None:
+            self._spare.setVisible(bool(self._spare.words))
+        if self.look.sizes.portrait:
+            self._stand()
+        else:
+            self._lie()
+
+    @property
+    def picture(self) -> QWidget | None:
+        """The picture that is shown now."""
+        return next((picture for picture in self.pictures if not picture.isHidden()), None)
+
+    def _stand(self) -> None:
+        """Texts at the top, buttons at the bottom, the picture between them."""
+        width, height, gap = self.width(), self.height(), self.look.sizes.gap
+        self.buttons.lie_down(flat=False)
+        self._spare_fits(width, height - gap - self.buttons.height_at(width) - SMALLEST * bool(self.picture))
+        above, below, actions = (part.height_at(width) for part in (self.above, self.below, self.buttons))
+        y = min(gap, max(0, height - above - below - actions))
+        y = _put(self.above, QRect(0, y, width, above), gap)
+        bottom = height
+        if actions:
+            free = (
+                bottom - y - below - actions - gap - (self.picture.sizeHint().height() if self.picture else 0)
+            )
+            # What is left over makes the targets larger, up to a point.
+            actions += self.buttons.shared(min(max(0, free // 2), actions // 2))
+            _put(self.buttons, QRect(0, bottom - actions, width, actions), gap)
+            bottom -= actions + gap
+        if self.picture is not None:
+            room = bottom - y - (below + gap if below else 0)
+            high = min(room, round(self.picture.sizeHint().height() * 1.25))
+            at = y + (room - high) // 2
+            y = self._show_picture(QRect(0, at, width, high), gap + (room - high) // 2) or y
+        _put(self.below, QRect(0, y, width, below), gap)
+
+    def _lie(self) -> None:
+        """Texts at the left; picture and buttons at the right; buttons that do not fit there in a row below."""
+        width, height, gap = self.width(), self.height(), self.look.sizes.gap
+        self.buttons.lie_down(flat=False)
+        column = width - gap - round((width - gap) * LEFT)
+        if self.buttons.height_at(column) > height:
+            self._lie_flat()
+            return
+        with_text = self.beside_text and self.picture is not None
+        if self.picture is not None and (with_text or self.buttons.empty()):
+            column = width - gap - round((width - gap) * LEFT_OF_PICTURE)
+        right = self.picture is not None or (not self.buttons.empty() and not with_text)
+        left = width - gap - column if right else width
+        self._spare_fits(left, height)
+        self._lay_texts((self.above, self.below, *((self.buttons,) if with_text else ())), left, height)
+        actions = 0 if with_text else self.buttons.height_at(column)
+        x, room = left + gap, height - (actions + gap if actions else 0)
+        if self.picture is not None and self._show_picture(QRect(x, 0, column, room), gap):
+            y = height - actions
+        else:
+            actions += self.buttons.shared(min(height - actions, actions // 3))
+            y = (height - actions) // 2
+        if not with_text:
+            _put(self.buttons, QRect(x, y, column, actions), gap)
+
+    def _lie_flat(self) -> None:
+        width, height, gap = self.width(), self.height(), self.look.sizes.gap
+        self.buttons.lie_down(flat=True)
+        actions = self.buttons.height_at(width)
+        if self.picture is not None:
+            self._show_picture(QRect(0, 0, width, 0), gap)
+        self._lay_texts((self.above, self.below), width, height - actions - gap)
+        _put(self.buttons, QRect(0, height - actions, width, actions), gap)
+
+    def _lay_texts(self, texts: Sequence[Column], width: int, height: int) -> None:
+        """Put texts below each other in the middle of the height."""
+        gap = self.look.sizes.gap
+        heights = [part.height_at(width) for part in texts]
+        shown = sum(map(bool, heights))
+        y = max(0, (height - sum(heights) - gap * max(0, shown - 1)) // 2)
+        for part, high in zip(texts, heights, strict=True):
+            y = _put(part, QRect(0, y, width, high), gap if high else 0)
+
+    def _spare_fits(self, width: int, height: int) -> None:
+        """Leave out what can be left out if the texts would be higher than ``height``."""
+        if self._spare is None:
+            return
+        texts = self.above.height_at(width) + self.below.height_at(width)
+        if texts + 2 * self.look.sizes.gap > height:
+            self._spare.hide()
+
+    def _show_picture(self, where: QRect, gap: int) -> int:
+        """Put the picture there, or nowhere if it would be too small; return where the next part may begin, or 0."""
+        assert self.picture is not None
+        if where.height() < SMALLEST and not self.buttons.empty():
+            self.picture.setGeometry(0, 0, 0, 0)
+            return 0
+        return _put(self.picture, where, gap)
+
+
+def _put(part: QWidget, where: QRect, gap: int) -> int:
+    """Lay a part down and return where the next one may begin."""
+    if where.height() <= 0:
+        return where.y()
+    if part.geometry() != where:
+        part.setGeometry(where)
+    return where.y() + where.height() + gap

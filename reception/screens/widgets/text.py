@@ -1,0 +1,170 @@
+"""Texts that break their own lines, and framed messages."""
+
+from math import ceil
+from typing import ClassVar, Literal
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtGui import QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from reception.screens import tokens
+from reception.screens.tokens import Look
+from reception.screens.widgets.lettering import lines_of, widest
+from reception.screens.widgets.painted import Painted, begin
+from reception.screens.widgets.pictograms import Pictogram, draw
+from reception.texts import lines
+
+Tone = Literal["error", "warning", "success", "plain"]
+CENTRE = Qt.AlignmentFlag.AlignCenter
+
+
+class Words(QLabel, Painted):
+    """A text in the patient's language that breaks its lines by its own width, between phrases; Qt never wraps it.
+
+    ``words`` is what was set, without the breaks that the width asked for.
+    """
+
+    def __init__(self, kind: str, text: str = "", *, centred: bool = True) -> None:
+        super().__init__()
+        self.words = ""
+        self._flow_of: tuple[str, int] = ("", -1)
+        self.setProperty("kind", kind)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAlignment(CENTRE if centred else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:  # noqa: N802 Qt's name
+        """Show the text; the same one again does nothing."""
+        if text == self.words:
+            return
+        self.words = text
+        self.setAccessibleName(lines.joined(text))
+        self._flow()
+        self.updateGeometry()
+
+    def show_text(self, text: str) -> None:
+        """Show the text; an empty one takes no room."""
+        self.setText(text)
+        self.setVisible(bool(text))
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        return self._extra().height() + self._height(len(self._lines(width)))
+
+    def sizeHint(self) -> QSize:
+        paragraphs = self.words.split("\n")
+        return self._extra() + QSize(int(widest(paragraphs, self.font())) + 2, self._height(len(paragraphs)))
+
+    def minimumSizeHint(self) -> QSize:
+        # No width: where a layout knows one, it asks for the height at that width, and breaks lines as it must.
+        return self._extra() + QSize(1, self._height(1))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._flow()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._flow_of = ("", -1)
+            self._flow()
+            self.updateGeometry()
+
+    def take_look(self, look: Look) -> None:
+        """Set the lines as far apart as this look does."""
+        super().take_look(look)
+        self.updateGeometry()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        # Qt sets the lines of a font for Japanese further apart than a window that lies has room for.
+        if self.property("kind") == "badge":
+            super().paintEvent(event)
+            return
+        painter = begin(self)
+        painter.setFont(self.font())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        inside, shown = QRectF(self.contentsRect()), QLabel.text(self).split("\n")
+        line = self.font().pixelSize() * self.look.sizes.leading
+        top = inside.top() + (inside.height() - line * len(shown)) / 2
+        flags = self.alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask | Qt.AlignmentFlag.AlignVCenter
+        for number, words in enumerate(shown):
+            box = QRectF(inside.left(), top + number * line - line, inside.width(), 3 * line)
+            painter.drawText(box, flags | Qt.TextFlag.TextSingleLine, words)
+        painter.end()
+
+    def _height(self, count: int) -> int:
+        return ceil(count * self.font().pixelSize() * self.look.sizes.leading)
+
+    def _extra(self) -> QSize:
+        """What frame and padding take."""
+        inside = self.contentsRect()
+        return QSize(self.width() - inside.width(), self.height() - inside.height())
+
+    def _lines(self, width: int) -> tuple[str, ...]:
+        return lines_of(self.words, width - self._extra().width(), self.font())
+
+    def _flow(self) -> None:
+        if (self.words, self.width()) != self._flow_of:
+            self._flow_of = (self.words, self.width())
+            super().setText("\n".join(self._lines(self.width())))
+
+
+class Sign(QWidget, Painted):
+    """The sign of a message: what it means, without its colour."""
+
+    PICTURES: ClassVar[dict[Tone, Pictogram]] = {"error": "warning", "warning": "warning", "success": "done"}
+
+    def __init__(self, tone: Tone) -> None:
+        super().__init__()
+        self._tone: Tone = tone
+        self.take_look(tokens.NORMAL)
+
+    def take_look(self, look: Look) -> None:
+        """Be as large as the text beside it asks for."""
+        super().take_look(look)
+        side = round(look.sizes.body * (1.7 if self._tone == "success" else 1.45))
+        self.setFixedSize(side, side)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = begin(self)
+        colours = self.look.colours
+        colour = {"error": colours.error, "warning": colours.warning, "success": colours.success}[self._tone]
+        draw(painter, self.PICTURES[self._tone], QRectF(self.rect()), colour, colours.background)
+        painter.end()
+
+
+class Message(QFrame, Painted):
+    """A framed message in the patient's language: a sign, a bold title and a text."""
+
+    def __init__(self, tone: Tone) -> None:
+        super().__init__()
+        self.setProperty("tone", tone)
+        self.title = Words("heading" if tone == "success" else "strong", centred=False)
+        self.text = Words("body", centred=False)
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self.title)
+        words.addWidget(self.text)
+        row = self._row = QHBoxLayout(self)
+        row.setSpacing(14)
+        if tone != "plain":
+            row.addWidget(Sign(tone), alignment=Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+
+        self.take_look(tokens.NORMAL)
+
+    def take_look(self, look: Look) -> None:
+        """Leave as much room around the words as the window has."""
+        super().take_look(look)
+        across, down = (20, 12) if look.sizes.portrait else (14, 8)
+        self._row.setContentsMargins(across, down, across, down)
+
+    def show_message(self, title: str, text: str = "") -> None:
+        """Show the message; without title and text the panel is gone."""
+        self.title.show_text(title)
+        self.text.show_text(text)
+        self.setVisible(bool(title or text))
