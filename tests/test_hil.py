@@ -150,3 +150,22 @@ def test_junit_names_each_scenario_and_what_failed() -> None:
     failure = bad.find("failure")
     assert failure is not None
     assert (bad.get("name"), failure.get("message")) == (FAILED.title, FAILED.why)
+
+
+def test_junit_has_all_that_the_schemas_of_ant_and_jenkins_ask_for() -> None:
+    odd = Result("\u0001 a\u0000b", "odd.toml", why="\u001b[31m")
+    suite = ElementTree.fromstring(hil.as_junit([PASSED, FAILED, odd]))
+
+    assert [child.tag for child in suite] == [
+        "properties",
+        *["testcase"] * 3,
+        "system-out",
+        "system-err",
+    ]
+    assert {"name", "timestamp", "hostname", "tests", "failures", "errors", "time"} <= set(suite.keys())
+    assert suite.get("errors") == "0"
+    for case in suite.iter("testcase"):
+        assert case.get("name") and case.get("classname")
+        assert float(case.get("time", "")) >= 0
+        assert all(child.tag == "failure" and child.get("type") for child in case)
+    assert suite.findall("testcase")[2].get("name") == "\ufffd a\ufffdb"
