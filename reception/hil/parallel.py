@@ -163,18 +163,17 @@ def _work(
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
     # Ctrl-C reaches every process of the console; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
-    try:
-        with FaceEngine() as engine, suppress(EOFError, BrokenPipeError):
+    # Everything is put away on the way out.
+    with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
+        signal.signal(signal.SIGTERM, _stop)
+        threading.Thread(target=_leave_with_parent, name="parent-watch", daemon=True).start()
+        with FaceEngine() as engine:
             if faces:
                 # The first scenarios shall not run beside models that are loaded.
                 engine.ready.wait(_READY_S)
             while True:
                 play = connection.recv()
                 connection.send(_played(play, state, kind, engine, traced))
-    except KeyboardInterrupt:
-        pass  # SIGTERM: everything was put away on the way here
 
 
 def _played(play: Play, state: Path, kind: BenchKind, engine: FaceEngine, traced: bool) -> object:
