@@ -54,7 +54,7 @@ def main() -> int:
 
 def _compressed(png: bytes) -> str:
     out = io.BytesIO()
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS).save(out, "PNG", optimize=True)
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(_COLOURS).save(out, "PNG", compress_level=9)
     return base64.b64encode(out.getvalue()).decode("ascii")
 
 

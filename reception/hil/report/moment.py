@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from reception.hil.trace import Trace
-from reception.snapshot import Snapshot
+from reception.snapshot import Health, Snapshot
 
 _HOME = Path(__file__).resolve().parents[3]
 _ONE_PICTURE_S = 5.0
@@ -33,8 +33,18 @@ class Moment:
 
     @property
     def looks(self) -> str:
-        """Return what decides how the patient's window looks, in JSON."""
-        return replace(self.snapshot, number=0, visit="", occasion=0).to_json()
+        """Return what decides how the patient's window looks, in JSON: all but counts and what only staff see."""
+        seen = self.snapshot
+        return replace(
+            seen,
+            number=0,
+            visit="",
+            occasion=0,
+            health=Health(),
+            match_code_wanted=False,
+            match_code_tries_left=None,
+            visual_possible=False,
+        ).to_json()
 
 
 def moments(trace: Trace, end_s: float) -> list[Moment]:
