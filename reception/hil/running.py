@@ -13,7 +13,15 @@ from config.toml_file import ConfigError, TomlFile
 from consent.choices import ConsentAnswer, PrescriptionForm, VisualReason
 from hardware.face_engine import FaceEngine
 from reception import flow
-from reception.bench import STAFF, STAFF_PASSWORD, Bench, BenchKind, BenchTrouble, RealBench
+from reception.bench import (
+    STAFF,
+    STAFF_PASSWORD,
+    Bench,
+    BenchKind,
+    BenchTrouble,
+    RealBench,
+    whatever_comes,
+)
 from reception.bench.console import wipe
 from reception.bench.operators import HANDS, Hand
 from reception.flow import Method, State
@@ -136,6 +144,9 @@ def play_on_new_bench(
         camera=camera,
     ) as bench:
         bench.terminal.subscribe(watch)
+        if not real:
+            # The first card of a process takes long to make: keys are checked, its photo is encoded.
+            whatever_comes(person, bench.authority)
         run = _Run(play, bench, state, result)
         run.play()
     # A real card can be asked for its tries once the terminal has let go of it.
