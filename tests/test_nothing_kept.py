@@ -3,7 +3,7 @@
 import gc
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -141,6 +141,35 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(engine: FaceEngine, stat
         bench.terminal._jobs._camera_health.stop()
         assert visit.previewed.is_set()
         assert [name for name, array in held() if id(array) not in before] == []
+
+
+def test_a_photo_embedded_ahead_is_forgotten_by_the_engine_when_the_visit_ends_without_a_match(
+    engine: FaceEngine, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(name: str) -> Callable[..., Any]:
+        whole = getattr(engine, name)
+
+        def ask(*given: Any) -> Any:
+            asked.append(name)
+            return whole(*given)
+
+        return ask
+
+    for name in ("embed_photo", "forget"):
+        monkeypatch.setattr(engine, name, noted(name))
+    people = [load_person("age45")]
+    with Bench(load(None), state, people=people, today=date(2026, 4, 1), engine=engine) as bench:
+        visit = Visit(bench)
+        visit.until(State.WAITING)
+        bench.insert()
+        choice = visit.until(State.METHOD_CHOICE)
+        bench.remove()
+        visit.until(State.WAITING, choice)
+        bench.terminal._jobs._lanes["card"].submit(int).result(10)
+        bench.terminal._jobs._lanes["face"].submit(int).result(10)
+        assert asked == ["embed_photo", "forget"]
 
 
 def test_what_is_held_would_be_found() -> None:

@@ -136,7 +136,21 @@ class Jobs:
 
     def power_off(self, visit: Visit) -> None:
         """Have the visit's card powered off, after what is being done with it."""
-        self._lanes["card"].submit(_power_off, visit)
+        self._lanes["card"].submit(self._power_off, visit)
+
+    def _power_off(self, visit: Visit) -> None:
+        if visit.channel is not None:
+            visit.channel.close()
+        visit.channel = visit.card = visit.facts = visit.photo = None
+        embedding, visit.embedding = visit.embedding, None
+        if embedding is None:
+            return
+        embedding.add_done_callback(_wipe)
+        # The network still holds the photo's face, if no match has made it forget.
+        try:
+            self._lanes["face"].submit(self._devices.engine.forget)
+        except RuntimeError:  # that lane has ended, and so nobody else is at the engine
+            self._devices.engine.forget()
 
     def do(self, effect: Effect, session: Session, visit: Visit, pin: bytearray) -> None:
         """Do one piece of work; ``pin`` is ours and gets wiped."""
@@ -454,15 +468,6 @@ def _verify_pin(ticket: int, visit: Visit, pin: bytearray) -> Event:
         for at in range(len(pin)):
             pin[at] = 0
     return flow.PinVerified(ticket)
-
-
-def _power_off(visit: Visit) -> None:
-    if visit.channel is not None:
-        visit.channel.close()
-    visit.channel = visit.card = visit.facts = visit.photo = None
-    embedding, visit.embedding = visit.embedding, None
-    if embedding is not None:
-        embedding.add_done_callback(_wipe)
 
 
 def _wipe(embedded: "Future[Embedding]") -> None:
