@@ -470,6 +470,12 @@ def test_random_people_give_files_that_are_read_back_the_same() -> None:
     assert check_people(random.Random(20260401), RANDOM_PEOPLE) == ""
 
 
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_hundred_thousand_random_people_give_well_formed_files() -> None:
+    assert check_people(random.Random(20261123), 100_000) == ""
+
+
 def test_the_check_of_random_people_sees_a_file_that_says_something_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -514,8 +514,13 @@ def test_a_terminal_that_answers_no_requests_leaves_them_to_another(desk: Desk) 
 
 
 def test_malformed_requests_get_a_whole_answer_each() -> None:
-    # Ten thousand take a minute: ./run fuzz receipt.
     assert check_requests(random.Random(20260401), 300) == ""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_ten_thousand_malformed_requests_get_a_whole_answer_each() -> None:
+    assert check_requests(random.Random(20261123), 10_000) == ""
 
 
 def test_the_check_of_malformed_requests_sees_an_answer_that_is_missing(

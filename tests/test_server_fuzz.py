@@ -1,4 +1,4 @@
-"""The server's answers to what no client of ours would send; ``./run fuzz server`` is the long version."""
+"""The server's answers to what no client of ours would send; ``./run fuzz server`` goes on for as long as told."""
 
 import pytest
 
@@ -8,6 +8,13 @@ from consent.server.fuzz import _mistake_in, fuzz_described, fuzz_http
 def test_malformed_requests_are_answered_whole_or_not_at_all() -> None:
     report = fuzz_http(seconds=30, seed=1, inputs=500)
     assert (report.failure, report.inputs) == ("", 500)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_ten_thousand_malformed_requests_are_answered_whole_or_not_at_all() -> None:
+    report = fuzz_http(seconds=3000, seed=2, inputs=10_000)
+    assert (report.failure, report.inputs) == ("", 10_000)
 
 
 def test_requests_made_from_the_openapi_document_find_nothing() -> None:

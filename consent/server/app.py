@@ -47,7 +47,7 @@ def make_app(service: Service, responder: Responder, refusals: Refusals) -> Fast
 def make_responder_app(responder: Responder) -> FastAPI:
     """Put the responder alone behind HTTP, for the server itself."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    _add_authority(app, responder)
+    _add_authority(app, responder, of_its_own=True)
     _add_refusals(app)
     app.add_middleware(_Unheard)
     return app
@@ -190,13 +190,19 @@ def _enrolled(service: Service, refusals: Refusals, request: Request, terminal_i
         raise
 
 
-def _add_authority(app: FastAPI, responder: Responder) -> None:
-    """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document."""
+def _add_authority(app: FastAPI, responder: Responder, *, of_its_own: bool = False) -> None:
+    """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document.
+
+    ``of_its_own``: nobody else waits for this event loop, so that answers are made in it, without the way to a thread.
+    """
     # Threads of its own: identifications wait for these answers, and must not take the threads that give them.
     threads = anyio.CapacityLimiter(4)
 
     async def made(make: Callable[..., bytes], kind: str, *given: bytes) -> Response:
-        return Response(await anyio.to_thread.run_sync(make, *given, limiter=threads), media_type=kind)
+        content = (
+            make(*given) if of_its_own else await anyio.to_thread.run_sync(make, *given, limiter=threads)
+        )
+        return Response(content, media_type=kind)
 
     async def ocsp(request: Request) -> Response:
         return await made(responder.answer, ANSWER_TYPE, await _body(request))
