@@ -43,8 +43,13 @@ def _card(options: Namespace, say: Say) -> Figures:
 
 
 def _server(options: Namespace, say: Say) -> Figures:
+    from consent.server.certificates import Authority
+    from reception.bench import everybody, insured
     from reception.measure import server
 
+    for person in insured(everybody()):
+        # A server takes up everybody, and would make their keys while it is measured.
+        Authority(options.state).issue(person)
     return server.load(
         options.state,
         getattr(options, "terminals", 20),
