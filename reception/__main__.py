@@ -496,6 +496,9 @@ def _hil(options: argparse.Namespace) -> int:
 
     jobs, trouble = min(options.jobs, len(plays)), ""
     traced, began = options.report is not None, time.monotonic()
+    if options.report:
+        # Now, and not after all was played, is the time to learn that there can be no such folder.
+        options.report.mkdir(parents=True, exist_ok=True)
     if jobs > 1 and plan and (plan.real or plan.file.camera.index is not None):
         return _refuse("-j: a real card or camera plays one scenario at a time")
     if jobs > 1:

@@ -36,15 +36,23 @@ def play(folder: Path, state: Path, text: str) -> Play:
 
 
 @pytest.mark.timeout(150)
-def test_results_come_in_order_and_a_process_that_crashes_is_a_failed_one(
+def test_results_come_in_order_a_crash_is_a_failed_one_and_an_interrupt_ends_every_process(
     tmp_path: Path, state: Path
 ) -> None:
-    plays = [play(tmp_path, state, text) for text in (QUICK, SLOW, QUICK)]
+    plays = [play(tmp_path, state, text) for text in (QUICK, SLOW, QUICK, SLOW)]
     told: list[Result] = []
-    results: list[Result] = []
+    ended: list[BaseException] = []
+
+    def tell(result: Result) -> None:
+        told.append(result)
+        if len(told) == 3:
+            raise KeyboardInterrupt
 
     def run() -> None:
-        results.extend(hil.play_parallel(plays, state, "simulated", told.append, jobs=2, traced=True))
+        try:
+            hil.play_parallel(plays, state, "simulated", tell, jobs=2, traced=True)
+        except KeyboardInterrupt as error:
+            ended.append(error)
 
     running = threading.Thread(target=run)
     running.start()
@@ -55,28 +63,15 @@ def test_results_come_in_order_and_a_process_that_crashes_is_a_failed_one(
     os.kill(second[0], signal.SIGKILL)
     running.join(140)
 
-    assert told == results
-    assert [(one.title, one.passed, one.why) for one in results] == [
+    assert ended
+    assert multiprocessing.active_children() == []
+    assert [(one.title, one.passed, one.why) for one in told] == [
         ("quick", True, ""),
         ("slow", False, "the process that played it ended by SIGKILL before it had a result"),
         ("quick", True, ""),
     ]
-    assert [name for name, _ in results[0].states] == ["WAITING", "READING", "METHOD_CHOICE", "WAITING"]
-    assert all(one.trace and one.trace.commands and one.trace.snapshots for one in (results[0], results[2]))
-    assert multiprocessing.active_children() == []
-
-
-@pytest.mark.timeout(150)
-def test_an_interrupt_ends_every_process(tmp_path: Path, state: Path) -> None:
-    plays = [play(tmp_path, state, QUICK), play(tmp_path, state, SLOW)]
-
-    def interrupt(result: Result) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        hil.play_parallel(plays, state, "simulated", interrupt, jobs=2)
-
-    assert multiprocessing.active_children() == []
+    assert [name for name, _ in told[0].states] == ["WAITING", "READING", "METHOD_CHOICE", "WAITING"]
+    assert all(one.trace and one.trace.commands and one.trace.snapshots for one in (told[0], told[2]))
 
 
 @pytest.mark.long

@@ -198,7 +198,9 @@ class Visit:
 
 
 def rules(text: str) -> list[str]:
-    return [line.strip().rstrip(",") for line in text.splitlines() if line.startswith("  {")]
+    return [
+        line.partition("#")[0].strip().rstrip(",") for line in text.splitlines() if line.startswith("  {")
+    ]
 
 
 def loaded(text: str, folder: Path) -> hil.Scenario:

@@ -58,6 +58,8 @@ class Noted:
     more: dict[str, Any]
     at: float
     """time.monotonic()."""
+    about: str = ""
+    """The item that was asked then, for who reads the file."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Recorder:
         if not visit:
             # Before the terminal was up; it is done as soon as it is.
             state, visit = State.WAITING, 1
-        noted = Noted(state, visit, verb, more, time.monotonic())
+        noted = Noted(state, visit, verb, more, time.monotonic(), shown.question)
         self._rules = [*self._rules, noted]
         return noted
 
@@ -253,7 +255,7 @@ def as_toml(recording: Recording, frame: Frame) -> str:
         lines.append(f"clip = {_value(frame.clip)}")
     if frame.settings.profile != frame.shipped.profile:
         lines.append(f"profile = {_value(frame.settings.profile)}")
-    lines += ["on = [", *(f"  {line}," for line in _rules(recording.rules, _wrong_pin(frame.pins))), "]"]
+    lines += ["on = [", *_rules(recording.rules, _wrong_pin(frame.pins)), "]"]
     lines += ["", "[expect]", *(f"{key} = {_value(value)}" for key, value in _expect(recording.result))]
     for name, table in _overrides(frame.settings, frame.shipped):
         lines += ["", f"[config{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
@@ -309,7 +311,8 @@ def _rule(rule: Noted, verb: str, more: Mapping[str, Any]) -> str:
         "do": verb,
         **more,
     }
-    return "{" + ", ".join(f"{key} = {_value(value)}" for key, value in parts.items()) + "}"
+    line = ", ".join(f"{key} = {_value(value)}" for key, value in parts.items())
+    return f"  {{{line}}}," + (f"    # {rule.about}" if rule.about else "")
 
 
 def _expect(result: Result) -> list[tuple[str, Any]]:

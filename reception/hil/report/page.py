@@ -100,7 +100,7 @@ def _stored(pictures: Mapping[str, str]) -> Element:
 
 
 def _header(run: Run, played: Sequence[Played], failed: Sequence[int], missing: str) -> Element:
-    verdict = f"{len(failed)} of {len(played)} failed" if failed else f"all {len(played)} passed"
+    verdict = f"{len(failed)} of {len(played)} failed" if failed else f"{len(played)} passed, none failed"
     facts = [
         ("Bench", run.bench),
         ("Played", run.ended.strftime("%Y-%m-%d %H:%M %Z")),
