@@ -240,6 +240,20 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     for each in (bench, written):
         default = None if each is bench else argparse.SUPPRESS
         each.add_argument("--json", type=Path, metavar="F", default=default, help="write the figures as JSON")
+        each.add_argument(
+            "--compare",
+            type=Path,
+            metavar="OLD",
+            default=default,
+            help="say what became slower since this JSON was written; then the exit code is 1",
+        )
+        each.add_argument(
+            "--markdown",
+            action="store_true",
+            default=False if each is bench else argparse.SUPPRESS,
+            help="print the table as Markdown",
+        )
+    bench.add_argument("--read", type=Path, metavar="F", help="measure nothing: the table of this JSON")
     bench.set_defaults(what="")
     parts = bench.add_subparsers(title="parts", metavar="PART", dest="what")
     visit = parts.add_parser("visit", help="whole visits, per step, on both benches", parents=[written])
@@ -253,6 +267,9 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     server.add_argument("--workers", type=_count(1), default=1, help="processes of the server (default: 1)")
     ui = parts.add_parser("ui", help="the patient's window while a face is matched", parents=[written])
     ui.add_argument("--seconds", type=float, default=10.0, help="how long each part is watched")
+    ui.add_argument("--visits", type=_count(0), default=0, help="also the memory over so many visits")
+    start = parts.add_parser("start", help="from a cold process until it can be used", parents=[written])
+    start.add_argument("--rounds", type=_count(1), default=5, help="how often it is started (default: 5)")
     face = parts.add_parser("face", help="speed and accuracy of the face route", parents=[written])
     face.add_argument("--rounds", type=_count(1), default=12, help="decisions of each kind (default: 12)")
     face.add_argument(
@@ -605,16 +622,7 @@ def _bench_plan(name: str) -> "BenchPlan":
 def _bench(options: argparse.Namespace) -> int:
     from reception import measure
 
-    def say(line: str) -> None:
-        print(line, flush=True)
-
-    figures = {
-        part: measure.PARTS[part](options, say)
-        for part in ([options.what] if options.what else measure.PARTS)
-    }
-    if options.json:
-        options.json.write_text(measure.as_json(figures), encoding="utf-8")
-    return 0
+    return measure.measure(options, partial(print, flush=True))
 
 
 def _record(options: argparse.Namespace) -> int:

@@ -1,19 +1,21 @@
 """How smoothly the patient's window runs while a face is matched: gaps of its thread, frames shown, processor time."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, qInstallMessageHandler
+from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 import config
 from config.person import load_person
 from config.toml_file import TomlFile
-from reception import flow
+from reception import demo, flow, hil
 from reception.bench import Bench
 from reception.measure.display import display
 from reception.screens.pages import FaceMatchPage
@@ -58,8 +60,11 @@ class Heartbeat(QObject):
         self.gaps, self._last = [], time.perf_counter()
 
 
-def smoothness(state: Path, seconds: float, say: Say) -> list[dict[str, Any]]:
-    """Run the window idle and then while a face is matched, ``seconds`` each; return and say the figures."""
+def smoothness(state: Path, seconds: float, say: Say, visits: int = 0) -> list[dict[str, Any]]:
+    """Run the window idle and then while a face is matched, ``seconds`` each; return and say the figures.
+
+    ``visits``: then play so many, and see what they leave in memory.
+    """
     with display() as platform:
         os.environ["QT_QPA_PLATFORM"] = platform
         qInstallMessageHandler(lambda kind, context, text: None)
@@ -71,9 +76,52 @@ def smoothness(state: Path, seconds: float, say: Say) -> list[dict[str, Any]]:
             window = PatientWindow(bench.terminal)
             window.show()
             try:
-                return _figures(application, bench, window, seconds, platform, say)
+                figures = _figures(application, bench, window, seconds, platform, say)
             finally:
                 window.close()
+        return [*figures, _memory(state, visits, say)] if visits else figures
+
+
+class _Played(QObject):
+    over = Signal()
+
+
+def _memory(state: Path, visits: int, say: Say) -> dict[str, Any]:
+    """Play visits before the window, every tenth by face; say what the process, mock server and all, holds then."""
+    by_face, by_pin = demo.plans()
+    by_pin = replace(by_face, scenario=replace(by_face.scenario, on=by_pin.scenario.on))
+    held: list[float] = []
+    wrong: list[str] = []
+    loop, played = QEventLoop(), _Played()
+    played.over.connect(loop.quit, Qt.ConnectionType.QueuedConnection)
+    with Bench(by_face.settings, state, people=[by_face.person], today=by_face.today) as bench:
+        bench.engine.ready.wait(30)
+
+        def play() -> None:
+            for number in range(visits):
+                result = hil.play_on(bench, by_pin if number % 10 else by_face, state)
+                wrong.extend([result.why] if result.why else [])
+                held.append(_resident_mb())
+            played.over.emit()
+
+        window = PatientWindow(bench.terminal)
+        window.show()
+        playing = threading.Thread(target=play)
+        playing.start()
+        loop.exec()
+        playing.join()
+        window.close()
+    if wrong:
+        raise RuntimeError(f"a visit went wrong: {wrong[0]}")
+    # The first ones build what all later ones use.
+    settled = held[min(len(held) // 10, 50) :]
+    say(f"memory after {visits} visits: {settled[0]:.1f} MB at first, {settled[-1]:.1f} MB at the end")
+    return {"visits": visits, "first_mb": round(settled[0], 1), "last_mb": round(settled[-1], 1)}
+
+
+def _resident_mb() -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return float(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def _figures(
