@@ -97,6 +97,10 @@ class Face:
     """
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     spacing_ms: Annotated[float, Field(ge=0, le=5000)] = 300.0
+    every_frame: bool = False
+    """Whether the good frames between those that are compared go into the mean. Means of more frames come out nearer to
+    everybody, so that ``threshold`` must be measured anew; what was measured: README.
+    """
     max_frames: Annotated[int, Field(ge=1, le=50)] = 5
     """After this many compared frames that did not match, the face is refused."""
     time_limit_s: Seconds = 8.0

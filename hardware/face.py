@@ -70,11 +70,13 @@ class FaceResult:
     """What stood in the way when time ran out."""
     frames_seen: int
     frames_used: int
-    """Frames that were embedded."""
+    """Frames that were compared."""
     machine_ms: float
     """Working time of detection, gate and embedding on all frames; waiting for frames is not in it."""
     compared_ms: float
-    """The part of it spent on the frames that were embedded: the time from frame to decision."""
+    """The part of it spent on the frames that were looked at by the policy: the time from frame to decision."""
+    last_ms: float = 0.0
+    """The part of that spent on the last of these frames: what the person waits for after it."""
     residual: float | None = None
     """What the photo check measured last; None when it is off, or had too few frames."""
     failed_move: str = ""
@@ -180,13 +182,15 @@ class Policy:
     """Decides from the embeddings of good frames; defaults and their error rates: config.Face.
 
     One clear frame that is very close is enough. Else frames with some time between them (another pose, another
-    noise) are averaged, newest ones only, until the mean is close or ``max_frames`` were compared.
+    noise) are averaged, newest ones only, until the mean is close or ``max_frames`` were compared. With
+    ``every_frame``, the good frames between them go into the mean, too, but are no occasion to decide.
     """
 
     def __init__(self, photo: Embedding, settings: config.Face) -> None:
         self._photo = photo
         self._settings = settings
-        self._embeddings: list[Embedding] = []
+        self._looks: list[list[Embedding]] = []
+        """Each compared frame with those that came until the next one."""
         self._last_ms = -math.inf
         self.compared = 0
         """How many frames were compared."""
@@ -202,29 +206,41 @@ class Policy:
         settings = self._settings
         self._last_ms = stamp_ms
         self.compared += 1
-        self._embeddings.append(embedding)
+        self._looks.append([embedding])
         single = float(np.linalg.norm(embedding - self._photo))
         if single <= settings.fast_accept and score >= settings.clear_score:
             self.distance = single
             return Decision(True, single)
-        newest = self._embeddings[-settings.frames :]
-        self.distance = float(np.linalg.norm(np.mean(newest, axis=0) - self._photo))
-        if len(newest) == settings.frames and self.distance <= settings.threshold:
+        self.distance = float(np.linalg.norm(self._mean() - self._photo))
+        if len(self._looks) >= settings.frames and self.distance <= settings.threshold:
             return Decision(True, self.distance)
         if self.compared >= settings.max_frames:
             return Decision(False, self.distance)
         return None
 
+    def wants_between(self) -> bool:
+        """Whether a good frame that is no occasion to decide is worth an embedding."""
+        return self._settings.every_frame and bool(self._looks)
+
+    def add_between(self, embedding: Embedding) -> None:
+        """Take the embedding of a good frame into the mean."""
+        self._looks[-1].append(embedding)
+
     def still_there(self, embedding: Embedding) -> bool:
         """Whether this face is the one whose frames were compared."""
-        before = np.mean(self._embeddings[-self._settings.frames :], axis=0)
-        return float(np.linalg.norm(embedding - before)) <= self._settings.threshold
+        return float(np.linalg.norm(embedding - self._mean())) <= self._settings.threshold
+
+    def _mean(self) -> Embedding:
+        newest = [each for look in self._looks[-self._settings.frames :] for each in look]
+        mean: Embedding = np.mean(newest, axis=0)
+        return mean
 
     def forget(self) -> None:
         """Overwrite the embeddings of this person; the frames compared so far still count."""
-        for embedding in self._embeddings:
-            embedding.fill(0)
-        self._embeddings.clear()
+        for look in self._looks:
+            for embedding in look:
+                embedding.fill(0)
+        self._looks.clear()
 
 
 class FaceMatch:
@@ -291,7 +307,7 @@ class _Run:
         self._reasons: Counter[Guidance] = Counter()
         self._first_ms: float | None = None
         self._seen = self._with_face = 0
-        self._machine_ms = self._compared_ms = 0.0
+        self._machine_ms = self._compared_ms = self._last_ms = 0.0
         self._photo_check = _photo_check() if settings.photo_check else None
         self._matched = False
         self._challenge: Challenge | None = None
@@ -303,7 +319,9 @@ class _Run:
         outcome = self._work(frame)
         took_ms = (time.perf_counter() - began) * 1000
         self._machine_ms += took_ms
-        self._compared_ms += took_ms if self.policy.compared > compared else 0.0
+        if self.policy.compared > compared:
+            self._compared_ms += took_ms
+            self._last_ms = took_ms
         if outcome is not None:
             return outcome
         if self._first_ms is None:
@@ -333,6 +351,7 @@ class _Run:
             frames_used=self.policy.compared,
             machine_ms=self._machine_ms,
             compared_ms=self._compared_ms,
+            last_ms=self._last_ms,
             residual=self._photo_check.residual if self._photo_check else None,
             failed_move=(self._challenge.failed or "") if self._challenge else "",
         )
@@ -358,6 +377,8 @@ class _Run:
             if decision is not None and not decision.accepted:
                 return FaceOutcome.REFUSED
             self._matched = decision is not None
+        elif reason is None and not self._matched and self.policy.wants_between():
+            self.policy.add_between(self._engine.embed_last())
         if self._matched and (self._photo_check is None or self._photo_check.passed):
             if not self._settings.challenge:
                 return FaceOutcome.ACCEPTED

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -148,6 +149,29 @@ def test_the_mean_of_three_frames_decides_when_each_alone_is_too_far() -> None:
     assert decision is not None
     assert decision.accepted
     assert decision.distance == pytest.approx(0.5 / math.sqrt(3))
+
+
+def test_with_every_frame_those_between_go_into_the_mean_but_decide_nothing() -> None:
+    policy = Policy(PHOTO, replace(SETTINGS, every_frame=True))
+    assert not policy.wants_between()
+    assert policy.add(0, at(0.6, 0)) is None
+    assert policy.wants_between()
+    for axis in range(1, 10):
+        policy.add_between(at(0.1, axis))
+    assert policy.compared == 1
+    assert policy.add(300, at(0.6, 10)) is None
+    decision = policy.add(600, at(0.6, 11))
+    assert decision is not None
+    assert decision.accepted
+    assert decision.distance == pytest.approx(math.sqrt(3 * 0.6**2 + 9 * 0.1**2) / 12)
+    policy.forget()
+    assert not policy.wants_between()
+
+
+def test_without_it_no_frame_between_is_embedded() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    policy.add(0, at(0.5))
+    assert not policy.wants_between()
 
 
 def test_a_bad_first_frame_does_not_spoil_the_newest_three() -> None:

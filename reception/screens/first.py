@@ -2,7 +2,7 @@
 
 import logging
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -34,6 +34,8 @@ class FirstScreen(QWidget):
         if simulated:
             badge = _line("badge", "模擬")
             badge.setParent(self)
+            badge.ensurePolished()
+            badge.adjustSize()
             badge.move(margin, 12)
         self.resize(*tokens.PORTRAIT)
 
@@ -52,5 +54,6 @@ class FirstScreen(QWidget):
 def _line(kind: str, text: str) -> QLabel:
     line = QLabel(text)
     line.setProperty("kind", kind)
+    line.setAlignment(Qt.AlignmentFlag.AlignCenter)
     line.setWordWrap(kind != "badge")
     return line

@@ -1,5 +1,6 @@
 """The windows of a terminal from the first picture to the end; what takes long happens behind the first picture."""
 
+import gc
 import logging
 import signal
 import threading
@@ -108,7 +109,16 @@ def _load_windows() -> None:
 
 def _load_the_rest() -> None:
     """Import what the first visit needs, so that it need not wait."""
+    import asn1crypto.x509  # noqa: F401
     import cv2  # noqa: F401
+
+    settle()
+
+
+def settle() -> None:
+    """Leave what was loaded out of Python's search for garbage, which would hold the windows up for up to 50 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Program(QObject):

@@ -19,6 +19,7 @@ from reception import demo, flow, hil
 from reception.bench import Bench
 from reception.measure.display import display
 from reception.screens.pages import FaceMatchPage
+from reception.screens.program import settle
 from reception.screens.window import PatientWindow
 from reception.snapshot import Snapshot
 
@@ -137,12 +138,17 @@ def _figures(
 
     preview.show_frame = count  # type: ignore[method-assign]
     _until(application, bench, "WAITING")
+    settle()
     figures = [_watched(heart, shown, "waiting, nothing happens", seconds)]
+    bench.engine.ready.wait(30)
     bench.insert()
     _until(application, bench, "METHOD_CHOICE")
     bench.terminal.submit(flow.Choose(flow.Method.FACE))
     _until(application, bench, "FACE_MATCH")
     # The first picture builds what later ones use.
+    deadline = time.monotonic() + 30
+    while not shown[0] and time.monotonic() < deadline:
+        _run(0.2)
     _run(1.0)
     figures.append(_watched(heart, shown, "a face is matched", seconds))
     bench.terminal.submit(flow.BackToChoice())
