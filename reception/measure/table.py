@@ -245,7 +245,7 @@ def _ui(figures: Figures) -> Iterator[Row]:
                 f"terminal's memory after {one['visits']} visits",
                 one["last_mb"],
                 "MB",
-                "after 50",
+                "at first",
                 one["first_mb"],
             )
 
