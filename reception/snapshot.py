@@ -83,6 +83,8 @@ class Snapshot:
     """What staff want the patient to read (flow.StaffText); empty: nothing."""
     desk_open: bool = True
     """Staff have not closed the reception; a visit that is on still ends as any other."""
+    facility: str = "clinic"
+    """Or "pharmacy", which has some words of its own."""
     language: str = "ja"
     display_mode: str = "normal"
     health: Health = field(default_factory=Health)

@@ -1,5 +1,7 @@
 import random
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,16 +11,24 @@ from hypothesis import strategies as st
 from consent.choices import Item
 from hardware.face import Guidance
 from reception.failures import FAILURES, NOT_COMPLETE, FailureCode
+from reception.flow import HelpTopic
 from reception.screens.gallery import SAMPLES
 from reception.snapshot import Snapshot
 from reception.speech import prompts, sounds
 from reception.speech.prompts import every_sentence, news, whole
-from reception.texts import wording
+from reception.texts import catalogue, wording
 
-SENTENCES = sorted(every_sentence("ja"))
+SPOKEN = ("ja", "en")
+SENTENCES = sorted({sentence for language in SPOKEN for sentence in every_sentence(language)})
+PACE = {"ja": (4, 14), "en": (7, 25)}
+"""Characters in a second, at least and at most."""
 
 SNAPSHOTS = st.builds(
     Snapshot,
+    language=st.just("ja"),
+    facility=st.sampled_from(["clinic", "pharmacy"]),
+    help=st.sampled_from(list(HelpTopic)),
+    notice=st.sampled_from(["", *wording.NOTICES]),
     screen=st.sampled_from(prompts.SCREENS),
     occasion=st.integers(0, 2),
     question=st.sampled_from(list(Item)),
@@ -43,11 +53,14 @@ def spoken(text: str) -> str:
     return f"{text}。"
 
 
-@given(SNAPSHOTS, SNAPSHOTS)
-def test_whatever_happens_only_sentences_with_a_recording_are_said(before: Snapshot, now: Snapshot) -> None:
-    assert {*whole(now), *news(before, now)} <= every_sentence("ja")
+@given(SNAPSHOTS, SNAPSHOTS, st.sampled_from(SPOKEN))
+def test_whatever_happens_only_sentences_with_a_recording_are_said(
+    before: Snapshot, now: Snapshot, language: str
+) -> None:
+    before, now = replace(before, language=language), replace(now, language=language)
+    assert {*whole(now), *news(before, now)} <= every_sentence(language)
     same_screen = replace(now, seconds_left=before.seconds_left, pin_digits=before.pin_digits)
-    assert set(news(same_screen, now)) <= every_sentence("ja")
+    assert set(news(same_screen, now)) <= every_sentence(language)
 
 
 def test_every_sentence_has_its_recording_and_no_recording_is_left_over() -> None:
@@ -58,22 +71,38 @@ def test_every_sentence_has_its_recording_and_no_recording_is_left_over() -> Non
     assert there - set(wanted) == set()
 
 
-def test_every_recording_is_as_long_as_its_sentence_and_as_loud_as_the_others() -> None:
-    for sentence in SENTENCES:
+@pytest.mark.parametrize("language", SPOKEN)
+def test_every_recording_is_as_long_as_its_sentence_and_as_loud_as_the_others(language: str) -> None:
+    slowest, quickest = PACE[language]
+    for sentence in every_sentence(language):
         samples = sounds.read(sounds.file_of(sentence)).astype(float) / 32767
         seconds = samples.size / sounds.RATE
-        if sentence != prompts.KEY_TONE:
-            assert 4 < len(sentence) / seconds < 14, f"{sentence}: {seconds:.1f} s"
+        # Digits take longer than letters, and either language says one sentence of the other.
+        letters = len(re.sub(r"\d", "1234", sentence))
+        if sentence != prompts.KEY_TONE and sentence.isascii() == (language == "en"):
+            assert slowest < letters / seconds < quickest, f"{sentence}: {seconds:.1f} s"
         assert 0.08 < np.sqrt(np.mean(samples**2)) < 0.10, sentence
-        assert np.abs(samples).max() < 0.98, f"{sentence}: overdriven"
+        assert np.abs(samples).max() < 0.99, f"{sentence}: overdriven"
 
 
+def test_a_recording_is_read_as_it_was_written_but_for_the_noise_of_eight_bits(tmp_path: Path) -> None:
+    """The levels are those of ITU-T G.711: some of its table, and never further off than its steps."""
+    assert [int(sounds.LEVELS[code]) for code in (0x00, 0x7F, 0x80, 0x8F, 0xFE, 0xFF)] == [
+        *(-32124, 0, 32124, 16764, 8, 0),
+    ]
+    loud = np.arange(-32000, 32001, 7, dtype=np.int16)
+    sounds.write(tmp_path / "all.ulaw", loud)
+    read = sounds.read(tmp_path / "all.ulaw").astype(float)
+    assert np.all(np.abs(read - loud) <= 4 + np.abs(loud) / 31)
+
+
+@pytest.mark.parametrize("language", SPOKEN)
 @pytest.mark.parametrize("code", FailureCode)
-def test_every_failure_is_said_with_what_to_do(code: FailureCode) -> None:
-    said = "".join(whole(Snapshot(screen="CALL_STAFF", failure=code, card_in=True)))
-    brackets = str.maketrans("", "", "「」")
-    assert FAILURES[code].patient.translate(brackets) in said
-    assert FAILURES[code].next_step.translate(brackets) in said
+def test_every_failure_is_said_with_what_to_do(code: FailureCode, language: str) -> None:
+    t, failure = catalogue(language), FAILURES[code]
+    said = t.joined(*whole(Snapshot(language=language, screen="CALL_STAFF", failure=code, card_in=True)))
+    for text in (failure.what, failure.next_step):
+        assert re.sub("[「」“”]", "", t(text)) in said
 
 
 def test_an_early_end_is_never_said_as_complete_and_a_complete_one_is() -> None:

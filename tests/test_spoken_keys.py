@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 import config
 from config.person import load_person
 from config.toml_file import TomlFile
-from consent.choices import ConsentAnswer
+from consent.choices import ConsentAnswer, Item
 from reception import flow, hil
 from reception.bench import Bench
 from reception.failures import NOT_COMPLETE
@@ -28,7 +28,7 @@ from reception.snapshot import Snapshot
 from reception.speech import menu, prompts
 from reception.speech.player import CommandPlayer, Recorder, Silent, find_player
 from reception.speech.voice import Voice
-from reception.texts import catalogue, wording
+from reception.texts import Catalogue, catalogue, wording
 from tests.test_screens import accessible_texts
 
 WITHIN_MS = 20_000
@@ -82,26 +82,29 @@ def spoken(text: str) -> str:
     return f"{text}。"
 
 
-def plain(text: str) -> str:
-    return "".join(prompts.sentences_of([text], JA))
+def plain(text: str, t: Catalogue) -> str:
+    return " ".join(prompts.sentences_of([text], t))
 
 
 # --- What is said is what is shown -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, name: str) -> None:
-    hearing.show(SAMPLES[name])
-    shown = [label for label in hearing.window.findChildren(QLabel) if label.isVisible()]
-    texts = plain("。".join(label.accessibleName().lstrip("!✓ ") for label in shown)).replace("。", "")
-    buttons = [button for button in hearing.window.findChildren(QPushButton) if button.isVisible()]
-    texts += "".join(button.text() for button in buttons)
-    only_heard = {f"{number}を押すと。" for number in range(1, 10)}
-    only_heard |= {*prompts.sentences_of([prompts.KEYS, prompts.PIN_KEYS], JA)}
-    for sentence in prompts.whole(SAMPLES[name]):
-        if sentence in only_heard or sentence == NOT_COMPLETE:
-            continue
-        assert sentence.rstrip("。").replace("質問", "") in texts or "全部で" in sentence, sentence
+def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, name: str, language: str) -> None:
+    sample, t = replace(SAMPLES[name], language=language), catalogue(language)
+    hearing.show(sample)
+    shown = [*hearing.window.findChildren(QLabel), *hearing.window.findChildren(QPushButton)]
+    seen = [widget for widget in shown if widget.isVisible()]
+    texts = {plain(text, t) for widget in seen for text in widget.accessibleName().lstrip("!✓ ").split("\n")}
+    on_screen = " ".join(texts)
+    only_heard = {*prompts.sentences_of([t(prompts.PRESS, number=number) for number in range(1, 10)], t)}
+    only_heard |= {*prompts.sentences_of([t(prompts.KEYS), t(prompts.PIN_KEYS), t(NOT_COMPLETE)], t)}
+    only_heard |= {catalogue(other)(prompts.IN_THIS_LANGUAGE) for other in ("ja", "en")}
+    only_heard |= {*prompts.sentences_of([t(prompts.QUESTION, number=sample.question_number)], t)}
+    only_heard |= {*prompts.sentences_of([t(prompts.QUESTIONS, count=sample.question_count)], t)}
+    for sentence in prompts.whole(sample):
+        assert sentence in only_heard or sentence.rstrip("。.") in on_screen, sentence
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -123,7 +126,7 @@ def test_a_digit_does_what_the_button_does_that_stands_there(
         assert terminal.submitted == [choice.event, choice.event]
     terminal.submitted.clear()
     if SAMPLES[name].screen != "PIN_ENTRY":
-        hearing.press("".join(str(number) for number in range(len(offered) + 1, 10)))
+        hearing.press("".join(str(number) for number in range(len(offered) + 1, menu.OTHER_LANGUAGE)))
         assert terminal.submitted == []
 
 
@@ -188,12 +191,59 @@ def test_the_voice_is_switched_off_for_this_visit_only(hearing: Hearing) -> None
     assert hearing.recorder.said[-1] == prompts.whole(SAMPLES["01-waiting"])
 
 
-def test_a_visit_in_another_language_is_not_spoken_to_in_japanese(hearing: Hearing) -> None:
+def test_the_button_on_the_screen_makes_the_voice_softer_silent_and_normal_again(hearing: Hearing) -> None:
+    sample = SAMPLES["04-method-choice"]
+    hearing.show(sample)
+    (button,) = hearing.window.findChildren(QPushButton, "sound")
+    for label, share in (
+        ("音声: ふつう", 1.0),
+        ("音声: 小さい", 0.4),
+        ("音声: なし", 0.4),
+        ("音声: ふつう", 1.0),
+    ):
+        assert (button.accessibleName(), button.isVisible()) == (label, True)
+        assert hearing.recorder.share == share
+        assert hearing.recorder.said[-1] == (
+            (prompts.MUTED,) if label == "音声: なし" else prompts.whole(sample)
+        )
+        button.click()
+    hearing.press("/")
+    assert button.accessibleName() == "音声: なし"
+    hearing.show(replace(SAMPLES["01-waiting"], visit=""))
+    assert button.accessibleName() == "音声: ふつう"
+
+
+@pytest.mark.parametrize("language", ["zh", "ko", "pt", "vi"])
+def test_a_visit_in_a_language_without_voice_is_silent_and_has_no_button_for_it(
+    hearing: Hearing, language: str
+) -> None:
     hearing.show(SAMPLES["04-method-choice"])
-    hearing.show(replace(SAMPLES["04-method-choice"], language="en"))
-    assert hearing.recorder.said[-1] == ()
-    hearing.show(replace(SAMPLES["06-face-match"], language="en"))
-    assert hearing.recorder.said[-1] == ()
+    for name in ("04-method-choice", "06-face-match"):
+        hearing.show(replace(SAMPLES[name], language=language))
+        assert hearing.recorder.said[-1] == ()
+    (button,) = hearing.window.findChildren(QPushButton, "sound")
+    assert not button.isVisible()
+
+
+def test_easy_japanese_is_spoken_as_japanese_is(hearing: Hearing) -> None:
+    hearing.show(replace(SAMPLES["04-method-choice"], language="ja-easy"))
+    assert hearing.recorder.said[-1] == prompts.whole(SAMPLES["04-method-choice"])
+
+
+def test_nine_asks_for_english_where_a_visit_begins_and_says_so_in_english(
+    hearing: Hearing, terminal: StillTerminal
+) -> None:
+    for name in ("01-waiting", "04-method-choice"):
+        for language, other in (("ja", flow.Language.EN), ("ko", flow.Language.EN), ("en", flow.Language.JA)):
+            terminal.submitted.clear()
+            hearing.show(replace(SAMPLES[name], language=language))
+            hearing.press("9")
+            assert terminal.submitted == [flow.ChooseLanguage(other)]
+    hearing.show(SAMPLES["01-waiting"])
+    assert hearing.recorder.said[-1][-1] == "For English, press 9."
+    hearing.show(SAMPLES["12-consent-medication"])
+    hearing.press("9")
+    assert terminal.submitted == [flow.ChooseLanguage(flow.Language.JA)]
 
 
 # --- The PIN -----------------------------------------------------------------------------------------------------
@@ -231,13 +281,16 @@ class BlindPatient(Hearing):
     def __init__(self, bench: Bench, qtbot: QtBot) -> None:
         self.bench = bench
         self.story: list[str] = []
-        self.at, self.number = 0, ""
+        self.at, self.number, self.language = 0, "", "ja"
         super().__init__(bench.terminal, qtbot)
 
     def visit(self, pin: str, *wanted: str) -> list[str]:
         """Go through one visit, choosing what is wanted whenever it is offered; return all that was heard."""
         self.story = []
-        while "お大事になさってください。" not in self.story:
+        if self.window.shown.language != self.language:
+            self.press("9")
+            self.qtbot.waitUntil(lambda: self.window.shown.language == self.language, timeout=WITHIN_MS)
+        while self.spoken(wording.GET_WELL)[0] not in self.story:
             self.qtbot.waitUntil(lambda: len(self.recorder.said) > self.at, timeout=WITHIN_MS)
             self.number = self.window.shown.visit or self.number
             heard = self.recorder.said[self.at]
@@ -247,30 +300,40 @@ class BlindPatient(Hearing):
         return self.story
 
     def answer(self, heard: tuple[str, ...], pin: str, wanted: tuple[str, ...]) -> None:
+        t = catalogue(self.language)
+        numbers = {t(prompts.PRESS, number=number): str(number) for number in range(1, 9)}
         for said, label in itertools.pairwise(heard):
-            if said.endswith("を押すと。") and label in wanted:
-                self.press(said[0])
+            if said in numbers and label in self.spoken(*wanted):
+                self.press(numbers[said])
                 return
-        if "マイナンバーカードをカードリーダーに入れてください。" in heard:
+        if self.spoken(wording.PUT_IN)[0] in heard:
             self.bench.insert()
-        elif "数字を4つ押して、エンターを押してください。" in heard:
+        elif self.spoken(prompts.PIN_KEYS)[0] in heard:
             self.press(pin)
-        elif prompts.ALL_TYPED.startswith(heard[0]):
+        elif self.spoken(prompts.ALL_TYPED)[0] in heard:
             QTest.keyClick(self.window, Qt.Key.Key_Enter)
-        elif spoken(wording.TAKE_CARD) in heard:
+        elif self.spoken(wording.TAKE_CARD)[0] in heard:
             self.bench.remove()
 
+    def spoken(self, *texts: str) -> list[str]:
+        t = catalogue(self.language)
+        return list(prompts.sentences_of(map(t, texts), t))
 
-def test_who_sees_nothing_checks_in_by_pin_and_by_face_with_keys_alone(qtbot: QtBot, tmp_path: Path) -> None:
+
+def test_who_sees_nothing_checks_in_by_pin_and_by_face_and_in_english_with_keys_alone(
+    qtbot: QtBot, tmp_path: Path
+) -> None:
     settings = config.load(None, (hil.HURRY, TomlFile(Path("keys"), "", hil.HURRY)))
     person = load_person("age45")
     with Bench(settings, tmp_path, person=person, today=hil.TODAY) as bench:
         patient = BlindPatient(bench, qtbot)
+        yes = (wording.PLAIN_ANSWERS[0], wording.ANSWERS[Item.LIMIT_AMOUNT][0])
         try:
-            for method in ("暗証番号。", "顔認証。"):
-                story = patient.visit(person.card.pin, method, "同意する。", "提供する。")
-                assert spoken(wording.CHECKED_IN) in story
-                assert NOT_COMPLETE not in story
+            for language, method in (("ja", wording.PIN), ("ja", wording.FACE), ("en", wording.PIN)):
+                patient.language = language
+                story = patient.visit(person.card.pin, method, *yes)
+                assert patient.spoken(wording.CHECKED_IN)[0] in story
+                assert patient.spoken(NOT_COMPLETE)[0] not in story
                 record = bench.client.visit(patient.number)
                 assert record is not None
                 assert record.recorded_at is not None

@@ -76,11 +76,14 @@ class WaysOut(QWidget):
 class Frame(QWidget, Painted):
     """Everything that the window shows, in one language; lies the way its look says."""
 
-    def __init__(self, t: Catalogue, send: Send) -> None:
+    def __init__(self, t: Catalogue, send: Send, change_sound: Callable[[], None]) -> None:
         super().__init__()
         self._t = t
         self._top = QRect()
-        self._look_row = LookRow(t, self._choose_language, lambda mode: send(flow.ChooseDisplay(mode)))
+        self._look_row = LookRow(
+            t, self._choose_language, lambda mode: send(flow.ChooseDisplay(mode)), change_sound
+        )
+        self.show_sound = self._look_row.show_sound
         self._steps = StepBar(t)
         self._badge = Words("badge", t(N_("模擬")))
         self._time = TimeLeft(t, lambda: send(flow.MoreTime()))

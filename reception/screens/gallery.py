@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication
 
-from reception.flow import Event
+from reception.flow import Event, HelpTopic
 from reception.screens.window import PatientWindow
 from reception.snapshot import CounterView, Health, Snapshot, VisualView
 from reception.staff import StaffAnswer
@@ -98,6 +98,13 @@ SAMPLES: dict[str, Snapshot] = {
         _IDLE, state="OUT_OF_SERVICE", screen="DESK_CLOSED", desk_open=False, failure="CANCELLED"
     ),
     "28-help": replace(_IDLE, screen="HELP", help="list"),
+    **{
+        f"28-help-{topic}": replace(_IDLE, screen="HELP", help=topic)
+        for topic in HelpTopic
+        if topic != "list"
+    },
+    "29-pharmacy-consent": replace(_CONSENT, question="MEDICATION", question_number=1, facility="pharmacy"),
+    "29-take-card-grace": replace(_DONE, notice="grace"),
     "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
 }
 """A snapshot for every screen, and for the ways in which some of them look different."""

@@ -12,6 +12,7 @@ from reception.screens.window import PatientWindow
 from reception.snapshot import Snapshot
 from reception.speech import menu
 from reception.speech.voice import Voice
+from reception.texts import catalogue
 
 TOO_SOON_S = 0.4
 """A digit this soon after the screen has changed was meant for the screen before."""
@@ -21,7 +22,8 @@ class SpokenKeys(QObject):
     """Gives a patient's window a voice and a ten-key; ends with ``close``.
 
     Digits choose the n-th choice, or are typed where a PIN is; 0 and * repeat, and * also gives more time when it runs
-    out; - goes back, + calls staff, / switches the voice off and on, and the decimal point deletes a PIN digit.
+    out; - goes back, + calls staff, / switches the voice off and on, . deletes a PIN digit, and 9 asks for
+    the other language that is spoken.
     Enter stays what it is: the button with the focus, or the PIN typed.
     """
 
@@ -41,6 +43,8 @@ class SpokenKeys(QObject):
         self._bridge.snapshot.connect(self.follow)
         self._unsubscribe: Callable[[], None] | None = subscribe(self._bridge.take_snapshot)
         window.installEventFilter(self)
+        self._window = window
+        window.sound_pressed.connect(self._turn)
 
     def follow(self, snapshot: Snapshot) -> None:
         """Say what is new, and let the keys mean what is asked now; call in the thread of the windows."""
@@ -48,6 +52,7 @@ class SpokenKeys(QObject):
         if (before.screen, before.occasion) != (snapshot.screen, snapshot.occasion):
             self._changed_at = self._clock()
         self._voice.follow(snapshot)
+        self._show_sound()
 
     def close(self) -> None:
         """Follow no more and be silent."""
@@ -74,6 +79,7 @@ class SpokenKeys(QObject):
                 self._voice.repeat()
             case "/":
                 self._voice.mute()
+                self._show_sound()
             case "-":
                 self._do(menu.back(self._heard))
             case "+":
@@ -88,11 +94,21 @@ class SpokenKeys(QObject):
                 return False
         return True
 
+    def _turn(self) -> None:
+        self._voice.turn()
+        self._show_sound()
+
+    def _show_sound(self) -> None:
+        self._window.show_sound(catalogue(self._heard.language)(self._voice.label))
+
     def _digit(self, digit: int, pin: bool) -> bool:
         if self._clock() - self._changed_at < TOO_SOON_S:
             return True
         if pin:
             return False
+        if digit == menu.OTHER_LANGUAGE and (wanted := menu.other_language(self._heard)):
+            self._do(wanted)
+            return True
         offered = menu.choices(self._heard)
         if digit <= len(offered):
             self._do(offered[digit - 1].event)

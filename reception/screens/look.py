@@ -12,7 +12,7 @@ from reception.texts import LANGUAGES, N_, UNOFFICIAL, Catalogue, catalogue
 
 LARGE = {DisplayMode.LARGE, DisplayMode.LARGE_CONTRAST}
 BLACK = {DisplayMode.CONTRAST, DisplayMode.LARGE_CONTRAST}
-UNOFFICIAL_NOTE = N_("日本語のほかは、公式の訳ではありません。")
+UNOFFICIAL_NOTE = N_("日本語のほかは、公式の訳ではありません。音声は、日本語と英語だけです。")
 
 
 def mode_of(*, large: bool, black: bool) -> DisplayMode:
@@ -23,10 +23,14 @@ def mode_of(*, large: bool, black: bool) -> DisplayMode:
 
 
 class LookRow(QWidget):
-    """Three buttons that stand in the same place on every screen."""
+    """The buttons that stand in the same place on every screen; that of the voice only where there is one."""
 
     def __init__(
-        self, t: Catalogue, choose_language: Callable[[], None], choose_mode: Callable[[DisplayMode], None]
+        self,
+        t: Catalogue,
+        choose_language: Callable[[], None],
+        choose_mode: Callable[[DisplayMode], None],
+        change_sound: Callable[[], None],
     ) -> None:
         super().__init__()
         self._t, self._mode = t, DisplayMode.NORMAL
@@ -38,10 +42,13 @@ class LookRow(QWidget):
         self.larger.clicked.connect(lambda: choose_mode(self._with(large=self._mode not in LARGE)))
         self.black = TouchButton("black_screen", "", "quiet", "secondary", "dark")
         self.black.clicked.connect(lambda: choose_mode(self._with(black=self._mode not in BLACK)))
+        self.sound = TouchButton("sound", "", "quiet", "secondary", "sound")
+        self.sound.clicked.connect(lambda: change_sound())
+        self.sound.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(10)
-        for button in (self.language, self.larger, self.black):
+        for button in (self.language, self.larger, self.black, self.sound):
             row.addWidget(button, 1)
         self.show_mode(DisplayMode.NORMAL)
 
@@ -56,6 +63,11 @@ class LookRow(QWidget):
             self.black.relabel(t(N_("画面を白く")), picture="light")
         else:
             self.black.relabel(t(N_("画面を黒く")), picture="dark")
+
+    def show_sound(self, label: str) -> None:
+        """Say how loud the voice is; an empty label: there is none."""
+        self.sound.relabel(label)
+        self.sound.setVisible(bool(label))
 
     def _with(self, *, large: bool | None = None, black: bool | None = None) -> DisplayMode:
         return mode_of(

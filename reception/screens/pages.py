@@ -9,6 +9,7 @@ from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from hardware.face import Guidance
 from reception import flow
 from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
+from reception.flow import HelpTopic
 from reception.screens.arrangement import Arrangement
 from reception.screens.tokens import Look
 from reception.screens.widgets import (
@@ -64,6 +65,10 @@ class Page(Arrangement):
         """Make the button that leads back to the choice."""
         return self.button("back_to_choice", wording.OTHER_WAY, "outline", flow.BackToChoice(), size, "back")
 
+    def help_button(self) -> TouchButton:
+        """Make the button for those who cannot go on."""
+        return self.button("help", wording.IN_TROUBLE, "quiet", flow.AskHelp(), "secondary", "help")
+
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
     """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
@@ -81,11 +86,12 @@ class WaitingPage(Page):
         self.phone = self.button(
             "choose_phone", wording.USE_PHONE, "outline", flow.ChoosePhone(), picture="phone"
         )
+        self.help = self.help_button()
         self.compose(
             (self.notice, self.heading),
             pictures=(self.insert, self.take),
             below=(self.hint,),
-            buttons=(self.phone,),
+            buttons=(self.phone, self.help),
             spare=self.hint,
         )
 
@@ -102,6 +108,7 @@ class WaitingPage(Page):
         self.insert.setVisible(not card_in)
         self.take.setVisible(card_in)
         self.phone.setVisible(snapshot.phones_ready and not card_in)
+        self.help.setVisible(not card_in)
 
 
 class WorkingPage(Page):
@@ -140,7 +147,7 @@ class MethodChoicePage(Page):
             )
             for method, label, picture, note in methods
         }
-        self.compose((self.reason, self.heading), buttons=tuple(self.methods.values()))
+        self.compose((self.reason, self.heading), buttons=(*self.methods.values(), self.help_button()))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(*wording.failure_texts(snapshot, self.t))
@@ -366,7 +373,8 @@ class TakeCardPage(Page):
         self.heading = Words("heading")
         self.take, self.wait = CardPicture("take", t), Emblem("seat", "success")
         self.reminder = Message("warning")
-        self.compose((done, self.reminder, self.heading), pictures=(self.take, self.wait))
+        self.notice = Message("warning")
+        self.compose((done, self.reminder, self.heading, self.notice), pictures=(self.take, self.wait))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         card_in = snapshot.card_in
@@ -375,6 +383,8 @@ class TakeCardPage(Page):
         self.wait.setVisible(not card_in)
         forgotten = card_in and snapshot.reminders > 0
         self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten else "")
+        notice = wording.NOTICES.get(snapshot.notice, "")
+        self.notice.show_message("", "" if forgotten else self.t(notice))
 
 
 class CompletePage(Page):
@@ -426,6 +436,42 @@ class OutOfServicePage(Page):
         self.take.setVisible(snapshot.card_in)
 
 
+class HelpPage(Page):
+    """For those who cannot go on: either the list of troubles, or one of them with what to do now."""
+
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.heading = Words("heading")
+        self.answer = Words("body")
+        self.emblem = Emblem("help")
+        self.topics = [
+            self.button(f"help_{topic}", words[0], "outline", flow.AskHelp(HelpTopic(topic)), "secondary")
+            for topic, words in wording.HELP.items()
+            if topic != HelpTopic.LIST
+        ]
+        self.list = self.button("help_list", wording.GO_BACK, "outline", flow.AskHelp(), "secondary", "back")
+        self.leave = self.button(
+            "leave_help", wording.GO_BACK, "quiet", flow.LeaveHelp(), "secondary", "back"
+        )
+        self.compose(
+            (self.heading, self.answer),
+            pictures=(self.emblem,),
+            buttons=(*self.topics, self.list, self.leave),
+        )
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        topic = snapshot.help or HelpTopic.LIST
+        heading, *answer = wording.HELP[topic]
+        self.heading.show_text(self.t(heading))
+        self.answer.show_text("\n".join(map(self.t, answer)))
+        listed = topic == HelpTopic.LIST
+        for button in self.topics:
+            button.setVisible(listed)
+        self.emblem.setVisible(not listed)
+        self.list.setVisible(not listed)
+        self.leave.setVisible(listed)
+
+
 class StillPage(Page):
     """Only tells something."""
 
@@ -453,7 +499,6 @@ PICTURES: dict[str, Pictogram] = {
     "BUNDLE": "consent",
     "PRESCRIPTION": "medicine",
     "CARD_USE_OFFER": "card",
-    "HELP": "help",
     "VISUAL_CHECK": "staff",
     "DESK_CLOSED": "closed",
 }
@@ -476,7 +521,6 @@ CHOICES: dict[str, tuple[Offer, ...]] = {
         ("register", wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN), "yes"),
         ("do_not_register", wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED), "no"),
     ),
-    "HELP": (("leave_help", wording.GO_BACK, flow.LeaveHelp(), "back"),),
 }
 
 
@@ -495,6 +539,7 @@ def pages(send: Send, t: Catalogue) -> dict[str, Page]:
         "COMPLETE": CompletePage(send, t),
         "CALL_STAFF": CallStaffPage(send, t),
         "OUT_OF_SERVICE": OutOfServicePage(send, t),
+        "HELP": HelpPage(send, t),
         **{screen: WorkingPage(send, t, screen) for screen in ("READING", "CHECKING", "SENDING")},
         **{screen: StillPage(send, t, screen) for screen in ("VISUAL_CHECK", "DESK_CLOSED")},
         **{screen: ChoicePage(send, t, screen, choices) for screen, choices in CHOICES.items()},

@@ -29,7 +29,7 @@ class StaffNote(Message):
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the text of this snapshot, if there is one."""
         text = STAFF_TEXTS.get(StaffText(snapshot.staff_message), "")
-        self.show_message(catalogue(snapshot.language)(text))
+        self.show_message(catalogue(snapshot.language, snapshot.facility)(text))
         self._place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 Qt's name

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
@@ -28,8 +28,12 @@ class PatientWindow(QWidget):
     large it is where nobody else decides, and how many px an inch has.
     """
 
+    sound_pressed = Signal()
+    """The patient wants the voice to be softer, silent, or as before."""
+
     def __init__(self, terminal: TerminalLike, screen: Screen = UPRIGHT) -> None:
         super().__init__()
+        self._sound = ""
         self._terminal, self._screen = terminal, screen
         self._shown = Snapshot()
         self._styled: tuple[tokens.Look, str] | None = None
@@ -52,12 +56,13 @@ class PatientWindow(QWidget):
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the snapshot; call in the thread of the windows."""
         before, self._shown = self._shown, snapshot
-        if snapshot.language != before.language:
+        if (snapshot.language, snapshot.facility) != (before.language, before.facility):
             self._frame.setParent(None)
             self._frame.deleteLater()
             self._frame = self._made()
             self._frame.setVisible(True)
-        if (snapshot.language, snapshot.display_mode) != (before.language, before.display_mode):
+            self._restyle()
+        elif snapshot.display_mode != before.display_mode:
             self._restyle()
         anew = (before.screen, before.occasion) != (snapshot.screen, snapshot.occasion)
         self._frame.show_snapshot(snapshot, anew=anew)
@@ -66,8 +71,10 @@ class PatientWindow(QWidget):
             self.setFocus()
 
     def _made(self) -> Frame:
-        """Make everything that the window shows, in the language of the snapshot."""
-        frame = Frame(catalogue(self._shown.language), self._send)
+        """Make everything that the window shows, in the language and for the facility of the snapshot."""
+        t = catalogue(self._shown.language, self._shown.facility)
+        frame = Frame(t, self._send, self.sound_pressed.emit)
+        frame.show_sound(self._sound)
         frame.setParent(self)
         frame.setGeometry(self.rect())
         return frame
@@ -110,6 +117,11 @@ class PatientWindow(QWidget):
         page = self._frame.page
         if isinstance(page, FaceMatchPage):
             page.preview.show_frame(image)
+
+    def show_sound(self, label: str) -> None:
+        """Say how loud the voice is; an empty label: there is none."""
+        self._sound = label
+        self._frame.show_sound(label)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """A key pad on a cable works like the one on the screen."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from consent.choices import ConsentAnswer, PrescriptionForm
 from reception import flow
+from reception.flow import HelpTopic
 from reception.snapshot import Snapshot
 from reception.texts import wording
 
@@ -18,6 +19,10 @@ class Choice:
 
 OTHER_WAY = Choice(wording.OTHER_WAY, flow.BackToChoice())
 PHONE = Choice(wording.USE_PHONE, flow.ChoosePhone())
+HELP = Choice(wording.IN_TROUBLE, flow.AskHelp())
+TROUBLES = tuple(
+    Choice(wording.HELP[topic][0], flow.AskHelp(topic)) for topic in HelpTopic if topic is not HelpTopic.LIST
+)
 METHODS = {
     "face": Choice(wording.FACE, flow.Choose(flow.Method.FACE)),
     "pin": Choice(wording.PIN, flow.Choose(flow.Method.PIN)),
@@ -51,9 +56,9 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
     """Return what the digits 1, 2, … choose now; nothing where a PIN is typed or the machine works."""
     match snapshot.screen:
         case "WAITING":
-            return (PHONE,) if snapshot.phones_ready and not snapshot.card_in else ()
+            return () if snapshot.card_in else (*((PHONE,) if snapshot.phones_ready else ()), HELP)
         case "METHOD_CHOICE":
-            return tuple(choice for method, choice in METHODS.items() if method in snapshot.methods)
+            return (*(choice for method, choice in METHODS.items() if method in snapshot.methods), HELP)
         case "PHONE_TAP":
             return () if snapshot.reading_phone else (OTHER_WAY,)
         case "CONSENT" | "LIMIT_CONSENT":
@@ -62,8 +67,10 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
                 Choice(given, flow.Answer(ConsentAnswer.GIVEN)),
                 Choice(declined, flow.Answer(ConsentAnswer.DECLINED)),
             )
+        case "HELP" if snapshot.help == HelpTopic.LIST:
+            return (*TROUBLES, Choice(wording.GO_BACK, flow.LeaveHelp()))
         case "HELP":
-            return (Choice(wording.GO_BACK, flow.LeaveHelp()),)
+            return (Choice(wording.GO_BACK, flow.AskHelp()),)
         case screen:
             return SCREENS.get(screen, ())
 
@@ -73,7 +80,7 @@ def back(snapshot: Snapshot) -> flow.Event | None:
     if snapshot.screen in ("PIN_ENTRY", "LAST_TRY", "FACE_MATCH") or OTHER_WAY in choices(snapshot):
         return flow.BackToChoice()
     if snapshot.screen == "HELP":
-        return flow.LeaveHelp()
+        return flow.LeaveHelp() if snapshot.help == HelpTopic.LIST else flow.AskHelp()
     return None if snapshot.screen in NO_WAY_OUT or snapshot.screen == "CALL_STAFF" else flow.Cancel()
 
 
@@ -81,3 +88,14 @@ def staff(snapshot: Snapshot) -> flow.Event | None:
     """Return what the plus key does: call staff, wherever the window offers it."""
     called = snapshot.failure == "STAFF_CALLED"
     return None if snapshot.screen in NO_WAY_OUT or called else flow.CallStaff()
+
+
+OTHER_LANGUAGE = 9
+"""The digit that asks for the other language that is spoken."""
+
+
+def other_language(snapshot: Snapshot) -> flow.ChooseLanguage | None:
+    """Return what that digit does: on the screens where a visit begins."""
+    if snapshot.screen not in ("WAITING", "METHOD_CHOICE"):
+        return None
+    return flow.ChooseLanguage(flow.Language.JA if snapshot.language == "en" else flow.Language.EN)

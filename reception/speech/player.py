@@ -4,7 +4,6 @@ import logging
 import shutil
 import subprocess
 import threading
-import wave
 from typing import Protocol
 
 from reception.speech.sounds import RATE, joined
@@ -26,10 +25,10 @@ class Player(Protocol):
     def state(self) -> str:
         """Return "ok"; "down": nobody hears anything though they should; "none": there is to be no sound."""
 
-    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False, share: float = 1.0) -> None:
         """Say these and drop what is being said; ``wait``: after that, in place of whatever waits already.
 
-        Returns at once. No sentences: be silent.
+        Returns at once. No sentences: be silent. ``share`` of the volume that is set, 0 to 1.
         """
 
     def close(self) -> None:
@@ -41,7 +40,7 @@ class Silent:
 
     state = "none"
 
-    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False, share: float = 1.0) -> None:
         """Nothing."""
 
     def close(self) -> None:
@@ -57,11 +56,15 @@ class WithoutPlayer(Silent):
 class Recorder(Silent):
     """Keeps what would have been said, for tests."""
 
+    state = "ok"
+
     def __init__(self) -> None:
         self.said: list[tuple[str, ...]] = []
+        self.share = 1.0
 
-    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False, share: float = 1.0) -> None:
         """Keep it."""
+        self.share = share
         self.said.append(sentences)
 
 
@@ -70,6 +73,7 @@ class CommandPlayer:
 
     def __init__(self, command: tuple[str, ...], volume: float) -> None:
         self._command, self._volume = command, volume
+        self._share = 1.0
         self._news = threading.Condition()
         self._next: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
@@ -81,11 +85,11 @@ class CommandPlayer:
     def state(self) -> str:
         return "down" if self._unheard else "ok"
 
-    def say(self, sentences: tuple[str, ...], *, wait: bool = False) -> None:
+    def say(self, sentences: tuple[str, ...], *, wait: bool = False, share: float = 1.0) -> None:
         with self._news:
             if self._closed:
                 return
-            self._next = sentences
+            self._next, self._share = sentences, share
             if not wait:
                 self._dropped = True
                 self._end()
@@ -107,11 +111,12 @@ class CommandPlayer:
             with self._news:
                 self._news.wait_for(lambda: self._next or self._closed)
                 sentences, self._next, self._dropped = self._next, (), False
+                volume = self._volume * self._share
                 if self._closed:
                     return
             try:
-                self._play(joined(sentences, self._volume))
-            except (OSError, wave.Error, subprocess.TimeoutExpired) as error:
+                self._play(joined(sentences, volume))
+            except (OSError, subprocess.TimeoutExpired) as error:
                 self._complain(str(error))
 
     def _play(self, samples: bytes) -> None:

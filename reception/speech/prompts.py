@@ -9,14 +9,17 @@ from itertools import product
 from consent.choices import Item
 from hardware.face import Guidance
 from reception.failures import FAILURES, NOT_COMPLETE, FailureCode
+from reception.flow import HelpTopic
 from reception.snapshot import Snapshot
-from reception.speech.menu import choices
+from reception.speech.menu import choices, other_language
 from reception.texts import N_, Catalogue, catalogue, wording
 
 KEY_TONE = "♪"
 """A short tone in place of words: the same one for every digit that is typed."""
 ALL_TYPED = N_("4桁、入力されました。エンターを押してください。")
 ALL_GONE = N_("暗証番号が、全部消えました。")
+IN_THIS_LANGUAGE = N_("日本語で聞くときは、9を押してください。")
+"""Each language's catalogue speaks of itself here."""
 MUTED = N_("音声を止めます。")
 SOON_OVER = N_("まもなく、時間切れです。")
 MORE_TIME = N_("こめじるしを押すと、時間をのばします。")
@@ -36,8 +39,13 @@ MOST_TRIES = 5
 
 def whole(snapshot: Snapshot) -> tuple[str, ...]:
     """Return everything that is said when a screen comes, and again on request: sentences in their order."""
-    t = catalogue(snapshot.language)
-    return tuple(sentences_of([*_reason(snapshot, t), *_screen(snapshot, t), *_menu(snapshot, t)], t))
+    t = catalogue(snapshot.language, snapshot.facility)
+    said = sentences_of([*_reason(snapshot, t), *_screen(snapshot, t), *_menu(snapshot, t)], t)
+    wanted = other_language(snapshot)
+    if wanted is None:
+        return tuple(said)
+    other = catalogue(wanted.language)
+    return (*said, *sentences_of([other(IN_THIS_LANGUAGE)], other))
 
 
 def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
@@ -47,7 +55,7 @@ def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
     """
     if _moment(before) != _moment(now):
         return whole(now)
-    t = catalogue(now.language)
+    t = catalogue(now.language, now.facility)
     if now.seconds_left is not None and before.seconds_left is None:
         return tuple(sentences_of([t(SOON_OVER), _end_of(now, t), t(MORE_TIME)], t))
     if now.screen == "PIN_ENTRY" and now.pin_digits != before.pin_digits:
@@ -133,11 +141,14 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             first = wording.PHONE_FIRST if snapshot.phone == "iphone" else ""
             return (wording.LAY_PHONE, first, wording.PHONE_UNTIL_READ)
         case "TAKE_CARD":
-            return (wording.CHECKED_IN, wording.TAKE_CARD if snapshot.card_in else wording.UNTIL_CALLED)
+            then = wording.TAKE_CARD if snapshot.card_in else wording.UNTIL_CALLED
+            return (wording.CHECKED_IN, then, wording.NOTICES.get(snapshot.notice, ""))
         case "CALL_STAFF":
             return () if snapshot.failure else (wording.STAFF_ON_THE_WAY, wording.PLEASE_WAIT)
         case "OUT_OF_SERVICE":
             return (wording.OUT_OF_USE, wording.ASK_STAFF, wording.TAKE_IF_IN if snapshot.card_in else "")
+        case "HELP":
+            return wording.HELP[snapshot.help]
         case screen:
             return wording.STILL[screen]
 
@@ -151,8 +162,8 @@ def _question(snapshot: Snapshot, t: Catalogue) -> list[str]:
     heading, body = wording.QUESTIONS.get(snapshot.question, ("", ""))
     count = []
     if snapshot.question_count > 1:
-        number = t(N_("質問{number}。"), number=snapshot.question_number)
-        count = [number, t(N_("全部で{count}問です。"), count=snapshot.question_count)]
+        number = t(QUESTION, number=snapshot.question_number)
+        count = [number, t(QUESTIONS, count=snapshot.question_count)]
     return [*count, *(t(text) for text in (heading, body, wording.question_note(snapshot)))]
 
 
@@ -164,6 +175,8 @@ def _menu(snapshot: Snapshot, t: Catalogue) -> list[str]:
 
 
 PRESS = N_("{number}を押すと。")
+QUESTION = N_("質問{number}。")
+QUESTIONS = N_("全部で{count}問です。")
 
 
 def _end_of(snapshot: Snapshot, t: Catalogue) -> str:
@@ -182,12 +195,12 @@ def sentences_of(texts: Iterable[str], t: Catalogue) -> Iterator[str]:
         for sentence in re.split(ends, re.sub(r"[←→()()「」“”]", "", text)):
             said = sentence.strip() if t.spaced else re.sub(r"\s", "", sentence)
             if said:
-                yield said if said == KEY_TONE or said[-1] in ".?!。" else said + stop
+                yield said if said == KEY_TONE or said[-1] in ".?!:。" else said + stop
 
 
 SCREENS = (
     *("WAITING", "METHOD_CHOICE", "FACE_MATCH", "PIN_ENTRY", "LAST_TRY", "PHONE_TAP", "CONSENT"),
-    *("LIMIT_CONSENT", "TAKE_CARD", "CALL_STAFF", "OUT_OF_SERVICE", *wording.STILL),
+    *("LIMIT_CONSENT", "TAKE_CARD", "CALL_STAFF", "OUT_OF_SERVICE", "HELP", *wording.STILL),
 )
 
 
@@ -198,23 +211,26 @@ def every_sentence(language: str) -> frozenset[str]:
     said = set(sentences_of([KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED))], t))
     failures = ("", *FailureCode)
     yes_no = (False, True)
-    for screen, failure, card_in, by_phone in product(SCREENS, failures, yes_no, yes_no):
-        base = Snapshot(
-            language=language,
-            screen=screen,
-            failure=failure,
-            card_in=card_in,
-            by_phone=by_phone,
-            question="MEDICATION",
-            methods=("iphone", "android") if by_phone else ("face", "pin"),
-            phones_ready=True,
-        )
-        said.update(whole(base))
-        if not failure:
-            for varied in _variants(base):
-                said.update(whole(varied))
-                said.update(news(varied, replace(varied, seconds_left=20)))
-                said.update(news(varied, replace(varied, reminders=1)))
+    for facility in ("clinic", "pharmacy"):
+        for screen, failure, card_in, by_phone in product(SCREENS, failures, yes_no, yes_no):
+            base = Snapshot(
+                language=language,
+                facility=facility,
+                screen=screen,
+                failure=failure,
+                card_in=card_in,
+                by_phone=by_phone,
+                question="MEDICATION",
+                methods=("iphone", "android") if by_phone else ("face", "pin"),
+                phones_ready=True,
+                help=HelpTopic.LIST,
+            )
+            said.update(whole(base))
+            if not failure:
+                for varied in _variants(base):
+                    said.update(whole(varied))
+                    said.update(news(varied, replace(varied, seconds_left=20)))
+                    said.update(news(varied, replace(varied, reminders=1)))
     return frozenset(said)
 
 
@@ -223,6 +239,10 @@ def _variants(base: Snapshot) -> Iterator[Snapshot]:
     yield replace(base, reading_phone=True)
     yield replace(base, phone="iphone")
     yield replace(base, methods=("face",))
+    for topic in HelpTopic:
+        yield replace(base, help=topic)
+    for notice in wording.NOTICES:
+        yield replace(base, notice=notice)
     for guidance in Guidance:
         yield replace(base, guidance=guidance)
     for left in range(1, MOST_TRIES + 1):

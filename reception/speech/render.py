@@ -1,11 +1,13 @@
 """Make the recordings anew: ``python -m reception.speech.render``; only for who changes a text.
 
-Needs pyopenjtalk-plus (not a dependency of the terminal, see SOURCES.md). Sentences that have their recording already
-are left alone unless ``--all`` is given; recordings that no sentence needs any more are deleted.
+Needs pyopenjtalk-plus and hibari-tts (no dependencies of the terminal, see SOURCES.md). Sentences that have their
+recording already are left alone unless ``--all`` is given; recordings that no sentence needs any more are deleted.
 """
 
 import sys
+from functools import cache
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,41 +18,59 @@ from reception.speech.sounds import FOLDER, RATE, Samples, file_of, write
 LOUDNESS = 0.09
 """RMS of every recording, as a share of full scale: about -21 dBFS."""
 PEAK = 0.97
+PACE = 0.92
+"""Of the English voice: a little slower than it would talk, for those to whom English is foreign, too."""
 EDGE_S = 0.04
 """Silence left at either end."""
 
-READINGS = {
-    "iPhone": "アイフォーン",
-    "Android": "アンドロイド",
-    "同じ方か": "同じかたか",
-    "歳以上の方が": "歳以上のかたが",
-    "明るい方を": "明るいほうを",
-    "お顔": "おかお",
-    "係の人": "係のひと",
-    "・": "、",
+READINGS: dict[str, dict[str, str]] = {
+    "ja": {
+        "iPhone": "アイフォーン",
+        "Android": "アンドロイド",
+        "同じ方か": "同じかたか",
+        "歳以上の方が": "歳以上のかたが",
+        "保護者の方が": "保護者のかたが",
+        "明るい方を": "明るいほうを",
+        "お顔": "おかお",
+        "係の人": "係のひと",
+        "0120-95-0178": "ゼロ、イチ、ニー、ゼロ、キュー、ゴー、ゼロ、イチ、ナナ、ハチ",
+        "・": "、",
+    },
+    "en": {"0120-95-0178": "0, 1, 2, 0, 9, 5, 0, 1, 7, 8", " / ": ", "},
 }
-"""Written otherwise for the voice, which would misread them (found by its own kana)."""
+"""Written otherwise for the voice, which would misread them (found by its own kana or phonemes)."""
 
 
 def main(arguments: list[str]) -> int:
     """Render what is missing and say how much there is."""
     FOLDER.mkdir(exist_ok=True)
-    wanted = {file_of(sentence): sentence for sentence in every_sentence("ja")}
-    for path in set(FOLDER.glob("*.wav")) - set(wanted):
+    # A few sentences are said in both languages; they are the first one's.
+    languages = reversed(READINGS)
+    sentences = {sentence: language for language in languages for sentence in every_sentence(language)}
+    wanted = {file_of(sentence): sentence for sentence in sentences}
+    for path in set(FOLDER.iterdir()) - set(wanted):
         path.unlink()
     for path, sentence in wanted.items():
         if "--all" in arguments or not path.exists():
-            write(path, _tone() if sentence == KEY_TONE else _spoken(sentence))
+            write(path, _tone() if sentence == KEY_TONE else _spoken(sentence, sentences[sentence]))
     size = sum(path.stat().st_size for path in wanted)
     print(f"{len(wanted)} recordings, {size / 1e6:.1f} MB")  # noqa: T201
     return 0
 
 
-def _spoken(sentence: str) -> Samples:
-    for written, said in READINGS.items():
+def _spoken(sentence: str, language: str) -> Samples:
+    for written, said in READINGS[language].items():
         sentence = sentence.replace(written, said)
-    sound, rate = import_module("pyopenjtalk").tts(sentence)
+    if language == "ja":
+        sound, rate = import_module("pyopenjtalk").tts(sentence)
+    else:
+        sound, rate = _english()(sentence, speed=PACE, seed=0), 24000
     return _levelled(_trimmed(_resampled(np.asarray(sound, np.float64), rate)))
+
+
+@cache
+def _english() -> Any:
+    return import_module("hibari").Hibari()
 
 
 def _tone() -> Samples:

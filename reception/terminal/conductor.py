@@ -306,6 +306,7 @@ class Terminal:
             help=session.help.value if session.help else "",
             staff_message=session.staff_text.value,
             desk_open=session.desk_open,
+            facility=session.config.site.facility_kind,
             language=session.language.value,
             display_mode=session.display.value,
             health=self._health,

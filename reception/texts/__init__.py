@@ -27,11 +27,36 @@ def N_(text: str) -> str:  # noqa: N802 gettext's own name for it
     return text
 
 
+AT_PHARMACY = {
+    "医師・薬剤師に提供する情報を選んでください": N_("薬剤師に提供する情報を選んでください"),
+    "医師・薬剤師が見られるのは、今から24時間だけです。": N_("薬剤師が見られるのは、今から24時間だけです。"),
+    "これまでのお薬と診療の情報を、医師・薬剤師に提供しますか。": N_(
+        "これまでのお薬と診療の情報を、薬剤師に提供しますか。"
+    ),
+    "過去に受けた診療の情報を、医師・薬剤師に提供しますか。": N_(
+        "過去に受けた診療の情報を、薬剤師に提供しますか。"
+    ),
+    "過去に受けた手術の情報を、医師・薬剤師に提供しますか。": N_(
+        "過去に受けた手術の情報を、薬剤師に提供しますか。"
+    ),
+    "過去に受けた健診の結果を、医師・薬剤師に提供しますか。(40歳以上の方が対象です)": N_(
+        "過去に受けた健診の結果を、薬剤師に提供しますか。(40歳以上の方が対象です)"
+    ),
+    "特定疾病の情報を、この医療機関・薬局に提供しますか。": N_("特定疾病の情報を、この薬局に提供しますか。"),
+    "医療費助成の受給者証の情報を、この医療機関・薬局に提供しますか。": N_(
+        "医療費助成の受給者証の情報を、この薬局に提供しますか。"
+    ),
+    "お呼びするまでお待ちください": N_("お薬の用意ができるまでお待ちください"),
+}
+"""What a pharmacy says otherwise."""
+
+
 class Catalogue:
     """The texts in one language: ``t = catalogue("en")``, then ``t("日本語の文")``."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, facility: str) -> None:
         """Raises KeyError for a language that there is not, OSError when its catalogue cannot be read."""
+        self._otherwise = AT_PHARMACY if facility == "pharmacy" else {}
         self.name = LANGUAGES[language]
         self.language = language
         self._messages = gettext.NullTranslations()
@@ -41,7 +66,7 @@ class Catalogue:
 
     def __call__(self, text: str, **values: object) -> str:
         """Return a Japanese text in this language, with the values in the places named for them in braces."""
-        told = self._messages.gettext(text) if text else ""
+        told = self._messages.gettext(self._otherwise.get(text, text)) if text else ""
         return told.format(**values) if values else told
 
     @property
@@ -55,6 +80,6 @@ class Catalogue:
 
 
 @cache
-def catalogue(language: str) -> Catalogue:
-    """Return the texts in a language; errors as of Catalogue."""
-    return Catalogue(language)
+def catalogue(language: str, facility: str = "clinic") -> Catalogue:
+    """Return the texts in a language at a "clinic" or a "pharmacy"; errors as of Catalogue."""
+    return Catalogue(language, facility)

@@ -6,7 +6,7 @@ Every text is one of the catalogues' (N_); line ends are the window's business.
 from consent.choices import Item
 from hardware.face import Guidance
 from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
-from reception.flow import StaffText
+from reception.flow import HelpTopic, StaffText
 from reception.snapshot import Snapshot
 from reception.texts import N_, Catalogue
 from reception.texts.lines import flowed
@@ -132,7 +132,6 @@ STILL: dict[str, tuple[str, ...]] = {
     "VISUAL_CHECK": (N_("係の人が確認しています"), PLEASE_WAIT),
     "COMPLETE": (CHECKED_IN, UNTIL_CALLED, GET_WELL),
     "DESK_CLOSED": (N_("ただいま、受付を休止しています"), ASK_STAFF, N_("再開すると、画面が変わります。")),
-    "HELP": (N_("こまったときは"), N_("係の人を呼んでください。")),
     "BUNDLE": (N_("情報の提供に、まとめて同意しますか"), ONE_DAY),
     "PRESCRIPTION": (N_("処方箋の形を選んでください"), N_("電子処方箋では、薬局でカードを使います。")),
     "CARD_USE_OFFER": (
@@ -142,6 +141,57 @@ STILL: dict[str, tuple[str, ...]] = {
     ),
 }
 """Screens that always say the same: heading and sentences."""
+
+IN_TROUBLE = N_("こまったとき")
+HELP: dict[str, tuple[str, ...]] = {
+    HelpTopic.LIST: (N_("どうしましたか"),),
+    HelpTopic.PIN: (
+        N_("暗証番号を忘れた・ロックされた"),
+        N_("暗証番号がなくても、顔認証で受付できます。"),
+        N_("顔認証ができないときは、係の人がお顔を確認します。"),
+        N_("暗証番号は、市区町村の窓口で新しくできます。"),
+    ),
+    HelpTopic.EXPIRED: (
+        N_("カードの期限が切れた"),
+        N_("まず、カードを入れてください。"),
+        N_("期限が切れてから3か月までは、受付できることがあります。"),
+        N_("受付できないときは、係の人を呼んでください。"),
+        N_("期限の更新は、市区町村の窓口でできます。"),
+    ),
+    HelpTopic.LOST: (
+        N_("カードやスマートフォンをなくした"),
+        N_("すぐに電話をして、使えないように止めてください。"),
+        N_("電話番号は、0120-95-0178です。"),
+        N_("電話は無料で、24時間つながります。"),
+        N_("今日の受付は、係の人がします。"),
+    ),
+    HelpTopic.NO_CARD: (
+        N_("今日はカードを持っていない"),
+        N_("資格確認書があれば、受付の係に見せてください。"),
+        N_("ないときも、係の人を呼んでください。"),
+    ),
+    HelpTopic.CHILD: (
+        N_("子どもの受付をする"),
+        N_("お子さまのカードを入れてください。"),
+        N_("カメラには、お子さまのお顔を写してください。"),
+        N_("暗証番号は、保護者の方が入力できます。"),
+        N_("写真のないカードは、暗証番号で受付します。"),
+    ),
+    HelpTopic.DECLINED: (
+        N_("カードを健康保険証として使いたくない"),
+        N_("登録しなくても、受付できます。"),
+        N_("資格確認書を、受付の係に見せてください。"),
+    ),
+}
+"""For those who cannot go on: what the trouble is called, and what they do now (the hotline takes reports of lost cards
+and phones day and night)."""
+NOTICES = {
+    "expires-soon": N_("カードの電子証明書の期限が近づいています。市区町村の窓口で更新してください。"),
+    "grace": N_(
+        "カードの電子証明書の期限が切れています。まもなく使えなくなります。市区町村の窓口で更新してください。"
+    ),
+}
+"""What the patient should know of the certificate, by Snapshot.notice."""
 
 STAFF_TEXTS = {
     StaffText.COMING: N_("係の者が参ります。そのままお待ちください。"),

@@ -18,6 +18,7 @@ Pictogram = Literal[
     "start",
     "back",
     "language",
+    "sound",
     "larger",
     "smaller",
     "dark",
@@ -154,6 +155,12 @@ def _language(painter: QPainter, _colour: QColor, _ground: QColor) -> None:
     _line(painter, (2.5, 12), (21.5, 12))
 
 
+def _sound(painter: QPainter, _colour: QColor, _ground: QColor) -> None:
+    painter.drawPolygon([QPointF(x, y) for x, y in ((3, 9), (7, 9), (12, 4.5), (12, 19.5), (7, 15), (3, 15))])
+    for size in (6.0, 12.0):
+        painter.drawArc(QRectF(13.5 - size / 2, 12 - size / 2, size, size), -50 * 16, 100 * 16)
+
+
 def _letter(painter: QPainter, text: str, box: QRectF, px: float) -> None:
     font = QFont(painter.font())
     font.setPixelSize(round(px))
@@ -284,6 +291,7 @@ _DRAWN: dict[Pictogram, Draw] = {
     "start": _start,
     "back": _back,
     "language": _language,
+    "sound": _sound,
     "larger": _larger,
     "smaller": _smaller,
     "dark": _dark,
