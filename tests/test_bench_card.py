@@ -63,10 +63,13 @@ def test_our_driver_needs_at_most_fourteen_commands(run: Run) -> None:
 
 def test_the_certificate_is_read_in_the_largest_blocks_and_looked_at_again_by_its_first(run: Run) -> None:
     reads = [line for line in run.commands if "READ BINARY" in line]
-    certificate, second_look = reads[1:-1], reads[-1]
+    certificate, looks = reads[1:-2], reads[-2:]
     assert all("Le=256 -> 256 bytes" in line for line in certificate[:-1])
-    assert second_look == run.commands[-1] == certificate[0]
-    assert "SIGN" in run.commands[-2]
+    assert looks == [certificate[0]] * 2
+    # One just before the tries and the PIN, one after the signature.
+    assert [line.rsplit(maxsplit=1)[-1] for line in run.commands[-6:]] == (
+        ["VERIFY", "BINARY", "VERIFY", "VERIFY", "SIGN", "BINARY"]
+    )
 
 
 def test_the_pin_is_sent_once_and_told_nowhere(run: Run) -> None:

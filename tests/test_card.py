@@ -170,6 +170,16 @@ class TestPin:
             patient.terminal.verify_pin(bytearray(b"1234"))
         assert not [apdu for apdu in patient.card.seen if apdu[1] == 0x20 and len(apdu) > 5]
 
+    def test_a_card_that_answers_for_a_pin_but_shows_another_certificate_never_gets_it(self) -> None:
+        """As one would that has the same application selected from the moment it gets power."""
+        patient, other = Patient(cards.card()), cards.card("other", pin="9999")
+        patient.terminal.read()
+        other.process(bytes.fromhex("00A4040C0AD392F000260100000001"))
+        patient.card.inner = other
+        with pytest.raises(CardSwapped):
+            patient.terminal.verify_pin(bytearray(b"1234"))
+        assert other.pin_tries_left == 3
+
     @pytest.mark.parametrize("pin", [b"", b"123", b"12345", b"12a4", "１２３４".encode()])
     def test_what_is_no_pin_never_reaches_the_card(self, pin: bytes) -> None:
         patient = Patient(cards.card())

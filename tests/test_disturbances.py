@@ -174,13 +174,6 @@ def is_pin(apdu: bytes) -> bool:
     return apdu[:4] == bytes.fromhex("00200098") and len(apdu) > 5
 
 
-def state_of(apdu: bytes, number: int, in_reading: int) -> State:
-    """Tell the state in which a command is sent: all of the first look, then VERIFY, then the rest."""
-    if number <= in_reading:
-        return State.READING
-    return State.PIN_ENTRY if apdu[1] == 0x20 else State.CHECKING
-
-
 def commands_of(stage: Stage, method: Method) -> list[tuple[State, bytes]]:
     """Play an undisturbed visit; return its commands, each with the state in which it was sent."""
     stage.settle()
@@ -190,7 +183,15 @@ def commands_of(stage: Stage, method: Method) -> list[tuple[State, bytes]]:
     stage.go_on()
     stage.wait(State.TAKE_CARD)
     stage.settle()
-    return [(state_of(apdu, at, in_reading), apdu) for at, apdu in enumerate(card.seen, 1)]
+    with_pin = max((at for at, apdu in enumerate(card.seen, 1) if is_pin(apdu)), default=0)
+
+    def state_at(number: int) -> State:
+        """All of the first look, then up to the PIN, then the rest."""
+        if number <= in_reading:
+            return State.READING
+        return State.PIN_ENTRY if number <= with_pin else State.CHECKING
+
+    return [(state_at(at), apdu) for at, apdu in enumerate(card.seen, 1)]
 
 
 def assert_the_next_patient_succeeds(stage: Stage) -> None:

@@ -125,10 +125,13 @@ class MyNumberCard:
     def verify_pin(self, pin: bytearray) -> None:
         """Have the card check a PIN of 4 digits; our copies are wiped, the caller wipes ``pin``.
 
-        Asks for the tries first and sends nothing at 0. Raises PinWrong, PinBlocked.
+        The certificate is looked at before, so that no other card ever gets the PIN, and the tries are asked for;
+        nothing is sent at 0. Raises PinWrong, PinBlocked.
         """
         if len(pin) != 4 or not pin.isdigit():
             raise ValueError("a PIN has 4 digits")
+        self._select_jpki()
+        self._look_again()
         match self.pin_tries_left():
             case None:
                 raise CardProtocolError("this card has no PIN")
