@@ -1,9 +1,11 @@
 """Running the server: people that come and go, faults on purpose, the command line."""
 
+import hashlib
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +20,7 @@ from consent.choices import ConsentAnswer, Item
 from consent.eligibility import Refused, TimedOut, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
+from consent.server.people import People
 from reception.__main__ import main
 from tests.servers import HANAKO, NOON, Bench, bench, person
 
@@ -232,3 +235,26 @@ def test_the_months_of_grace_are_those_of_the_command(
     monkeypatch.setattr(EligibilityServer, "serve_forever", lambda server, _say: served.append(server))
     assert main(["--state", str(tmp_path), "server", "--port", "0", "--grace-months", "1"]) == 0
     assert [server._grace_months for server in served] == [1]
+
+
+def test_nobody_waits_for_another_persons_key(authority: Authority) -> None:
+    slow, begun, made = person("slow"), threading.Event(), threading.Event()
+
+    class Issuer:
+        def certificate_for(self, someone: Person) -> bytes:
+            if someone is slow:
+                begun.set()
+                assert made.wait(20)
+            return authority.certificate_for(someone)
+
+    people = People([HANAKO, slow], Issuer())
+    people.add_next()
+    learner = threading.Thread(target=people.add_next)
+    learner.start()
+    assert begun.wait(20)
+    fingerprint = hashlib.sha256(authority.certificate_for(HANAKO)).hexdigest()
+    found = people.find(fingerprint)
+    assert found and found.person is HANAKO and learner.is_alive()
+    made.set()
+    learner.join()
+    assert [one.person for one in people.everyone()] == [HANAKO, slow]

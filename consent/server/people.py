@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -59,38 +59,49 @@ class People:
             if not self._left:
                 return False
             person = self._left[-1]
-            try:
-                holder = self._holder_of(person)
-                self._holders[holder.fingerprint] = holder
-            except ConfigError as error:
-                log.error("a person cannot be taken up: %s", error)
-            self._left.pop()
-            return True
+        # Nobody waits for a key but who asks for its holder. Two who make one get the same: the first one written.
+        holder = self._holder_of(person)
+        with self._lock:
+            if any(one is person for one in self._left):
+                self._left = [one for one in self._left if one is not person]
+                if holder:
+                    self._holders[holder.fingerprint] = holder
+        return True
 
-    def _holder_of(self, person: Person) -> Holder:
+    def _holder_of(self, person: Person) -> Holder | None:
         if person.certificate.sha256:
             return Holder(person, person.certificate.sha256, None)
-        der = self._issuer.certificate_for(person)
+        try:
+            der = self._issuer.certificate_for(person)
+        except ConfigError as error:
+            log.error("a person cannot be taken up: %s", error)
+            return None
         return Holder(person, hashlib.sha256(der).hexdigest(), x509.load_der_x509_certificate(der))
 
     def find(self, fingerprint: str) -> Holder | None:
         """Return who holds the certificate with this SHA-256."""
-        with self._lock:
-            self._look_through_folder()
-            while (found := self._holders.get(fingerprint)) is None and self.add_next():
-                pass
-            return found
+        return self._taken_up(lambda: self._holders.get(fingerprint))
 
     def find_serial(self, serial: int) -> Holder | None:
         """Return who holds the certificate with this serial number."""
+
+        def found() -> Holder | None:
+            for holder in self._holders.values():
+                if holder.certificate and holder.certificate.serial_number == serial:
+                    return holder
+            return None
+
+        return self._taken_up(found)
+
+    def _taken_up(self, found: Callable[[], Holder | None]) -> Holder | None:
+        """Return who is found, with as few of the others taken up as may be."""
         with self._lock:
             self._look_through_folder()
-            while True:
-                for holder in self._holders.values():
-                    if holder.certificate and holder.certificate.serial_number == serial:
-                        return holder
-                if not self.add_next():
-                    return None
+        while True:
+            with self._lock:
+                holder = found()
+            if holder or not self.add_next():
+                return holder
 
     def persons(self) -> tuple[Person, ...]:
         """Return everybody, without having anybody's certificate made."""
@@ -101,8 +112,9 @@ class People:
     def everyone(self) -> tuple[Holder, ...]:
         with self._lock:
             self._look_through_folder()
-            while self.add_next():
-                pass
+        while self.add_next():
+            pass
+        with self._lock:
             return tuple(self._holders.values())
 
     def _look_through_folder(self) -> None:
