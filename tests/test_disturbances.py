@@ -19,7 +19,7 @@ import pytest
 import config
 from config.person import load_person
 from config.toml_file import TomlFile
-from hardware.card import MyNumberCard
+from hardware.card import CardChannel, MyNumberCard, ReaderBusy
 from hardware.face_engine import FaceEngine
 from hardware.pcscd_bench import PcscdBench
 from hardware.virtual_card import SmartCard, foreign_card
@@ -320,6 +320,23 @@ def lose_it_between_visits(stage: Stage, trouble: Trouble) -> None:
     assert stage.wait_at_rest(State.OUT_OF_SERVICE).failure == trouble.code
     trouble.regain(stage.bench)
     stage.wait_at_rest()
+
+
+def test_a_reader_that_another_program_holds_is_named_and_the_next_patient_succeeds(simulated: Stage) -> None:
+    simulated.settle()
+    reader = simulated.terminal._readers[0]
+
+    def held_by_another() -> CardChannel:
+        raise ReaderBusy("another program holds the reader")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "connect", held_by_another)
+        simulated.begin(simulated.card())
+        told = simulated.wait(State.CALL_STAFF)
+    assert (told.failure, told.completed) == (FailureCode.READER_BUSY, False)
+    simulated.bench.slot.remove()
+    simulated.wait_at_rest()
+    assert_the_next_patient_succeeds(simulated)
 
 
 # --- Another card ---------------------------------------------------------------------------------------------------
