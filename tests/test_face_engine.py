@@ -124,6 +124,30 @@ def test_nobody_is_accepted_for_another_person(
     engine.forget()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("condition", [kind for kind in Condition if kind not in NO_FACES])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nobody_is_accepted_for_another_person_whichever_frame_comes_first(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
+) -> None:
+    good = []
+    for frame in Clip(name, condition).frames():
+        seen = engine.observe(frame)
+        if gate(seen, 480, SETTINGS.gate) is None:
+            good.append((frame.stamp_ms, engine.embed_last(), seen.score))
+    engine.forget()
+    for card in PEOPLE:
+        for start in range(len(good)) if card != name else ():
+            policy = Policy(photos[card], SETTINGS)
+            for stamp_ms, embedding, score in good[start:] + [
+                (stamp_ms + 2000, embedding, score) for stamp_ms, embedding, score in good[:start]
+            ]:
+                decision = policy.add(stamp_ms, embedding.copy(), score) if policy.wants(stamp_ms) else None
+                assert decision is None or not decision.accepted, (card, start, decision)
+                if decision is not None:
+                    break
+
+
 def test_in_dancing_light_the_mean_of_three_frames_decides(
     engine: FaceEngine, photos: dict[str, Embedding], tmp_path: Path
 ) -> None:
