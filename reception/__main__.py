@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from config import Config
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reception.screens.program import Opened, Opening
 
 Command = Callable[[argparse.Namespace], int]
+Name = TypeVar("Name", bound=StrEnum)
 REFUSED = 2
 """Exit code of a wrong argument, a wrong file or a missing device; one line says which."""
 
@@ -212,6 +214,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="instead: kill terminal or server N times at random moments, and compare what was shown and recorded",
     )
+    matrix = command(
+        "matrix", _matrix, "every state times every disturbance, held against rules of their own"
+    )
+    matrix.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
+    matrix.add_argument("--in", action="append", dest="states", metavar="STATE", help="only in this state")
+    matrix.add_argument("--disturbance", action="append", metavar="D", help="only this one, as card_pulled")
+    matrix.add_argument(
+        "--rules", action="store_true", help="print the rules with their reasons; play nothing"
+    )
+    matrix.add_argument("--readme", type=Path, metavar="F", help="write the table into this README, too")
     _add_bench(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
     record = command("record", _record, "record camera frames, with their times, for exact replay")
     record.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or an empty folder")
@@ -594,6 +606,42 @@ def _soak(options: argparse.Namespace) -> int:
     for line in report.lines():
         print(line)
     return 0 if report.passed else 1
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from reception import matrix
+    from reception.flow import State
+
+    if options.rules:
+        for line in matrix.reasons():
+            print(line)
+        return 0
+    states = [_known(State, "--in", name) for name in options.states or State]
+    disturbances = [_known(matrix.Disturbance, "--disturbance", name) for name in options.disturbance or ()]
+    if options.readme and (options.states or options.disturbance):
+        return _refuse("--readme: only for the whole matrix")
+    chosen = matrix.cells(options.bench, states, disturbances)
+    if not chosen:
+        return _refuse("matrix: no such cell applies; see --rules")
+    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+        live = matrix.Progress(len(chosen), sys.stdout)
+        results = matrix.play(chosen, options.bench, Path(folder), live.tell)
+        live.end()
+    print(matrix.grid(matrix.wrong(results)))
+    print(matrix.summary(results))
+    if options.readme:
+        try:
+            matrix.write(options.readme, options.bench, matrix.summary(results), matrix.wrong(results))
+        except (OSError, ValueError) as error:
+            return _refuse(f"--readme: {error}")
+    return 1 if matrix.wrong(results) else 0
+
+
+def _known(among: type[Name], option: str, name: str) -> Name:
+    try:
+        return among(name)
+    except ValueError:
+        raise _config_error()(f"{option} {name}: unknown; known: {', '.join(among)}") from None
 
 
 def _soak_kills(options: argparse.Namespace) -> int:

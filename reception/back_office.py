@@ -116,10 +116,10 @@ class BackOffice:
 
     def _settled(self, unsettled: Unsettled) -> bool:
         """Ask about one; False: the server does not answer now."""
-        age_s = (self._journal.now() - unsettled.since).total_seconds()
-        if age_s < self._delays.sending_s and unsettled.visit == self._journal.current:
-            # It is being sent just now.
+        if unsettled.visit == self._journal.current:
+            # It is being sent just now, whatever the clock says meanwhile.
             return True
+        age_s = (self._journal.now() - unsettled.since).total_seconds()
         try:
             record = self._server.visit(unsettled.visit)
         except EligibilityError as error:

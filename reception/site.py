@@ -1,7 +1,7 @@
 """A terminal on the devices of its configuration, and what it has in common with one on a bench."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -25,24 +25,33 @@ def journal_file(config: Config, state: Path) -> Path:
     return state / f"journal-{config.site.terminal_id}.sqlite"
 
 
-def open_journal(config: Config, path: Path | None) -> Journal:
+def open_journal(
+    config: Config, path: Path | None, now: Callable[[], datetime] = lambda: datetime.now(JAPAN)
+) -> Journal:
     """Open a journal; without a path, one in memory. Raises JournalError."""
     receipts = bool(config.receipt.folder)
-    return Journal(path, lambda: datetime.now(JAPAN), config.journal.keep_days, receipts=receipts)
+    return Journal(path, now, config.journal.keep_days, receipts=receipts)
 
 
 @contextmanager
 def back_office(
-    config: Config, journal: Journal, settings: Server, identity: TerminalIdentity
+    config: Config,
+    journal: Journal,
+    settings: Server,
+    identity: TerminalIdentity,
+    sync: Callable[[int], None] | None = None,
 ) -> Iterator[BackOffice]:
-    """Run the back office beside a terminal, with a connection to the server of its own."""
+    """Run the back office beside a terminal, with a connection to the server of its own.
+
+    ``sync``: see ReceiptFolder.
+    """
     client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
     receipts = None
     if config.receipt.folder:
         # Only here: a terminal without the folder is ready sooner.
         from consent.receipt_files.answers import receipt_computer
 
-        receipts = receipt_computer(config.receipt, config.site, client)
+        receipts = receipt_computer(config.receipt, config.site, client, sync=sync)
     office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
     office.start()
     try:

@@ -1,6 +1,5 @@
-"""Cards for tests: credentials made once per run, and a card that pulls itself out at a chosen command."""
+"""Cards for tests: credentials made once per run."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -11,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from hardware.virtual_card import CardContents, CardCredentials, SmartCard, VirtualCard
+from hardware.virtual_card import CardContents, CardCredentials, VirtualCard
 
 BIRTH, EXPIRES = date(1980, 2, 17), date(2035, 2, 17)
 
@@ -94,41 +93,6 @@ def card(holder: str = "holder", **changes: Any) -> VirtualCard:
         sex=2,
     )
     return VirtualCard(replace(contents, **changes))
-
-
-class WiredCard:
-    """A card whose every command is seen: ``before`` and ``after`` are called with its number (from 1) and bytes.
-
-    ``before`` returns whether the card was pulled, so that the command never reaches it.
-    """
-
-    def __init__(self, inner: SmartCard) -> None:
-        self.inner = inner
-        self.count = 0
-        self.seen: list[bytes] = []
-        self.before: Callable[[int, bytes], bool] = lambda number, apdu: False
-        self.after: Callable[[int, bytes], object] = lambda number, apdu: None
-
-    @property
-    def atr(self) -> bytes:
-        return self.inner.atr
-
-    @property
-    def pin_tries_left(self) -> int | None:
-        return self.inner.pin_tries_left
-
-    def power_off(self) -> None:
-        self.inner.power_off()
-
-    def process(self, apdu: bytes) -> bytes:
-        self.count += 1
-        number = self.count
-        if self.before(number, apdu):
-            return b"\x6f\x00"
-        self.seen.append(apdu)
-        answer = self.inner.process(apdu)
-        self.after(number, apdu)
-        return answer
 
 
 def check_signature(certificate: bytes, message: bytes, signature: bytes) -> None:

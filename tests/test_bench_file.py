@@ -32,14 +32,13 @@ from consent.server.certificates import Authority
 from consent.server.trusted import load_cas
 from hardware.card import CardRemoved, MyNumberCard, PinWrong, Presence
 from hardware.pcscd_bench import READER
-from hardware.virtual_card import CardSlot, SmartCard, VirtualCard, VirtualReader, foreign_card
+from hardware.virtual_card import CardSlot, SmartCard, VirtualCard, VirtualReader, WiredCard, foreign_card
 from reception import hil, hil_bench
 from reception.__main__ import main
 from reception.bench import Bench, BenchTrouble, RealBench, make_card
 from reception.bench.file import BenchFile, BenchPlan, load_bench
 from reception.bench.one_card import OneCard
 from reception.bench.operators import Commands
-from tests import cards
 from tests.pcscd import running_pcscd
 
 ROOT = Path(__file__).parent.parent
@@ -288,7 +287,7 @@ def test_another_card_ends_the_run_before_any_pin_is_sent(
     robot: Robot, own_card: VirtualCard, authority: Authority, state: Path, tmp_path: Path
 ) -> None:
     reader, console = VirtualReader(), Typist(["1234"])
-    other = cards.WiredCard(make_card(load_person("age75"), authority))
+    other = WiredCard(make_card(load_person("age75"), authority))
     robot.takes(reader.slot, own_card, other)
     plan = load_bench(bench_file(tmp_path, own_card, authority, by_robot(robot)))
     visits = [toml(PIN_VISIT.format(title=title), f"{title}.toml", tmp_path) for title in ("one", "two")]

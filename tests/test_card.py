@@ -32,7 +32,7 @@ from hardware.card import (
 from hardware.card.link import TRACE, CardLink
 from hardware.card_photo import PhotoDamaged, decoded
 from hardware.fuzz_card import FuzzReport, fuzz_card
-from hardware.virtual_card import SmartCard, VirtualReader, foreign_card
+from hardware.virtual_card import SmartCard, VirtualReader, WiredCard, foreign_card
 from hardware.virtual_card.contents import card_verifiable_certificate, face_record, private_key, token_info
 from tests import cards
 
@@ -43,7 +43,7 @@ class Patient:
     """A card in a reader, opened."""
 
     def __init__(self, card: SmartCard) -> None:
-        self.card = cards.WiredCard(card)
+        self.card = WiredCard(card)
         self.reader = VirtualReader()
         self.reader.insert(self.card)
         self.terminal = MyNumberCard(self.reader.connect())

@@ -22,15 +22,14 @@ from config.toml_file import TomlFile
 from hardware.card import CardChannel, MyNumberCard, ReaderBusy
 from hardware.face_engine import FaceEngine
 from hardware.pcscd_bench import PcscdBench
-from hardware.virtual_card import SmartCard, foreign_card
+from hardware.virtual_card import SmartCard, WiredCard, foreign_card
 from reception import flow
 from reception.bench import Bench, BenchKind
 from reception.failures import CARD_REMOVED_WHILE, FailureCode
 from reception.flow import Method, State
 from reception.hil import TODAY
-from tests.cards import WiredCard
+from reception.matrix.stage import Stage
 from tests.pcscd import running_pcscd
-from tests.stage import Stage
 
 DELAYS = {
     "delays": {

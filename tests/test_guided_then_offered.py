@@ -16,7 +16,7 @@ from reception.bench import Bench
 from reception.failures import FailureCode
 from reception.flow import Method, State
 from reception.hil import TODAY
-from tests.stage import Stage
+from reception.matrix.stage import Stage
 
 PERSON = "age45"
 HURRIED = {"face": {"time_limit_s": 1.2, "tries": 10}, "delays": {"notice_s": 0.03, "call_staff_s": 0.05}}

@@ -26,7 +26,7 @@ from hardware.card import (
 )
 from hardware.pcsc import PcscReader, reader_names
 from hardware.pcscd_bench import READER, SECOND_READER, BenchError, PcscdBench, service_folder
-from hardware.virtual_card import VpcdSlot, attach_to_vpcd, foreign_card
+from hardware.virtual_card import VpcdSlot, WiredCard, attach_to_vpcd, foreign_card
 from reception.bench import RealBench
 from tests import cards, conftest
 from tests.pcscd import BOTH_BENCHES, Bench, BenchOfFile, bench_of_kind, real_bench, running_pcscd
@@ -165,7 +165,7 @@ class TestEveryReader:
 
     @pytest.mark.needs("virtual card")
     def test_a_card_pulled_during_a_command_is_removed_and_the_channel_stays_dead(self, bench: Bench) -> None:
-        card = cards.WiredCard(cards.card())
+        card = WiredCard(cards.card())
         card.after = lambda number, apdu: bench.slot.remove() if number == 3 else None
         bench.insert(card)
         channel = bench.reader.connect()
@@ -383,7 +383,7 @@ class TestPcscReader:
     def test_a_card_pulled_at_a_command_is_removed_and_only_a_sent_verify_counts(
         self, pcscd: PcscdBench, command: str, moment: str
     ) -> None:
-        reader, card = PcscReader(READER), cards.WiredCard(cards.card(pin_tries_left=2))
+        reader, card = PcscReader(READER), WiredCard(cards.card(pin_tries_left=2))
 
         def pull(_number: int, apdu: bytes) -> bool:
             hit = apdu.startswith(bytes.fromhex(command))
@@ -402,7 +402,7 @@ class TestPcscReader:
         assert pcscd.slot.pin_tries_left() == (3 if verified else 2)
 
     def test_the_pin_route_takes_at_most_14_commands(self, pcscd: PcscdBench) -> None:
-        reader, card = PcscReader(READER), cards.WiredCard(cards.card())
+        reader, card = PcscReader(READER), WiredCard(cards.card())
         pcscd.slot.insert(card)
         reader.wait_for_change(Presence.EMPTY, 5)
         channel = reader.connect()

@@ -143,14 +143,14 @@ def test_what_the_warm_up_leaves_behind_is_no_growth() -> None:
 
 
 def test_memory_that_grows_beyond_its_allowance_is_growth() -> None:
-    report = report_of(threads=[8] * 1000, rss=[(100 << 20) + 10_000 * number for number in range(1000)])
-    assert report.trends()["RSS"].slope == pytest.approx(10_000)
-    assert any("+10000 bytes a visit" in line for line in report.lines())
+    report = report_of(threads=[8] * 2000, rss=[(100 << 20) + 5_000 * number for number in range(2000)])
+    assert report.trends()["RSS"].slope == pytest.approx(5_000)
+    assert any("+5000 bytes a visit" in line for line in report.lines())
     assert report.grown == ["RSS: 101.8 MB after warm-up, 108.7 MB at the end"]
 
 
 def test_memory_that_stays_within_its_allowance_is_no_growth() -> None:
-    assert report_of(threads=[8] * 1000, rss=[(100 << 20) + 1000 * number for number in range(1000)]).passed
+    assert report_of(threads=[8] * 2000, rss=[(100 << 20) + 500 * number for number in range(2000)]).passed
 
 
 def test_memory_of_a_few_visits_is_told_and_fails_nothing() -> None:

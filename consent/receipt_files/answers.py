@@ -58,11 +58,15 @@ def receipt_computer(
     client: EligibilityClient,
     beside: Path = Path(),
     seconds: Callable[[], float] = time.monotonic,
+    sync: Callable[[int], None] | None = None,
 ) -> ReceiptComputer | None:
-    """Return what serves the configured folder (relative to ``beside``), or None where none is configured."""
+    """Return what serves the configured folder (relative to ``beside``), or None where none is configured.
+
+    ``sync``: see ReceiptFolder.
+    """
     if not settings.folder:
         return None
-    folder = ReceiptFolder(beside / settings.folder, site.institution_code, settings.encoding)
+    folder = ReceiptFolder(beside / settings.folder, site.institution_code, settings.encoding, sync)
     server = ServerAnswers(client, site.institution_code)
     if settings.answer_requests:
         return ReceiptComputer(folder, server.ask, server.lookup, server.register, seconds=seconds)

@@ -119,8 +119,16 @@ class _Seen:
 class ReceiptFolder:
     """Files in the shared folder: written under another name, forced to disk, renamed. Raises ReceiptFolderError."""
 
-    def __init__(self, path: Path, institution_code: str, encoding: Encoding = "utf-8") -> None:
+    def __init__(
+        self,
+        path: Path,
+        institution_code: str,
+        encoding: Encoding = "utf-8",
+        sync: Callable[[int], None] | None = None,
+    ) -> None:
+        """``sync``: how a file, by its descriptor, is forced to disk; raises OSError. Without it: os.fsync."""
         self.path = path
+        self._sync = sync
         self.writer = Writer(institution_code, encoding)
 
     def check(self) -> None:
@@ -154,7 +162,7 @@ class ReceiptFolder:
                 with open(os.open(unfinished, _NEW, 0o666), "wb") as file:
                     file.write(document.content)
                     file.flush()
-                    os.fsync(file.fileno())
+                    (self._sync or os.fsync)(file.fileno())
                 os.replace(unfinished, place / name)
             except OSError:
                 with suppress(OSError):

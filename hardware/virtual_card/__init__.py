@@ -6,6 +6,7 @@ from hardware.virtual_card.contents import CardContents, CardCredentials, card_c
 from hardware.virtual_card.files import SmartCard
 from hardware.virtual_card.reader import CardSlot, ReaderFaults, VirtualReader
 from hardware.virtual_card.vpcd import VpcdSlot, attach_to_vpcd
+from hardware.virtual_card.wired import WiredCard
 
 __all__ = [
     "CardContents",
@@ -16,6 +17,7 @@ __all__ = [
     "VirtualCard",
     "VirtualReader",
     "VpcdSlot",
+    "WiredCard",
     "attach_to_vpcd",
     "card_for",
     "foreign_card",

@@ -34,7 +34,7 @@ class CardSlot(Protocol):
         """Change the card; ``unnoticed``: so fast that the reader keeps its connection to the new one."""
 
     def stall(self, seconds: float) -> None:
-        """Let the card take this long over its next command."""
+        """Let the card take this long over its next command; 0 also ends a stall that is on."""
 
     def pin_tries_left(self) -> int | None:
         """Return the true PIN counter of the card that is in, or of the last one that was."""
@@ -73,6 +73,8 @@ class VirtualReader:
         self._reported: int | None = None
         self._holder: _VirtualChannel | None = None
         self._stall_s = 0.0
+        self._woken = 0
+        """Counts the stalls that were ended."""
         self._hung_until = 0.0
         self._service = self._plugged = True
         self._cancelled = False
@@ -173,6 +175,9 @@ class VirtualReader:
     def stall(self, seconds: float) -> None:
         with self._change():
             self._stall_s = seconds
+            if not seconds:
+                self._woken += 1
+                self._hung_until = 0.0
 
     def pin_tries_left(self) -> int | None:
         return self._last.pin_tries_left if self._last else None
@@ -236,8 +241,11 @@ class VirtualReader:
     def _wait_out_stall(self, channel: "_VirtualChannel") -> None:
         stall_s, self._stall_s = self._stall_s, 0.0
         if stall_s:
-            self._changed.wait_for(lambda: channel.broken, min(stall_s, self._stall_limit_s))
-            if stall_s > self._stall_limit_s and not channel.broken:
+            before = self._woken
+            ended = self._changed.wait_for(
+                lambda: channel.broken or self._woken != before, min(stall_s, self._stall_limit_s)
+            )
+            if stall_s > self._stall_limit_s and not ended:
                 self._hung_until = time.monotonic() + stall_s - self._stall_limit_s
                 self._changed.notify_all()
                 raise ReaderStalled(f"no answer within {self._stall_limit_s:g} s")

@@ -75,7 +75,7 @@ class VpcdSlot:
 
     def stall(self, seconds: float) -> None:
         if self._guest:
-            self._guest.stall_s = seconds
+            self._guest.stall(seconds)
 
     def pin_tries_left(self) -> int | None:
         return self._last.pin_tries_left if self._last else None
@@ -88,7 +88,8 @@ class _Guest:
         self, card: SmartCard, connect: Callable[[], socket.socket], on_change: Callable[[bool], None] | None
     ) -> None:
         self.card = card
-        self.stall_s = 0.0
+        self._stall_s = 0.0
+        self._awake = threading.Event()
         self._connect = connect
         self._on_change = on_change or (lambda inside: None)
         self._left = threading.Event()
@@ -99,9 +100,16 @@ class _Guest:
     def start(self) -> None:
         self._thread.start()
 
+    def stall(self, seconds: float) -> None:
+        """Take this long over the next command; 0 also ends a stall that is on."""
+        self._stall_s = seconds
+        if not seconds:
+            self._awake.set()
+
     def leave(self) -> None:
         """Close the connection, which is how vpcd learns that the card is out."""
         self._left.set()
+        self._awake.set()
         with self._lock:
             if self._socket:
                 with suppress(OSError):
@@ -152,9 +160,11 @@ class _Guest:
                     pass
 
     def _answer(self, apdu: bytes) -> bytes:
-        stall_s, self.stall_s = self.stall_s, 0.0
+        stall_s, self._stall_s = self._stall_s, 0.0
         if stall_s:
-            self._left.wait(stall_s)
+            self._awake.clear()
+            if not self._left.is_set():
+                self._awake.wait(stall_s)
         return self.card.process(apdu)
 
 

@@ -1,5 +1,6 @@
 """A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
+import errno
 import os
 import signal
 import time
@@ -19,7 +20,7 @@ from consent.eligibility import EligibilityClient
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
 from hardware.camera import FrameSource, SteerableClip, open_camera
-from hardware.card import CardReader, match_code_b
+from hardware.card import STALL_LIMIT_S, CardReader, match_code_b
 from hardware.face_engine import FaceEngine
 from hardware.virtual_card import (
     CardCredentials,
@@ -110,7 +111,8 @@ class Bench:
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
     SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
-    the staff's passwords, in place of the bench's own STAFF. ``slot``, ``phone_slot`` and ``faults`` reach into
+    the staff's passwords, in place of the bench's own STAFF. ``stall_limit_s``: how long a card may take for one
+    answer, on a simulated reader. ``slot``, ``phone_slot`` and ``faults`` reach into
     simulated readers; a RealBench has only its operator's hands.
     """
 
@@ -136,6 +138,7 @@ class Bench:
         journal: Path | None = None,
         camera: int | None = None,
         staff: Path | None = None,
+        stall_limit_s: float = STALL_LIMIT_S,
     ) -> None:
         self.kind = kind
         self._real = kind if isinstance(kind, RealBench) else None
@@ -167,8 +170,11 @@ class Bench:
         self._own_engine = engine is None
         self._config = config
         self._fixed_clip = clip is not None
-        self._ends = ExitStack()
+        self._ends, self._terminal_ends = ExitStack(), ExitStack()
         self._pcscd: PcscdBench | None = None
+        self._stall_limit_s = stall_limit_s
+        self._jumped = timedelta()
+        self._folder_full = False
 
     def __enter__(self) -> Self:
         """Start everything; what was started is ended again when a part fails."""
@@ -181,16 +187,24 @@ class Bench:
                 self.engine.start()
                 self._ends.callback(self.engine.close)
             reader, self.phone_reader, self._operator = self._hardware()
-            config = self._config
-            identity = self.authority.enrol_terminal(config.site.terminal_id)
-            settings = replace(config.server, url=self.server.url) if self._own_server else config.server
+            self._card_reader = reader
+            self._begin_terminal()
+            self._ends.callback(self.kill_terminal)
+            self._ends = self._ends.pop_all()
+        return self
+
+    def _begin_terminal(self) -> None:
+        config = self._config
+        identity = self.authority.enrol_terminal(config.site.terminal_id)
+        settings = replace(config.server, url=self.server.url) if self._own_server else config.server
+        with ExitStack() as ends:
             self.client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
-            self._ends.callback(self.client.close)
-            journal = self.journal = open_journal(config, self._journal_file)
-            self._ends.callback(journal.close)
+            ends.callback(self.client.close)
+            journal = self.journal = open_journal(config, self._journal_file, self._wall_clock)
+            ends.callback(journal.close)
             self.terminal = Terminal(
                 config,
-                reader=reader,
+                reader=self._card_reader,
                 phone_reader=self.phone_reader,
                 camera=self.camera,
                 engine=self.engine,
@@ -200,11 +214,11 @@ class Bench:
                 journal=journal,
                 staff=_staff(self._staff),
             )
-            self.office = self._ends.enter_context(back_office(config, journal, settings, identity))
+            office = back_office(config, journal, settings, identity, self._sync_receipt)
+            self.office = ends.enter_context(office)
             self.terminal.start()
-            self._ends.callback(self.terminal.stop)
-            self._ends = self._ends.pop_all()
-        return self
+            ends.callback(self.terminal.stop)
+            self._terminal_ends = ends.pop_all()
 
     def __exit__(
         self,
@@ -278,6 +292,44 @@ class Bench:
             if self._clip is not None and not self._fixed_clip:
                 self._clip.show(clip_of(self.person, self._clips))
 
+    # --- The terminal's computer --------------------------------------------------------------------------------
+
+    def kill_terminal(self) -> None:
+        """End the terminal, and its back office, without a word: nothing more is written or sent; idempotent.
+
+        In this process threads can only be ended, so that a question already on its way is waited for;
+        ``./run soak --kills`` kills the process.
+        """
+        self._terminal_ends.close()
+
+    def restart_terminal(self) -> None:
+        """Start it again on the same devices and folders; ``terminal``, ``client``, ``journal`` and ``office`` are new.
+
+        What was in a journal without a file is lost.
+        """
+        self.kill_terminal()
+        self._begin_terminal()
+
+    def jump_clock(self, seconds: float) -> None:
+        """Put the terminal's wall clock forward, or back, as somebody or a time server does; waits go on as before."""
+        self._jumped += timedelta(seconds=seconds)
+
+    def _wall_clock(self) -> datetime:
+        return datetime.now(JAPAN) + self._jumped
+
+    def fill_folder(self) -> None:
+        """Let the disk with the receipt computer's folder be full."""
+        self._folder_full = True
+
+    def empty_folder(self) -> None:
+        """Let there be room again."""
+        self._folder_full = False
+
+    def _sync_receipt(self, descriptor: int) -> None:
+        if self._folder_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor)
+
     # --- The card -----------------------------------------------------------------------------------------------
 
     def pin(self) -> bytearray:
@@ -317,7 +369,8 @@ class Bench:
 
     def _simulated_readers(self) -> tuple[CardReader, CardReader]:
         if self.kind == "simulated":
-            virtual, phone = VirtualReader(), VirtualReader("Virtual phone reader")
+            virtual = VirtualReader(stall_limit_s=self._stall_limit_s)
+            phone = VirtualReader("Virtual phone reader")
             self.slot, self.faults, self.phone_slot = virtual.slot, virtual.faults, phone.slot
             return virtual, phone
         from hardware.pcsc import PcscReader
@@ -325,7 +378,7 @@ class Bench:
 
         pcscd = self._pcscd = self._ends.enter_context(PcscdBench(self._vpcd_port, faults=True))
         self.slot, self.faults, self.phone_slot = pcscd.slot, pcscd, pcscd.second_slot
-        return PcscReader(READER), PcscReader(SECOND_READER)
+        return PcscReader(READER, self._stall_limit_s), PcscReader(SECOND_READER)
 
     def _reader_hands(self) -> Operator:
         def card(person: Person | None) -> SmartCard:

@@ -16,8 +16,8 @@ _WARM_UP, _WARM_UP_VISITS = 0.1, 5
 """Share of the visits, and how many at least, in which caches and pools fill; that is not counted."""
 _RSS_GROWTH = 0.04
 """Memory may stand this much higher at the end than after the warm-up, by the medians of its first and last fifth."""
-_RSS_VISITS = 500
-"""Of fewer visits, memory is only told: which kind of visit came first shows more in it than what leaks."""
+_RSS_VISITS = 2000
+"""Of fewer visits, memory is only told: each thread that first handles pictures takes some MB once, and keeps them."""
 WRONG = "wrong"
 
 
