@@ -49,6 +49,13 @@ class Kiosk(QObject):
             return True
         return super().eventFilter(watched, event)
 
+    def add(self, counter: QWidget) -> None:
+        """Fill another display, while there is one, with the counter's window."""
+        self._counter = counter
+        counter.installEventFilter(self)
+        self._arrange_counter()
+        self._patient.activateWindow()
+
     def release(self) -> None:
         """Let the windows be closed, by the program itself."""
         for window in filter(None, (self._patient, self._counter)):
@@ -62,16 +69,24 @@ class Kiosk(QObject):
         screens = self._application.screens()
         if not screens:
             return
-        chosen = next((screen for screen in screens if screen.name() == self._name), screens[0])
-        others = [screen for screen in screens if screen is not chosen]
-        _fill(self._patient, chosen)
-        if self._counter is not None and others:
-            _fill(self._counter, others[0])
-        elif self._counter is not None:
-            self._counter.hide()
+        _fill(self._patient, self._chosen(screens))
+        self._arrange_counter()
         # Without a window manager nobody else hands the keyboard to it.
         self._patient.raise_()
         self._patient.activateWindow()
+
+    def _arrange_counter(self) -> None:
+        if self._counter is None:
+            return
+        screens = self._application.screens()
+        others = [screen for screen in screens if screen is not self._chosen(screens)]
+        if others:
+            _fill(self._counter, others[0])
+        else:
+            self._counter.hide()
+
+    def _chosen(self, screens: list[QScreen]) -> QScreen:
+        return next((screen for screen in screens if screen.name() == self._name), screens[0])
 
 
 def _fill(window: QWidget, screen: QScreen) -> None:

@@ -1,11 +1,12 @@
 """The windows of a terminal from the first picture to the end; what takes long happens behind the first picture."""
 
 import gc
+import importlib
 import logging
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,8 +100,7 @@ class _Surroundings(QObject):
 
 
 def _load_windows() -> None:
-    """Import what the windows are made of, while the first picture stands."""
-    import reception.counter.window
+    """Import what the patient's window is made of, while the first picture stands."""
     import reception.screens.keys
     import reception.screens.staff_note
     import reception.screens.window
@@ -108,11 +108,9 @@ def _load_windows() -> None:
 
 
 def _load_the_rest() -> None:
-    """Import what the first visit needs, so that it need not wait."""
-    import asn1crypto.x509  # noqa: F401
-    import cv2  # noqa: F401
-
-    settle()
+    """Import what the first visit and the counter's window need, while the patient's window stands."""
+    for name in ("asn1crypto.x509", "cv2", "reception.counter.window"):
+        importlib.import_module(name)
 
 
 def settle() -> None:
@@ -125,6 +123,7 @@ class _Program(QObject):
     """The windows, one after the other."""
 
     _snapshot_came = Signal(object)
+    _rest_came = Signal()
 
     def __init__(
         self,
@@ -144,6 +143,8 @@ class _Program(QObject):
         self._surroundings = _Surroundings(opening)
         self._surroundings.came.connect(self._came, Qt.ConnectionType.QueuedConnection)
         self._snapshot_came.connect(self._ready, Qt.ConnectionType.QueuedConnection)
+        self._rest_came.connect(self._complete, Qt.ConnectionType.QueuedConnection)
+        self._loading = threading.Thread(target=self._load, name="loading")
         first.painted.connect(self._surroundings.start)
         if kiosk is None:
             first.move(0, 0)
@@ -153,6 +154,8 @@ class _Program(QObject):
         """Close what is open; the terminal ends last."""
         while self._ends:
             self._ends.pop()()
+        if self._loading.ident is not None:
+            self._loading.join()
         self._release()
         for window in (self._first, *self._windows):
             window.close()
@@ -170,15 +173,33 @@ class _Program(QObject):
         if opened is None:
             self._application.exit()
             return
-        try:
+        with self._failing():
             self._show(opened)
+            # When it has been drawn.
+            QTimer.singleShot(0, self._loading.start)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """End the program with what goes wrong."""
+        try:
+            yield
         except Exception as error:
             self.failure = error
             self._application.exit()
 
+    def _load(self) -> None:
+        _load_the_rest()
+        self._rest_came.emit()
+
+    def _complete(self) -> None:
+        """Show the counter's window, which nobody waits for as a patient does."""
+        opened = self._surroundings.opened
+        with self._failing():
+            if self._with_counter and opened is not None:
+                self._show_counter(opened)
+            settle()
+
     def _show(self, opened: Opened) -> None:
-        from config.limits import load_limits
-        from reception.counter.window import CounterWindow
         from reception.screens.keys import SpokenKeys
         from reception.screens.staff_note import StaffNote
         from reception.screens.window import PatientWindow
@@ -189,31 +210,36 @@ class _Program(QObject):
         patient = PatientWindow(terminal, config.screen)
         StaffNote(patient, terminal)
         self._windows.append(patient)
-        counter = None
-        player = find_player(on=config.sound.voice, volume=config.sound.volume)
-        if self._with_counter:
-            counter = CounterWindow(
-                terminal,
-                opened.bench,
-                opened.office,
-                hide_after_s=config.counter.hide_after_s,
-                limits=load_limits(),
-                sound=lambda: player.state,
-            )
-            self._windows.append(counter)
         if self._kiosk is not None:
             self._release()
-            self._filled = Kiosk(self._application, patient, counter, self._kiosk)
+            self._filled = Kiosk(self._application, patient, None, self._kiosk)
         else:
-            left = 0
-            for window in self._windows:
-                window.move(left, 0)
-                window.show()
-                left += window.width() + 20
+            patient.move(0, 0)
+            patient.show()
         self._first.close()
-        voice = Voice(player)
-        keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, voice)
+        self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
+        keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
+
+    def _show_counter(self, opened: Opened) -> None:
+        from config.limits import load_limits
+        from reception.counter.window import CounterWindow
+
+        terminal, player = opened.terminal, self._player
+        counter = CounterWindow(
+            terminal,
+            opened.bench,
+            opened.office,
+            hide_after_s=terminal.config.counter.hide_after_s,
+            limits=load_limits(),
+            sound=lambda: player.state,
+        )
+        self._windows.append(counter)
+        if self._filled is not None:
+            self._filled.add(counter)
+        else:
+            counter.move(self._windows[0].width() + 20, 0)
+            counter.show()
 
     def _ready(self, snapshot: "Snapshot") -> None:
         if snapshot.state == "WAITING":
@@ -224,4 +250,3 @@ class _Program(QObject):
     @staticmethod
     def _drawn() -> None:
         _log.info("ready for a card")
-        threading.Thread(target=_load_the_rest, name="loading", daemon=True).start()
