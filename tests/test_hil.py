@@ -60,6 +60,8 @@ def rule(text: str) -> str:
         (rule('state = "CONSENT", do = "show"'), "bad.toml:4: on[1].clip: is missing"),
         (rule('state = "CONSENT", do = "swap_card"'), "bad.toml:4: on[1].person: is missing"),
         (rule('state = "CONSENT", do = "cancel", visit = 0'), "bad.toml:4: on[1].visit: 0"),
+        (rule('state = "CONSENT", do = "wait", seconds = -1.0'), "bad.toml:4: on[1].seconds: -1 is not"),
+        (rule('state = "CONSENT", do = "kill_terminal"'), "bad.toml:4: on[1].do: kill_terminal: should be"),
         (PLAIN + "[config.delays]\nquestion = 1.0\n", "bad.toml:4: config.delays.question: is not a known"),
         (PLAIN + "[config.delays]\nquestion_s = -1.0\n", "bad.toml:4: config.delays.question_s: -1.0"),
         (PLAIN + 'profile = "leaflet-1999"\n', "bad.toml:3: profile: 'leaflet-1999'"),

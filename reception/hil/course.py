@@ -27,6 +27,9 @@ class Course:
 
     def note(self, seen: Snapshot, stamp: float) -> bool:
         """Take up a snapshot of the moment ``stamp``; return whether something is asked anew."""
+        if seen.occasion == 0 and self.times:
+            # A terminal that was started anew comes up.
+            return False
         result, seconds = self.result, round(stamp - self.began, 4)
         anew, self._occasion = seen.occasion != self._occasion, seen.occasion
         if anew and not self.times:
@@ -36,7 +39,8 @@ class Course:
             self.times[State(seen.state)] += 1
         if not result.states or result.states[-1][0] != seen.state:
             result.states.append((seen.state, seconds))
-        if seen.visit != self.visit:
+        # One that was started anew knows of no visit; the one that was broken off is still the last.
+        if seen.visit and seen.visit != self.visit:
             self.visit = seen.visit
             result.asked, result.failure, result.identity, result.completed = [], "", "", False
         result.failure = seen.failure or result.failure
@@ -47,6 +51,10 @@ class Course:
         if seen.question and anew:
             result.asked.append(seen.question)
         return anew
+
+    def restarted(self) -> None:
+        """The terminal was started anew: its occasions begin from the start."""
+        self._occasion = 0
 
     def ask_server(self, client: AsksServer) -> None:
         """Take up what the server holds of the visit."""

@@ -4,12 +4,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
+from config import Config, ConfigError
 from config.person import Person, load_person
-from config.toml_file import ConfigError, TomlFile
+from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer, PrescriptionForm, VisualReason
 from hardware.face_engine import FaceEngine
 from reception import flow
@@ -132,17 +135,22 @@ def play_on_new_bench(
         engine.ready.wait(_ENGINE_S)
     real = isinstance(kind, RealBench)
     person = kind.plan.holder_of(play.person) if isinstance(kind, RealBench) else play.person
-    with Bench(
-        play.settings,
-        state,
-        kind,
-        people=[person, *([] if real else _others(play))],
-        person=person,
-        clip=play.clip,
-        today=play.today,
-        engine=engine,
-        camera=camera,
-    ) as bench:
+    with ExitStack() as ends:
+        settings, journal = _on_disk(play, ends)
+        bench = ends.enter_context(
+            Bench(
+                settings,
+                state,
+                kind,
+                people=[person, *([] if real else _others(play))],
+                person=person,
+                clip=play.clip,
+                today=play.today,
+                engine=engine,
+                journal=journal,
+                camera=camera,
+            )
+        )
         bench.terminal.subscribe(watch)
         if not real:
             # The first card of a process takes long to make: keys are checked, its photo is encoded.
@@ -151,6 +159,19 @@ def play_on_new_bench(
         run.play()
     # A real card can be asked for its tries once the terminal has let go of it.
     run.judge(ask_tries=not real or _touches_pin(play))
+
+
+def _on_disk(play: Play, ends: ExitStack) -> tuple[Config, Path | None]:
+    """Return the settings and where the journal is: what a scenario fills, or starts anew, must be on a disk."""
+    verbs, settings = {rule.do for rule in play.scenario.on}, play.settings
+    if not verbs & {"fill_folder", "kill_terminal"}:
+        return settings, None
+    folder = Path(ends.enter_context(TemporaryDirectory(prefix="hil-")))
+    if "fill_folder" in verbs and not settings.receipt.folder:
+        for name in ("face", "req", "res"):
+            (folder / "receipt" / name).mkdir(parents=True)
+        settings = replace(settings, receipt=replace(settings.receipt, folder=str(folder / "receipt")))
+    return settings, folder / "journal.sqlite"
 
 
 def _touches_pin(play: Play) -> bool:
@@ -173,6 +194,8 @@ class _Run:
         self._answer_all: dict[State, ConsentAnswer] = {}
         self._rested = False
         self._course = Course(result, time.monotonic())
+        self._snapshots: queue.SimpleQueue[tuple[float, Snapshot]] = queue.SimpleQueue()
+        self._deaf: Callable[[], None] = lambda: None
 
     def play(self) -> None:
         """Play it to its rest or its time limit; the time that hands take at real devices is not counted."""
@@ -189,9 +212,7 @@ class _Run:
     def _follow(self, trace: Trace | None) -> bool:
         """Act on snapshots until there is nothing left to do; return whether it came to rest."""
         began = self._course.began
-        snapshots: queue.SimpleQueue[tuple[float, Snapshot]] = queue.SimpleQueue()
-        # Stamped as it happens: acting on one snapshot may keep this thread from looking at the next.
-        stop = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
+        self._listen()
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
             phone = self._play.person.card.is_phone
@@ -204,7 +225,9 @@ class _Run:
                 self._bench.check()
                 left = began + within_s + self._bench.waited_s - time.monotonic()
                 try:
-                    stamp, snapshot = snapshots.get(timeout=max(0.0, min(left, _SETTLE_S) if acted else left))
+                    stamp, snapshot = self._snapshots.get(
+                        timeout=max(0.0, min(left, _SETTLE_S) if acted else left)
+                    )
                 except queue.Empty:
                     # What was done last, in a state of rest, led nowhere: that is rest too.
                     rested = acted and left > 0
@@ -216,9 +239,21 @@ class _Run:
                 at_rest = State(snapshot.state) in _REST and not self._pending
                 rested = at_rest and not acted and self._course.times.total() > 1
         finally:
-            stop()
+            self._deaf()
             self._result.seconds = round(time.monotonic() - began, 3)
         return rested
+
+    def _listen(self) -> None:
+        snapshots = self._snapshots = queue.SimpleQueue()
+        # Stamped as it happens: acting on one snapshot may keep this thread from looking at the next.
+        self._deaf = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
+
+    def _restart(self) -> None:
+        """Start the terminal anew; what the old one still showed is of no interest."""
+        self._deaf()
+        self._bench.restart_terminal()
+        self._course.restarted()
+        self._listen()
 
     def judge(self, *, ask_tries: bool = True) -> None:
         """Ask the card for its tries and compare everything with what was expected."""
@@ -309,6 +344,16 @@ class _Run:
                 else:
                     disturb = faults.always if rule.value == "always" else faults.next
                     disturb(rule.kind)  # type: ignore[arg-type]
+            case "fill_folder":
+                bench.fill_folder()
+            case "empty_folder":
+                bench.empty_folder()
+            case "jump_clock":
+                bench.jump_clock(rule.seconds)
+            case "kill_terminal":
+                bench.kill_terminal()
+            case "restart_terminal":
+                self._restart()
             case "wait":
                 time.sleep(rule.seconds)
             case _:

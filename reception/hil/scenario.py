@@ -60,6 +60,11 @@ Verb = Literal[
     "stop_server",
     "start_server",
     "server_fault",
+    "fill_folder",
+    "empty_folder",
+    "jump_clock",
+    "kill_terminal",
+    "restart_terminal",
     "wait",
 ]
 
@@ -85,6 +90,8 @@ BUTTONS: dict[str, flow.Event] = {
 }
 """What ``press`` can press, on the patient's window and at the counter."""
 
+_HOUR_S, _YEAR_S = 3600.0, 366 * 86_400.0
+
 
 @checked(frozen=True, config=STRICT)
 class Rule:
@@ -100,7 +107,8 @@ class Rule:
     kind: str = ""
     password: str = ""
     """Of the bench's staff; empty: the right one."""
-    seconds: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    seconds: Annotated[float, Field(ge=-_YEAR_S, le=_YEAR_S)] = 1.0
+    """Of jump_clock forwards or, negative, back; of wait and stall_card at most an hour."""
 
 
 @checked(frozen=True, config=STRICT)
@@ -159,6 +167,7 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
     scenario = file.parse(Scenario)
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
+        _check_restart(scenario.on, file, number)
     person = load_person(scenario.person, path.parent)
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
     if scenario.profile:
@@ -222,7 +231,25 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
                 (*at, "value"),
                 f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
             )
+        case "wait" | "stall_card" if not 0 < rule.seconds <= _HOUR_S:
+            raise file.mistake(
+                (*at, "seconds"),
+                f"{rule.seconds:g} is not allowed: should be above 0 and at most {_HOUR_S:g}",
+            )
         case "swap_card" if not rule.person:
             raise file.mistake((*at, "person"), "is missing")
         case "show" if not rule.clip:
             raise file.mistake((*at, "clip"), "is missing")
+
+
+def _check_restart(rules: tuple[Rule, ...], file: TomlFile, number: int) -> None:
+    """Nothing shows a state between the two: a killed terminal is started again on the same occasion."""
+    killed = rules[number]
+    if killed.do == "kill_terminal" and not any(
+        (rule.do, rule.state, rule.visit) == ("restart_terminal", killed.state, killed.visit)
+        for rule in rules[number + 1 :]
+    ):
+        raise file.mistake(
+            ("on", number, "do"),
+            "kill_terminal: should be followed by restart_terminal in the same state and visit",
+        )
