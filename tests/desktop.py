@@ -1,5 +1,6 @@
-"""A desktop of a test's own: an X server without a screen, pictures of it, and clicks by xdotool."""
+"""A desktop of a test's own: an X server without a screen, its pictures, clicks by xdotool, a screen reader's eyes."""
 
+import json
 import os
 import shutil
 import struct
@@ -7,9 +8,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -24,6 +26,21 @@ Place = tuple[int, int]
 
 _LACKING = [program for program in ("Xvfb", "xdotool") if shutil.which(program) is None]
 needs_desktop = pytest.mark.skipif(bool(_LACKING), reason=f"without {' and '.join(_LACKING)}")
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""Debian's bindings of the accessibility tree belong to its own Python."""
+
+
+def _lacking_for_readers() -> str:
+    """Say what a screen reader's eyes need and this machine lacks; empty: nothing."""
+    lacking = [] if shutil.which("dbus-daemon") else ["dbus"]
+    if not Path("/usr/libexec/at-spi-bus-launcher").exists():
+        lacking.append("at-spi2-core")
+    ask = [SYSTEM_PYTHON, "-c", "import gi; gi.require_version('Atspi', '2.0')"]
+    if not Path(SYSTEM_PYTHON).exists() or subprocess.run(ask, capture_output=True, check=False).returncode:
+        lacking.append("python3-gi with gir1.2-atspi-2.0")
+    return " and ".join(lacking)
+
+
 PRESS_PAUSE_S = 0.45
 """Two presses at one spot within 0.4 s are a double click, which the screens take for one."""
 
@@ -49,7 +66,7 @@ class Desktop:
         command = ["xdotool", *map(str, words)]
         environment = {**os.environ, "DISPLAY": self.name}
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True, timeout=30
+            command, env=environment, capture_output=True, text=True, check=True, timeout=90
         )
         return done.stdout.strip()
 
@@ -98,8 +115,8 @@ def desktop(folder: Path, width: int, height: int) -> Iterator[Desktop]:
 class Program:
     """``./run`` with windows on a desktop; it tells its states, which can be waited for."""
 
-    def __init__(self, desktop: Desktop, *words: str | Path) -> None:
-        environment = {**os.environ, "DISPLAY": desktop.name, "QT_QPA_PLATFORM": "xcb"}
+    def __init__(self, desktop: Desktop, *words: str | Path, **more: str) -> None:
+        environment = {**os.environ, "DISPLAY": desktop.name, "QT_QPA_PLATFORM": "xcb", **more}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "reception", "--verbose", *map(str, words)],
             cwd=ROOT,
@@ -147,3 +164,70 @@ class Program:
             with self._told:
                 self.lines.append(line.rstrip())
                 self._told.notify_all()
+
+
+class Assistive:
+    """What a screen reader sees of the programs on a session bus of its own, and presses there; ends with ``close``."""
+
+    lacking: ClassVar[str] = _lacking_for_readers()
+
+    def __init__(self, folder: Path) -> None:
+        # The accessibility bus has its socket there; one folder for all would be shared by tests side by side.
+        folder.chmod(0o700)
+        surroundings = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
+        self._bus = subprocess.Popen(
+            ["dbus-daemon", "--session", "--nofork", "--print-address"],
+            env=surroundings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._bus.stdout
+        self.environment = {
+            "DBUS_SESSION_BUS_ADDRESS": self._bus.stdout.readline().strip(),
+            "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
+        }
+        self._eyes = subprocess.Popen(
+            [SYSTEM_PYTHON, str(Path(__file__).with_name("assistive.py"))],
+            env={**surroundings, **self.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def texts(self, window: str) -> set[str]:
+        """Return every text that the window tells a screen reader, shown or not."""
+        return set(self._ask("texts", window))
+
+    def waits(self, window: str, fits: Callable[[set[str]], bool], within_s: float = 10.0) -> None:
+        """Wait until what the window tells fits: a press acts a moment later."""
+        deadline = time.monotonic() + within_s
+        while not fits(told := self.texts(window)):
+            assert time.monotonic() < deadline, told
+
+    def press(self, window: str, label: str) -> None:
+        """Press what has that label, once it is shown."""
+        assert self._ask("press", window, label) is True
+
+    def fill(self, window: str, label: str, text: str) -> None:
+        """Put a text into a field."""
+        assert self._ask("fill", window, label, text) is True
+
+    def _ask(self, *question: str) -> Any:
+        assert self._eyes.stdin and self._eyes.stdout
+        print(json.dumps(question), file=self._eyes.stdin, flush=True)
+        answer = json.loads(self._eyes.stdout.readline())
+        assert not isinstance(answer, dict), answer["error"]
+        return answer
+
+    def close(self) -> None:
+        """End the eyes and the bus; what the bus started ends with it."""
+        for process in (self._eyes, self._bus):
+            process.terminate()
+            process.wait(10)
+            for stream in filter(None, (process.stdin, process.stdout)):
+                stream.close()
+
+
+needs_screen_reader = pytest.mark.skipif(bool(Assistive.lacking), reason=f"without {Assistive.lacking}")

@@ -1,4 +1,4 @@
-"""The program on a desktop, used from outside: real windows, real clicks, real signals."""
+"""The program as a kiosk, and its unit: whole displays, real signals, and what a crash leaves."""
 
 import configparser
 import json
@@ -9,33 +9,22 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint
-from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QPushButton, QWidget
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QApplication
 
 import config
-from config.person import load_person, shipped_people
 from reception.__main__ import _parser, main
-from reception.counter.window import CounterWindow
 from reception.journal import INTERRUPTED
-from reception.screens.gallery import SAMPLES, StillTerminal
-from reception.screens.window import PatientWindow
 from reception.site import journal_file
-from reception.snapshot import Snapshot
-from tests.desktop import Desktop, Picture, Place, Program, desktop, needs_desktop
+from tests.desktop import Desktop, Program, desktop, needs_desktop
+from tests.onlooker import Drawn, Session
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = ROOT / "packaging" / "reception-terminal.service"
-SAME = 0.0003
-"""Share of pixels: more than the cursor has, less than a dot of the PIN."""
-PATIENT, COUNTER = "マイナンバーカード受付", "受付の窓口"
 
 
 @pytest.fixture(scope="module")
@@ -44,138 +33,11 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
         yield made
 
 
-class Hands:
-    """A bench for a window that is only measured."""
-
-    def people(self) -> list[str]:
-        return list(shipped_people())
-
-    def insert(self, person: str) -> None: ...
-
-    def remove(self) -> None: ...
-
-    def show(self, person: str) -> None: ...
-
-
-class Drawn:
-    """The same windows drawn here: where their buttons are, and what the pages look like."""
-
-    def __init__(self, qtbot: QtBot) -> None:
-        self.patient = PatientWindow(StillTerminal())
-        self.counter = CounterWindow(StillTerminal(), Hands())
-        for window in (self.patient, self.counter):
-            qtbot.addWidget(window)
-            window.show()
-
-    def page(self, sample: str | Snapshot) -> None:
-        snapshot = SAMPLES[sample] if isinstance(sample, str) else sample
-        self.patient.render_snapshot(snapshot)
-        self.patient.repaint()
-
-    def button(self, name: str) -> Place:
-        return centre(self.patient, name)
-
-    def picture(self) -> Picture:
-        image = self.patient.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-        pixels = np.frombuffer(image.constBits(), np.uint8).reshape(
-            image.height(), image.bytesPerLine() // 4, 4
-        )
-        return pixels[:, : image.width(), :3].copy()
-
-
-def centre(window: QWidget, name: str) -> Place:
-    for button in window.findChildren(QPushButton, name):
-        if button.isVisible():
-            at = button.mapTo(window, QPoint(button.width() // 2, button.height() // 2))
-            return at.x(), at.y()
-    raise AssertionError(f"no button {name} is visible")
-
-
 @pytest.fixture
-def drawn(qtbot: QtBot) -> Iterator[Drawn]:
-    made = Drawn(qtbot)
+def drawn(qapp: QApplication) -> Iterator[Drawn]:
+    made = Drawn()
     yield made
-    made.patient.close()
-    made.counter.close()
-
-
-def difference(one: Picture, other: Picture) -> float:
-    """Share of pixels that clearly differ."""
-    return float((np.abs(one.astype(int) - other).max(2) > 60).mean())
-
-
-class Session:
-    """A program on a desktop, seen as a patient and staff see it."""
-
-    def __init__(self, screen: Desktop, drawn: Drawn, program: Program, name: str) -> None:
-        self._screen, self._drawn, self._program, self._name = screen, drawn, program, name
-        self._pictures = 0
-        self.patient = screen.window(PATIENT)
-
-    def sees(self, page: str | Snapshot, within_s: float = 15.0) -> None:
-        """Wait until the patient's window shows exactly this page."""
-        self._drawn.page(page)
-        wanted = self._drawn.picture()
-        x, y, width, height = self.patient
-        deadline = time.monotonic() + within_s
-        while True:
-            shown = self._screen.picture()[y : y + height, x : x + width]
-            if shown.shape == wanted.shape and difference(shown, wanted) < SAME:
-                self._pictures += 1
-                self._screen.keep_picture(f"{self._name}-{self._pictures:02}")
-                return
-            if time.monotonic() > deadline:
-                self._screen.keep_picture(f"{self._name}-failed")
-                told = "\n".join(self._program.lines)
-                raise AssertionError(f"the window does not show {page}:\n{told}")
-            time.sleep(0.05)
-
-    def touches(self, name: str) -> None:
-        """Press a button of the page that was last seen."""
-        x, y = centre(self._drawn.patient, name)
-        self._screen.click((self.patient[0] + x, self.patient[1] + y))
-
-    def staff_press(self, name: str) -> None:
-        """Press a button of the counter's window."""
-        left, top, width, height = self._screen.window(COUNTER)
-        self._drawn.counter.resize(width, height)
-        x, y = centre(self._drawn.counter, name)
-        self._screen.click((left + x, top + y))
-
-
-@needs_desktop
-def test_a_visit_by_pin_is_played_by_clicks_until_the_patient_reads_that_it_is_complete(
-    screen: Desktop, drawn: Drawn, tmp_path: Path
-) -> None:
-    program = Program(screen, "--state", tmp_path)
-    try:
-        session = Session(screen, drawn, program, "pin-visit")
-        session.sees("22-phone-waiting")
-        session.staff_press("insert_card")
-        session.sees("04-method-choice")
-        session.touches("choose_pin")
-        asked = replace(SAMPLES["08-pin-entry"], pin_digits=0)
-        session.sees(asked)
-        for count, digit in enumerate(load_person(next(iter(shipped_people()))).card.pin, 1):
-            if count < 3:
-                session.touches(f"key_{digit}")
-            else:  # a key pad on a cable does the same
-                screen.xdotool("key", digit)
-            session.sees(replace(asked, pin_digits=count))
-        session.touches("pin_submit")
-        session.sees(replace(SAMPLES["12-consent-medication"], question_count=2))
-        session.touches("given")
-        session.sees(replace(SAMPLES["14-limit-consent"], question_number=2, question_count=2))
-        session.touches("declined")
-        session.sees("16-take-card")
-        session.staff_press("pull_card")
-        session.sees("18-complete")
-    finally:
-        code = program.end()
-    assert code == 0
-
-
-# --- Kiosk ------------------------------------------------------------------------------------------------------
+    made.close()
 
 
 @needs_desktop

@@ -22,7 +22,10 @@ Tone = Literal["error", "warning", "success", "plain"]
 
 
 def style_sheet() -> str:
-    """Return the sheet: staff sit close and use mouse and keys, so all is smaller than for patients (16 to 24 px)."""
+    """Return the sheet: staff sit close and use mouse and keys, so all is smaller than for patients (16 to 24 px).
+
+    The focus changes colours only: another width of a border would move everything else.
+    """
     family = ", ".join(f'"{name}"' for name in tokens.FONTS)
     ink, soft, line, white = tokens.INK, tokens.INK_SOFT, tokens.LINE, tokens.WHITE
     tones = {
@@ -58,17 +61,17 @@ def style_sheet() -> str:
     QComboBox QAbstractItemView {{ background: {white}; selection-background-color: {tokens.BLUE_TINT};
         selection-color: {ink}; }}
     QRadioButton {{ min-height: 30px; }}
-    QPushButton[kind]:focus {{ border: 3px solid {ink}; background: {tokens.YELLOW}; color: {ink}; }}
-    QComboBox:focus, QLineEdit:focus {{ border: 3px solid {ink}; }}
+    QPushButton[kind]:focus {{ border: 2px solid {ink}; background: {tokens.YELLOW}; color: {ink}; }}
+    QComboBox:focus, QLineEdit:focus {{ border: 2px solid {ink}; background: {tokens.YELLOW_TINT}; }}
     QRadioButton:focus {{ background: {tokens.YELLOW}; }}
-    QTabBar::tab {{ min-height: 36px; padding: 0 16px; border: 0; border-bottom: 4px solid #E6E6E6;
+    QTabBar::tab {{ min-height: 36px; padding: 0 14px; border: 2px solid {white}; border-bottom: 4px solid #E6E6E6;
         background: {white}; }}
     QTabBar::tab:selected {{ border-bottom-color: {tokens.BLUE}; color: {tokens.BLUE}; font-weight: 700; }}
-    QTabBar::tab:focus {{ background: {tokens.YELLOW_TINT}; border: 3px solid {ink}; }}
+    QTabBar::tab:focus {{ background: {tokens.YELLOW}; border-color: {ink}; color: {ink}; }}
     QTabWidget::pane {{ border: 0; }}
     QTableView {{ font-size: 16px; border: 1px solid {line}; gridline-color: #E6E6E6;
         selection-background-color: {tokens.BLUE_TINT}; selection-color: {ink}; }}
-    QTableView:focus {{ border: 3px solid {ink}; }}
+    QTableView:focus {{ border: 1px solid {ink}; background: #FFFDF5; }}
     QTableView::item:selected {{ font-weight: 700; }}
     QHeaderView::section {{ font-size: 16px; padding: 4px 6px; border: 0; background: {tokens.SURFACE}; }}
     QScrollArea {{ border: 0; background: {white}; }}
