@@ -140,8 +140,10 @@ class Session:
         self._pictures += 1
         self._screen.keep_picture(f"{self._name}-{self._pictures:02}")
 
-    def sees(self, page: str | Snapshot, within_s: float = 20.0) -> None:
-        """Wait until the patient's window shows exactly this page."""
+    def sees(
+        self, page: str | Snapshot, within_s: float = 20.0, *, rows: int | None = None, alike: float = SAME
+    ) -> None:
+        """Wait until the patient's window shows exactly this page; ``rows``: its upper part, above what moves."""
         self._drawn.page(page)
         wanted, drawn_at = picture(self._drawn.patient), time.monotonic()
         x, y, width, height = self.patient
@@ -153,7 +155,7 @@ class Session:
                 self._drawn.page(page)
                 wanted, drawn_at = picture(self._drawn.patient), time.monotonic()
             shown = self._screen.picture()[y : y + height, x : x + width]
-            return shown.shape == wanted.shape and difference(shown, wanted) < SAME
+            return shown.shape == wanted.shape and difference(shown[:rows], wanted[:rows]) < alike
 
         self._wait(shows, within_s, f"the window does not show {page}")
         self.keep()

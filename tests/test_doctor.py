@@ -25,10 +25,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 import config
-from config import Camera, Config, PhoneReader, Reader, Receipt, Server, Site
+from config import Camera, Config, PhoneReader, Reader, Receipt, Server, Site, Sound
 from consent.server.certificates import Authority
 from consent.server.state_files import Subject, new_key, written
-from hardware.card import Presence, ServiceDown
+from hardware.card import Presence, ReaderBusy, ServiceDown
 from hardware.clips import write_clip
 from hardware.pcscd_bench import READER, SECOND_READER, PcscdBench, service_folder
 from reception import doctor
@@ -139,6 +139,14 @@ def test_something_in_the_reader_that_does_not_answer_is_told(monkeypatch: pytes
     assert_wrong(look("card reader"), Grade.WARNING, "does not answer")
 
 
+def test_a_reader_that_another_program_keeps_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept(reader: object) -> Presence:
+        raise ReaderBusy("another program has the reader")
+
+    monkeypatch.setattr("hardware.pcsc.PcscReader.presence", kept)
+    assert_wrong(look("card reader"), Grade.PROBLEM, "another program has the reader")
+
+
 # --- Camera, fonts, face engine ---------------------------------------------------------------------------------
 
 
@@ -213,6 +221,36 @@ def test_windows_that_cannot_be_drawn_are_told(tmp_path: Path, monkeypatch: pyte
     assert_wrong(look("fonts"), Grade.PROBLEM, "libEGL.so.1")
 
 
+def player(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Make the only program that plays sound one of ours."""
+    made = folder / "aplay"
+    made.write_text(f"#!/bin/sh\n{script}\n")
+    made.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+def test_a_player_that_plays_is_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    player(tmp_path, monkeypatch, "while read -r line; do :; done")
+    finding = look("sound")
+    assert (finding.grade, "volume 80 %" in finding.what) == (Grade.OK, True), finding
+
+
+def test_a_machine_without_a_loudspeaker_is_told_in_the_players_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player(tmp_path, monkeypatch, "echo 'cannot find card 0' >&2; exit 1")
+    assert_wrong(look("sound"), Grade.WARNING, "cannot find card 0")
+
+
+def test_a_machine_without_a_player_is_told_unless_the_voice_is_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert_wrong(look("sound"), Grade.WARNING, "no program that plays sound")
+    silent = look("sound", replace(SHIPPED, sound=Sound(voice=False)))
+    assert (silent.grade, "switched off" in silent.what) == (Grade.OK, True)
+
+
 def test_the_face_engine_says_which_embedder_runs() -> None:
     finding = look("face engine")
     assert (finding.grade, "opencv embeds" in finding.what) == (Grade.OK, True), finding
@@ -229,6 +267,14 @@ def test_a_face_engine_that_falls_back_to_dlib_says_why(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert_wrong(look("face engine"), Grade.WARNING, "dlib embeds, about eight times slower: OpenCV cannot")
+
+
+@pytest.mark.expected_log("face engine cannot be used.*is no face network")
+def test_a_network_file_that_is_none_is_told_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "network.dat"
+    file.write_bytes(b"no network")
+    settings = replace(SHIPPED, face=replace(SHIPPED.face, model=str(file)))
+    assert_wrong(look("face engine", settings), Grade.PROBLEM, str(file))
 
 
 @pytest.mark.expected_log("face engine did not start")
@@ -304,6 +350,16 @@ def test_a_server_that_does_not_answer_is_told() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         settings = asking(f"http://127.0.0.1:{listener.getsockname()[1]}")
         assert_wrong(look("eligibility server", settings), Grade.PROBLEM, "did not answer in time")
+
+
+def test_a_server_that_refuses_says_why() -> None:
+    def refusal(handler: BaseHTTPRequestHandler) -> None:
+        body = b'{"code": "TERMINAL_MISMATCH", "message": "the certificate is another terminal\'s"}'
+        head = f"HTTP/1.0 403 No\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        handler.wfile.write(head.encode() + body)
+
+    with answering(refusal) as url:
+        assert_wrong(look("eligibility server", asking(url)), Grade.PROBLEM, "TERMINAL_MISMATCH")
 
 
 def test_something_else_at_that_address_is_told() -> None:
