@@ -116,7 +116,8 @@ class Program:
     """``./run`` with windows on a desktop; it tells its states, which can be waited for."""
 
     def __init__(self, desktop: Desktop, *words: str | Path, **more: str) -> None:
-        environment = {**os.environ, "DISPLAY": desktop.name, "QT_QPA_PLATFORM": "xcb", **more}
+        # No program that plays sound is found: a button for the voice would stand on some machines only.
+        environment = {**os.environ, "DISPLAY": desktop.name, "QT_QPA_PLATFORM": "xcb", "PATH": "", **more}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "reception", "--verbose", *map(str, words)],
             cwd=ROOT,

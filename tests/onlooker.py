@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
 from unittest.mock import Mock
 
 import numpy as np
@@ -60,9 +59,8 @@ class Drawn:
     """The same windows drawn here: what their pages look like, and where their buttons are."""
 
     def __init__(self) -> None:
-        self.sound = "ok"
         self.patient = self._patient()
-        self.counter = CounterWindow(_Staffed(), _Hands(), sound=lambda: self.sound)
+        self.counter = CounterWindow(_Staffed(), _Hands(), sound=lambda: "down")
         self.counter.show()
 
     @staticmethod
@@ -89,9 +87,8 @@ class Drawn:
         self.patient.render_snapshot(snapshot)
         self.patient.repaint()
 
-    def desk(self, sample: str | Snapshot, tab: int, sound: str, server: str) -> None:
-        """Show staff a state on a page of their window, with the health of what may be so or so."""
-        self.sound = sound
+    def desk(self, sample: str | Snapshot, tab: int, server: str) -> None:
+        """Show staff a state on a page of their window, with the server as it is."""
         snapshot = SAMPLES[sample] if isinstance(sample, str) else sample
         self.counter.render_snapshot(replace(snapshot, health=replace(snapshot.health, server=server)))
         tabs = self.counter.findChild(QTabWidget, "tabs")
@@ -173,9 +170,9 @@ class Session:
 
         def shows() -> bool:
             whole = self._screen.picture()[top : top + height, left : left + width]
-            # Each part that is down has a line: some machines have no loudspeaker, and the server may be away.
-            for sound, server in product(("ok", "down"), repeat=2):
-                self._drawn.desk(sample, tab, sound, server)
+            # A part that is down has a line of its own.
+            for server in ("ok", "down"):
+                self._drawn.desk(sample, tab, server)
                 at = place(self._drawn.counter, name)
                 cut = np.s_[at.top() : at.bottom() + 1, at.left() : at.right() + 1]
                 if difference(whole[cut], picture(self._drawn.counter)[cut]) < ALIKE:

@@ -41,6 +41,7 @@ def drawn(qapp: QApplication) -> Iterator[Drawn]:
 
 
 @needs_desktop
+@pytest.mark.timeout(180)
 def test_a_terminal_killed_in_a_visit_comes_back_into_waiting_and_knows_which_visit_broke_off(
     screen: Desktop, drawn: Drawn, tmp_path: Path
 ) -> None:
