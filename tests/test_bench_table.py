@@ -165,3 +165,23 @@ def test_the_moments_of_a_start_are_taken_from_what_the_program_tells() -> None:
 def test_a_program_that_ends_early_is_told_with_its_last_words() -> None:
     with pytest.raises(BenchError, match="never came to: first screen; its last words: no display"):
         start.moments([sys.executable, "-c", "print('no display')"], {}, ["first screen"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", [("ui", "--seconds", "1", "--visits", "3"), ("start", "--rounds", "1")])
+def test_windows_and_start_are_measured(words: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    command = [
+        sys.executable,
+        "-m",
+        "reception",
+        "--state",
+        str(tmp_path),
+        "bench",
+        *words,
+        "--json",
+        str(file),
+    ]
+    subprocess.run(command, check=True, timeout=300, cwd=Path(__file__).parents[1])
+    content = json.loads(file.read_text())
+    assert table.as_rows(content) == table.rows(content["figures"])

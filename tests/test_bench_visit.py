@@ -78,3 +78,14 @@ def test_photo_and_challenge_come_once_and_before_they_are_needed(
     begun = {name: when - began for name, when in done}
     assert begun["embed_photo"] < dict(result.states)["FACE_MATCH"]
     assert begun["challenge"] < dict(result.states)["CHECKING"]
+
+
+def test_a_visit_by_pin_is_measured_with_its_card_commands_and_requests(tmp_path: Path) -> None:
+    (_, by_pin) = demo.plans()
+    with FaceEngine() as engine:
+        (spent,) = visit.played(by_pin, "simulated", engine, tmp_path, rounds=1, embedding_ms=6.0)
+    assert set(spent.states) == {"READING", "PIN_ENTRY", "CHECKING", "SENDING"}
+    assert spent.floor["card"] > 0
+    assert spent.floor["http"] > 0
+    assert (spent.floor["embedding"], spent.floor["RSA"]) == (0, 0)
+    assert sum(spent.states.values()) > 0
