@@ -234,6 +234,14 @@ class Screen:
     density_dpi: Annotated[float, Field(ge=60, le=170)] = 150.0
     """px per inch: 150 is 800 x 1280 on 10.1 inch, 170 is 1024 x 600 on 7 inch. Targets are 20 and 12 mm by it."""
 
+    @model_validator(mode="after")
+    def _is_large_enough(self) -> Self:
+        if self.height >= self.width and self.height < 1280:
+            raise ValueError("screen.height must be at least 1280 where it is not below screen.width")
+        if self.height < self.width < 1024:
+            raise ValueError("screen.width must be at least 1024 where it is above screen.height")
+        return self
+
 
 @dataclass(frozen=True, config=STRICT)
 class Config:

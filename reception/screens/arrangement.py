@@ -29,6 +29,7 @@ class Column(QWidget):
         for piece in pieces:
             self._column.addWidget(piece)
         self._pieces = tuple(pieces)
+        self._flat = False
 
     def empty(self) -> bool:
         """Say whether nothing of it is shown."""
@@ -36,6 +37,7 @@ class Column(QWidget):
 
     def lie_down(self, *, flat: bool) -> None:
         """Put the pieces beside each other, or below each other again."""
+        self._flat = flat
         ways = QBoxLayout.Direction
         self._column.setDirection(ways.LeftToRight if flat else ways.TopToBottom)
 
@@ -48,18 +50,26 @@ class Column(QWidget):
         shown = sum(not piece.isHidden() for piece in self._pieces)
         return extra - extra % shown if shown else 0
 
-    def height_at(self, width: int) -> int:
-        """Return how high it is at this width, in px."""
-        if self.empty():
-            return 0
-        return self.heightForWidth(width) if self.hasHeightForWidth() else self.sizeHint().height()
+    def height_at(self, width: int, shown: Sequence[QWidget] | None = None) -> int:
+        """Return how high it is at this width, in px; with these pieces instead of those that are shown."""
+        here = [
+            piece for piece in self._pieces if (not piece.isHidden() if shown is None else piece in shown)
+        ]
+        gaps = self._column.spacing() * (len(here) - 1)
+        if self._flat:
+            return max((_height(piece, (width - gaps) // len(here)) for piece in here), default=0)
+        return sum(_height(piece, width) for piece in here) + gaps if here else 0
+
+    def shown(self) -> list[QWidget]:
+        """Return the pieces that are shown."""
+        return [piece for piece in self._pieces if not piece.isHidden()]
 
 
 class Arrangement(QWidget, Painted):
     """A page made of parts: texts above, a picture, texts below, and what the patient can press.
 
-    Of several pictures at most one is shown. ``spare`` is left out where there is no room for it. ``beside_text``: in a
-    lying window the buttons stand below the texts, and the picture has its column for itself.
+    Of several pictures at most one is shown. ``spare`` is left out, one after the other, where there is no room.
+    ``beside_text``: in a lying window the buttons stand below the texts, and the picture has its column for itself.
     """
 
     beside_text = False
@@ -71,12 +81,12 @@ class Arrangement(QWidget, Painted):
         pictures: Sequence[QWidget] = (),
         below: Sequence[QWidget] = (),
         buttons: Sequence[QWidget] = (),
-        spare: Words | None = None,
+        spare: Sequence[Words] = (),
     ) -> None:
         """Name the parts."""
         self.above, self.below, self.buttons = Column(self, above), Column(self, below), Column(self, buttons)
         self.pictures = tuple(pictures)
-        self._spare = spare
+        self._spare = tuple(spare)
         for picture in pictures:
             picture.setParent(self)
         self.take_look(tokens.NORMAL)
@@ -100,8 +110,6 @@ class Arrangement(QWidget, Painted):
 
     def place(self) -> None:
         """Give every part its place for the size of the page."""
-        if self._spare is not None:
-            self._spare.setVisible(bool(self._spare.words))
         if self.look.sizes.portrait:
             self._stand()
         else:
@@ -180,12 +188,23 @@ class Arrangement(QWidget, Painted):
             y = _put(part, QRect(0, y, width, high), gap if high else 0)
 
     def _spare_fits(self, width: int, height: int) -> None:
-        """Leave out what can be left out if the texts would be higher than ``height``."""
-        if self._spare is None:
-            return
-        texts = self.above.height_at(width) + self.below.height_at(width)
-        if texts + 2 * self.look.sizes.gap > height:
-            self._spare.hide()
+        """Leave out what can be left out until the texts are not higher than ``height``.
+
+        Nothing is shown or hidden on the way there: each would ask for another place().
+        """
+        rest = [
+            piece for part in (self.above, self.below) for piece in part.shown() if piece not in self._spare
+        ]
+        kept: list[Words] = []
+        for count in range(len(self._spare) + 1):
+            kept = [piece for piece in self._spare[count:] if piece.words]
+            texts = [
+                high for part in (self.above, self.below) if (high := part.height_at(width, [*rest, *kept]))
+            ]
+            if sum(texts) + self.look.sizes.gap * (len(texts) - 1) <= height:
+                break
+        for piece in self._spare:
+            piece.setVisible(piece in kept)
 
     def _show_picture(self, where: QRect, gap: int) -> int:
         """Put the picture there, or nowhere if it would be too small; return where the next part may begin, or 0."""
@@ -194,6 +213,12 @@ class Arrangement(QWidget, Painted):
             self.picture.setGeometry(0, 0, 0, 0)
             return 0
         return _put(self.picture, where, gap)
+
+
+def _height(piece: QWidget, width: int) -> int:
+    """Return how high a piece wants to be at this width, in px."""
+    wanted = piece.heightForWidth(width) if piece.hasHeightForWidth() else piece.sizeHint().height()
+    return max(wanted, piece.minimumHeight())
 
 
 def _put(part: QWidget, where: QRect, gap: int) -> int:

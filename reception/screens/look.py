@@ -98,6 +98,7 @@ class LanguageChooser(QFrame, Painted):
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(self._grid, 1)
         column.addWidget(self.note)
+        self.take_look(self.look)
         self.hide()
 
     def take_look(self, look: Look) -> None:

@@ -92,7 +92,8 @@ class WaitingPage(Page):
             pictures=(self.insert, self.take),
             below=(self.hint,),
             buttons=(self.phone, self.help),
-            spare=self.hint,
+            # Where a notice stands, it says the same.
+            spare=(self.hint, self.heading),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -219,15 +220,15 @@ class PinEntryPage(Page):
 
     def _place_standing(self) -> None:
         width, sizes = self.width(), self.look.sizes
-        self.heading.show()
-        texts, back = self.above.height_at(width), self.buttons.height_at(width)
+        back = self.buttons.height_at(width)
         left = 0 if self.left.isHidden() else self.left.heightForWidth(width)
         keys = 4 * sizes.primary + 3 * KEY_GAP
         needed = left + self.dots.height() + keys + back + 3 * sizes.tight
-        if texts + needed > self.height():
-            # What went wrong says what to do as well.
-            self.heading.setVisible(self.wrong.isHidden())
-            texts = self.above.height_at(width)
+        # What went wrong says what to do as well, where there is no room for both.
+        with_heading = [self.heading, *(piece for piece in self.above.shown() if piece is not self.heading)]
+        room = self.above.height_at(width, with_heading) + needed <= self.height()
+        self.heading.setVisible(room or self.wrong.isHidden())
+        texts = self.above.height_at(width)
         free = max(0, self.height() - texts - left - self.dots.height() - keys - back)
         gap = min(free // 3, 28)
         y = min(free - 3 * gap, sizes.gap)
@@ -295,7 +296,7 @@ class PhoneTapPage(Page):
             pictures=(PhonePicture(t),),
             below=(self.working, self.hint),
             buttons=(self.back,),
-            spare=self.hint,
+            spare=(self.hint,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

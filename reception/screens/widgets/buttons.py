@@ -127,9 +127,10 @@ class TouchButton(BigButton):
 
     def relabel(self, label: str, note: str | None = None, picture: Pictogram | None = None) -> None:
         """Show another label, and another note or picture where one is given."""
+        note = self._note if note is None else note
+        picture = self._picture if picture is None else picture
         if (label, note, picture) != (self.text(), self._note, self._picture):
-            self._note = self._note if note is None else note
-            self._picture = self._picture if picture is None else picture
+            self._note, self._picture = note, picture
             super().relabel(label)
             self.setAccessibleDescription(lines.joined(self._note))
             self.updateGeometry()

@@ -60,7 +60,7 @@ class CardPicture(Picture):
         self._motion = motion
         self._at = 0
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self._move)
+        self._timer.timeout.connect(self.advance)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -73,7 +73,8 @@ class CardPicture(Picture):
         self._timer.stop()
         self._at = 0
 
-    def _move(self) -> None:
+    def advance(self) -> None:
+        """Move the card by one step."""
         # One rest before it moves, and one where it has arrived.
         self._at = (self._at + 1) % (STEPS + 1)
         self._timer.setInterval(REST_MS if self._at in (0, STEPS) else STEP_MS)
