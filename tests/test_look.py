@@ -42,6 +42,7 @@ class Windows:
         if name not in self._made:
             self._made[name] = PatientWindow(StillTerminal(), SCREENS[name])
             self._made[name].show()
+            self._made[name].show_sound("音声: ふつう")
         return self._made[name]
 
     def close(self) -> None:

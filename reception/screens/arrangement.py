@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRect
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QVBoxLayout, QWidget
 
 from reception.screens import tokens
 from reception.screens.tokens import Look
-from reception.screens.widgets import Painted, Words
+from reception.screens.widgets import Message, Painted, Words
 
-LEFT, LEFT_OF_PICTURE = 0.6, 0.65
+LEFT, LEFT_OF_PICTURE = 0.63, 0.66
 """Share of a lying page that texts get beside buttons, and beside a picture alone."""
 SMALLEST = 150
 """px of height below which a picture beside buttons says nothing any more."""
@@ -40,6 +40,8 @@ class Column(QWidget):
         self._flat = flat
         ways = QBoxLayout.Direction
         self._column.setDirection(ways.LeftToRight if flat else ways.TopToBottom)
+        for at in range(len(self._pieces)):
+            self._column.setStretch(at, int(flat))
 
     def space(self, px: int) -> None:
         """Set the distance of the pieces."""
@@ -65,6 +67,29 @@ class Column(QWidget):
         return [piece for piece in self._pieces if not piece.isHidden()]
 
 
+class Grid(QWidget, Painted):
+    """Pieces below each other in a window that stands, and in three columns in one that lies."""
+
+    def __init__(self, pieces: Sequence[QWidget]) -> None:
+        super().__init__()
+        self._pieces = tuple(pieces)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self.take_look(tokens.NORMAL)
+
+    def take_look(self, look: Look) -> None:
+        """Lay the pieces out for a window that stands or lies."""
+        super().take_look(look)
+        while self._grid.takeAt(0) is not None:
+            pass
+        columns = 1 if look.sizes.portrait else 3
+        self._grid.setSpacing(look.sizes.tight)
+        for column in range(3):
+            self._grid.setColumnStretch(column, int(column < columns))
+        for place, piece in enumerate(self._pieces):
+            self._grid.addWidget(piece, *divmod(place, columns))
+
+
 class Arrangement(QWidget, Painted):
     """A page made of parts: texts above, a picture, texts below, and what the patient can press.
 
@@ -73,6 +98,8 @@ class Arrangement(QWidget, Painted):
     """
 
     beside_text = False
+    across: QWidget | None = None
+    """A piece of the buttons that, while it is shown, needs the whole width of a lying window."""
 
     def compose(
         self,
@@ -81,7 +108,7 @@ class Arrangement(QWidget, Painted):
         pictures: Sequence[QWidget] = (),
         below: Sequence[QWidget] = (),
         buttons: Sequence[QWidget] = (),
-        spare: Sequence[Words] = (),
+        spare: Sequence[Words | Message] = (),
     ) -> None:
         """Name the parts."""
         self.above, self.below, self.buttons = Column(self, above), Column(self, below), Column(self, buttons)
@@ -124,7 +151,7 @@ class Arrangement(QWidget, Painted):
         """Texts at the top, buttons at the bottom, the picture between them."""
         width, height, gap = self.width(), self.height(), self.look.sizes.gap
         self.buttons.lie_down(flat=False)
-        self._spare_fits(width, height - gap - self.buttons.height_at(width) - SMALLEST * bool(self.picture))
+        self._spare_fits(width, height - gap - self.buttons.height_at(width) - self._picture_needs())
         above, below, actions = (part.height_at(width) for part in (self.above, self.below, self.buttons))
         y = min(gap, max(0, height - above - below - actions))
         y = _put(self.above, QRect(0, y, width, above), gap)
@@ -149,8 +176,9 @@ class Arrangement(QWidget, Painted):
         width, height, gap = self.width(), self.height(), self.look.sizes.gap
         self.buttons.lie_down(flat=False)
         column = width - gap - round((width - gap) * LEFT)
-        if self.buttons.height_at(column) > height:
-            self._lie_flat()
+        across = self.across is not None and not self.across.isHidden()
+        if across or self.buttons.height_at(column) > height:
+            self._lie_flat(beside=not across)
             return
         with_text = self.beside_text and self.picture is not None
         if self.picture is not None and (with_text or self.buttons.empty()):
@@ -169,12 +197,13 @@ class Arrangement(QWidget, Painted):
         if not with_text:
             _put(self.buttons, QRect(x, y, column, actions), gap)
 
-    def _lie_flat(self) -> None:
+    def _lie_flat(self, *, beside: bool) -> None:
         width, height, gap = self.width(), self.height(), self.look.sizes.gap
-        self.buttons.lie_down(flat=True)
+        self.buttons.lie_down(flat=beside)
         actions = self.buttons.height_at(width)
         if self.picture is not None:
             self._show_picture(QRect(0, 0, width, 0), gap)
+        self._spare_fits(width, height - actions - gap)
         self._lay_texts((self.above, self.below), width, height - actions - gap)
         _put(self.buttons, QRect(0, height - actions, width, actions), gap)
 
@@ -187,6 +216,11 @@ class Arrangement(QWidget, Painted):
         for part, high in zip(texts, heights, strict=True):
             y = _put(part, QRect(0, y, width, high), gap if high else 0)
 
+    def _picture_needs(self) -> int:
+        """Return the height that must be left for the picture, in px."""
+        needed = self.picture is not None and getattr(self.picture, "needed", True)
+        return SMALLEST + self.look.sizes.gap if needed else 0
+
     def _spare_fits(self, width: int, height: int) -> None:
         """Leave out what can be left out until the texts are not higher than ``height``.
 
@@ -195,7 +229,7 @@ class Arrangement(QWidget, Painted):
         rest = [
             piece for part in (self.above, self.below) for piece in part.shown() if piece not in self._spare
         ]
-        kept: list[Words] = []
+        kept: list[Words | Message] = []
         for count in range(len(self._spare) + 1):
             kept = [piece for piece in self._spare[count:] if piece.words]
             texts = [

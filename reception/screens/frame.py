@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QWidget
 
 from reception import flow
 from reception.failures import FailureCode
@@ -21,7 +21,7 @@ Send = Callable[[flow.Event], None]
 
 _NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
 """Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
-STEPS_BESIDE_TIME = 0.36
+STEPS_BESIDE_TIME = 0.32
 """Share of the top row that the steps keep while time runs out."""
 
 
@@ -85,7 +85,8 @@ class Frame(QWidget, Painted):
         )
         self.show_sound = self._look_row.show_sound
         self._steps = StepBar(t)
-        self._badge = Words("badge", t(N_("模擬")))
+        self._badge = QLabel(t(N_("模擬")))
+        self._badge.setProperty("kind", "badge")
         self._time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self._ways = WaysOut(t, send)
         self._stack = QStackedWidget()
@@ -145,7 +146,7 @@ class Frame(QWidget, Painted):
             self._look_row.setGeometry(left, edge, width, high)
             self._ways.setGeometry(left, bottom, width, high)
         else:
-            ways = round(width * 0.42)
+            ways = round(width * 0.4)
             self._ways.setGeometry(left, bottom, ways - 10, high)
             self._look_row.setGeometry(left + ways, bottom, width - ways, high)
         page_top = top + sizes.top + (16 if sizes.portrait else 8)

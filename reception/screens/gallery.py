@@ -68,6 +68,7 @@ SAMPLES: dict[str, Snapshot] = {
     "15-sending": replace(_LIMIT, state="SENDING", screen="SENDING", question="", question_count=0),
     "16-take-card": _DONE,
     "17-take-card-reminder": replace(_DONE, reminders=1),
+    "17-take-card-reminder-again": replace(_DONE, reminders=3),
     "18-complete": replace(_DONE, state="COMPLETE", screen="COMPLETE", card_in=False),
     "19-call-staff": replace(
         _IDENTITY, state="CALL_STAFF", screen="CALL_STAFF", failure="CERTIFICATE_EXPIRED"

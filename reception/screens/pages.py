@@ -10,7 +10,7 @@ from hardware.face import Guidance
 from reception import flow
 from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
 from reception.flow import HelpTopic
-from reception.screens.arrangement import Arrangement
+from reception.screens.arrangement import Arrangement, Grid
 from reception.screens.tokens import Look
 from reception.screens.widgets import (
     CameraPreview,
@@ -148,7 +148,11 @@ class MethodChoicePage(Page):
             )
             for method, label, picture, note in methods
         }
-        self.compose((self.reason, self.heading), buttons=(*self.methods.values(), self.help_button()))
+        self.compose(
+            (self.reason, self.heading),
+            buttons=(*self.methods.values(), self.help_button()),
+            spare=(self.heading,),
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(*wording.failure_texts(snapshot, self.t))
@@ -237,7 +241,7 @@ class PinEntryPage(Page):
         y += texts + left + gap
         self.dots.setGeometry(0, y, width, self.dots.height())
         y = self.height() - back - gap - keys
-        split = (width - 3 * KEY_GAP) // 4
+        split = max(sizes.primary, (width - 3 * KEY_GAP) // 5)
         self.keys.setGeometry(0, y, 3 * split + 2 * KEY_GAP, keys)
         self.edits.setGeometry(3 * (split + KEY_GAP), y, width - 3 * (split + KEY_GAP), keys)
         self.buttons.setGeometry(0, self.height() - back, width, back)
@@ -330,6 +334,7 @@ class QuestionPage(Page):
             pictures=(self.emblem,),
             below=(self.note,),
             buttons=(self.given, self.declined),
+            spare=(self.count, self.note),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -375,7 +380,12 @@ class TakeCardPage(Page):
         self.take, self.wait = CardPicture("take", t), Emblem("seat", "success")
         self.reminder = Message("warning")
         self.notice = Message("warning")
-        self.compose((done, self.reminder, self.heading, self.notice), pictures=(self.take, self.wait))
+        self.urgent = Message("error")
+        self.compose(
+            (done, self.reminder, self.urgent, self.heading, self.notice),
+            pictures=(self.take, self.wait),
+            spare=(self.notice,),
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         card_in = snapshot.card_in
@@ -383,7 +393,10 @@ class TakeCardPage(Page):
         self.take.setVisible(card_in)
         self.wait.setVisible(not card_in)
         forgotten = card_in and snapshot.reminders > 0
-        self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten else "")
+        # Said again each time; from the second time on it is shown as an alarm, too.
+        again = forgotten and snapshot.reminders > 1
+        self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten and not again else "")
+        self.urgent.show_message(self.t(wording.DO_NOT_FORGET) if again else "")
         notice = wording.NOTICES.get(snapshot.notice, "")
         self.notice.show_message("", "" if forgotten else self.t(notice))
 
@@ -406,7 +419,7 @@ class CallStaffPage(Page):
         self.heading = Words("heading")
         self.message = Message("error")
         self.take, self.staff = CardPicture("take", t), Emblem("staff")
-        self.compose((self.heading, self.message), pictures=(self.take, self.staff))
+        self.compose((self.heading, self.message), pictures=(self.take, self.staff), spare=(self.heading,))
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         called = snapshot.failure in ("", FailureCode.STAFF_CALLED)
@@ -430,6 +443,7 @@ class OutOfServicePage(Page):
             (Words("heading", t(wording.OUT_OF_USE)), self.reason),
             pictures=(Emblem("closed", "warning"),),
             below=(body, self.take),
+            spare=(body,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -445,7 +459,7 @@ class HelpPage(Page):
         self.heading = Words("heading")
         self.answer = Words("body")
         self.emblem = Emblem("help")
-        self.topics = [
+        topics = [
             self.button(f"help_{topic}", words[0], "outline", flow.AskHelp(HelpTopic(topic)), "secondary")
             for topic, words in wording.HELP.items()
             if topic != HelpTopic.LIST
@@ -454,20 +468,21 @@ class HelpPage(Page):
         self.leave = self.button(
             "leave_help", wording.GO_BACK, "quiet", flow.LeaveHelp(), "secondary", "back"
         )
+        self.across = Grid(topics)
         self.compose(
             (self.heading, self.answer),
             pictures=(self.emblem,),
-            buttons=(*self.topics, self.list, self.leave),
+            buttons=(self.across, self.list, self.leave),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
+        assert self.across is not None
         topic = snapshot.help or HelpTopic.LIST
         heading, *answer = wording.HELP[topic]
         self.heading.show_text(self.t(heading))
         self.answer.show_text("\n".join(map(self.t, answer)))
         listed = topic == HelpTopic.LIST
-        for button in self.topics:
-            button.setVisible(listed)
+        self.across.setVisible(listed)
         self.emblem.setVisible(not listed)
         self.list.setVisible(not listed)
         self.leave.setVisible(listed)

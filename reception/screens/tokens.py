@@ -35,6 +35,8 @@ MM_PER_INCH = 25.4
 PRIMARY_MM = 20.0
 """What a patient presses to go on: below it older people miss more often (facts: standing keypad studies)."""
 SECONDARY_MM = 12.0
+SMALLEST_TEXT = 26
+"""px; only captions are smaller."""
 LARGER = 1.25
 """How much larger the text is where the patient asked for large text."""
 FOCUS_OUTER, FOCUS_INNER = 4, 2

@@ -141,12 +141,12 @@ class TouchButton(BigButton):
 
     def heightForWidth(self, width: int) -> int:
         label, note = self._texts(width)
-        needed = len(label) * self._label_line() + len(note) * self._note_line()
+        needed = len(label) * self._label_line(width) + len(note) * self._note_line()
         return max(self.minimumHeight(), int(needed) + 2 * (14 if self.primary else 2) + self._note_gap())
 
     def sizeHint(self) -> QSize:
         wide = widest(self.text().split("\n"), self.font())
-        width = int(wide + self._beside() + 2 * self._padding()) + 2
+        width = int(wide + self._beside(10_000) + 2 * self._padding()) + 2
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
@@ -155,8 +155,8 @@ class TouchButton(BigButton):
     def fits(self) -> bool:
         """Say whether label and note are inside the button."""
         label, note = self._texts(self.width())
-        room = self.width() - 2 * self._padding() - self._beside()
-        wide = max(widest(label, self.font()), widest(note, self._note_font()))
+        room = self.width() - 2 * self._padding() - self._beside(self.width())
+        wide = max(widest(label, self._face(self.width())), widest(note, self._note_font()))
         return wide <= room and self.height() >= self.heightForWidth(self.width())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
@@ -169,18 +169,20 @@ class TouchButton(BigButton):
         painter.setRenderHint(QStylePainter.RenderHint.Antialiasing)
         ink, ground = self._colours(pressed=pressed)
         label, note = self._texts(self.width())
-        wide = max(widest(label, self.font()), widest(note, self._note_font()))
-        left = (self.width() - wide - self._beside()) / 2
-        side = self._side()
-        draw(painter, self._picture, QRectF(left, (self.height() - side) / 2, side, side), ink, ground)
-        left += self._beside()
-        high = len(label) * self._label_line() + len(note) * self._note_line() + self._note_gap()
+        wide = max(widest(label, self._face(self.width())), widest(note, self._note_font()))
+        side, beside = self._side(self.width()), self._beside(self.width())
+        left = (self.width() - wide - beside) / 2
+        if side:
+            draw(painter, self._picture, QRectF(left, (self.height() - side) / 2, side, side), ink, ground)
+        left += beside
+        step = self._label_line(self.width())
+        high = len(label) * step + len(note) * self._note_line() + self._note_gap()
         top = (self.height() - high) / 2
         painter.setPen(QColor(ink))
-        painter.setFont(self.font())
+        painter.setFont(self._face(self.width()))
         for line in label:
-            self._write(painter, line, QRectF(left, top, wide, self._label_line()), at_left=bool(note))
-            top += self._label_line()
+            self._write(painter, line, QRectF(left, top, wide, step), at_left=bool(note))
+            top += step
         painter.setFont(self._note_font())
         for line in note:
             self._write(
@@ -209,21 +211,43 @@ class TouchButton(BigButton):
                 return colours.ink, colours.held if pressed else colours.background
 
     def _padding(self) -> int:
-        return 14 if self.primary else 10
+        return 14 if self.primary else 5
 
-    def _side(self) -> float:
-        """Side of the picture."""
+    def _side(self, width: int) -> float:
+        """Return the side of the picture; 0 where the label has no room beside it."""
         if not self._picture:
             return 0.0
-        if not self.primary:
-            return self.font().pixelSize() * 1.1
-        return self.font().pixelSize() * (1.8 if self._note else 1.25)
+        share = (1.8 if self._note else 1.25) if self.primary else 1.1
+        side = self.font().pixelSize() * share
+        room = width - 2 * self._padding() - side - self._space()
+        face = self._face(width)
+        label = lines_of(self.text(), room, face)
+        high = len(label) * face.pixelSize() * LEADING + (self._note_line() if self._note else 0)
+        wide = max(widest(label, face), 0.0 if self.primary else widest([self._note], self._note_font()))
+        fits = wide <= room and (self.primary or high <= self.minimumHeight() - 4)
+        return side if fits else 0.0
 
-    def _beside(self) -> float:
-        return self._side() + ((12 if self.primary else 8) if self._picture else 0)
+    def _face(self, width: int) -> QFont:
+        """Return the font of the label: smaller, but not too small, where it would not fit otherwise."""
+        font, room = self.font(), width - 2 * self._padding()
+        for size in (font.pixelSize(), self.look.sizes.quiet, tokens.SMALLEST_TEXT):
+            font.setPixelSize(max(1, size))
+            label = lines_of(self.text(), room, font)
+            high = len(label) * size * LEADING + (self._note_line() if self._note else 0)
+            if widest(label, font) <= room and (self.primary or high <= self.minimumHeight() - 4):
+                break
+        return font
 
-    def _label_line(self) -> float:
-        return self.font().pixelSize() * LEADING
+    def _space(self) -> int:
+        """Return the distance of picture and label."""
+        return 12 if self.primary else 8
+
+    def _beside(self, width: int) -> float:
+        side = self._side(width)
+        return side + self._space() if side else 0.0
+
+    def _label_line(self, width: int) -> float:
+        return self._face(width).pixelSize() * LEADING
 
     def _note_gap(self) -> int:
         return 4 if self._note and self.primary else 0
@@ -238,9 +262,9 @@ class TouchButton(BigButton):
         return font
 
     def _texts(self, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        room = width - 2 * self._padding() - self._beside()
+        room = width - 2 * self._padding() - self._beside(width)
         note = lines_of(self._note, room, self._note_font()) if self._note else ()
-        return lines_of(self.text(), room, self.font()), note
+        return lines_of(self.text(), room, self._face(width)), note
 
 
 class KeyButton(TouchButton):

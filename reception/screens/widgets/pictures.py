@@ -22,6 +22,9 @@ OUT, IN = 12.0, 118.0
 class Picture(QWidget, Painted):
     """A picture that fills the room it gets and keeps its shape."""
 
+    needed = True
+    """It shows what to do; texts give way to it."""
+
     def __init__(self) -> None:
         super().__init__()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -170,6 +173,8 @@ class PhonePicture(Picture):
 
 class Emblem(Picture):
     """One pictogram, large, on a disc: what this page is about."""
+
+    needed = False
 
     def __init__(self, picture: Pictogram, tone: Literal["plain", "success", "warning"] = "plain") -> None:
         super().__init__()

@@ -109,3 +109,5 @@ class PinEdits(_Keys):
         )
         for button, place in zip((self.backspace, self.clear, self.submit), places, strict=True):
             self._grid.addWidget(button, *place)
+        for column in (0, 1):
+            self._grid.setColumnStretch(column, 0 if portrait and column else 1)

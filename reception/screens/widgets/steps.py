@@ -5,14 +5,16 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QWidget
 
 from reception.screens.tokens import Look
+from reception.screens.widgets.lettering import width_of
 from reception.screens.widgets.painted import Painted, begin
 from reception.screens.widgets.pictograms import Pictogram, draw
 from reception.texts import N_, Catalogue
 from reception.texts.wording import STEPS
 
 PICTURES: tuple[Pictogram, ...] = ("card", "face", "consent", "seat")
-NARROW = 520
-"""Below this width in px only the step of the moment has its word."""
+SMALLEST = 20
+NARROW = 400
+"""Below this width in px the circles are smaller, and letters are no larger than they must be."""
 
 
 class StepBar(QWidget, Painted):
@@ -91,7 +93,9 @@ class StepBar(QWidget, Painted):
     def word_lines(self) -> list[tuple[int, str]]:
         """Return the words below the circles, with the numbers of their steps."""
         words = [(number, f"{number} {word}") for number, word in enumerate(self._words, 1)]
-        if self.width() >= NARROW:
+        slot = self.width() / len(PICTURES) - 8
+        fonts = [self._font(here=self._here(number)) for number, _ in words]
+        if all(width_of(line, font) <= slot for (_, line), font in zip(words, fonts, strict=True)):
             return words
         return [(number, word) for number, word in words if number == self._current]
 
@@ -104,11 +108,14 @@ class StepBar(QWidget, Painted):
         ]
 
     def _radius(self) -> float:
+        if self.width() < NARROW:
+            return min(20.0, self.width() / len(PICTURES) / 2 - 4)
         return 27.0 if self.look.sizes.portrait else 22.0
 
     def _font(self, *, here: bool) -> QFont:
         font = QFont(self.font())
-        font.setPixelSize(self.look.sizes.caption)
+        size = self.look.sizes.caption
+        font.setPixelSize(min(size, SMALLEST) if self.width() < NARROW else size)
         font.setBold(here)
         return font
 

@@ -163,6 +163,11 @@ class Message(QFrame, Painted):
         across, down = (20, 12) if look.sizes.portrait else (14, 8)
         self._row.setContentsMargins(across, down, across, down)
 
+    @property
+    def words(self) -> str:
+        """What was shown last; empty: it is gone."""
+        return self.title.words + self.text.words
+
     def show_message(self, title: str, text: str = "") -> None:
         """Show the message; without title and text the panel is gone."""
         self.title.show_text(title)
