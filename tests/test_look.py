@@ -281,8 +281,8 @@ def test_the_focus_is_seen_on_every_button(windows: Windows, mode: DisplayMode) 
     window = windows.get("portrait")
     window.activateWindow()
     tried = set()
-    for sample in SAMPLES.values():
-        show(window, replace(sample, display_mode=mode.value))
+    for sample in ("08-pin-entry", "12-consent-medication", "04-method-choice"):
+        show(window, replace(SAMPLES[sample], display_mode=mode.value))
         for button in window.findChildren(TouchButton):
             if not button.isVisible() or button.objectName() in tried:
                 continue
@@ -296,7 +296,7 @@ def test_the_focus_is_seen_on_every_button(windows: Windows, mode: DisplayMode) 
                 button.objectName()
             )
     window.setFocus()
-    assert len(tried) > 20
+    assert {"key_5", "pin_submit", "given", "declined", "choose_face", "call_staff", "language"} <= tried
 
 
 # --- Modes -------------------------------------------------------------------------------------------------------
@@ -334,12 +334,12 @@ def test_the_look_can_be_chosen_on_every_screen(windows: Windows, sample: str) -
 
 def test_the_look_follows_the_snapshot_and_goes_back(windows: Windows) -> None:
     window = windows.get("portrait")
-    show(window, SAMPLES["01-waiting"])
+    show(window, SAMPLES["12-consent-medication"])
     plain = window.grab().toImage()
-    show(window, replace(SAMPLES["01-waiting"], display_mode="large-contrast"))
+    show(window, replace(SAMPLES["12-consent-medication"], display_mode="large-contrast"))
     assert window.look == tokens.look(800, 1280, 150, "large-contrast")
     assert window.grab().toImage() != plain
-    show(window, SAMPLES["01-waiting"])
+    show(window, SAMPLES["12-consent-medication"])
     assert window.grab().toImage() == plain
 
 

@@ -148,6 +148,7 @@ class MethodChoicePage(Page):
             )
             for method, label, picture, note in methods
         }
+        self.notes = {method.value: t(note) for method, _, _, note in methods}
         self.compose(
             (self.reason, self.heading),
             buttons=(*self.methods.values(), self.help_button()),
@@ -157,7 +158,10 @@ class MethodChoicePage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(*wording.failure_texts(snapshot, self.t))
         self.heading.show_text(self.t(wording.which_way(snapshot)))
+        # Who comes back has read what the methods are; a lying window has no room to say it again.
+        again = bool(snapshot.failure) and not self.look.sizes.portrait
         for method, button in self.methods.items():
+            button.relabel(button.text(), "" if again else self.notes[method])
             button.setVisible(method in snapshot.methods)
 
 
@@ -473,6 +477,7 @@ class HelpPage(Page):
             (self.heading, self.answer),
             pictures=(self.emblem,),
             buttons=(self.across, self.list, self.leave),
+            spare=(self.heading,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -97,7 +97,10 @@ class StepBar(QWidget, Painted):
         fonts = [self._font(here=self._here(number)) for number, _ in words]
         if all(width_of(line, font) <= slot for (_, line), font in zip(words, fonts, strict=True)):
             return words
-        return [(number, word) for number, word in words if number == self._current]
+        here = [(number, word) for number, word in words if number == self._current]
+        # A word too long for its place goes without its number; which circle it belongs to is seen.
+        wide = any(width_of(word, self._font(here=True)) + 2 > self.width() for _, word in here)
+        return [(number, word.partition(" ")[2]) for number, word in here] if wide else here
 
     def word_boxes(self) -> list[QRectF]:
         """Return where the words are painted; no two may touch, and all must be inside."""

@@ -87,7 +87,7 @@ class Words(QLabel, Painted):
         painter.setFont(self.font())
         painter.setPen(self.palette().color(self.foregroundRole()))
         inside, shown = QRectF(self.contentsRect()), QLabel.text(self).split("\n")
-        line = self.font().pixelSize() * self.look.sizes.leading
+        line = self.font().pixelSize() * self._leading()
         top = inside.top() + (inside.height() - line * len(shown)) / 2
         flags = self.alignment() & Qt.AlignmentFlag.AlignHorizontal_Mask | Qt.AlignmentFlag.AlignVCenter
         for number, words in enumerate(shown):
@@ -96,7 +96,11 @@ class Words(QLabel, Painted):
         painter.end()
 
     def _height(self, count: int) -> int:
-        return ceil(count * self.font().pixelSize() * self.look.sizes.leading)
+        return ceil(count * self.font().pixelSize() * self._leading())
+
+    def _leading(self) -> float:
+        """Return the distance of lines; the time that is left has little room, and is read line by line anyway."""
+        return 1.1 if self.property("kind") == "time" else self.look.sizes.leading
 
     def _extra(self) -> QSize:
         """What frame and padding take."""
