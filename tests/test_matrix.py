@@ -65,6 +65,7 @@ def test_the_readme_shows_the_matrix_as_the_rules_say() -> None:
     [text] = between("matrix").findall(README.read_text(encoding="utf-8"))
     assert matrix.grid() in text, "run: ./run matrix --readme README.md, and with --bench pcsc"
     assert legend() in text
+    assert f"- `pcsc`: {len(matrix.cells('pcsc'))} cells played" in text
 
 
 # --- The flow against the rules -------------------------------------------------------------------------------------

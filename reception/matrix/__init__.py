@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import config
 from config.person import load_person
 from config.toml_file import TomlFile
+from consent.eligibility import EligibilityError
 from hardware.face_engine import FaceEngine
 from reception.bench import Bench
 from reception.flow import State
@@ -149,7 +150,7 @@ def _on_benches(
                 why = ""
                 try:
                     cell.play()
-                except AssertionError as wrong:
+                except (AssertionError, EligibilityError) as wrong:
                     why = str(wrong) or "an assertion failed"
                 yield Played(state, disturbance, cell.rule, why, time.monotonic() - began)
                 if why:

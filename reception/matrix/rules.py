@@ -230,7 +230,8 @@ RULES: tuple[Rule, ...] = (
             (how,),
             TO_SEND,
             "it arrived, but the patient may only be told what the server has acknowledged",
-            IDENTITY_FAILS[how],
+            # What the last of the attempts came to: a lost answer, or one that had no time left.
+            f"{IDENTITY_FAILS[how]}|SERVER_TIMED_OUT",
         )
         for how in (D.SERVER_SLOW, D.ANSWER_LOST)
     ),

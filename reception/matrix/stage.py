@@ -9,6 +9,7 @@ from typing import Any
 
 from config.person import Person, load_person
 from consent.choices import ConsentAnswer, Item
+from consent.eligibility import EligibilityError, VisitRecord
 from hardware.virtual_card import SmartCard, WiredCard
 from reception import flow
 from reception.bench import STAFF, STAFF_PASSWORD, Bench, make_card
@@ -286,13 +287,23 @@ class Stage:
 
     def recorded(self, visit: str) -> bool:
         """Return whether the server holds consents of a visit."""
-        record = self.bench.client.visit(visit)
+        record = self._record(visit)
         return record is not None and record.recorded_at is not None
 
     def answers(self, visit: str) -> dict[Item, ConsentAnswer]:
         """Return the answers that the server holds of a visit."""
-        record = self.bench.client.visit(visit)
+        record = self._record(visit)
         return dict(record.answers) if record else {}
+
+    def _record(self, visit: str) -> VisitRecord | None:
+        """Ask for as long as it takes: the terminal's own patience may be short, and the computer busy."""
+        deadline = time.monotonic() + WITHIN_S
+        while True:
+            try:
+                return self.bench.client.visit(visit)
+            except EligibilityError:
+                if time.monotonic() > deadline:
+                    raise
 
     def outcome(self, visit: str) -> str | None:
         """Return what the journal says of a visit; None: it does not know it."""

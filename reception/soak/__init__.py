@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from config.person import load_person
 from reception import hil
 from reception.bench import Bench, BenchKind, clip_of
+from reception.flow import State
 from reception.hil import Play, Result
 from reception.soak.reconciliation import Shown, differences, recorded_on, settled
 from reception.soak.report import MOST_TOLD, WRONG, Burden, Progress, Report, Sample, burden_of
@@ -19,6 +21,7 @@ from reception.soak.visits import FACE, PEOPLE, TITLES, plans, quick
 __all__ = ["PEOPLE", "TITLES", "Burden", "Progress", "Report", "Sample", "plans", "soak"]
 
 _RECEIPTS = "receipts"
+_REST_WITHIN_S = 10.0
 
 
 def soak(
@@ -99,6 +102,11 @@ def _tidy(bench: Bench) -> None:
     bench.server.faults.clear()
     for hand in ("start_reader_service", "plug_reader", "plug_camera", "lift_phone", "remove_card"):
         bench.do(hand)
+    # The next visit must not begin in this one.
+    at_rest = threading.Event()
+    stop = bench.terminal.subscribe(lambda seen: at_rest.set() if seen.state == State.WAITING else None)
+    at_rest.wait(_REST_WITHIN_S)
+    stop()
 
 
 def _count(report: Report, number: int, result: Result) -> None:
