@@ -63,6 +63,7 @@ class FaceEngine:
         self._start_within_s = start_within_s
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
+        self._wanted = False
 
     @property
     def pid(self) -> int | None:
@@ -97,13 +98,17 @@ class FaceEngine:
     def start(self) -> None:
         """Start the process and return at once; without effect when it runs."""
         with self._lock:
+            self._wanted = True
             if self._worker is None:
                 self._worker = _Worker(
                     self._answer_within_s, self._start_within_s, self._asked_for, self.ready
                 )
 
     def revive(self) -> None:
-        """Put a fresh process in the place of a lost one; returns at once, without effect while one runs."""
+        """Put a fresh process in the place of a lost one; returns at once.
+
+        Without effect while one runs, and on an engine that nobody started: where no face is compared, none is needed.
+        """
         with self._lock:
             lost = self._worker if self._worker and not self._worker.running else None
             if lost:
@@ -111,7 +116,8 @@ class FaceEngine:
                 self.ready.clear()
         if lost:
             lost.bury()
-        self.start()
+        if self._wanted:
+            self.start()
 
     def embed_photo(self, jp2: bytes) -> Embedding:
         """Return the embedding of a card photo (JPEG 2000); raises PhotoUnusable, EngineLost."""
