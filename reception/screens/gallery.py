@@ -1,18 +1,23 @@
 """Pictures of every screen, drawn from sample snapshots without a terminal behind them."""
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QCoreApplication
+from PySide6.QtCore import QCoreApplication, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from reception.flow import Event, HelpTopic
+from config import Screen
+from reception.flow import DisplayMode, Event, HelpTopic
 from reception.screens.window import PatientWindow
 from reception.snapshot import CounterView, Health, Snapshot, VisualView
 from reception.staff import StaffAnswer
+from reception.texts import LANGUAGES
 
 _AT_CARD = Snapshot(
     visit="sample",
@@ -150,7 +155,17 @@ class StillTerminal:
         self.submitted.append(event)
 
 
-def save_gallery(folder: Path, frame: NDArray[np.uint8] | None = None) -> list[Path]:
+DISPLAYS = {"portrait": Screen(), "landscape": Screen(width=1024, height=600, density_dpi=170)}
+
+
+def save_gallery(
+    folder: Path,
+    frame: NDArray[np.uint8] | None = None,
+    *,
+    screen: Screen | None = None,
+    language: str = "ja",
+    mode: str = "normal",
+) -> list[Path]:
     """Save a PNG of every screen and return their paths; makes a QApplication where there is none.
 
     Without a display the caller sets QT_QPA_PLATFORM=offscreen first.
@@ -158,11 +173,11 @@ def save_gallery(folder: Path, frame: NDArray[np.uint8] | None = None) -> list[P
     """
     application = QCoreApplication.instance() or QApplication([])
     folder.mkdir(parents=True, exist_ok=True)
-    window = PatientWindow(StillTerminal())
+    window = PatientWindow(StillTerminal(), screen or DISPLAYS["portrait"])
     window.show()
     paths = []
     for name, snapshot in SAMPLES.items():
-        window.render_snapshot(snapshot)
+        window.render_snapshot(replace(snapshot, language=language, display_mode=mode))
         if frame is not None:
             window.show_frame(frame)
         application.processEvents()
@@ -172,3 +187,21 @@ def save_gallery(folder: Path, frame: NDArray[np.uint8] | None = None) -> list[P
         paths.append(path)
     window.close()
     return paths
+
+
+def main() -> int:
+    """Save every screen on both displays, in every mode and language: ``python -m reception.screens.gallery DIR``."""
+    if len(sys.argv) != 2:
+        sys.stderr.write("usage: python -m reception.screens.gallery DIR\n")
+        return 2
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    qInstallMessageHandler(lambda kind, context, text: None)
+    for (name, screen), language, mode in product(DISPLAYS.items(), LANGUAGES, DisplayMode):
+        folder = Path(sys.argv[1]) / f"{name}-{language}-{mode}"
+        save_gallery(folder, screen=screen, language=language, mode=mode.value)
+        sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
