@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface, QFontDatabase, QFontInfo, QImage, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from config import Screen
@@ -443,3 +443,12 @@ def test_the_gallery_has_a_picture_of_every_screen(qapp: object, tmp_path: Path)
     for path in paths:
         picture = QImage(str(path))
         assert (picture.width(), picture.height()) == (WIDTH, HEIGHT)
+
+
+def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWindow) -> None:
+    tones = []
+    for reminders in (0, 1, 2):
+        render(window, replace(SAMPLES["16-take-card"], reminders=reminders))
+        shown = [frame.property("tone") for frame in visible(window, QFrame) if frame.property("tone")]
+        tones.append(shown)
+    assert tones == [["success"], ["success", "warning"], ["success", "error"]]
