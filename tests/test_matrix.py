@@ -65,7 +65,11 @@ def test_the_readme_shows_the_matrix_as_the_rules_say() -> None:
     [text] = between("matrix").findall(README.read_text(encoding="utf-8"))
     assert matrix.grid() in text, "run: ./run matrix --readme README.md, and with --bench pcsc"
     assert legend() in text
-    assert f"- `pcsc`: {len(matrix.cells('pcsc'))} cells played" in text
+    for kind in get_args(Kind):
+        count = len(matrix.cells(kind))
+        assert re.search(
+            f"- `{kind}`: {count} cells played in [0-9]+ s, all came to what the rules say", text
+        )
 
 
 # --- The flow against the rules -------------------------------------------------------------------------------------
