@@ -135,6 +135,7 @@ def test_minus_goes_back_and_plus_calls_staff_where_the_window_offers_it(
     hearing: Hearing, terminal: StillTerminal, name: str
 ) -> None:
     hearing.show(SAMPLES[name])
+    back = flow.AskHelp() if SAMPLES[name].help not in ("", "list") else flow.LeaveHelp()
     for key, button_name in (("-", "cancel"), ("+", "call_staff")):
         (button,) = hearing.window.findChildren(QPushButton, button_name)
         terminal.submitted.clear()
@@ -143,7 +144,7 @@ def test_minus_goes_back_and_plus_calls_staff_where_the_window_offers_it(
         if key == "+" and button.isVisible():
             assert terminal.submitted == [flow.CallStaff()]
         if key == "-" and terminal.submitted:
-            assert terminal.submitted[0] in (flow.Cancel(), flow.BackToChoice(), flow.LeaveHelp())
+            assert terminal.submitted[0] in (flow.Cancel(), flow.BackToChoice(), back)
 
 
 def test_zero_and_star_repeat_all_that_was_said(hearing: Hearing) -> None:
