@@ -10,7 +10,7 @@ from reception import flow
 from reception.failures import FailureCode
 from reception.flow import DisplayMode
 from reception.screens.look import LanguageChooser, LookRow, chosen
-from reception.screens.pages import FaceMatchPage, Page, pages
+from reception.screens.pages import FaceMatchPage, Page, page_for
 from reception.screens.tokens import Look
 from reception.screens.widgets import Painted, StepBar, TouchButton, Words
 from reception.snapshot import Snapshot
@@ -78,7 +78,7 @@ class Frame(QWidget, Painted):
 
     def __init__(self, t: Catalogue, send: Send, change_sound: Callable[[], None]) -> None:
         super().__init__()
-        self._t = t
+        self._t, self._send = t, send
         self._top = QRect()
         self._look_row = LookRow(
             t, self._choose_language, lambda mode: send(flow.ChooseDisplay(mode)), change_sound
@@ -90,24 +90,21 @@ class Frame(QWidget, Painted):
         self._time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self._ways = WaysOut(t, send)
         self._stack = QStackedWidget()
-        self._pages: dict[str, Page] = pages(send, t)
-        for page in self._pages.values():
-            page.show_snapshot(Snapshot())
-            self._stack.addWidget(page)
+        self._pages: dict[str, Page] = {}
         for part in (self._steps, self._badge, self._time, self._stack, self._ways, self._look_row):
             part.setParent(self)
         self.languages = LanguageChooser(self, lambda language: send(chosen(language)))
 
     def show_snapshot(self, snapshot: Snapshot, *, anew: bool) -> None:
         """Show the snapshot; ``anew``: something else is asked than before."""
-        page = self._pages[snapshot.screen]
+        page = self._page(snapshot.screen)
         page.show_snapshot(snapshot)
         page.place()
         if self._stack.currentWidget() is not page:
             self._stack.setCurrentWidget(page)
         if anew:
             self.languages.hide()
-        face = self._pages["FACE_MATCH"]
+        face = self._pages.get("FACE_MATCH")
         if snapshot.screen != "FACE_MATCH" and isinstance(face, FaceMatchPage):
             face.preview.forget()
         self._steps.show_step(STEP_NUMBERS.get(snapshot.step, 0), all_done=snapshot.completed)
@@ -119,6 +116,16 @@ class Frame(QWidget, Painted):
         self._badge.setVisible(snapshot.simulated)
         if moved:
             self._place_top()
+
+    def _page(self, screen: str) -> Page:
+        """Return the page of this screen; it is made when it is first shown: a new language costs one page, not all."""
+        if screen not in self._pages:
+            page = self._pages[screen] = page_for(screen, self._send, self._t)
+            self._stack.addWidget(page)
+            for widget in (page, *page.findChildren(QWidget)):
+                if isinstance(widget, Painted) and widget.look != self.look:
+                    widget.take_look(self.look)
+        return self._pages[screen]
 
     @property
     def page(self) -> Page:

@@ -545,23 +545,29 @@ CHOICES: dict[str, tuple[Offer, ...]] = {
 }
 
 
-def pages(send: Send, t: Catalogue) -> dict[str, Page]:
-    """Make one page for every Snapshot.screen, in the language of ``t``."""
-    return {
-        "WAITING": WaitingPage(send, t),
-        "METHOD_CHOICE": MethodChoicePage(send, t),
-        "FACE_MATCH": FaceMatchPage(send, t),
-        "PIN_ENTRY": PinEntryPage(send, t),
-        "LAST_TRY": LastTryPage(send, t),
-        "PHONE_TAP": PhoneTapPage(send, t),
-        "CONSENT": QuestionPage(send, t),
-        "LIMIT_CONSENT": QuestionPage(send, t),
-        "TAKE_CARD": TakeCardPage(send, t),
-        "COMPLETE": CompletePage(send, t),
-        "CALL_STAFF": CallStaffPage(send, t),
-        "OUT_OF_SERVICE": OutOfServicePage(send, t),
-        "HELP": HelpPage(send, t),
-        **{screen: WorkingPage(send, t, screen) for screen in ("READING", "CHECKING", "SENDING")},
-        **{screen: StillPage(send, t, screen) for screen in ("VISUAL_CHECK", "DESK_CLOSED")},
-        **{screen: ChoicePage(send, t, screen, choices) for screen, choices in CHOICES.items()},
-    }
+def page_for(screen: str, send: Send, t: Catalogue) -> Page:
+    """Make the page of this Snapshot.screen, in the language of ``t``; KeyError: there is none."""
+    if screen in ("READING", "CHECKING", "SENDING"):
+        return WorkingPage(send, t, screen)
+    if screen in ("VISUAL_CHECK", "DESK_CLOSED"):
+        return StillPage(send, t, screen)
+    if screen in CHOICES:
+        return ChoicePage(send, t, screen, CHOICES[screen])
+    return _PAGES[screen](send, t)
+
+
+_PAGES: dict[str, Callable[[Send, Catalogue], Page]] = {
+    "WAITING": WaitingPage,
+    "METHOD_CHOICE": MethodChoicePage,
+    "FACE_MATCH": FaceMatchPage,
+    "PIN_ENTRY": PinEntryPage,
+    "LAST_TRY": LastTryPage,
+    "PHONE_TAP": PhoneTapPage,
+    "CONSENT": QuestionPage,
+    "LIMIT_CONSENT": QuestionPage,
+    "TAKE_CARD": TakeCardPage,
+    "COMPLETE": CompletePage,
+    "CALL_STAFF": CallStaffPage,
+    "OUT_OF_SERVICE": OutOfServicePage,
+    "HELP": HelpPage,
+}
