@@ -119,6 +119,35 @@ def hidden_by(chooser: QWidget, widget: QWidget) -> bool:
     return not chooser.isAncestorOf(widget) and box(window, chooser).contains(box(window, widget).center())
 
 
+def places(window: PatientWindow) -> list[tuple[str, str, QRect]]:
+    return [
+        (type(widget).__name__, widget.words if isinstance(widget, Words) else "", box(window, widget))
+        for widget in leaves(window)
+    ]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_where_things_are_does_not_depend_on_what_was_shown_before(windows: Windows, name: str) -> None:
+    samples = [
+        replace(SAMPLES[sample], failure=failure)
+        for sample in ("01-waiting", "19-call-staff")
+        for failure in ("STAFF_CALLED", "CARD_UNREADABLE", "PIN_BLOCKED")
+    ]
+    window, fresh = windows.get(name), []
+    for sample in samples:
+        new = PatientWindow(StillTerminal(), SCREENS[name])
+        new.show_sound("音声: ふつう")
+        new.show()
+        show(new, sample)
+        fresh.append(places(new))
+        new.close()
+    for before in samples:
+        for sample, expected in zip(samples, fresh, strict=True):
+            window.render_snapshot(before)
+            show(window, sample)
+            assert places(window) == expected
+
+
 @pytest.mark.parametrize("size", [(1080, 1920, 92), (1280, 800, 150), (1920, 1080, 92)])
 def test_other_displays_are_filled(qapp: QApplication, size: tuple[int, int, float]) -> None:
     window = PatientWindow(StillTerminal(), Screen(*size))

@@ -344,10 +344,10 @@ def test_what_a_thread_publishes_is_shown(
     thread = Thread(target=publish)
     thread.start()
     thread.join()
+    qtbot.waitUntil(lambda: window.shown == sample)
     preview = window.findChild(CameraPreview)
     assert preview is not None
     qtbot.waitUntil(lambda: not preview.empty)
-    assert window.shown == sample
     render(window, SAMPLES["11-checking"])
     assert preview.empty
 

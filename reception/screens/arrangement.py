@@ -5,9 +5,9 @@ A page names its parts; it does not know how large the window is.
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QRect
+from PySide6.QtCore import QEvent, QRect, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from reception.screens import tokens
 from reception.screens.tokens import Look
@@ -20,16 +20,21 @@ SMALLEST = 150
 
 
 class Column(QWidget):
-    """Pieces below each other."""
+    """Pieces below each other.
+
+    It places them itself, each as high as it is at that moment: a layout of Qt remembers heights, and what it
+    remembers of pieces that were not shown is what they were when they were shown last.
+    """
 
     def __init__(self, page: QWidget, pieces: Sequence[QWidget]) -> None:
         super().__init__(page)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        for piece in pieces:
-            self._column.addWidget(piece)
         self._pieces = tuple(pieces)
+        self._gap = 0
         self._flat = False
+        for piece in pieces:
+            hidden = piece.isHidden() and piece.testAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide)
+            piece.setParent(self)
+            piece.setVisible(not hidden)
 
     def empty(self) -> bool:
         """Say whether nothing of it is shown."""
@@ -38,33 +43,56 @@ class Column(QWidget):
     def lie_down(self, *, flat: bool) -> None:
         """Put the pieces beside each other, or below each other again."""
         self._flat = flat
-        ways = QBoxLayout.Direction
-        self._column.setDirection(ways.LeftToRight if flat else ways.TopToBottom)
-        for at in range(len(self._pieces)):
-            self._column.setStretch(at, int(flat))
 
     def space(self, px: int) -> None:
         """Set the distance of the pieces."""
-        self._column.setSpacing(px)
+        self._gap = px
 
     def shared(self, extra: int) -> int:
         """Return as much of ``extra`` px as can be given to all of its pieces alike."""
-        shown = sum(not piece.isHidden() for piece in self._pieces)
+        shown = len(self.shown())
         return extra - extra % shown if shown else 0
 
     def height_at(self, width: int, shown: Sequence[QWidget] | None = None) -> int:
         """Return how high it is at this width, in px; with these pieces instead of those that are shown."""
-        here = [
-            piece for piece in self._pieces if (not piece.isHidden() if shown is None else piece in shown)
-        ]
-        gaps = self._column.spacing() * (len(here) - 1)
+        here = self.shown() if shown is None else [piece for piece in self._pieces if piece in shown]
+        if not here:
+            return 0
         if self._flat:
-            return max((_height(piece, (width - gaps) // len(here)) for piece in here), default=0)
-        return sum(_height(piece, width) for piece in here) + gaps if here else 0
+            return max(_height(piece, self._share(width, len(here))) for piece in here)
+        return sum(_height(piece, width) for piece in here) + self._gap * (len(here) - 1)
 
     def shown(self) -> list[QWidget]:
         """Return the pieces that are shown."""
         return [piece for piece in self._pieces if not piece.isHidden()]
+
+    def lay(self, where: QRect) -> None:
+        """Take this place and give every piece its own; what is left over goes to those that want to be large."""
+        self.setGeometry(where)
+        shown, x, y = self.shown(), 0, 0
+        if self._flat:
+            for piece in shown:
+                wide = self._share(where.width(), len(shown))
+                piece.setGeometry(x, 0, wide, where.height())
+                x += wide + self._gap
+            return
+        heights = [_height(piece, where.width()) for piece in shown]
+        _fill(
+            heights,
+            [_wants_more(piece) for piece in shown],
+            where.height() - sum(heights) - self._gap * (len(shown) - 1),
+        )
+        for piece, high in zip(shown, heights, strict=True):
+            piece.setGeometry(0, y, where.width(), high)
+            y += high + self._gap
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()  # The page hears of it, and places everything anew.
+        return super().event(event)
+
+    def _share(self, width: int, count: int) -> int:
+        return (width - self._gap * (count - 1)) // count
 
 
 class Grid(QWidget, Painted):
@@ -255,10 +283,24 @@ def _height(piece: QWidget, width: int) -> int:
     return max(wanted, piece.minimumHeight())
 
 
+def _wants_more(piece: QWidget) -> bool:
+    return bool(piece.sizePolicy().expandingDirections() & Qt.Orientation.Vertical)
+
+
+def _fill(heights: list[int], growing: Sequence[bool], extra: int) -> None:
+    """Make the lowest of those that grow higher, px for px, until ``extra`` px are given away."""
+    which = [at for at, grows in enumerate(growing) if grows]
+    for _ in range(extra if which else 0):
+        lowest = min(which, key=lambda at: heights[at])
+        heights[lowest] += 1
+
+
 def _put(part: QWidget, where: QRect, gap: int) -> int:
     """Lay a part down and return where the next one may begin."""
     if where.height() <= 0:
         return where.y()
-    if part.geometry() != where:
+    if isinstance(part, Column):
+        part.lay(where)
+    else:
         part.setGeometry(where)
     return where.y() + where.height() + gap

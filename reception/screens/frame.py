@@ -87,6 +87,7 @@ class Frame(QWidget, Painted):
         self._steps = StepBar(t)
         self._badge = QLabel(t(N_("模擬")))
         self._badge.setProperty("kind", "badge")
+        self._badge.setAccessibleName(self._badge.text())
         self._time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self._ways = WaysOut(t, send)
         self._stack = QStackedWidget()

@@ -240,7 +240,7 @@ class PinEntryPage(Page):
         free = max(0, self.height() - texts - left - self.dots.height() - keys - back)
         gap = min(free // 3, 28)
         y = min(free - 3 * gap, sizes.gap)
-        self.above.setGeometry(0, y, width, texts)
+        self.above.lay(QRect(0, y, width, texts))
         self.left.setGeometry(0, y + texts, width, left)
         y += texts + left + gap
         self.dots.setGeometry(0, y, width, self.dots.height())
@@ -248,7 +248,7 @@ class PinEntryPage(Page):
         split = max(sizes.primary, (width - 3 * KEY_GAP) // 5)
         self.keys.setGeometry(0, y, 3 * split + 2 * KEY_GAP, keys)
         self.edits.setGeometry(3 * (split + KEY_GAP), y, width - 3 * (split + KEY_GAP), keys)
-        self.buttons.setGeometry(0, self.height() - back, width, back)
+        self.buttons.lay(QRect(0, self.height() - back, width, back))
 
     def _place_lying(self) -> None:
         width, height, sizes = self.width(), self.height(), self.look.sizes
@@ -260,12 +260,12 @@ class PinEntryPage(Page):
         keys = self.keys.sizeHint().height()
         texts = self.above.height_at(left - tries)
         y = max(0, (height - keys - texts) // 2)
-        self.above.setGeometry(0, y, left - tries, texts)
+        self.above.lay(QRect(0, y, left - tries, texts))
         self.left.setGeometry(left - tries, y, tries, self.left.sizeHint().height())
         self.keys.setGeometry(0, height - keys, left, keys)
         back = self.buttons.height_at(right)
         self.dots.setGeometry(x, 0, right, self.dots.height())
-        self.buttons.setGeometry(x, height - back, right, back)
+        self.buttons.lay(QRect(x, height - back, right, back))
         y = self.dots.height() + sizes.tight
         self.edits.setGeometry(QRect(x, y, right, height - back - sizes.tight - y))
 

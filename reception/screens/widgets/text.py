@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from reception.screens import tokens
 from reception.screens.tokens import Look
@@ -78,11 +78,8 @@ class Words(QLabel, Painted):
         super().take_look(look)
         self.updateGeometry()
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+    def paintEvent(self, _event: QPaintEvent) -> None:
         # Qt sets the lines of a font for Japanese further apart than a window that lies has room for.
-        if self.property("kind") == "badge":
-            super().paintEvent(event)
-            return
         painter = begin(self)
         painter.setFont(self.font())
         painter.setPen(self.palette().color(self.foregroundRole()))
@@ -141,31 +138,25 @@ class Sign(QWidget, Painted):
 
 
 class Message(QFrame, Painted):
-    """A framed message in the patient's language: a sign, a bold title and a text."""
+    """A framed message in the patient's language: a sign, a bold title and a text.
+
+    It places them itself: a layout inside a layout remembers heights of what was shown before.
+    """
+
+    BELOW, BESIDE = 4, 14
+    """px between title and text, and between sign and words."""
 
     def __init__(self, tone: Tone) -> None:
         super().__init__()
         self.setProperty("tone", tone)
         self.title = Words("heading" if tone == "success" else "strong", centred=False)
         self.text = Words("body", centred=False)
-        words = QVBoxLayout()
-        words.setSpacing(4)
-        words.addWidget(self.title)
-        words.addWidget(self.text)
-        row = self._row = QHBoxLayout(self)
-        row.setSpacing(14)
-        if tone != "plain":
-            row.addWidget(Sign(tone), alignment=Qt.AlignmentFlag.AlignTop)
-        row.addLayout(words, 1)
+        self._sign = None if tone == "plain" else Sign(tone)
+        for part in (self.title, self.text, self._sign):
+            if part is not None:
+                part.setParent(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-
         self.take_look(tokens.NORMAL)
-
-    def take_look(self, look: Look) -> None:
-        """Leave as much room around the words as the window has."""
-        super().take_look(look)
-        across, down = (20, 12) if look.sizes.portrait else (14, 8)
-        self._row.setContentsMargins(across, down, across, down)
 
     @property
     def words(self) -> str:
@@ -177,3 +168,65 @@ class Message(QFrame, Painted):
         self.title.show_text(title)
         self.text.show_text(text)
         self.setVisible(bool(title or text))
+        self._changed()
+
+    def take_look(self, look: Look) -> None:
+        """Leave as much room around the words as the window has."""
+        super().take_look(look)
+        self._changed()
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        around, beside = self._around(), self._beside()
+        heights = self._heights(width - around.width() - beside)
+        words = sum(heights.values()) + self.BELOW * (len(heights) - 1)
+        return around.height() + max(words, 0 if self._sign is None else self._sign.height())
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.width(), self.heightForWidth(self.width()))
+
+    def event(self, event: QEvent) -> bool:
+        done = super().event(event)
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.StyleChange, QEvent.Type.Show):
+            self._changed()
+        return done
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._place_words()
+
+    def _changed(self) -> None:
+        self.updateGeometry()
+        self._place_words()
+
+    def _margins(self) -> tuple[int, int]:
+        return (20, 12) if self.look.sizes.portrait else (14, 8)
+
+    def _around(self) -> QSize:
+        """Return what frame and margins take."""
+        across, down = self._margins()
+        inside = self.contentsRect()
+        return QSize(self.width() - inside.width() + 2 * across, self.height() - inside.height() + 2 * down)
+
+    def _beside(self) -> int:
+        """Return what the sign takes of the width, in px."""
+        return 0 if self._sign is None else self._sign.width() + self.BESIDE
+
+    def _heights(self, width: int) -> dict[Words, int]:
+        """Return the words that are shown, with their heights at this width, in px."""
+        return {part: part.heightForWidth(width) for part in (self.title, self.text) if part.words}
+
+    def _place_words(self) -> None:
+        across, down = self._margins()
+        inside = self.contentsRect().adjusted(across, down, -across, -down)
+        if self._sign is not None:
+            self._sign.move(inside.topLeft())
+        left, width = inside.left() + self._beside(), inside.width() - self._beside()
+        heights = self._heights(width)
+        high = sum(heights.values()) + self.BELOW * (len(heights) - 1)
+        y = inside.top() + max(0, inside.height() - high) // 2
+        for part, own in heights.items():
+            part.setGeometry(left, y, width, own)
+            y += own + self.BELOW
