@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 import config
@@ -37,10 +37,9 @@ WITHIN_MS = 20_000
 class Hearing:
     """A window with its voice and keys, for somebody who hears and presses, and sees nothing."""
 
-    def __init__(self, terminal: TerminalLike, qtbot: QtBot) -> None:
-        self.recorder, self.qtbot = Recorder(), qtbot
+    def __init__(self, terminal: TerminalLike) -> None:
+        self.recorder = Recorder()
         self.window = PatientWindow(terminal)
-        qtbot.addWidget(self.window)
         # Every look at the clock is a second later: nobody presses faster than they hear.
         self.now, self.pace = 0.0, 1.0
         voice = Voice(self.recorder)
@@ -55,6 +54,14 @@ class Hearing:
         self.window.render_snapshot(snapshot)
         self.keys.follow(snapshot)
 
+    def begin_anew(self) -> None:
+        """Let nothing be known of what was said, muted and shown before."""
+        self.pace = 1.0
+        self.show(Snapshot(visit="another"))
+        self.show(Snapshot())
+        self.recorder.said.clear()
+        self.recorder.share = 1.0
+
     def press(self, text: str) -> None:
         QTest.keyClicks(self.window, text)
 
@@ -63,16 +70,25 @@ class Hearing:
         self.window.close()
 
 
-@pytest.fixture
-def terminal() -> StillTerminal:
-    return StillTerminal()
-
-
-@pytest.fixture
-def hearing(terminal: StillTerminal, qtbot: QtBot) -> Iterator[Hearing]:
-    made = Hearing(terminal, qtbot)
-    yield made
+@pytest.fixture(scope="module")
+def shared(qapp: QApplication) -> Iterator[tuple[StillTerminal, Hearing]]:
+    """One window for all tests: making it takes longer than most of them."""
+    terminal = StillTerminal()
+    made = Hearing(terminal)
+    yield terminal, made
     made.close()
+
+
+@pytest.fixture
+def terminal(shared: tuple[StillTerminal, Hearing]) -> StillTerminal:
+    shared[0].submitted.clear()
+    return shared[0]
+
+
+@pytest.fixture
+def hearing(shared: tuple[StillTerminal, Hearing]) -> Hearing:
+    shared[1].begin_anew()
+    return shared[1]
 
 
 JA = catalogue("ja")
@@ -89,9 +105,9 @@ def plain(text: str, t: Catalogue) -> str:
 # --- What is said is what is shown -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", SAMPLES)
-def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, name: str, language: str) -> None:
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, language: str, name: str) -> None:
     sample, t = replace(SAMPLES[name], language=language), catalogue(language)
     hearing.show(sample)
     shown = [*hearing.window.findChildren(QLabel), *hearing.window.findChildren(QPushButton)]
@@ -112,7 +128,6 @@ def test_a_digit_does_what_the_button_does_that_stands_there(
     hearing: Hearing, terminal: StillTerminal, name: str
 ) -> None:
     hearing.show(SAMPLES[name])
-    hearing.window.grab()
     buttons = {
         button.text(): button for button in hearing.window.findChildren(QPushButton) if button.isVisible()
     }
@@ -280,10 +295,10 @@ class BlindPatient(Hearing):
     """Acts on what is heard alone, and on nothing else."""
 
     def __init__(self, bench: Bench, qtbot: QtBot) -> None:
-        self.bench = bench
+        self.bench, self.qtbot = bench, qtbot
         self.story: list[str] = []
         self.at, self.number, self.language = 0, "", "ja"
-        super().__init__(bench.terminal, qtbot)
+        super().__init__(bench.terminal)
 
     def visit(self, pin: str, *wanted: str) -> list[str]:
         """Go through one visit, choosing what is wanted whenever it is offered; return all that was heard."""

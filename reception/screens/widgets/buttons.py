@@ -142,7 +142,9 @@ class TouchButton(BigButton):
     def heightForWidth(self, width: int) -> int:
         label, note = self._texts(width)
         needed = len(label) * self._label_line(width) + len(note) * self._note_line()
-        return max(self.minimumHeight(), int(needed) + 2 * (14 if self.primary else 2) + self._note_gap())
+        # Two lines have to do with the height of a small button; more make it higher, and then keep off its border.
+        around = 14 if self.primary else 2 if len(label) + len(note) < 3 else 8
+        return max(self.minimumHeight(), int(needed) + 2 * around + self._note_gap())
 
     def sizeHint(self) -> QSize:
         wide = widest(self.text().split("\n"), self.font())
