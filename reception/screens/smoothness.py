@@ -129,14 +129,6 @@ def _figures(
     application: QApplication, bench: Bench, window: PatientWindow, seconds: float, platform: str, say: Say
 ) -> list[dict[str, Any]]:
     heart, shown = Heartbeat(), [0]
-    preview = next(page for page in window.findChildren(FaceMatchPage)).preview
-    show_frame = preview.show_frame
-
-    def count(image: Any) -> None:
-        shown[0] += 1
-        show_frame(image)
-
-    preview.show_frame = count  # type: ignore[method-assign]
     _until(application, bench, "WAITING")
     settle()
     figures = [_watched(heart, shown, "waiting, nothing happens", seconds)]
@@ -145,6 +137,7 @@ def _figures(
     _until(application, bench, "METHOD_CHOICE")
     bench.terminal.submit(flow.Choose(flow.Method.FACE))
     _until(application, bench, "FACE_MATCH")
+    _count_frames(window, shown)
     # The first picture builds what later ones use.
     deadline = time.monotonic() + 30
     while not shown[0] and time.monotonic() < deadline:
@@ -162,6 +155,22 @@ def _figures(
             f"     {one['frames_per_second']:>10} {one['cpu_percent']:>15} %"
         )
     return figures
+
+
+def _count_frames(window: PatientWindow, shown: list[int]) -> None:
+    """Count the camera's pictures that reach the preview; its page is there once the window has shown FACE_MATCH."""
+    deadline = time.monotonic() + 30
+    while not (pages := window.findChildren(FaceMatchPage)):
+        if time.monotonic() > deadline:
+            raise RuntimeError("the window does not show the camera's picture")
+        _run(0.05)
+    show_frame = pages[0].preview.show_frame
+
+    def count(image: Any) -> None:
+        shown[0] += 1
+        show_frame(image)
+
+    pages[0].preview.show_frame = count  # type: ignore[method-assign]
 
 
 def _watched(heart: Heartbeat, shown: list[int], what: str, seconds: float) -> dict[str, Any]:
