@@ -353,6 +353,7 @@ def test_what_a_thread_publishes_is_shown(
 
 
 def test_a_frame_after_the_match_is_not_kept(window: PatientWindow) -> None:
+    render(window, SAMPLES["06-face-match"])  # a page is made when it is first shown
     render(window, SAMPLES["11-checking"])
     window.show_frame(np.zeros((480, 640, 3), np.uint8))
     page = window.findChild(FaceMatchPage)
