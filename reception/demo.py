@@ -97,8 +97,9 @@ def take_pictures(state: Path) -> Path:
     """Save a picture of every patient screen and return the folder."""
     from hardware.clips import load_clip
     from reception.bench import clip_of
-    from reception.screens.gallery import save_gallery
+    from reception.screens.gallery import save_gallery, without_display
 
+    without_display()
     folder = state / "pictures"
     frame = load_clip(clip_of(load_person("age45"), state / "clips")).image(0)
     save_gallery(folder, frame)

@@ -11,7 +11,8 @@ import pytest
 
 from hardware.pcscd_bench import BenchError
 from reception import measure
-from reception.__main__ import _parser, main
+from reception.__main__ import main
+from reception.commands import parser
 from reception.measure import start, table
 from reception.measure.table import Row
 
@@ -142,7 +143,7 @@ def test_all_parts_run_in_processes_of_their_own_and_one_that_fails_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def played(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:
-        options = _parser().parse_args(command[3:])
+        options = parser().parse_args(command[3:])
         if options.what == "card":
             return subprocess.CompletedProcess(command, 2)
         content = measure.as_content({options.what: FIGURES[options.what]})

@@ -17,7 +17,8 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 import config
-from reception.__main__ import _parser, main
+from reception.__main__ import main
+from reception.commands import parser
 from reception.journal import INTERRUPTED
 from reception.site import journal_file
 from tests.desktop import Desktop, Program, desktop, needs_desktop
@@ -163,7 +164,7 @@ def test_the_unit_starts_at_boot_comes_back_and_is_allowed_what_it_needs_only() 
     assert service["LimitCORE"] == service["MemorySwapMax"] == "0"
     words = service["ExecStart"].split()
     ours = words[words.index("terminal") : words.index("--")]
-    options = _parser().parse_args(ours)
+    options = parser().parse_args(ours)
     assert options.kiosk
     assert options.state == Path("/var/lib") / service["StateDirectory"]
 

@@ -31,7 +31,7 @@ FENCES = {
     "uvicorn": ("consent/server",),
     "sqlalchemy": ("consent/server",),
     "alembic": ("consent/server/tables", "consent/server/migrations"),
-    "PySide6": ("reception/screens", "reception/counter", "reception/__main__"),
+    "PySide6": ("reception/screens", "reception/counter"),
 }
 
 CAMERA = ("hardware/camera",)

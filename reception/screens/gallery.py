@@ -189,13 +189,18 @@ def save_gallery(
     return paths
 
 
+def without_display() -> None:
+    """Draw where nobody sees it, and keep Qt quiet: it says on every window that it has no size hints to pass on."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    qInstallMessageHandler(lambda kind, context, text: None)
+
+
 def main() -> int:
     """Save every screen on both displays, in every mode and language: ``python -m reception.screens.gallery DIR``."""
     if len(sys.argv) != 2:
         sys.stderr.write("usage: python -m reception.screens.gallery DIR\n")
         return 2
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    qInstallMessageHandler(lambda kind, context, text: None)
+    without_display()
     for (name, screen), language, mode in product(DISPLAYS.items(), LANGUAGES, DisplayMode):
         folder = Path(sys.argv[1]) / f"{name}-{language}-{mode}"
         save_gallery(folder, screen=screen, language=language, mode=mode.value)
