@@ -125,7 +125,7 @@ def test_two_visits_in_a_row_are_by_different_people() -> None:
 
 def test_threads_that_stay_are_growth() -> None:
     report = report_of(threads=[8 + number // 20 for number in range(100)])
-    assert report.grown == ["threads: 8 after warm-up, 12 at the end"]
+    assert report.grown == ["threads: 9 after warm-up, 12 at the end"]
     assert not report.passed
 
 
@@ -136,6 +136,11 @@ def test_a_context_of_the_service_that_stays_is_growth() -> None:
 
 def test_a_thread_that_is_just_ending_is_no_growth() -> None:
     assert report_of(threads=[8, 8, 8, 9, 8, 8, 8, 8, 8, 9]).passed
+    assert report_of(threads=[8, 8, 8, 8, 8, 8, 8, 8, 9, 9, 8]).passed
+
+
+def test_a_thread_for_each_visit_is_growth_in_a_short_run_too() -> None:
+    assert not report_of(threads=list(range(8, 28))).passed
 
 
 def test_what_the_warm_up_leaves_behind_is_no_growth() -> None:

@@ -52,10 +52,10 @@ class Trend:
     """How one figure went from the end of the warm-up to the end of the run."""
 
     begin: int
-    """The median of the first fifth, at least of 3: after a visit a card session may still be closing, or the reader
-    just be looked at."""
+    """The first fifth, at least 3 visits: the median of memory; of counts the highest, for after a visit a card session
+    may still be closing, or the reader just be looked at."""
     end: int
-    """The median of the last fifth."""
+    """The last fifth: the median of memory; of counts the lowest, for what leaks never comes down again."""
     slope: float
     """Growth per visit, by least squares."""
 
@@ -109,7 +109,7 @@ class Report:
 
     def trends(self) -> dict[str, Trend]:
         """Return how each figure went after warm-up."""
-        return {name: _trend(column[self._warm :]) for name, column in self._columns.items()}
+        return {name: _trend(column[self._warm :], name) for name, column in self._columns.items()}
 
     @property
     def _warm(self) -> int:
@@ -137,10 +137,11 @@ def _told(name: str, value: int) -> str:
     return f"{value / 2**20:.1f} MB" if name.endswith(_RSS) else str(value)
 
 
-def _trend(values: Sequence[int]) -> Trend:
+def _trend(values: Sequence[int], name: str) -> Trend:
+    first, last = (median_low, median_low) if name.endswith(_RSS) else (max, min)
     part = max(3, len(values) // 5)
     slope = linear_regression(range(len(values)), values).slope if len(values) > 1 else 0.0
-    return Trend(median_low(values[:part]), median_low(values[-part:]), slope)
+    return Trend(first(values[:part]), last(values[-part:]), slope)
 
 
 class Progress:
