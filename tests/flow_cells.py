@@ -409,6 +409,12 @@ HEARD = (
     ),
     Heard("staff open again", EVERY, (flow.CloseDesk(), flow.OpenDesk()), (("desk_open", True),)),
     Heard("more time", flow.ANSWERABLE, (flow.MoreTime(),), ()),
+    Heard(
+        "help is read on",
+        (S.WAITING,),
+        (flow.AskHelp(HelpTopic.LOST), flow.MoreTime()),
+        (("help", HelpTopic.LOST),),
+    ),
     Heard("help", (S.WAITING, S.METHOD_CHOICE), (flow.AskHelp(HelpTopic.LOST),), (("help", HelpTopic.LOST),)),
     Heard(
         "help is left", (S.WAITING, S.METHOD_CHOICE), (flow.AskHelp(), flow.LeaveHelp()), (("help", None),)

@@ -1073,7 +1073,24 @@ def test_help_is_left_to_where_it_was_asked_for_and_ends_by_itself() -> None:
     walk = in_state(State.WAITING)
     walk.on(flow.AskHelp())
     walk.wait()
+    assert walk.session.screen == "HELP"  # that was the warning
+    walk.wait()
     assert walk.session.screen == "WAITING"
+
+
+def test_who_reads_the_help_on_the_welcome_screen_is_warned_and_may_read_on() -> None:
+    walk = in_state(State.WAITING)
+    began = walk.now
+    walk.on(flow.AskHelp(flow.HelpTopic.LOST))
+    walk.wait()
+    delays = CONFIG.delays
+    assert walk.now == began + delays.choice_s - delays.warning_s
+    walk.on(flow.MoreTime())
+    walk.wait()
+    assert walk.now == began + 2 * (delays.choice_s - delays.warning_s)
+    assert walk.session.help is flow.HelpTopic.LOST
+    walk.on(flow.LeaveHelp())
+    assert walk.session.warn_at is None
 
 
 def test_staff_called_without_a_card_are_awaited_for_a_while() -> None:

@@ -63,14 +63,20 @@ def help_asked(session: Session, event: Event, now: float) -> Outcome:
 
 
 def help_left(session: Session, event: Event, now: float) -> Outcome:
-    return replace(session, help=None, occasion=session.occasion + 1), ()
+    return _look(replace(session, help=None, occasion=session.occasion + 1), now), ()
+
+
+def help_kept(session: Session, event: Event, now: float) -> Outcome:
+    return (session if session.help is None else _look(session, now)), ()
 
 
 def _look(session: Session, now: float) -> Session:
-    """Outside a visit nobody may be there any more: what was chosen lasts for a while."""
+    """Outside a visit nobody may be there any more: what was chosen lasts for a while, and who reads is warned."""
     if session.state not in (S.WAITING, S.OUT_OF_SERVICE):
         return session
-    return replace(session, deadline=now + session.config.delays.choice_s)
+    delays = session.config.delays
+    warn_at = now + max(0.0, delays.choice_s - delays.warning_s) if session.help else None
+    return replace(session, deadline=now + delays.choice_s, warn_at=warn_at)
 
 
 def desk_closed(session: Session, event: Event, now: float) -> Outcome:

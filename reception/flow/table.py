@@ -295,6 +295,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition((S.VISUAL_CHECK,), StaffRefuseVisual, _CHOICE, steps.visual_refused, "other ways"),
     Transition((S.SENDING,), Recorded, (S.TAKE_CARD,), steps.recorded, "the server has acknowledged"),
     Transition(ANSWERABLE, MoreTime, ANSWERABLE, steps.more_time, "the wait begins anew"),
+    Transition((S.WAITING,), MoreTime, (S.WAITING,), steps.help_kept, "help is read on"),
     Transition(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), steps.cancelled, "nothing sent; take the card"),
     Transition(
         (S.WAITING, *_IN_VISIT, S.CALL_STAFF),
