@@ -25,7 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 import config
-from config import Camera, Config, PhoneReader, Reader, Receipt, Server, Site, Sound
+from config import Camera, Config, Delays, PhoneReader, Reader, Receipt, Server, Site, Sound
 from consent.server.certificates import Authority
 from consent.server.state_files import Subject, new_key, written
 from hardware.card import Presence, ReaderBusy, ServiceDown
@@ -446,8 +446,20 @@ def test_a_certificate_that_has_ended_is_told(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_lost_its_battery_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_OLDEST", datetime.now(UTC) + timedelta(days=1))
+    monkeypatch.setattr("reception.doctor.network._OLDEST", datetime.now(UTC) + timedelta(days=1))
     assert_wrong(look("clock"), Grade.PROBLEM, "it shows 20")
+
+
+@pytest.mark.parametrize(
+    ("delays", "named"),
+    [
+        (Delays(warning_s=19.0), "[delays] warning_s:"),
+        (Delays(pin_s=15.0, question_s=10.0), "[delays] pin_s, question_s:"),
+    ],
+)
+def test_waits_too_short_for_slow_hands_are_told(delays: Delays, named: str) -> None:
+    assert_wrong(look("waits", replace(SHIPPED, delays=delays)), Grade.WARNING, named)
+    assert look("waits").what == "a wait for an answer warns 20 s before its end"
 
 
 # --- Folders and journal ----------------------------------------------------------------------------------------
@@ -650,5 +662,6 @@ def test_every_part_of_the_command_line_contract_has_a_check() -> None:
         "state folder",
         "receipt folder",
         "journal",
+        "waits",
         "clock",
     ]
