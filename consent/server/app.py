@@ -284,37 +284,54 @@ def _read(content: bytes, expected: type[AnyMessage]) -> AnyMessage:
 # --- The OpenAPI document ---------------------------------------------------------------------------------------
 
 _REFERENCE = "#/components/schemas/{model}"
-_REQUESTS = (
+_MESSAGES: tuple[type[wire.Message], ...] = (
     wire.IdentificationRequest,
     wire.CardUseRequest,
     wire.ConsentsRequest,
     wire.InsuredQuery,
     wire.ReferenceRequest,
+    wire.HealthAnswer,
+    wire.ChallengeAnswer,
+    wire.EligibilityAnswer,
+    wire.ConsentsAnswer,
+    wire.VisitAnswer,
+    wire.VisitsAnswer,
+    wire.ResultAnswer,
+    wire.InsuredAnswer,
+    wire.DoneAnswer,
+    wire.AuditAnswer,
+    wire.ErrorAnswer,
 )
 
 
 def _answers(answer: type[wire.Message], *refusals: int) -> dict[int | str, dict[str, Any]]:
     """Document a call's answers; each may also be malformed (422), the server's fault (500), its database's (503)."""
-    refused = {"model": wire.ErrorAnswer, "description": "Refused; `code` says why"}
-    answers: dict[int | str, dict[str, Any]] = {200: {"model": answer}}
+    refused = {"description": "Refused; `code` says why", "content": _content(wire.ErrorAnswer)}
+    answers: dict[int | str, dict[str, Any]] = {
+        200: {"description": "Successful Response", "content": _content(answer)}
+    }
     return answers | dict.fromkeys((*refusals, 422, 500, 503), refused)
 
 
 def _asks(request: type[wire.Message]) -> dict[str, Any]:
-    schema = {"$ref": _REFERENCE.format(model=request.__name__)}
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+    return {"requestBody": {"required": True, "content": _content(request)}}
+
+
+def _content(message: type[wire.Message]) -> dict[str, Any]:
+    # By name: given the class, FastAPI would prepare to check every answer against it, at each start of a server.
+    return {JSON: {"schema": {"$ref": _REFERENCE.format(model=message.__name__)}}}
 
 
 def _document(app: FastAPI) -> None:
-    """Add the requests' schemas, which FastAPI does not know since it does not read the bodies."""
+    """Add the messages' schemas, which FastAPI does not know since it neither reads nor writes the bodies."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schemas = made().setdefault("components", {}).setdefault("schemas", {})
-            for request in _REQUESTS:
-                schema = request.model_json_schema(ref_template=_REFERENCE)
-                schemas.update(schema.pop("$defs", {}) | {request.__name__: schema})
+            for message in _MESSAGES:
+                schema = message.model_json_schema(ref_template=_REFERENCE)
+                schemas.update(schema.pop("$defs", {}) | {message.__name__: schema})
         assert app.openapi_schema is not None
         return app.openapi_schema
 

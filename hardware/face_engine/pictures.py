@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import config
 from hardware.camera import Image
 from hardware.face import gate
+from hardware.face_engine.detector import frontal_face_detector
 from hardware.face_engine.models import installed_network, models_folder
 from hardware.face_engine.wire import PhotoUnusable
 from hardware.face_engine.worker import Look
@@ -55,7 +56,7 @@ class Pictures:
 
     def __init__(self) -> None:
         self._look = Look()
-        self._hog = dlib.get_frontal_face_detector()
+        self._hog = frontal_face_detector()
         self._five_points = dlib.shape_predictor(
             str(models_folder() / "shape_predictor_5_face_landmarks.dat")
         )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hardware.card_photo import PhotoDamaged, decoded
 from hardware.face_engine.conversion import CHIP
+from hardware.face_engine.detector import frontal_face_detector
 from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
 from hardware.face_engine.models import WEIGHTS_SHA256, installed_network, models_folder
 from hardware.face_engine.wire import BLOCK, SHARED, ModelUnusable, PhotoUnusable
@@ -105,7 +106,7 @@ class Look:
         """``network``: a file of the site's own; ``threads``: of one embedding. Raises ModelUnusable."""
         cv2.setNumThreads(1)
         models = models_folder()
-        self._hog = dlib.get_frontal_face_detector()
+        self._hog = frontal_face_detector()
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
         weights, known = (network, "") if network else (installed_network(), WEIGHTS_SHA256)
         self.embedder: Embedder = (
