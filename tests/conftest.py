@@ -95,6 +95,18 @@ def log_watch(request: pytest.FixtureRequest) -> Iterator[LogWatch]:
         pytest.fail("\n".join(complaints), pytrace=False)
 
 
+@pytest.fixture(scope="session")
+def made_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of every bench of this run, in whichever process: keys and clips are made once.
+
+    What is in it does not change, so that no test can tell which others came before. Not for tests of these files.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-state"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 @pytest.fixture
 def expected_log(log_watch: LogWatch) -> LogWatch:
     """`expected_log.expect(regex)`: the same as the marker, for a pattern known only inside the test."""

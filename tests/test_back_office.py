@@ -33,8 +33,8 @@ QUICK = {
 class Office:
     """A bench with a receipt folder in a folder, started as often as asked."""
 
-    def __init__(self, folder: Path) -> None:
-        self.state = folder / "state"
+    def __init__(self, folder: Path, state: Path) -> None:
+        self.folder, self.state = folder, state
         self.shared = folder / "shared"
         for name in ("face", "req", "res"):
             (self.shared / name).mkdir(parents=True)
@@ -51,8 +51,8 @@ class Office:
             person=self.person,
             today=hil.TODAY,
             engine=FaceEngine(),
-            database=f"sqlite:///{self.state}/eligibility.sqlite",
-            journal=self.state / "journal.sqlite",
+            database=f"sqlite:///{self.folder}/eligibility.sqlite",
+            journal=self.folder / "journal.sqlite",
         )
 
     def visit(self, bench: Bench) -> None:
@@ -85,8 +85,8 @@ class Office:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path)
+def office(tmp_path: Path, made_state: Path) -> Office:
+    return Office(tmp_path, made_state)
 
 
 def code_of(notices: tuple[Notice, ...]) -> list[NoticeCode]:

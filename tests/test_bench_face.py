@@ -23,14 +23,19 @@ def engine() -> Iterator[FaceEngine]:
 
 
 @pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> list[Image]:
-    return face.images_of(tmp_path_factory.mktemp("state"), Condition.CLEAN)
+def bare(images: list[Image]) -> BareEmbeddings:
+    return BareEmbeddings(images[:3])
+
+
+@pytest.fixture(scope="module")
+def images(made_state: Path) -> list[Image]:
+    return face.images_of(made_state, Condition.CLEAN)
 
 
 def test_a_decision_is_timed_beside_both_readme_loops_and_its_bare_embedding(
-    engine: FaceEngine, images: list[Image]
+    engine: FaceEngine, bare: BareEmbeddings, images: list[Image]
 ) -> None:
-    decision = face.decisions(engine, BareEmbeddings(images[:3]), images, "fast accept", needs=1, rounds=1)
+    decision = face.decisions(engine, bare, images, "fast accept", needs=1, rounds=1)
     assert set(decision.ms) == {"ours", "bare", "readme", "readme_quarter"}
     assert all(ms > 0 for ms in decision.ms.values())
     figure = decision.as_figure()
@@ -38,17 +43,19 @@ def test_a_decision_is_timed_beside_both_readme_loops_and_its_bare_embedding(
     assert figure["ratio_to_bare"] == pytest.approx(decision.ms["ours"] / decision.ms["bare"], abs=0.01)
 
 
-def test_a_decision_that_the_clip_does_not_lead_to_is_told(engine: FaceEngine, images: list[Image]) -> None:
+def test_a_decision_that_the_clip_does_not_lead_to_is_told(
+    engine: FaceEngine, bare: BareEmbeddings, images: list[Image]
+) -> None:
     with pytest.raises(
         RuntimeError, match="no start on the clip of grace_hopper led to a decision by mean of three"
     ):
-        face.decisions(engine, BareEmbeddings(images[:3]), images, "mean of three", needs=3, rounds=1)
+        face.decisions(engine, bare, images[:10], "mean of three", needs=3, rounds=1)
 
 
 def test_the_engine_keeps_its_memory_over_visits(engine: FaceEngine, images: list[Image]) -> None:
     said: list[str] = []
-    figure = face.memory(engine, images, 40, said.append)
-    assert figure["visits"] == 40
+    figure = face.memory(engine, images, 20, said.append)
+    assert figure["visits"] == 20
     assert figure["last_mb"] - figure["first_mb"] < 8
     assert "KB per 1,000 visits" in said[0]
 

@@ -169,9 +169,9 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("cards"))
 
 
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
+@pytest.fixture
+def state(made_state: Path) -> Path:
+    return made_state
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_only_what_the_machine_does_counts_and_waiting_for_the_camera_does_not()
 
 
 def test_photo_and_challenge_come_once_and_before_they_are_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[tuple[str, float]] = []
 
@@ -70,9 +70,11 @@ def test_photo_and_challenge_come_once_and_before_they_are_needed(
     plan = replace(by_face, scenario=replace(by_face.scenario, on=(thinks, *by_face.scenario.on)))
     with FaceEngine() as engine:
         engine.ready.wait(30)
-        with Bench(plan.settings, tmp_path, people=[plan.person], person=plan.person, engine=engine) as bench:
+        with Bench(
+            plan.settings, made_state, people=[plan.person], person=plan.person, engine=engine
+        ) as bench:
             began = time.monotonic()
-            result = hil.play_on(bench, plan, tmp_path)
+            result = hil.play_on(bench, plan, made_state)
     assert result.passed, result.why
     assert sorted(name for name, _ in done) == ["challenge", "embed_photo"]
     begun = {name: when - began for name, when in done}
@@ -80,10 +82,10 @@ def test_photo_and_challenge_come_once_and_before_they_are_needed(
     assert begun["challenge"] < dict(result.states)["CHECKING"]
 
 
-def test_a_visit_by_pin_is_measured_with_its_card_commands_and_requests(tmp_path: Path) -> None:
+def test_a_visit_by_pin_is_measured_with_its_card_commands_and_requests(made_state: Path) -> None:
     (_, by_pin) = demo.plans()
     with FaceEngine() as engine:
-        (spent,) = visit.played(by_pin, "simulated", engine, tmp_path, rounds=1, embedding_ms=6.0)
+        (spent,) = visit.played(by_pin, "simulated", engine, made_state, rounds=1, embedding_ms=6.0)
     assert set(spent.states) == {"READING", "PIN_ENTRY", "CHECKING", "SENDING"}
     assert spent.floor["card"] > 0
     assert spent.floor["http"] > 0

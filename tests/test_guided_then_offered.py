@@ -30,11 +30,11 @@ TOLD = {
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(made_state: Path) -> Iterator[Stage]:
     """A terminal whose patient stands before METHOD_CHOICE, with the face on offer."""
     settings = config.load(None, (HURRIED, TomlFile(Path("test"), "", HURRIED)))
     people = [load_person(PERSON), load_person("age75")]
-    with Bench(settings, tmp_path_factory.mktemp("state"), people=people, today=TODAY) as bench:
+    with Bench(settings, made_state, people=people, today=TODAY) as bench:
         stage = Stage(bench)
         stage.begin(stage.card(), Method.FACE, State.METHOD_CHOICE)
         assert "face" in stage.wait(State.METHOD_CHOICE).methods

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -48,13 +49,13 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    engine, folder = Engine(), tmp_path_factory.mktemp("state")
+def watched(made_state: Path) -> Iterator[Watched]:
+    engine = Engine()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PartsHealth, "ASK_S", 0.05)
         patch.setattr(PartsHealth, "LOOK_S", 0.02)
         people = [load_person("no-photo")]
-        with Bench(config.load(), folder, people=people, engine=cast(FaceEngine, engine)) as bench:
+        with Bench(config.load(), made_state, people=people, engine=cast(FaceEngine, engine)) as bench:
             yield Watched(bench, engine)
 
 
@@ -100,12 +101,12 @@ def test_an_engine_is_unknown_while_it_loads_and_down_when_it_died_and_is_revive
 
 @pytest.mark.expected_log("face engine died")
 def test_an_engine_that_dies_between_visits_is_there_again_for_the_next_patient(
-    tmp_path_factory: pytest.TempPathFactory,
+    made_state: Path,
 ) -> None:
     people = [load_person("no-photo")]
     with (
         FaceEngine() as engine,
-        Bench(config.load(), tmp_path_factory.mktemp("state"), people=people, engine=engine),
+        Bench(config.load(), made_state, people=people, engine=engine),
     ):
         assert engine.ready.wait(30)
         killed = engine.pid

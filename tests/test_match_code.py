@@ -26,10 +26,10 @@ class Unscanned(Bench):
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(made_state: Path) -> Iterator[Bench]:
     settings = config.load(None, (QUICK, TomlFile(Path("test"), "", QUICK)))
     bench = Unscanned(
-        settings, tmp_path, people=[PERSON], person=PERSON, today=hil.TODAY, engine=FaceEngine()
+        settings, made_state, people=[PERSON], person=PERSON, today=hil.TODAY, engine=FaceEngine()
     )
     with bench:
         yield bench

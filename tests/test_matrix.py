@@ -25,12 +25,6 @@ D, S = Disturbance, State
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keys and clips are made once."""
-    return tmp_path_factory.mktemp("matrix")
-
-
-@pytest.fixture(scope="module")
 def engine() -> Iterator[FaceEngine]:
     """Nobody comes by face: it is started only if a terminal does so."""
     engine = FaceEngine()
@@ -146,15 +140,15 @@ SAMPLE = (
 """One of each outcome that one bench can show without a face and without waiting."""
 
 
-def test_some_cells_on_the_simulated_bench(folder: Path, engine: FaceEngine) -> None:
+def test_some_cells_on_the_simulated_bench(made_state: Path, engine: FaceEngine) -> None:
     told: list[matrix.Played] = []
-    results = matrix.play(SAMPLE, "simulated", folder, told.append, engine)
+    results = matrix.play(SAMPLE, "simulated", made_state, told.append, engine)
     assert [(each.state, each.disturbance, each.why) for each in results] == [(*cell, "") for cell in SAMPLE]
     assert told == results
 
 
 def test_a_cell_that_comes_to_something_else_is_told_and_the_next_one_is_played(
-    folder: Path, engine: FaceEngine, monkeypatch: pytest.MonkeyPatch
+    made_state: Path, engine: FaceEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cells = [(S.SENDING, D.CARD_PULLED), (S.SENDING, D.CANCEL)]
     declined = Rule(Outcome.DECLINED, (D.CARD_PULLED,), (S.SENDING,), "a wrong rule")
@@ -162,7 +156,7 @@ def test_a_cell_that_comes_to_something_else_is_told_and_the_next_one_is_played(
         "reception.matrix.cell.expected",
         lambda state, what, kind: declined if what is D.CARD_PULLED else expected(state, what, kind),
     )
-    wrong, right = matrix.play(cells, "simulated", folder, engine=engine)
+    wrong, right = matrix.play(cells, "simulated", made_state, engine=engine)
     assert (wrong.why, right.why) == ("recorded as declined: set()", "")
     assert list(matrix.wrong([wrong, right])) == [(S.SENDING, D.CARD_PULLED)]
     assert "1 did not come to what the rules say" in matrix.summary([wrong, right])
@@ -172,17 +166,17 @@ def test_a_cell_that_comes_to_something_else_is_told_and_the_next_one_is_played(
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.expected_log("face engine")
-def test_the_whole_matrix_on_the_simulated_bench(folder: Path) -> None:
-    results = matrix.play(matrix.cells("simulated"), "simulated", folder)
+def test_the_whole_matrix_on_the_simulated_bench(made_state: Path) -> None:
+    results = matrix.play(matrix.cells("simulated"), "simulated", made_state)
     assert [f"{each.disturbance} in {each.state}: {each.why}" for each in results if each.why] == []
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_card_reader_and_service_on_the_pcsc_bench(folder: Path) -> None:
+def test_card_reader_and_service_on_the_pcsc_bench(made_state: Path) -> None:
     with running_pcscd():
         pass
-    results = matrix.play(matrix.cells("pcsc"), "pcsc", folder)
+    results = matrix.play(matrix.cells("pcsc"), "pcsc", made_state)
     assert [f"{each.disturbance} in {each.state}: {each.why}" for each in results if each.why] == []
 
 

@@ -95,21 +95,21 @@ def engine() -> Iterator[FaceEngine]:
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keys and clips are made once."""
-    return tmp_path_factory.mktemp("state")
+def before() -> dict[int, Array]:
+    """Arrays that other tests of this process hold; kept, so that no new one takes the place of one."""
+    return {id(array): array for _, array in held()}
 
 
 @pytest.mark.parametrize(
     "end", ["accepted", "card pulled", "camera unplugged", "camera black", "camera frozen"]
 )
-def test_nothing_of_a_face_can_be_reached_after_a_visit(engine: FaceEngine, state: Path, end: str) -> None:
-    # Other tests of this process may hold arrays of their own; kept here, so that no new one takes the place of one.
-    before = {id(array): array for _, array in held()}
+def test_nothing_of_a_face_can_be_reached_after_a_visit(
+    engine: FaceEngine, made_state: Path, before: dict[int, Array], end: str
+) -> None:
     settings = load(None)
     people = [load_person(name) for name in ("age45", "age75")]
     who = "age45" if end == "accepted" else "age75"
-    with Bench(settings, state, people=people, today=date(2026, 4, 1), engine=engine) as bench:
+    with Bench(settings, made_state, people=people, today=date(2026, 4, 1), engine=engine) as bench:
         camera = bench.camera
         assert isinstance(camera, SteerableClip)
         bench.show(who)
@@ -144,7 +144,7 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(engine: FaceEngine, stat
 
 
 def test_a_photo_embedded_ahead_is_forgotten_by_the_engine_when_the_visit_ends_without_a_match(
-    engine: FaceEngine, state: Path, monkeypatch: pytest.MonkeyPatch
+    engine: FaceEngine, made_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
 
@@ -160,7 +160,7 @@ def test_a_photo_embedded_ahead_is_forgotten_by_the_engine_when_the_visit_ends_w
     for name in ("embed_photo", "forget"):
         monkeypatch.setattr(engine, name, noted(name))
     people = [load_person("age45")]
-    with Bench(load(None), state, people=people, today=date(2026, 4, 1), engine=engine) as bench:
+    with Bench(load(None), made_state, people=people, today=date(2026, 4, 1), engine=engine) as bench:
         visit = Visit(bench)
         visit.until(State.WAITING)
         bench.insert()

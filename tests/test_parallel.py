@@ -24,11 +24,6 @@ on = [{state = "WAITING", do = "wait", seconds = 300.0}]
 """
 
 
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
-
-
 def play(folder: Path, state: Path, text: str) -> Play:
     path = folder / f"{len(list(folder.iterdir()))}.toml"
     path.write_text(text, encoding="utf-8")
@@ -37,9 +32,9 @@ def play(folder: Path, state: Path, text: str) -> Play:
 
 @pytest.mark.timeout(150)
 def test_results_come_in_order_a_crash_is_a_failed_one_and_an_interrupt_ends_every_process(
-    tmp_path: Path, state: Path
+    tmp_path: Path, made_state: Path
 ) -> None:
-    plays = [play(tmp_path, state, text) for text in (QUICK, SLOW, QUICK, SLOW)]
+    plays = [play(tmp_path, made_state, text) for text in (QUICK, SLOW, QUICK, SLOW)]
     told: list[Result] = []
     ended: list[BaseException] = []
 
@@ -50,7 +45,7 @@ def test_results_come_in_order_a_crash_is_a_failed_one_and_an_interrupt_ends_eve
 
     def run() -> None:
         try:
-            hil.play_parallel(plays, state, "simulated", tell, jobs=2, traced=True)
+            hil.play_parallel(plays, made_state, "simulated", tell, jobs=2, traced=True)
         except KeyboardInterrupt as error:
             ended.append(error)
 
@@ -76,10 +71,10 @@ def test_results_come_in_order_a_crash_is_a_failed_one_and_an_interrupt_ends_eve
 
 @pytest.mark.long
 def test_what_would_end_a_run_of_one_process_ends_this_one(
-    tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, made_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hardware.card import ReaderError
 
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ReaderError, match="is installed"):
-        hil.play_parallel([play(tmp_path, state, QUICK)], state, "pcsc", jobs=1)
+        hil.play_parallel([play(tmp_path, made_state, QUICK)], made_state, "pcsc", jobs=1)

@@ -79,11 +79,6 @@ def _click(window: QWidget, name: str) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-@pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("state")
-
-
 @contextmanager
 def made_by_hand(qtbot: QtBot, session: Session, state: Path) -> Iterator[Hands]:
     with session.running(state) as (terminal, office, bench):
@@ -101,10 +96,10 @@ def made_by_hand(qtbot: QtBot, session: Session, state: Path) -> Iterator[Hands]
 
 @pytest.mark.timeout(120)
 def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
-    qtbot: QtBot, state: Path, tmp_path: Path
+    qtbot: QtBot, made_state: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "by_hand.toml"
-    with made_by_hand(qtbot, Session(out, PERSON, None, hil.TODAY), state) as hands:
+    with made_by_hand(qtbot, Session(out, PERSON, None, hil.TODAY), made_state) as hands:
         hands.sees("WAITING")
         hands.staff_press("fault_none")
         hands.staff_press("insert_card", "age75")
@@ -132,7 +127,7 @@ def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
         hands.staff_press("pull_card")
         hands.sees("WAITING")
     text = out.read_text(encoding="utf-8")
-    play = hil.load(out, state)
+    play = hil.load(out, made_state)
 
     expect = play.scenario.expect
     assert (play.person.id, expect.end, expect.completed, expect.sent) == ("age75", State.WAITING, True, 1)
@@ -159,7 +154,7 @@ def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
         ("PIN_ENTRY", 3, "type_pin", "card", ""),
     ]
     assert WRONG_PIN not in text
-    (result,) = hil.play_all([play], state)
+    (result,) = hil.play_all([play], made_state)
     assert result.passed, result.why
     assert [name for name, _ in result.states] == list(expect.states or ())
 

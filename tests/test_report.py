@@ -61,11 +61,11 @@ class Page(HTMLParser):
 class Played:
     """One scenario that was really played, and its report."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, state: Path) -> None:
         path = folder / "hostile.toml"
         path.write_text(SCENARIO.format(title=json.dumps(HOSTILE)), encoding="utf-8")
-        plays = [hil.load(path, folder / "state")]
-        (self.result,) = hil.play_all(plays, folder / "state", traced=True)
+        plays = [hil.load(path, state)]
+        (self.result,) = hil.play_all(plays, state, traced=True)
         self.trace = self.result.trace or Trace()
         self.file = path
         written = write_report(folder / "report", [self.result], bench="simulated", seconds=1.0)
@@ -76,8 +76,8 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return Played(tmp_path_factory.mktemp("report"))
+def played(tmp_path_factory: pytest.TempPathFactory, made_state: Path) -> Played:
+    return Played(tmp_path_factory.mktemp("report"), made_state)
 
 
 def test_a_reason_stands_with_the_file_and_line_of_the_expectation(played: Played) -> None:

@@ -1,5 +1,7 @@
 """Every scenario of this folder on the pcsc bench; a file of its own: both benches play at the same time."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import LogWatch
@@ -7,9 +9,8 @@ from tests.playing import SCENARIOS, Playing
 
 
 @pytest.fixture(scope="module")
-def playing(tmp_path_factory: pytest.TempPathFactory) -> Playing:
-    """One state folder, so that keys and clips are made once."""
-    return Playing(tmp_path_factory.mktemp("state"), "pcsc")
+def playing(made_state: Path) -> Playing:
+    return Playing(made_state, "pcsc")
 
 
 @pytest.mark.timeout(240)

@@ -23,7 +23,7 @@ class BareEmbeddings:
     def __init__(self, images: Sequence[Image]) -> None:
         look = Look()
         self._chips = [look.chip() for image in images if look.observe(image).faces]
-        self._one_thread = best_embedder(installed_network())
+        self._one_thread = look.embedder
         self._ours = best_embedder(installed_network(), threads=engine_threads())
         self._dlib = DlibEmbedder(installed_network())
 
