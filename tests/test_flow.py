@@ -900,6 +900,13 @@ BESIDE = (
 """What changes nothing of the visit is done once in each state."""
 
 
+def changed(session: Session, **values: Any) -> Session:
+    """dataclasses.replace() without its constructor: hundreds of thousands are made here."""
+    after = object.__new__(Session)
+    vars(after).update(vars(session), **values)
+    return after
+
+
 def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
     """Walk everywhere that can be walked; return the states seen and what was done in each."""
     start = Session(ONE_FACE_TRY)
@@ -917,7 +924,9 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
             after, effects = flow.advance(session, event, now)
             if Effect.LOG_LATE_EVENT not in effects:
                 done.add((session.state, type(event)))
-            after = replace(
+            if after is session:
+                continue
+            after = changed(
                 after,
                 occasion=1,
                 reminders=0,
@@ -934,20 +943,20 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
             )
             # What no row looks at would only multiply the ways.
             if not after.as_delivered:
-                after = replace(
+                after = changed(
                     after,
                     language=flow.Language.JA,
                     display=flow.DisplayMode.NORMAL,
                     help=after.help if after.state is State.WAITING else None,
                 )
             if not after.desk_open and after.state is not State.OUT_OF_SERVICE:
-                after = replace(after, desk_open=True)
+                after = changed(after, desk_open=True)
             if at_rest(after):
-                after = replace(
+                after = changed(
                     new_visit(after, after.visit, card_in=after.card_in), state=after.state, **waits(after)
                 )
             elif after.state in (State.CHECKING, State.CARD_USE_OFFER, *ANSWERING, *COMMITTED):
-                after = replace(
+                after = changed(
                     after,
                     has_photo=False,
                     photo_sought=True,
@@ -961,9 +970,9 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                     prescription=None,
                 )
             if after.state is not State.METHOD_CHOICE:
-                after = replace(after, photo_sought=True, match_code_tries_left=None)
+                after = changed(after, photo_sought=True, match_code_tries_left=None)
             if not after.by_phone and not at_rest(after):
-                after = replace(after, phones_ready=True, phone_laid=False)
+                after = changed(after, phones_ready=True, phone_laid=False)
             # Not the configuration: it is always the same, and takes long to hash.
             key = tuple(value for name, value in vars(after).items() if name != "config")
             if key not in known:
