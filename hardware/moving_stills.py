@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -183,10 +184,15 @@ def _with_backdrop(portrait: Image) -> Image:
     soft = cv2.resize(
         cv2.GaussianBlur(cv2.resize(wide, None, fx=0.125, fy=0.125), (0, 0), 9), wide.shape[1::-1]
     )
-    inside = np.zeros(wide.shape[:2], np.float32)
-    inside[margin + 12 : -margin, margin + 24 : -margin - 24] = 1
+    # Only the portrait and what its soft edge reaches, a quarter of the whole, has anything to mix.
+    reach = 64
+    mixed = (slice(margin - reach, reach - margin),) * 2
+    height, width = portrait.shape[:2]
+    inside = np.zeros((height + 2 * reach, width + 2 * reach), np.float32)
+    inside[reach + 12 : -reach, reach + 24 : -reach - 24] = 1
     inside = cv2.GaussianBlur(inside, (0, 0), 8)[:, :, None]
-    return cast(Image, (wide * inside + soft * (1 - inside)).astype(np.uint8))
+    soft[mixed] = (wide[mixed] * inside + soft[mixed] * (1 - inside)).astype(np.uint8)
+    return cast(Image, soft)
 
 
 def _held(canvas: Image, phase: float, bend: float) -> Image:
@@ -270,9 +276,7 @@ def _seen_by_camera(
     pictures: Iterator[Image], condition: Condition, look: _Look, blurred: int
 ) -> Iterator[Image]:
     random, spots = np.random.default_rng(2026), np.random.default_rng(3)
-    grain = np.empty((HEIGHT + 64, WIDTH + 64, 3), np.int16)
-    cv2.setRNGSeed(2026)
-    cv2.randn(grain, np.zeros(3), np.full(3, look.noise))
+    grain = _grain(look.noise)
     shade = _shade(condition)
     for number, image in enumerate(pictures):
         if look.light != 1:
@@ -288,6 +292,15 @@ def _seen_by_camera(
         top, left = random.integers(0, 64, 2)
         image = cast(Image, cv2.add(image, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U))
         yield _compressed(image, look.quality) if look.quality else image
+
+
+@lru_cache(1)
+def _grain(noise: float) -> Any:
+    """Return what a sensor adds, (H + 64, W + 64, 3) int16, of which each frame takes another part."""
+    grain = np.empty((HEIGHT + 64, WIDTH + 64, 3), np.int16)
+    cv2.setRNGSeed(2026)
+    cv2.randn(grain, np.zeros(3), np.full(3, noise))
+    return grain
 
 
 def _compressed(image: Image, quality: int) -> Image:

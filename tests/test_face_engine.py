@@ -83,7 +83,11 @@ GUIDED = {
 }
 
 
-NO_FACES = {Condition.EMPTY, Condition.BLACK, Condition.FROZEN, Condition.TWO_PEOPLE}
+WITH_A_FACE = [
+    kind
+    for kind in Condition
+    if kind not in (Condition.EMPTY, Condition.BLACK, Condition.FROZEN, Condition.TWO_PEOPLE)
+]
 
 
 @pytest.mark.parametrize("condition", ACCEPTED)
@@ -96,25 +100,33 @@ def test_the_right_person_is_accepted(
     assert result.frames_used <= 3
 
 
-@pytest.mark.parametrize(("condition", "reason"), GUIDED.items())
-@pytest.mark.parametrize("name", PEOPLE)
-def test_who_cannot_be_seen_well_is_told_why_and_not_accepted(
+@pytest.mark.parametrize(
+    ("name", "condition", "reason"),
+    [
+        (name, condition, reason)
+        for condition, reason in GUIDED.items()
+        for name in (SHIPPED if condition is not Condition.EMPTY else PEOPLE[:1])
+    ],
+)
+def test_who_cannot_be_seen_well_is_told_why_and_compared_with_nobody(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition, reason: str
 ) -> None:
-    result = FaceMatch(engine, SETTINGS).match(Clip(name, condition, frames=12), photos[name])
+    result = FaceMatch(engine, SETTINGS).match(
+        Clip(name, condition, frames=12 if condition is Condition.SMALL_60 else 9), photos[name]
+    )
     assert result.outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE), result
     assert result.reason == reason
+    assert result.frames_used == 0
 
 
-@pytest.mark.parametrize("condition", [kind for kind in Condition if kind not in NO_FACES])
+@pytest.mark.parametrize("condition", [kind for kind in WITH_A_FACE if kind not in GUIDED])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_nobody_is_accepted_for_another_person(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
 ) -> None:
     policies = {card: Policy(photos[card], SETTINGS) for card in PEOPLE if card != name}
     clock = next(iter(policies.values()))
-    frames = 12 if condition is Condition.BLUR_START else 4 if condition in GUIDED else 6
-    for frame in Clip(name, condition, frames).frames():
+    for frame in Clip(name, condition, frames=6 if condition is Condition.BLUR_START else 3).frames():
         seen = engine.observe(frame)
         if gate(seen, 480, SETTINGS.gate) is None and clock.wants(frame.stamp_ms):
             embedding = engine.embed_last()
@@ -125,7 +137,7 @@ def test_nobody_is_accepted_for_another_person(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("condition", [kind for kind in Condition if kind not in NO_FACES])
+@pytest.mark.parametrize("condition", WITH_A_FACE)
 @pytest.mark.parametrize("name", SHIPPED)
 def test_nobody_is_accepted_for_another_person_whichever_frame_comes_first(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
@@ -205,33 +217,31 @@ def test_there_is_nothing_to_embed_after_forgetting(engine: FaceEngine) -> None:
         engine.embed_last()
 
 
-def test_no_trace_of_a_frame_stays_in_the_shared_memory() -> None:
-    with FaceEngine() as engine:
-        engine.observe(a_frame())
-        assert any(held_frame(os.getpid()))
-        engine.forget()
-        assert not any(held_frame(os.getpid()))
+def test_no_trace_of_a_frame_stays_in_the_shared_memory(engine: FaceEngine) -> None:
+    engine.observe(a_frame())
+    assert any(held_frame(os.getpid()))
+    engine.forget()
+    assert not any(held_frame(os.getpid()))
 
 
-def test_nothing_of_a_face_is_left_in_the_whole_memory_of_the_engine() -> None:
+def test_nothing_of_a_face_is_left_in_the_whole_memory_of_the_engine(engine: FaceEngine) -> None:
     """The network itself keeps its last input and output; here every writable page is searched for them."""
-    with FaceEngine() as engine:
-        frame = a_frame()
-        engine.observe(frame)
-        embedding = engine.embed_last()
-        look = Look()
-        look.observe(frame.image)
-        chip = cv2.dnn.blobFromImage(look.chip())
-        traces = {
-            "frame": frame.image[200, 300:330].tobytes(),
-            "chip": chip[0, 0, 70, 60:90].tobytes(),
-            "embedding": embedding[:16].astype(np.float32).tobytes(),
-            "embedding, sent": embedding[:16].tobytes(),
-        }
-        assert engine.pid
-        assert {"frame", "chip", "embedding"} <= found_in_memory(engine.pid, traces)
-        engine.forget()
-        assert found_in_memory(engine.pid, traces) == set()
+    frame = a_frame()
+    engine.observe(frame)
+    embedding = engine.embed_last()
+    look = Look("dlib")  # only for the face that the network takes
+    look.observe(frame.image)
+    chip = cv2.dnn.blobFromImage(look.chip())
+    traces = {
+        "frame": frame.image[200, 300:330].tobytes(),
+        "chip": chip[0, 0, 70, 60:90].tobytes(),
+        "embedding": embedding[:16].astype(np.float32).tobytes(),
+        "embedding, sent": embedding[:16].tobytes(),
+    }
+    assert engine.pid
+    assert {"frame", "chip", "embedding"} <= found_in_memory(engine.pid, traces)
+    engine.forget()
+    assert found_in_memory(engine.pid, traces) == set()
 
 
 def found_in_memory(pid: int, traces: dict[str, bytes]) -> set[str]:
