@@ -20,6 +20,7 @@ import config
 from hardware.camera import Frame, open_clip
 from hardware.face import FaceMatch, FaceOutcome, Policy, gate
 from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.face_engine.conversion import INPUT, squares_of
 from hardware.face_engine.worker import Look
 from hardware.moving_stills import FRAMES, Condition, clip_for, moving
 from hardware.observation import Embedding
@@ -231,10 +232,11 @@ def test_nothing_of_a_face_is_left_in_the_whole_memory_of_the_engine(engine: Fac
     embedding = engine.embed_last()
     look = Look("dlib")  # only for the face that the network takes
     look.observe(frame.image)
-    chip = cv2.dnn.blobFromImage(look.chip())
+    chip = np.zeros(INPUT, np.float32)
+    squares_of(look.chip(), into=chip)
     traces = {
         "frame": frame.image[200, 300:330].tobytes(),
-        "chip": chip[0, 0, 70, 60:90].tobytes(),
+        "chip": chip[0, 0, 35, 30:60].tobytes(),
         "embedding": embedding[:16].astype(np.float32).tobytes(),
         "embedding, sent": embedding[:16].tobytes(),
     }

@@ -12,6 +12,10 @@ dlib's format, as version 20 writes it and the installed file has it (dlib has n
 The graph is a ResNet of 29 convolutions. Each convolution is joined with the scale and shift after it, and the first
 one with x = (pixel - mean) / 256, so that the model takes raw RGB, 0 to 255. Where a block shrinks, dlib adds layers of
 unequal size as if the smaller one ended in zeros: those become Pad nodes.
+
+OpenCV computes eight channels at a time, of which a picture fills three. So the first convolution, 7 x 7 in steps of
+two, is written as the same sum over the 12 channels of squares_of(), 4 x 4 in steps of one: half its time, and an
+eighth of the whole network's (measured on two threads: 8.0 to 7.2 ms).
 """
 
 import hashlib
@@ -25,6 +29,8 @@ from numpy.typing import NDArray
 Weights = NDArray[np.float32]
 CHIP = 150
 """Side of the aligned face that the network takes, px."""
+INPUT = (1, 12, CHIP // 2, CHIP // 2)
+"""Shape of the model's input, see squares_of()."""
 
 
 class ForeignNetwork(ValueError):
@@ -32,13 +38,22 @@ class ForeignNetwork(ValueError):
 
 
 def onnx_of(data: bytes) -> bytes:
-    """Return the ONNX model of a network file: (1, 3, 150, 150) float32 RGB to (1, 128); raises ForeignNetwork."""
+    """Return the ONNX model of a network file: squares_of() a chip to (1, 128) float32; raises ForeignNetwork."""
     try:
         return _onnx(_read_network(data))
     except ForeignNetwork:
         raise
     except (ValueError, ArithmeticError, IndexError) as error:
         raise ForeignNetwork(f"its layers do not fit together ({type(error).__name__})") from None
+
+
+def squares_of(chip: NDArray[np.uint8], into: NDArray[np.float32]) -> None:
+    """Write a (150, 150, 3) uint8 RGB chip ``into`` the model's input, (1, 12, 75, 75) float32.
+
+    The channels are the four pixels of each 2 x 2 square, row by row, of each the three colours.
+    """
+    squares = chip.reshape(INPUT[2], 2, INPUT[3], 2, 3)
+    into.reshape(2, 2, 3, *INPUT[2:])[:] = squares.transpose(1, 3, 4, 0, 2)
 
 
 # ---- dlib's file -------------------------------------------------------------------------------------------------
@@ -231,7 +246,7 @@ class _Graph:
             return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, dims)))
 
         graph = bytes(self.nodes) + _field(2, "face") + bytes(self.weights)
-        graph += _field(11, value("chip", [1, 3, CHIP, CHIP])) + _field(12, value(output, [1, 128]))
+        graph += _field(11, value("chip", list(INPUT))) + _field(12, value(output, [1, 128]))
         return _field(1, 8) + _field(8, _field(1, "") + _field(2, 13)) + _field(7, graph)
 
 
@@ -254,10 +269,11 @@ def _onnx(layers: list[_Layer]) -> bytes:
                     entry, entry_shape, starts_block = at, shape, False
                 affine = todo.pop(0)
                 weights, biases = _fused(layer, affine, shape[0])
+                window = layer.numbers[1:]
                 if at == "chip":
                     biases = biases - (weights * means[None, :, None, None] / 256).sum(axis=(1, 2, 3))
-                    weights = weights / 256
-                _, rows, columns, sy, sx, py, px = layer.numbers
+                    weights, window, shape = _on_squares(weights / 256), (4, 4, 1, 1, 0, 0), INPUT[1:]
+                rows, columns, sy, sx, py, px = window
                 at = graph.node(
                     "Conv",
                     at,
@@ -267,7 +283,7 @@ def _onnx(layers: list[_Layer]) -> bytes:
                     strides=[sy, sx],
                     pads=[py, px, py, px],
                 )
-                shape = (len(weights), *_size(shape, (rows, columns, sy, sx, py, px)))
+                shape = (len(weights), *_size(shape, window))
             case "relu_":
                 at = graph.node("Relu", at)
             case "max_pool_2":
@@ -312,6 +328,14 @@ def _fused(convolution: _Layer, affine: _Layer, channels: int) -> tuple[NDArray[
     weights = convolution.params[:size].reshape(filters, channels, rows, columns).astype(np.float64)
     gamma, beta = affine.params[:filters].astype(np.float64), affine.params[filters:].astype(np.float64)
     return weights * gamma[:, None, None, None], convolution.params[size:] * gamma + beta
+
+
+def _on_squares(weights: NDArray[Any]) -> NDArray[Any]:
+    """Return the weights of the first convolution, (F, 3, 7, 7) in steps of two, for squares_of() in steps of one."""
+    filters = len(weights)
+    even = np.pad(weights, ((0, 0), (0, 0), (0, 1), (0, 1)))
+    squares = even.reshape(filters, 3, 4, 2, 4, 2).transpose(0, 3, 5, 1, 2, 4)
+    return squares.reshape(filters, 12, 4, 4)
 
 
 def _size(shape: Shape, window: tuple[int, ...]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import cv2
 import dlib
 import numpy as np
 
-from hardware.face_engine.conversion import CHIP, ForeignNetwork, onnx_of
+from hardware.face_engine.conversion import CHIP, INPUT, ForeignNetwork, onnx_of, squares_of
 from hardware.face_engine.wire import ModelUnusable
 from hardware.observation import Embedding
 from hardware.portraits import EYES_APART, EYES_AT, SHIPPED, portrait_path, read_picture
@@ -119,13 +119,15 @@ class OpenCvEmbedder:
     def __init__(self, onnx: bytes, threads: int = 1) -> None:
         self._threads = threads
         self._net = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+        self._input = np.zeros(INPUT, np.float32)
 
     def embed(self, chip: Any) -> Embedding:
         """Return the embedding of a (150, 150, 3) uint8 RGB chip."""
         before = cv2.getNumThreads()
         cv2.setNumThreads(self._threads)
         try:
-            self._net.setInput(cv2.dnn.blobFromImage(chip))
+            squares_of(chip, into=self._input)
+            self._net.setInput(self._input)
             return np.array(self._net.forward(), np.float64).reshape(-1)
         finally:
             cv2.setNumThreads(before)
