@@ -130,6 +130,7 @@ def _figures(
 ) -> list[dict[str, Any]]:
     heart, shown = Heartbeat(), [0]
     _until(application, bench, "WAITING")
+    _run(0.5)  # until the page is drawn
     settle()
     figures = [_watched(heart, shown, "waiting, nothing happens", seconds)]
     bench.engine.ready.wait(30)

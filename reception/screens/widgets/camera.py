@@ -1,5 +1,7 @@
 """The patient as in a mirror, with the oval that the face belongs in."""
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -38,6 +40,8 @@ class CameraPreview(QWidget, Painted):
 
     def show_frame(self, image: NDArray[np.uint8]) -> None:
         """Show a frame, (H, W, 3) uint8 BGR, cut to the shape of the widget around its middle, and mirrored."""
+        import cv2  # Whoever has a camera's frame has loaded it; the window must not wait for it at its start.
+
         height, width = image.shape[:2]
         shape = min(max(self.width() / max(1, self.height()), NARROWEST), WIDEST)
         if width > height * shape:
@@ -46,10 +50,11 @@ class CameraPreview(QWidget, Painted):
         else:
             crop = int(width / shape)
             image = image[(height - crop) // 2 :][:crop]
-        # The image only points at the pixels: they must live as long as it does.
-        self._pixels = np.ascontiguousarray(image[:, ::-1])
-        rows, columns = self._pixels.shape[:2]
-        self._image = QImage(self._pixels.data, columns, rows, 3 * columns, QImage.Format.Format_BGR888)
+        # OpenCV and not numpy: 0.3 ms in place of 3, and other threads may run meanwhile. The image only points at the
+        # pixels: they must live as long as it does.
+        self._pixels = pixels = cast(NDArray[np.uint8], cv2.cvtColor(cv2.flip(image, 1), cv2.COLOR_BGR2BGRA))
+        rows, columns = pixels.shape[:2]
+        self._image = QImage(pixels.data, columns, rows, 4 * columns, QImage.Format.Format_RGB32)
         self._sweep = (self._sweep + SWEEP_STEP) % 360
         self.update()
 
