@@ -1,5 +1,6 @@
 """Buttons for fingers."""
 
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -94,6 +95,26 @@ class BigButton(QPushButton, Painted):
         painter.end()
 
 
+@dataclass(frozen=True)
+class _Laid:
+    """What stands on a button at one of its widths, px."""
+
+    face: QFont
+    label: tuple[str, ...]
+    note: tuple[str, ...]
+    wide: float
+    """Of the widest line."""
+    side: float
+    """Of the picture; 0: none."""
+    beside: float
+    """What the picture and its distance take."""
+
+    @property
+    def step(self) -> float:
+        """The height of a line of the label."""
+        return self.face.pixelSize() * LEADING
+
+
 class TouchButton(BigButton):
     """A patient's button: a picture, a label that breaks its own lines, and perhaps a note in smaller letters."""
 
@@ -109,6 +130,8 @@ class TouchButton(BigButton):
         self._size: ButtonSize = size
         self._picture: Pictogram = picture
         self._note = note
+        self._laid_of: object = None
+        self._laid_at: dict[int, _Laid] = {}
         super().__init__(name, label, kind, 0)
         self.setProperty("rank", size)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
@@ -140,15 +163,15 @@ class TouchButton(BigButton):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        label, note = self._texts(width)
-        needed = len(label) * self._label_line(width) + len(note) * self._note_line()
+        laid = self._laid(width)
+        needed = len(laid.label) * laid.step + len(laid.note) * self._note_line()
         # Two lines have to do with the height of a small button; more make it higher, and then keep off its border.
-        around = 14 if self.primary else 2 if len(label) + len(note) < 3 else 8
+        around = 14 if self.primary else 2 if len(laid.label) + len(laid.note) < 3 else 8
         return max(self.minimumHeight(), int(needed) + 2 * around + self._note_gap())
 
     def sizeHint(self) -> QSize:
         wide = widest(self.text().split("\n"), self.font())
-        width = int(wide + self._beside(10_000) + 2 * self._padding()) + 2
+        width = int(wide + self._laid(10_000).beside + 2 * self._padding()) + 2
         return QSize(width, self.heightForWidth(width))
 
     def minimumSizeHint(self) -> QSize:
@@ -156,10 +179,9 @@ class TouchButton(BigButton):
 
     def fits(self) -> bool:
         """Say whether label and note are inside the button."""
-        label, note = self._texts(self.width())
-        room = self.width() - 2 * self._padding() - self._beside(self.width())
-        wide = max(widest(label, self._face(self.width())), widest(note, self._note_font()))
-        return wide <= room and self.height() >= self.heightForWidth(self.width())
+        laid = self._laid(self.width())
+        room = self.width() - 2 * self._padding() - laid.beside
+        return laid.wide <= room and self.height() >= self.heightForWidth(self.width())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QStylePainter(self)
@@ -170,23 +192,21 @@ class TouchButton(BigButton):
         painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
         painter.setRenderHint(QStylePainter.RenderHint.Antialiasing)
         ink, ground = self._colours(pressed=pressed)
-        label, note = self._texts(self.width())
-        wide = max(widest(label, self._face(self.width())), widest(note, self._note_font()))
-        side, beside = self._side(self.width()), self._beside(self.width())
-        left = (self.width() - wide - beside) / 2
+        laid = self._laid(self.width())
+        side, wide, step = laid.side, laid.wide, laid.step
+        left = (self.width() - wide - laid.beside) / 2
         if side:
             draw(painter, self._picture, QRectF(left, (self.height() - side) / 2, side, side), ink, ground)
-        left += beside
-        step = self._label_line(self.width())
-        high = len(label) * step + len(note) * self._note_line() + self._note_gap()
+        left += laid.beside
+        high = len(laid.label) * step + len(laid.note) * self._note_line() + self._note_gap()
         top = (self.height() - high) / 2
         painter.setPen(QColor(ink))
-        painter.setFont(self._face(self.width()))
-        for line in label:
-            self._write(painter, line, QRectF(left, top, wide, step), at_left=bool(note))
+        painter.setFont(laid.face)
+        for line in laid.label:
+            self._write(painter, line, QRectF(left, top, wide, step), at_left=bool(laid.note))
             top += step
         painter.setFont(self._note_font())
-        for line in note:
+        for line in laid.note:
             self._write(
                 painter, line, QRectF(left, top + self._note_gap(), wide, self._note_line()), at_left=True
             )
@@ -215,17 +235,38 @@ class TouchButton(BigButton):
     def _padding(self) -> int:
         return 14 if self.primary else 5
 
-    def _side(self, width: int) -> float:
+    def _laid(self, width: int) -> "_Laid":
+        """Return what stands where at a width, which Qt asks for several times for each height and picture."""
+        font = self.font()
+        of = (
+            (self.text(), self._note, self._picture, self.minimumHeight(), self.look.sizes),
+            (tuple(font.families()), font.pixelSize(), font.bold()),
+        )
+        if of != self._laid_of:
+            self._laid_of, self._laid_at = of, {}
+        if width not in self._laid_at:
+            self._laid_at[width] = self._lay(width)
+        return self._laid_at[width]
+
+    def _lay(self, width: int) -> "_Laid":
+        face, note_font = self._face(width), self._note_font()
+        side = self._side(width, face, note_font)
+        beside = side + self._space() if side else 0.0
+        room = width - 2 * self._padding() - beside
+        label = lines_of(self.text(), room, face)
+        note = lines_of(self._note, room, note_font) if self._note else ()
+        return _Laid(face, label, note, max(widest(label, face), widest(note, note_font)), side, beside)
+
+    def _side(self, width: int, face: QFont, note_font: QFont) -> float:
         """Return the side of the picture; 0 where the label has no room beside it."""
         if not self._picture:
             return 0.0
         share = (1.8 if self._note else 1.25) if self.primary else 1.1
         side = self.font().pixelSize() * share
         room = width - 2 * self._padding() - side - self._space()
-        face = self._face(width)
         label = lines_of(self.text(), room, face)
         high = len(label) * face.pixelSize() * LEADING + (self._note_line() if self._note else 0)
-        wide = max(widest(label, face), 0.0 if self.primary else widest([self._note], self._note_font()))
+        wide = max(widest(label, face), 0.0 if self.primary else widest([self._note], note_font))
         fits = wide <= room and (self.primary or high <= self.minimumHeight() - 4)
         return side if fits else 0.0
 
@@ -244,13 +285,6 @@ class TouchButton(BigButton):
         """Return the distance of picture and label."""
         return 12 if self.primary else 8
 
-    def _beside(self, width: int) -> float:
-        side = self._side(width)
-        return side + self._space() if side else 0.0
-
-    def _label_line(self, width: int) -> float:
-        return self._face(width).pixelSize() * LEADING
-
     def _note_gap(self) -> int:
         return 4 if self._note and self.primary else 0
 
@@ -262,11 +296,6 @@ class TouchButton(BigButton):
         font.setPixelSize(self.look.sizes.caption)
         font.setBold(False)
         return font
-
-    def _texts(self, width: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        room = width - 2 * self._padding() - self._beside(width)
-        note = lines_of(self._note, room, self._note_font()) if self._note else ()
-        return lines_of(self.text(), room, self._face(width)), note
 
 
 class KeyButton(TouchButton):
