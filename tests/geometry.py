@@ -42,8 +42,9 @@ def troubles(window: QWidget, look: Look, size: tuple[int, int]) -> Iterator[str
     for widget in seen:
         for trouble in _of_one(window, widget, look):
             yield f"{_name(widget)}: {trouble}"
-    for one, other in combinations(seen, 2):
-        if box(window, one).intersects(box(window, other)):
+    places = [(widget, box(window, widget)) for widget in seen]
+    for (one, here), (other, there) in combinations(places, 2):
+        if here.intersects(there):
             yield f"{_name(one)} lies on {_name(other)}"
 
 

@@ -81,7 +81,6 @@ def window(shared: tuple[LiveTerminal, PatientWindow], terminal: LiveTerminal) -
 def render(window: PatientWindow, snapshot: Snapshot) -> None:
     window.render_snapshot(snapshot)
     QTest.qWait(0)
-    window.grab()
 
 
 def visible(window: QWidget, kind: type[QWidget]) -> list[QWidget]:
