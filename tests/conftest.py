@@ -5,8 +5,12 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from consent.server.certificates import Authority
 
 # Before anything imports Qt.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -105,6 +109,14 @@ def made_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-state"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def authority(made_state: Path) -> "Authority":
+    """The test authority of that folder."""
+    from consent.server.certificates import Authority
+
+    return Authority(made_state)
 
 
 @pytest.fixture

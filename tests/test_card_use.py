@@ -17,11 +17,6 @@ GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 NEW = replace(HANAKO, insurance=replace(HANAKO.insurance, registered=False))
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def first_visit(authority: Authority) -> Iterator[Bench]:
     with bench(authority, NEW) as made:

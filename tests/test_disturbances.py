@@ -106,22 +106,16 @@ def assert_nothing_is_left(before: tuple[int, int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all benches, so that keys and clips are made once."""
-    return tmp_path_factory.mktemp("state")
-
-
-@pytest.fixture(scope="module")
-def simulated(folder: Path, engine: FaceEngine) -> Iterator[Stage]:
-    with a_stage("simulated", folder, engine) as stage:
+def simulated(made_state: Path, engine: FaceEngine) -> Iterator[Stage]:
+    with a_stage("simulated", made_state, engine) as stage:
         yield stage
 
 
 @pytest.fixture(scope="module")
-def pcsc(folder: Path, engine: FaceEngine) -> Iterator[Stage]:
+def pcsc(made_state: Path, engine: FaceEngine) -> Iterator[Stage]:
     with running_pcscd():
         pass
-    with a_stage("pcsc", folder, engine) as stage:
+    with a_stage("pcsc", made_state, engine) as stage:
         yield stage
 
 
@@ -557,10 +551,10 @@ def test_a_photo_that_was_tampered_with_is_not_compared_and_the_pin_still_works(
     ids=["more than three months before", "three months before", "last day", "day after"],
 )
 def test_a_certificate_that_ends_is_told_from_the_check_on(
-    today: date, notice: str, engine: FaceEngine, folder: Path
+    today: date, notice: str, engine: FaceEngine, made_state: Path
 ) -> None:
     """The certificate of this person is valid up to 2030-02-17."""
-    with Bench(settings(), folder, people=[load_person("age45")], today=today, engine=engine) as bench:
+    with Bench(settings(), made_state, people=[load_person("age45")], today=today, engine=engine) as bench:
         stage = Stage(bench)
         card = stage.card()
         visit = stage.visit(card)

@@ -36,11 +36,6 @@ ANSWERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def running(authority: Authority) -> Iterator[Bench]:
     with bench(authority) as made:

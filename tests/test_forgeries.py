@@ -22,11 +22,6 @@ INFANT = person("infant", card=replace(HANAKO.card, kind="no-photo", photo=""))
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return Authority(tmp_path_factory.mktemp("foreign")).certificate_for(HANAKO)
 

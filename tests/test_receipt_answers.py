@@ -92,11 +92,6 @@ class Clinic:
         return read_result((self.root / "res" / name.replace("req", "res")).read_bytes())
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def clinic(authority: Authority, tmp_path: Path) -> Iterator[Clinic]:
     with bench(authority, HANAKO, TARO) as made:

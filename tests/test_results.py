@@ -47,11 +47,6 @@ BY_NUMBER: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def running(authority: Authority) -> Iterator[Bench]:
     with bench(authority, HANAKO, TARO) as made:
         yield made

@@ -39,11 +39,6 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="ther
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
 def running(authority: Authority) -> Iterator[Bench]:
     with bench(authority, *EVERYBODY) as made:
         # openssl compares with the machine's clock.

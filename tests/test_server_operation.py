@@ -40,11 +40,6 @@ status = "good"
 """
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def running(authority: Authority, tmp_path: Path) -> Iterator[Bench]:
     with bench(authority, people_folder=tmp_path) as made:

@@ -339,11 +339,11 @@ class BlindPatient(Hearing):
 
 
 def test_who_sees_nothing_checks_in_by_pin_and_by_face_and_in_english_with_keys_alone(
-    qtbot: QtBot, tmp_path: Path
+    qtbot: QtBot, made_state: Path
 ) -> None:
     settings = config.load(None, (hil.HURRY, TomlFile(Path("keys"), "", hil.HURRY)))
     person = load_person("age45")
-    with Bench(settings, tmp_path, person=person, today=hil.TODAY) as bench:
+    with Bench(settings, made_state, person=person, today=hil.TODAY) as bench:
         patient = BlindPatient(bench, qtbot)
         yes = (wording.PLAIN_ANSWERS[0], wording.ANSWERS[Item.LIMIT_AMOUNT][0])
         try:

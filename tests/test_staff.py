@@ -193,8 +193,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with Bench(config.load(), tmp_path_factory.mktemp("state"), person=load_person("age45")) as bench:
+def desk(made_state: Path) -> Iterator[Desk]:
+    with Bench(config.load(), made_state, person=load_person("age45")) as bench:
         yield Desk(bench)
 
 

@@ -66,11 +66,6 @@ def test_a_database_of_the_version_before_migrations_opens_and_answers_as_before
         client.identify_by_face("visit-3", client.challenge(), made.certificate(), 0.3)
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 def test_the_migrations_make_the_tables_of_this_version(tmp_path: Path) -> None:
     for name, script in (("new.db", ""), ("old.db", OLD.read_text(encoding="utf-8"))):
         database = restored(script, tmp_path / name)
