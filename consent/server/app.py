@@ -4,13 +4,14 @@ import base64
 import binascii
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import anyio
-from fastapi import Depends, FastAPI, Header, Path, Request, Response
+from fastapi import FastAPI, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,13 +45,11 @@ def make_app(service: Service, responder: Responder, refusals: Refusals) -> Fast
     return app
 
 
-def make_responder_app(responder: Responder) -> FastAPI:
+def make_responder_app(responder: Responder) -> ASGIApp:
     """Put the responder alone behind HTTP, for the server itself."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = Starlette()
     _add_authority(app, responder, of_its_own=True)
-    _add_refusals(app)
-    app.add_middleware(_Unheard)
-    return app
+    return _Unheard(app)
 
 
 class _Unheard:
@@ -91,16 +90,15 @@ async def _json_body(request: Request) -> bytes:
 
 
 def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
-    async def asker(
-        request: Request, terminal_id: Annotated[str, Header(alias=wire.TERMINAL_HEADER)] = ""
-    ) -> Callable[[], Terminal]:
-        # Called in the thread of the answer: to send each request to a second thread for it would cost more.
-        return partial(_enrolled, service, refusals, request, terminal_id)
-
-    body = Annotated[bytes, Depends(_json_body)]
-    asking = Annotated[Callable[[], Terminal], Depends(asker)]
-    key = Annotated[str, Header(alias=wire.IDEMPOTENCY_HEADER)]
     visit_id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
+
+    # The headers are read here, and FastAPI told of them: to have it read them costs as much as a statement of SQL.
+    async def answered(request: Request, call: Callable[[Terminal], wire.Message]) -> Response:
+        """Answer in a thread: anything but the request itself may wait for a file or the database."""
+        return await run_in_threadpool(lambda: _answer(call(_enrolled(service, refusals, request))))
+
+    def key_of(request: Request) -> str:
+        return request.headers.get(wire.IDEMPOTENCY_HEADER, "")
 
     @app.get("/health", responses=_answers(wire.HealthAnswer))
     def health() -> Response:
@@ -111,76 +109,88 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
         service.check_ready()
         return _answer(wire.HealthAnswer())
 
-    @app.post("/v1/challenges", responses=_answers(wire.ChallengeAnswer, 403))
-    def challenges(asks: asking) -> Response:
-        return _answer(service.challenge(asks()))
+    @app.post("/v1/challenges", responses=_answers(wire.ChallengeAnswer, 403), openapi_extra=_asks())
+    async def challenges(request: Request) -> Response:
+        return await answered(request, service.challenge)
 
     @app.post(
         "/v1/identifications",
         responses=_answers(wire.EligibilityAnswer, 403, 404, 409, 413, 415, 503),
         openapi_extra=_asks(wire.IdentificationRequest),
     )
-    def identifications(asks: asking, content: body) -> Response:
-        return _answer(service.identify(asks(), _read(content, wire.IdentificationRequest)))
+    async def identifications(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.identify(asks, _read(content, wire.IdentificationRequest))
+        )
 
     @app.put(
         "/v1/visits/{visit_id}/card-use",
         responses=_answers(wire.EligibilityAnswer, 403, 404, 409, 413, 415),
-        openapi_extra=_asks(wire.CardUseRequest),
+        openapi_extra=_asks(wire.CardUseRequest, once=True),
     )
-    def card_use(visit_id: visit_id, asks: asking, content: body, key: key = "") -> Response:
-        return _answer(service.answer_card_use(asks(), visit_id, key, _read(content, wire.CardUseRequest)))
+    async def card_use(visit_id: visit_id, request: Request) -> Response:
+        content, key = await _json_body(request), key_of(request)
+        return await answered(
+            request,
+            lambda asks: service.answer_card_use(asks, visit_id, key, _read(content, wire.CardUseRequest)),
+        )
 
     @app.put(
         "/v1/visits/{visit_id}/consents",
         responses=_answers(wire.ConsentsAnswer, 403, 404, 409, 413, 415),
-        openapi_extra=_asks(wire.ConsentsRequest),
+        openapi_extra=_asks(wire.ConsentsRequest, once=True),
     )
-    def consents(visit_id: visit_id, asks: asking, content: body, key: key = "") -> Response:
-        return _answer(service.record(asks(), visit_id, key, _read(content, wire.ConsentsRequest)))
+    async def consents(visit_id: visit_id, request: Request) -> Response:
+        content, key = await _json_body(request), key_of(request)
+        return await answered(
+            request, lambda asks: service.record(asks, visit_id, key, _read(content, wire.ConsentsRequest))
+        )
+
+    @app.get("/v1/visits/{visit_id}", responses=_answers(wire.VisitAnswer, 403, 404), openapi_extra=_asks())
+    async def visit(visit_id: visit_id, request: Request) -> Response:
+        return await answered(request, lambda _asks: service.visit(visit_id))
 
     @app.get(
-        "/v1/visits/{visit_id}",
-        responses=_answers(wire.VisitAnswer, 403, 404),
+        "/v1/visits/{visit_id}/result",
+        responses=_answers(wire.ResultAnswer, 403, 404),
+        openapi_extra=_asks(),
     )
-    def visit(visit_id: visit_id, asks: asking) -> Response:
-        asks()
-        return _answer(service.visit(visit_id))
+    async def result(visit_id: visit_id, request: Request) -> Response:
+        return await answered(request, lambda asks: service.result(asks, visit_id))
 
-    @app.get("/v1/visits/{visit_id}/result", responses=_answers(wire.ResultAnswer, 403, 404))
-    def result(visit_id: visit_id, asks: asking) -> Response:
-        return _answer(service.result(asks(), visit_id))
-
-    @app.get("/v1/visits", responses=_answers(wire.VisitsAnswer, 403))
-    def visits(asks: asking) -> Response:
-        asks()
-        return _answer(service.visits())
+    @app.get("/v1/visits", responses=_answers(wire.VisitsAnswer, 403), openapi_extra=_asks())
+    async def visits(request: Request) -> Response:
+        return await answered(request, lambda _asks: service.visits())
 
     @app.post(
         "/v1/insured",
         responses=_answers(wire.InsuredAnswer, 403, 413, 415),
         openapi_extra=_asks(wire.InsuredQuery),
     )
-    def insured(asks: asking, content: body) -> Response:
-        return _answer(service.insured(asks(), _read(content, wire.InsuredQuery)))
+    async def insured(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(request, lambda asks: service.insured(asks, _read(content, wire.InsuredQuery)))
 
     @app.put(
         "/v1/reference-numbers",
         responses=_answers(wire.DoneAnswer, 403, 404, 413, 415),
         openapi_extra=_asks(wire.ReferenceRequest),
     )
-    def reference_numbers(asks: asking, content: body) -> Response:
-        return _answer(service.register_reference(asks(), _read(content, wire.ReferenceRequest)))
+    async def reference_numbers(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.register_reference(asks, _read(content, wire.ReferenceRequest))
+        )
 
-    @app.get("/v1/audit", responses=_answers(wire.AuditAnswer, 403))
-    def audit(asks: asking) -> Response:
-        asks()
-        return _answer(service.audit())
+    @app.get("/v1/audit", responses=_answers(wire.AuditAnswer, 403), openapi_extra=_asks())
+    async def audit(request: Request) -> Response:
+        return await answered(request, lambda _asks: service.audit())
 
 
-def _enrolled(service: Service, refusals: Refusals, request: Request, terminal_id: str) -> Terminal:
+def _enrolled(service: Service, refusals: Refusals, request: Request) -> Terminal:
     """Return which enrolled terminal asks; raises Refusal."""
-    certified = request.scope.get(PEER)
+    certified, terminal_id = request.scope.get(PEER), request.headers.get(wire.TERMINAL_HEADER, "")
     try:
         if certified and certified != terminal_id:
             raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
@@ -190,7 +200,7 @@ def _enrolled(service: Service, refusals: Refusals, request: Request, terminal_i
         raise
 
 
-def _add_authority(app: FastAPI, responder: Responder, *, of_its_own: bool = False) -> None:
+def _add_authority(app: Starlette, responder: Responder, *, of_its_own: bool = False) -> None:
     """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document.
 
     ``of_its_own``: nobody else waits for this event loop, so that answers are made in it, without the way to a thread.
@@ -313,8 +323,16 @@ def _answers(answer: type[wire.Message], *refusals: int) -> dict[int | str, dict
     return answers | dict.fromkeys((*refusals, 422, 500, 503), refused)
 
 
-def _asks(request: type[wire.Message]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": _content(request)}}
+def _asks(request: type[wire.Message] | None = None, *, once: bool = False) -> dict[str, Any]:
+    """Document what a terminal says: who it is, its message, and ``once`` the visit's id as idempotency key."""
+    headers = [wire.TERMINAL_HEADER, *([wire.IDEMPOTENCY_HEADER] if once else [])]
+    text = {"type": "string", "default": ""}
+    said: dict[str, Any] = {
+        "parameters": [{"name": name, "in": "header", "schema": text} for name in headers]
+    }
+    if request:
+        said["requestBody"] = {"required": True, "content": _content(request)}
+    return said
 
 
 def _content(message: type[wire.Message]) -> dict[str, Any]:

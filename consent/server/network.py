@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from consent.server.certificates import Authority, key_usage
 from consent.server.state_files import (
+    Key,
     StateError,
     Subject,
     check_issuer,
@@ -122,7 +123,7 @@ def _builder(
     subject: x509.Name,
     issuer: x509.Name,
     key: rsa.RSAPublicKey,
-    issuer_key: rsa.RSAPrivateKey,
+    issuer_key: Key,
     now: datetime,
     life: timedelta,
 ) -> x509.CertificateBuilder:

@@ -10,11 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+Key: TypeAlias = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 class StateError(Exception):
@@ -33,7 +36,7 @@ class StateDamaged(StateError):
 class Subject:
     """A key and the certificate over it."""
 
-    key: rsa.RSAPrivateKey = field(repr=False)
+    key: Key = field(repr=False)
     certificate: x509.Certificate
 
     @property
@@ -45,7 +48,7 @@ def new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def pem_of(key: rsa.RSAPrivateKey) -> bytes:
+def pem_of(key: Key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -57,20 +60,27 @@ def written(subject: Subject) -> bytes:
 
 def key_of(path: Path) -> rsa.RSAPrivateKey:
     """Return the key in a file, made when there is none."""
-    return parsed_key(path, read(path) or write_first(path, lambda: pem_of(new_key())))
+    return parsed_rsa_key(path, read(path) or write_first(path, lambda: pem_of(new_key())))
+
+
+def parsed_rsa_key(path: Path, content: bytes) -> rsa.RSAPrivateKey:
+    key = _parsed_key(path, content)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise StateDamaged(path, "not an RSA key")
+    return key
 
 
 @lru_cache(maxsize=128)
-def parsed_key(path: Path, content: bytes) -> rsa.RSAPrivateKey:
+def _parsed_key(path: Path, content: bytes) -> Key:
     """Return the key in a file's content; kept, since a terminal's is asked for with each request."""
     try:
         # Without the library's test of the numbers, 40 ms (measured), nearly all of it whether they are primes.
         key = serialization.load_pem_private_key(content, None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise StateDamaged(path, "no readable private key") from None
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise StateDamaged(path, "not an RSA key")
-    if not _fits(key.private_numbers()):
+    if not isinstance(key, Key):
+        raise StateDamaged(path, "neither an RSA nor an EC key")
+    if isinstance(key, rsa.RSAPrivateKey) and not _fits(key.private_numbers()):
         raise StateDamaged(path, "the numbers of the private key do not fit each other")
     return key
 
@@ -88,7 +98,7 @@ def _fits(key: rsa.RSAPrivateNumbers) -> bool:
 
 
 def parsed_subject(path: Path, content: bytes) -> Subject:
-    key = parsed_key(path, content)
+    key = _parsed_key(path, content)
     try:
         certificate = x509.load_pem_x509_certificate(content)
         public_key = certificate.public_key()

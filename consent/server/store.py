@@ -108,11 +108,13 @@ class Store:
         sqlite_here = self._engine.dialect.name == "sqlite"
         # SQLite writes one at a time anyway: a queue of our own is fairer, and faster, than its waiting. What holds
         # between processes is in tables.py; and the connection of a database in memory is one for all threads.
+        self._writer = self._engine.execution_options(writes=True)
         self._turn = threading.Lock() if sqlite_here else nullcontext()
         self._mine = threading.local()
         insert: Any = sqlite.insert if sqlite_here else postgresql.insert
         # Made once: to build a statement costs as much as to run it.
         self._new_visit = insert(visits).on_conflict_do_nothing().returning(visits.c.visit_id)
+        self._new_consents = insert(consents).on_conflict_do_nothing().returning(consents.c.visit_id)
         self._new_card_use = insert(card_uses).on_conflict_do_nothing()
         self._new_key = insert(challenge_keys).on_conflict_do_nothing()
         self._newly_spent = (
@@ -150,12 +152,7 @@ class Store:
         if self._joined:
             yield self._joined
             return
-        with (
-            _available(),
-            self._turn,
-            self._engine.connect() as connection,
-            connection.execution_options(writes=True).begin(),
-        ):
+        with _available(), self._turn, self._writer.begin() as connection:
             yield connection
 
     @property
@@ -194,24 +191,24 @@ class Store:
 
     def record(self, visit_id: str, recorded: Recorded) -> Recorded:
         """Record the consents of a known visit once; return what stands. Raises ConsentsDiffer."""
+        row = {
+            "visit_id": visit_id,
+            "sent": {str(item): str(answer) for item, answer in recorded.sent.items()},
+            "answers": {str(item): str(answer) for item, answer in recorded.answers.items()},
+            "prescription": recorded.prescription,
+            "recorded_at": recorded.recorded_at.isoformat(),
+            "available_until": recorded.available_until.isoformat(),
+        }
         with self._writing() as connection:
-            # Two that record at once come here one after the other.
-            self._visit(connection, visit_id, alone=True)
+            # Of two that record at once, the second waits here for the first one's end. Its row also holds the
+            # visit's (foreign key), so that keep_visit() cannot replace a visit whose consents are being recorded.
+            if connection.execute(self._new_consents, row).first():
+                return recorded
             known = self._recorded(connection, visit_id)
-            if known is not None:
-                if (known.sent, known.prescription) != (recorded.sent, recorded.prescription):
-                    raise ConsentsDiffer
-                return known
-            row = {
-                "visit_id": visit_id,
-                "sent": {str(item): str(answer) for item, answer in recorded.sent.items()},
-                "answers": {str(item): str(answer) for item, answer in recorded.answers.items()},
-                "prescription": recorded.prescription,
-                "recorded_at": recorded.recorded_at.isoformat(),
-                "available_until": recorded.available_until.isoformat(),
-            }
-            connection.execute(_NEW_CONSENTS, row)
-            return recorded
+            assert known is not None
+            if (known.sent, known.prescription) != (recorded.sent, recorded.prescription):
+                raise ConsentsDiffer
+            return known
 
     def answer_card_use(self, visit: Visit, answer: ConsentAnswer, registered: Visit, person_id: str) -> None:
         """Keep the answer to the offer once; ``registered`` is the visit after a yes. Raises CardUseDiffers."""
@@ -372,7 +369,6 @@ _REFERENCE = sa.select(references.c.reference_number).where(
     references.c.institution_code == sa.bindparam("institution"),
     references.c.person_id == sa.bindparam("person"),
 )
-_NEW_CONSENTS = sa.insert(consents)
 _NEW_ENTRY = sa.insert(audit)
 
 
