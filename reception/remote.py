@@ -118,9 +118,6 @@ class Remote:
         if self._plan and self._plan.real:
             raise Refused("a real card is used by scenario files only, which protect its PIN tries")
         kind = self._plan.simulated_kind if self._plan else cast(BenchKind, self._name)
-        if self._engine is None:
-            self._engine = FaceEngine()
-            self._engine.start()
         settings = config.load()
         settings = replace(settings, delays=replace(settings.delays, **hil.HURRY["delays"]))
         holder = load_person(person, Path(beside))
@@ -133,7 +130,7 @@ class Remote:
             people=[holder],
             person=holder,
             today=date.fromisoformat(today) if today else hil.TODAY,
-            engine=self._engine,
+            engine=self._running_engine(),
             camera=self._plan.file.camera.index if self._plan else None,
         )
         self._bench = self._ends.enter_context(bench)
@@ -150,11 +147,19 @@ class Remote:
         day = date.fromisoformat(today) if today else None
         plays = [hil.load(Path(path), self._state, day, unless_said)]
         if self._plan is None:
-            results = hil.play_all(plays, self._state, cast(BenchKind, self._name))
+            kind = cast(BenchKind, self._name)
+            results = hil.play_all(plays, self._state, kind, engine=self._running_engine())
         else:
             with hil_bench.opened(self._plan, plays) as opened:
-                results = hil.play_all(opened.plays, self._state, opened.kind, camera=opened.camera)
+                engine, camera = self._running_engine(), opened.camera
+                results = hil.play_all(opened.plays, self._state, opened.kind, camera=camera, engine=engine)
         return json.loads(hil.as_json(results))[0]
+
+    def _running_engine(self) -> FaceEngine:
+        if self._engine is None:
+            self._engine = FaceEngine()
+            self._engine.start()
+        return self._engine
 
     # --- Terminal -----------------------------------------------------------------------------------------------
 

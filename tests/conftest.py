@@ -119,6 +119,14 @@ def authority(made_state: Path) -> "Authority":
     return Authority(made_state)
 
 
+def begun_state(folder: Path, made_state: Path) -> Path:
+    """Give a program's own state folder, which has a journal of its own, the keys and clips of this run."""
+    for name in ("pki", "clips"):
+        (made_state / name).mkdir(mode=0o700, exist_ok=True)
+        (folder / name).symlink_to(made_state / name)
+    return folder
+
+
 @pytest.fixture
 def expected_log(log_watch: LogWatch) -> LogWatch:
     """`expected_log.expect(regex)`: the same as the marker, for a pattern known only inside the test."""

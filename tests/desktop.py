@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import cv2
 import numpy as np
@@ -59,7 +59,8 @@ class Desktop:
             ">20I", data[:80]
         )
         pixels = np.frombuffer(data, np.uint8, line * height, header + 12 * colours)
-        return pixels.reshape(height, line // 4, 4)[:, :width, :3].copy()
+        whole = pixels.reshape(height, line // 4, 4)[:, :width]
+        return cast(Picture, cv2.cvtColor(whole, cv2.COLOR_BGRA2BGR))
 
     def xdotool(self, *words: str | int) -> str:
         """Run one of its commands and return what it prints."""

@@ -21,6 +21,7 @@ from reception.__main__ import main
 from reception.commands import parser
 from reception.journal import INTERRUPTED
 from reception.site import journal_file
+from tests.conftest import begun_state
 from tests.desktop import Desktop, Program, desktop, needs_desktop
 from tests.onlooker import Drawn, Session
 
@@ -44,10 +45,10 @@ def drawn(qapp: QApplication) -> Iterator[Drawn]:
 @needs_desktop
 @pytest.mark.timeout(180)
 def test_a_terminal_killed_in_a_visit_comes_back_into_waiting_and_knows_which_visit_broke_off(
-    screen: Desktop, drawn: Drawn, tmp_path: Path
+    screen: Desktop, drawn: Drawn, tmp_path: Path, made_state: Path
 ) -> None:
     # Its server is another program, and not there; until a card is read nobody misses it.
-    terminal = ("terminal", "--bench", "simulated", "--state", tmp_path)
+    terminal = ("terminal", "--bench", "simulated", "--state", begun_state(tmp_path, made_state))
     program = Program(screen, *terminal)
     try:
         Session(screen, drawn, program, "killed").staff_press("insert_card")

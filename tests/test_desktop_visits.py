@@ -11,6 +11,7 @@ from config.person import load_person, shipped_people
 from reception.bench import STAFF_PASSWORD
 from reception.counter import wording
 from reception.screens.gallery import SAMPLES
+from tests.conftest import begun_state
 from tests.desktop import Assistive, Desktop, Program, desktop, needs_desktop, needs_screen_reader
 from tests.onlooker import COUNTER, PATIENT, Drawn, Session, label
 
@@ -45,9 +46,12 @@ class Reception:
 
 
 @pytest.fixture(scope="module")
-def reception(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reception]:
+def reception(
+    qapp: QApplication, tmp_path_factory: pytest.TempPathFactory, made_state: Path
+) -> Iterator[Reception]:
+    state = begun_state(tmp_path_factory.mktemp("state"), made_state)
     with desktop(tmp_path_factory.mktemp("screen"), 1860, 1280) as screen:
-        made = Reception(screen, tmp_path_factory.mktemp("state"), tmp_path_factory.mktemp("bus"))
+        made = Reception(screen, state, tmp_path_factory.mktemp("bus"))
         try:
             made.session("start").sees("22-phone-waiting", 60)
             yield made
@@ -147,16 +151,17 @@ def test_a_visit_is_played_by_labels_alone_and_no_typed_digit_is_told(
     begun.sees(asked)
     before = reader.texts(PATIENT)
     # Other digits than the counts that may be told; then the right ones.
-    for digits in ("9876", PIN):
-        for count, digit in enumerate(digits, 1):
-            press(f"key_{digit}")
-            begun.sees(replace(asked, pin_digits=count))
-            told = reader.texts(PATIENT) - before
-            assert not any(each in text for text in told for each in "9876"), told
-        if digits != PIN:
-            for count in (3, 2, 1, 0):
-                press("pin_backspace")
-                begun.sees(replace(asked, pin_digits=count))
+    for count, digit in enumerate("9876", 1):
+        press(f"key_{digit}")
+        begun.sees(replace(asked, pin_digits=count))
+        told = reader.texts(PATIENT) - before
+        assert not any(each in text for text in told for each in "9876"), told
+    for count in (3, 2, 1, 0):
+        press("pin_backspace")
+        begun.sees(replace(asked, pin_digits=count))
+    for count, digit in enumerate(PIN, 1):
+        press(f"key_{digit}")
+        begun.sees(replace(asked, pin_digits=count))
     assert not any(PIN in text for text in reader.texts(PATIENT) | reader.texts(COUNTER))
     press("pin_submit")
     begun.sees(MEDICATION)

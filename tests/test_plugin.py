@@ -29,12 +29,16 @@ def run_example(
     )
 
 
+def copied(folder: Path) -> Path:
+    """Return a copy of the example outside the checkout."""
+    example = folder / "other-project"
+    shutil.copytree(EXAMPLE, example, ignore=shutil.ignore_patterns("__pycache__"))
+    return example
+
+
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """A copy outside the checkout."""
-    folder = tmp_path / "other-project"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
+    return copied(tmp_path)
 
 
 def checkout(example: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -46,11 +50,20 @@ def checkout(example: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return run_example(example, Path(sys.executable), *plugin, *arguments, path=str(product))
 
 
-def test_a_project_with_its_own_config_and_tests_uses_the_bench(example: Path) -> None:
-    done = checkout(example, "-k", "pin or early")
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """One run of the example project, and of a test that waits for what never comes."""
+    example = copied(tmp_path_factory.mktemp("example"))
+    (example / "tests" / "test_never.py").write_text(
+        "def test_never(terminal):\n    terminal.wait('TAKE_CARD', seconds=0.2)\n", encoding="utf-8"
+    )
+    return checkout(example, "-k", "pin or early or never")
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+
+def test_a_project_with_its_own_config_and_tests_uses_the_bench(
+    ran: subprocess.CompletedProcess[str],
+) -> None:
+    assert "1 failed, 3 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_a_bench_that_is_not_there_is_refused_in_one_line(example: Path) -> None:
@@ -60,14 +73,12 @@ def test_a_bench_that_is_not_there_is_refused_in_one_line(example: Path) -> None
     assert "--reception-bench nowhere.toml: should be simulated, pcsc or a bench file" in done.stderr
 
 
-def test_what_the_terminal_never_shows_fails_with_what_it_shows(example: Path) -> None:
-    (example / "tests" / "test_reception.py").write_text(
-        "def test_it(terminal):\n    terminal.wait('TAKE_CARD', seconds=0.2)\n", encoding="utf-8"
-    )
-    done = checkout(example)
-
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "TAKE_CARD was not reached within 0.2 s; the terminal shows WAITING" in done.stdout
+def test_what_the_terminal_never_shows_fails_with_what_it_shows(
+    ran: subprocess.CompletedProcess[str],
+) -> None:
+    assert ran.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "TAKE_CARD was not reached within 0.2 s; the terminal shows WAITING" in ran.stdout
+    assert "FAILED tests/test_never.py::test_never" in ran.stdout
 
 
 def packaged() -> list[Path]:

@@ -51,18 +51,20 @@ def play_all(
     *,
     camera: int | None = None,
     traced: bool = False,
+    engine: FaceEngine | None = None,
 ) -> list[Result]:
-    """Play scenarios one after the other with one face engine.
+    """Play scenarios one after the other with one face engine; without one that runs, a new one.
 
     ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. ``traced``:
     keep what happened, for a report. On a RealBench the first failure of a device ends the run, and is the reason why
     later scenarios were not played.
     """
     results: list[Result] = []
-    with FaceEngine() as engine:
+    with ExitStack() as ends:
+        used = engine or ends.enter_context(FaceEngine())
 
         def on_new_bench(play: Play, result: Result) -> None:
-            play_on_new_bench(play, result, state, kind, engine, camera=camera, watch=watch)
+            play_on_new_bench(play, result, state, kind, used, camera=camera, watch=watch)
 
         play_one: PlayOne = on_new_bench
         if isinstance(kind, RealBench):
