@@ -1,11 +1,14 @@
 """The face detector's file holds dlib's own detector."""
 
 from pathlib import Path
+from typing import cast
 
 import cv2
 import dlib
+import pytest
 
-from hardware.face_engine.detector import FILE, frontal_face_detector, limited
+from hardware.face_engine.detector import FILE, FaceDetector, Grey, frontal_face_detector, limited
+from hardware.moving_stills import Condition, moving
 from hardware.portraits import portrait_path, read_picture
 
 
@@ -28,3 +31,31 @@ def test_a_detector_of_few_sizes_sees_these_sizes_as_the_whole_one_does_and_no_l
         assert len(boxes) == 1
         alike = few.run(small, 0, 0.5)
         assert (list(alike[0]), alike[1], alike[2]) == ((list(boxes), scores, ways) if seen else ([], [], []))
+
+
+def test_on_one_core_or_two_the_same_faces_are_found_each_once() -> None:
+    grey = a_frame(Condition.TWO_PEOPLE)
+    found = FaceDetector(0.0).searched(grey, 0.5)
+    assert FaceDetector(0.0, threads=2).searched(grey, 0.5) == found
+    assert len(found) == 2
+    scores = [score for score, _ in found]
+    assert scores == sorted(scores, reverse=True)
+    for _, (left, top, right, bottom) in found:
+        assert 0.25 * 480 < right - left < 0.5 * 480
+        assert 0 < top < bottom < 480
+    assert abs(found[0][1][0] - found[1][1][0]) > 200
+
+
+def test_a_face_is_followed_only_where_it_was() -> None:
+    grey = a_frame(Condition.CLEAN)
+    detector = FaceDetector(0.0)
+    ((_, (left, top, right, bottom)),) = detector.searched(grey, 0.5)
+    width = right - left
+    ((_, again),) = detector.followed(grey, (left + width * 0.1, top, right + width * 0.1, bottom))
+    assert again == pytest.approx((left, top, right, bottom), abs=0.15 * width)
+    assert detector.followed(grey, (left - width, top, right - width, bottom)) == []
+
+
+def a_frame(condition: Condition) -> Grey:
+    image = next(moving(portrait_path("grace_hopper"), condition, 1))
+    return cast(Grey, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))

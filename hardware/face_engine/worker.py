@@ -13,22 +13,17 @@ from typing import Any
 import cv2
 import dlib
 import numpy as np
-from numpy.typing import NDArray
 
 from hardware.card_photo import PhotoDamaged, decoded
 from hardware.face_engine.conversion import CHIP
-from hardware.face_engine.detector import frontal_face_detector, limited
+from hardware.face_engine.detector import Edges, FaceDetector, Found, Grey
 from hardware.face_engine.embedder import DlibEmbedder, Embedder, best_embedder
 from hardware.face_engine.models import WEIGHTS_SHA256, installed_network, models_folder
 from hardware.face_engine.wire import BLOCK, SHARED, ModelUnusable, PhotoUnusable
 from hardware.observation import Box, CloseLook, Embedding, Observation
 
-Grey = NDArray[np.uint8]
-"""(H, W) uint8."""
 _ACROSS = np.array([[1, -2, 1]], np.float32)
 """Second difference."""
-Found = tuple[float, tuple[float, float, float, float]]
-"""HOG score, and left, top, right, bottom in px of the full frame."""
 
 
 def _serve(connection: Connection, memory: mmap.mmap, library: str, network: str) -> None:
@@ -85,16 +80,13 @@ def _answer(look: "Look", memory: mmap.mmap, command: str, given: list[Any]) -> 
 class Look:
     """Finds the face in each frame, follows it, measures it, embeds it.
 
-    Acquiring looks at the frame scaled to 240 lines (finds faces from about 130 of 480 lines; 4.5 ms); every third
-    miss looks at 480 lines (from about 55; 17 ms), so that somebody far away can be told to come closer. A found face
-    is followed in its surroundings, scaled to 96 px, in the sizes next to its own (1.2 ms; in all sizes 1.8). Every
-    eighth frame looks at the whole again for a second face.
+    Acquiring looks at the frame scaled to 240 lines (finds faces from about 130 of 480 lines; 5.9 ms, on two threads
+    3.2); every third miss looks at 480 lines (from about 55; 10 ms), so that somebody far away can be told to come
+    closer. A found face is followed in its surroundings, in the sizes next to its own (1.2 ms). Every eighth frame
+    looks at the whole again for a second face.
     """
 
     _ACQUIRE, _FAR = 240, 480
-    _FOLLOW_PX, _FOLLOW_SIZES = 96, 3
-    """The second of the detector's sizes, so that it may shrink to 80 px or grow to 115 from frame to frame; what comes
-    nearer faster than that is looked for in the whole frame."""
     _WHOLE_EVERY = 8
     """Not a divisor of the 9 frames between two comparisons: a frame that is compared is not slower than others."""
     _FAR_EVERY = 3
@@ -105,11 +97,10 @@ class Look:
     """HOG score down to which a face is looked for that a mask may hide."""
 
     def __init__(self, library: str = "best", network: Path | None = None, threads: int = 1) -> None:
-        """``network``: a file of the site's own; ``threads``: of one embedding. Raises ModelUnusable."""
+        """``network``: a file of the site's own; ``threads``: of one search or embedding. Raises ModelUnusable."""
         cv2.setNumThreads(1)
         models = models_folder()
-        self._hog = frontal_face_detector()
-        self._hog_near = limited(self._hog, self._FOLLOW_SIZES)
+        self._detector = FaceDetector(self._COVERED_SCORE, threads)
         self._five_points = dlib.shape_predictor(str(models / "shape_predictor_5_face_landmarks.dat"))
         weights, known = (network, "") if network else (installed_network(), WEIGHTS_SHA256)
         self.embedder: Embedder = (
@@ -124,7 +115,7 @@ class Look:
     def _forget(self) -> None:
         self._image: Any = None
         self._shape: Any = None
-        self._box: tuple[float, float, float, float] | None = None
+        self._box: Edges | None = None
         self._faces = 0
         self._misses = 0
         self._since_whole = 0
@@ -142,7 +133,7 @@ class Look:
     def observe(self, image: Any) -> Observation:
         """Look at one frame, (H, W, 3) uint8 BGR, which must stay as it is until embed_last()."""
         grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        light = self._scaled(grey, 60)[0]
+        light = _scaled(grey, 60)
         frame_brightness = float(cv2.mean(light)[0])
         self._image, self._shape = image, None
         found = self._find(image, grey)
@@ -208,7 +199,7 @@ class Look:
             grey = decoded(jp2)
         except PhotoDamaged as damaged:
             raise PhotoUnusable(str(damaged)) from None
-        faces = self._hog(grey, 0) or self._hog(grey, 1)
+        faces = self._detector.whole(grey, 0) or self._detector.whole(grey, 1)
         if not faces:
             raise PhotoUnusable("shows no face")
         largest = max(faces, key=lambda face: face.area())
@@ -228,13 +219,7 @@ class Look:
         chip.fill(0)
         return embedding
 
-    def _scaled(self, grey: Any, lines: int) -> tuple[Any, float]:
-        scale = min(1.0, lines / grey.shape[0])
-        if scale == 1.0:
-            return grey, 1.0
-        return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), scale
-
-    def _landmarks(self, grey: Grey, box: tuple[float, float, float, float]) -> tuple[Any, Any]:
+    def _landmarks(self, grey: Grey, box: Edges) -> tuple[Any, Any]:
         """Return the five points as dlib holds them, and as (5, 2) float."""
         shape = self._five_points(grey, dlib.rectangle(*(round(edge) for edge in box)))
         return shape, np.array([(part.x, part.y) for part in shape.parts()], float)
@@ -274,27 +259,14 @@ class Look:
         return found
 
     def _search(self, image: Any, grey: Grey, lines: int) -> list[Found]:
-        small, scale = self._scaled(grey, lines)
-        return self._faces_in(self._hog, image, grey, small, 0, 0, scale)
+        return self._clear(image, grey, self._detector.searched(grey, min(1.0, lines / grey.shape[0])))
 
     def _follow(self, image: Any, grey: Grey) -> list[Found]:
         assert self._box is not None
-        left, top, right, bottom = self._box
-        margin = (right - left) * 0.3
-        x0, y0 = max(0, int(left - margin)), max(0, int(top - margin))
-        near = grey[y0 : int(bottom + margin), x0 : int(right + margin)]
-        scale = self._FOLLOW_PX / (right - left)
-        if min(near.shape) * scale < 90:
-            return []
-        small = cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return self._faces_in(self._hog_near, image, grey, small, x0, y0, scale)[:1]
+        return self._clear(image, grey, self._detector.followed(grey, self._box))
 
-    def _faces_in(
-        self, hog: Any, image: Any, grey: Grey, small: Any, x0: int, y0: int, scale: float
-    ) -> list[Found]:
-        """Return the faces of a scaled part of the frame, best first; a weak one only if something covers it."""
-        boxes, scores, _ = hog.run(small, 0, self._COVERED_SCORE)
-        found = [(float(score), _edges(box, x0, y0, scale)) for box, score in zip(boxes, scores, strict=True)]
+    def _clear(self, image: Any, grey: Grey, found: list[Found]) -> list[Found]:
+        """Return those faces that are seen well; a weak one only if something covers it."""
         clear = [face for face in found if face[0] >= 0]
         if clear or not found:
             return clear
@@ -302,13 +274,9 @@ class Look:
         return found[:1] if mouth_covered != eyes_covered else []
 
 
-def _edges(box: Any, x0: int, y0: int, scale: float) -> tuple[float, float, float, float]:
-    return (
-        x0 + box.left() / scale,
-        y0 + box.top() / scale,
-        x0 + (box.right() + 1) / scale,
-        y0 + (box.bottom() + 1) / scale,
-    )
+def _scaled(grey: Grey, lines: int) -> Any:
+    scale = min(1.0, lines / grey.shape[0])
+    return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def _pose(points: Any) -> tuple[float, float]:
@@ -326,15 +294,19 @@ def _opening(eye: Any) -> float:
     return float(heights / (2 * np.linalg.norm(eye[0] - eye[3]) or 1.0))
 
 
-def _quality(grey: Grey, box: tuple[float, float, float, float]) -> tuple[float, float, float]:
+def _quality(grey: Grey, box: Edges) -> tuple[float, float, float]:
     """Return brightness, glare and sharpness as Observation holds them."""
     left, top, right, bottom = (max(0, int(edge)) for edge in box)
     face = cv2.resize(grey[top:bottom, left:right], (100, 100), interpolation=cv2.INTER_AREA)
     # Light from the side must not pass for lack of detail: even it out before the pattern is measured.
     even = face * (float(face.mean()) / (cv2.blur(face, (61, 61)).astype(np.float32) + 4))
-    variance = float(even.var())
-    detail = min(float(cv2.filter2D(even, cv2.CV_32F, way).var()) for way in (_ACROSS, _ACROSS.T))
+    variance = _variance(even)
+    detail = min(_variance(cv2.filter2D(even, cv2.CV_32F, way)) for way in (_ACROSS, _ACROSS.T))
     return float(face.mean()), _glare(face), detail / variance if variance > 1 else 0.0
+
+
+def _variance(values: Any) -> float:
+    return float(cv2.meanStdDev(values)[1][0, 0]) ** 2
 
 
 def _glare(grey: Any) -> float:
