@@ -35,7 +35,8 @@ def test_only_what_the_machine_does_counts_and_waiting_for_the_camera_does_not()
         Lap("card", 101.001, 101.005),
         Lap("embedding", 101.008, 101.020),  # the photo's, while the patient chooses
         Lap("frame", 102.001, 102.031),
-        Lap("embedding", 102.032, 102.042),
+        Lap("look", 102.031, 102.034),
+        Lap("embedding", 102.034, 102.042),
         Lap("http", 102.055, 102.075),
         Lap("card", 103.5, 103.6),
     ]
@@ -43,10 +44,12 @@ def test_only_what_the_machine_does_counts_and_waiting_for_the_camera_does_not()
     assert spent.states == pytest.approx({"READING": 10.0, "FACE_MATCH": 20.0, "CHECKING": 30.0})
     assert spent.floor == pytest.approx({"card": 4.0, "http": 20.0, "embedding": 6.0, "RSA": 1.0})
     assert spent.ratio == pytest.approx(60 / 31)
+    assert spent.beside == pytest.approx({"looking for the face": 3.0, "embedding in the visit": 2.0})
     figure = visit.figure("simulated", "by face", [spent])
     assert (figure["ms"], figure["floor"], figure["ratio_to_floor"]) == (60.0, 31.0, 1.94)
     assert sum(figure["steps_ms"].values()) == pytest.approx(60.0)
     assert "ratio 1.94" in visit.line(figure)
+    assert "5.0 (looking for the face 3.0, embedding in the visit 2.0)" in visit.line(figure)
 
 
 def test_photo_and_challenge_come_once_and_before_they_are_needed(

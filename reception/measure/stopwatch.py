@@ -14,8 +14,9 @@ from hardware.camera import Frame, NewestFrames
 from hardware.card import CardChannel, CardReader
 from hardware.face_engine import FaceEngine
 
-Kind = Literal["card", "connect", "http", "embedding", "frame"]
-"""An APDU's way to the card and back, powering a card, an HTTP request's way, an embedding, waiting for a frame."""
+Kind = Literal["card", "connect", "http", "embedding", "look", "frame"]
+"""An APDU's way to the card and back, powering a card, an HTTP request's way, an embedding, looking for the face in a
+frame, waiting for a frame."""
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Stopwatch:
         with ExitStack() as worn:
             for target, name, by in (
                 (reader, "connect", timed_channel),
+                (FaceEngine, "observe", self.timed("look", FaceEngine.observe)),
                 (FaceEngine, "embed_last", self.timed("embedding", FaceEngine.embed_last)),
                 (FaceEngine, "embed_photo", self.timed("embedding", FaceEngine.embed_photo)),
                 (hardware.face, "NewestFrames", self._frames()),

@@ -46,6 +46,8 @@ class Spent:
     """In each state of the machine's own; without waiting for the camera's next frame."""
     floor: dict[str, float]
     """What of it the devices took; RSA is that of the terminal's own key."""
+    beside: dict[str, float]
+    """What the face takes beyond that: looking for it in the frames, and an embedding that is slower than alone."""
 
     @property
     def ratio(self) -> float:
@@ -87,6 +89,9 @@ def figure(kind: str, title: str, spent: Sequence[Spent]) -> dict[str, Any]:
         "floor_ms": {
             name: round(median(each.floor.get(name, 0.0) for each in spent), 1) for name in spent[0].floor
         },
+        "beside_ms": {
+            name: round(median(each.beside[name] for each in spent), 1) for name in spent[0].beside
+        },
     }
 
 
@@ -94,9 +99,11 @@ def line(one: dict[str, Any]) -> str:
     """Return a figure in words."""
     inside = ", ".join(f"{name} {ms:.1f}" for name, ms in one["states_ms"].items())
     floor = ", ".join(f"{name} {ms:.1f}" for name, ms in one["floor_ms"].items() if ms)
+    beside = ", ".join(f"{name} {ms:.1f}" for name, ms in one["beside_ms"].items() if ms)
     return (
         f"{one['bench']:9}  {one['visit']:15}  {one['ms']:6.1f} ({inside})\n"
         f"{'floor':>26}  {one['floor']:6.1f} ({floor})  ratio {one['ratio_to_floor']:.2f}"
+        + (f"\n{'beside it':>26}  {sum(one['beside_ms'].values()):6.1f} ({beside})" if beside else "")
     )
 
 
@@ -133,11 +140,12 @@ def spent_of(
     """Return what a visit took, from when it ``began`` (monotonic, s), and what the devices took of that."""
     states: dict[str, float] = {}
     floor: dict[str, float] = {"card": 0.0, "http": 0.0, "embedding": 0.0, "RSA": rsa_ms}
+    beside = {"looking for the face": 0.0, "embedding in the visit": 0.0}
     for (name, start), (_, end) in zip(result.states, result.states[1:], strict=False):
         if State(name) not in STEP_OF or State(name) in _PEOPLE:
             continue
         inside = [lap for lap in laps if start <= lap.began - began < end]
-        of: dict[Kind, float] = dict.fromkeys(("card", "connect", "http", "embedding", "frame"), 0.0)
+        of: dict[Kind, float] = dict.fromkeys(get_args(Kind), 0.0)
         for lap in inside:
             of[lap.kind] += (lap.ended - lap.began) * 1000
         states[name] = states.get(name, 0.0) + (end - start) * 1000 - of["frame"]
@@ -145,8 +153,11 @@ def spent_of(
         floor["http"] += of["http"]
         if State(name) is State.FACE_MATCH:
             # The photo's own embedding is made while the patient chooses.
-            floor["embedding"] += embedding_ms * sum(lap.kind == "embedding" for lap in inside)
-    return Spent(states, floor)
+            alone = embedding_ms * sum(lap.kind == "embedding" for lap in inside)
+            floor["embedding"] += alone
+            beside["looking for the face"] += of["look"]
+            beside["embedding in the visit"] += max(0.0, of["embedding"] - alone)
+    return Spent(states, floor, beside)
 
 
 def _rsa_ms(bench: Bench) -> float:
