@@ -46,6 +46,18 @@ def test_on_one_core_or_two_the_same_faces_are_found_each_once() -> None:
     assert abs(found[0][1][0] - found[1][1][0]) > 200
 
 
+def test_a_dlib_that_keeps_its_detector_in_another_way_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grey = a_frame(Condition.TWO_PEOPLE)
+    usual = FaceDetector(0.0).searched(grey, 0.5)
+    monkeypatch.setattr("hardware.face_engine.detector._ALL_SIZES", b"another way")
+    found = FaceDetector(0.0).searched(grey, 0.5)
+    assert [tuple(map(round, edges)) for _, edges in found] == [
+        tuple(map(round, edges)) for _, edges in usual
+    ]
+
+
 def test_a_face_is_followed_only_where_it_was() -> None:
     grey = a_frame(Condition.CLEAN)
     detector = FaceDetector(0.0)

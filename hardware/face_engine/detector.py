@@ -45,10 +45,11 @@ def frontal_face_detector() -> Any:
 def limited(detector: Any, sizes: int) -> Any:
     """Return the same detector, but only for the first ``sizes`` sizes, up to 255: 80 px, 96 px, and so on.
 
-    Scores and boxes of those stay as they are. Where something follows a face, it knows its size.
+    Scores and boxes of those stay as they are. A dlib that keeps its detector in another way looks for all sizes.
     """
     (state,) = detector.__getstate__()
-    assert state.count(_WINDOW + _ALL_SIZES) == 1, "dlib keeps its detector in another way"
+    if state.count(_WINDOW + _ALL_SIZES) != 1:
+        return frontal_face_detector()
     few = dlib.fhog_object_detector.__new__(dlib.fhog_object_detector)
     few.__setstate__((state.replace(_WINDOW + _ALL_SIZES, _WINDOW + bytes((1, sizes))),))
     return few
