@@ -31,6 +31,7 @@ from config.toml_file import TomlFile
 from consent.server.certificates import Authority
 from consent.server.trusted import load_cas
 from hardware.card import CardRemoved, MyNumberCard, PinWrong, Presence
+from hardware.face_engine import FaceEngine
 from hardware.pcscd_bench import READER
 from hardware.virtual_card import CardSlot, SmartCard, VirtualCard, VirtualReader, WiredCard, foreign_card
 from reception import hil, hil_bench
@@ -237,7 +238,8 @@ def played(
     for play in plays:
         hil_bench.check(play, real)
     with real:
-        return hil.play_all(plays, state, real)
+        # Nobody comes by face: it need not run.
+        return hil.play_all(plays, state, real, engine=FaceEngine())
 
 
 # --- Whole runs -------------------------------------------------------------------------------------------------
@@ -408,7 +410,7 @@ def test_the_time_that_hands_take_does_not_count(
     )
 
     with real:
-        (result,) = hil.play_all([hil.load(visit, state, None, None)], state, real)
+        (result,) = hil.play_all([hil.load(visit, state, None, None)], state, real, engine=FaceEngine())
 
     assert result.passed, result.why
 
@@ -448,7 +450,7 @@ def test_a_phone_known_to_the_bench_makes_a_visit_and_the_card_is_not_asked_for(
     hil_bench.check(play, real)
 
     with real:
-        (result,) = hil.play_all([play], state, real)
+        (result,) = hil.play_all([play], state, real, engine=FaceEngine())
 
     assert result.passed, result.why
     assert [words.split(" / ")[1][:14] for words in console.asked] == ["lay the phone ", "take the phone"]
@@ -840,7 +842,8 @@ def test_what_a_scenario_left_undone_is_undone(
 
 
 def test_a_phone_is_laid_on_its_own_reader_and_lifted(state: Path) -> None:
-    with Bench(config.load(), state, person=load_person(HOLDER)) as bench:
+    people = [load_person(HOLDER)]
+    with Bench(config.load(), state, people=people, engine=FaceEngine()) as bench:
         bench.tap_phone()
         assert bench.phone_reader
         assert bench.phone_reader.presence() is Presence.PRESENT

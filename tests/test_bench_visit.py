@@ -1,6 +1,7 @@
 """./run bench visit: what a visit takes beside what the devices took of it; and that nothing is done twice, or late."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,13 @@ from reception.bench import Bench
 from reception.flow import State
 from reception.measure import visit
 from reception.measure.stopwatch import Lap
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FaceEngine]:
+    with FaceEngine() as engine:
+        assert engine.ready.wait(30)
+        yield engine
 
 
 def a_visit(*states: tuple[State, float]) -> hil.Result:
@@ -53,7 +61,7 @@ def test_only_what_the_machine_does_counts_and_waiting_for_the_camera_does_not()
 
 
 def test_photo_and_challenge_come_once_and_before_they_are_needed(
-    made_state: Path, monkeypatch: pytest.MonkeyPatch
+    engine: FaceEngine, made_state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[tuple[str, float]] = []
 
@@ -71,13 +79,9 @@ def test_photo_and_challenge_come_once_and_before_they_are_needed(
     (by_face, _) = demo.plans()
     thinks = hil.Rule(state=State.METHOD_CHOICE, do="wait", seconds=0.3)
     plan = replace(by_face, scenario=replace(by_face.scenario, on=(thinks, *by_face.scenario.on)))
-    with FaceEngine() as engine:
-        engine.ready.wait(30)
-        with Bench(
-            plan.settings, made_state, people=[plan.person], person=plan.person, engine=engine
-        ) as bench:
-            began = time.monotonic()
-            result = hil.play_on(bench, plan, made_state)
+    with Bench(plan.settings, made_state, people=[plan.person], person=plan.person, engine=engine) as bench:
+        began = time.monotonic()
+        result = hil.play_on(bench, plan, made_state)
     assert result.passed, result.why
     assert sorted(name for name, _ in done) == ["challenge", "embed_photo"]
     begun = {name: when - began for name, when in done}
@@ -85,10 +89,11 @@ def test_photo_and_challenge_come_once_and_before_they_are_needed(
     assert begun["challenge"] < dict(result.states)["CHECKING"]
 
 
-def test_a_visit_by_pin_is_measured_with_its_card_commands_and_requests(made_state: Path) -> None:
+def test_a_visit_by_pin_is_measured_with_its_card_commands_and_requests(
+    engine: FaceEngine, made_state: Path
+) -> None:
     (_, by_pin) = demo.plans()
-    with FaceEngine() as engine:
-        (spent,) = visit.played(by_pin, "simulated", engine, made_state, rounds=1, embedding_ms=6.0)
+    (spent,) = visit.played(by_pin, "simulated", engine, made_state, rounds=1, embedding_ms=6.0)
     assert set(spent.states) == {"READING", "PIN_ENTRY", "CHECKING", "SENDING"}
     assert spent.floor["card"] > 0
     assert spent.floor["http"] > 0
