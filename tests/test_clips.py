@@ -129,8 +129,10 @@ def test_a_moving_still_is_the_same_every_time() -> None:
 
 
 def test_a_moving_still_moves_and_leads_from_its_end_to_its_start() -> None:
+    # A quarter of the size, where the noise of the sensor is no movement.
     frames = [
-        cv2.GaussianBlur(image, (9, 9), 0).astype(float) for image in moving(portrait_path("astronaut"))
+        cv2.resize(image, (160, 120), interpolation=cv2.INTER_AREA).astype(float)
+        for image in moving(portrait_path("astronaut"))
     ]
     steps = [float(np.abs(a - b).mean()) for a, b in zip(frames, [*frames[1:], frames[0]], strict=True)]
     assert min(steps) > 0.1

@@ -198,7 +198,7 @@ def body_of(answer: Answer) -> Insured:
     return answer.body.results[0]
 
 
-RANDOM_PEOPLE = 1000
+RANDOM_PEOPLE = 300
 """100,000 take three minutes: ./run fuzz receipt."""
 
 
