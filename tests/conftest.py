@@ -29,7 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--allow-pin-miss", action="store_true", help="let tests miss the real card's PIN")
 
 
+DEAR = (
+    *("scenarios_simulated", "desktop_visits", "scenarios_pcsc", "face_engine", "disturbances", "kills"),
+    *("nothing_kept", "screens", "pcsc", "bench_file", "server_doors", "look", "server", "eligibility"),
+    *("spoken_keys", "server_fuzz", "parallel", "soak", "desktop", "plugin", "bench_face", "receipt_folder"),
+)
+"""The files that take longest, by seconds: begun first, none is left for one process alone at the end of a run."""
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        turn = {f"test_{name}": number for number, name in enumerate(DEAR)}
+        items.sort(key=lambda item: turn.get(item.path.stem, len(turn)))
     if not config.getoption("--long"):
         for item in items:
             if item.get_closest_marker("long"):
