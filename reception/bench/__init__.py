@@ -193,7 +193,7 @@ class Bench:
             self._ends = self._ends.pop_all()
         return self
 
-    def _begin_terminal(self) -> None:
+    def _begin_terminal(self, before_start: Callable[[], None] = lambda: None) -> None:
         config = self._config
         identity = self.authority.enrol_terminal(config.site.terminal_id)
         settings = replace(config.server, url=self.server.url) if self._own_server else config.server
@@ -216,6 +216,7 @@ class Bench:
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
+            before_start()
             self.terminal.start()
             ends.callback(self.terminal.stop)
             self._terminal_ends = ends.pop_all()
@@ -302,13 +303,13 @@ class Bench:
         """
         self._terminal_ends.close()
 
-    def restart_terminal(self) -> None:
+    def restart_terminal(self, before_start: Callable[[], None] = lambda: None) -> None:
         """Start it again on the same devices and folders; ``terminal``, ``client``, ``journal`` and ``office`` are new.
 
-        What was in a journal without a file is lost.
+        What was in a journal without a file is lost. ``before_start``: called once these are there, to subscribe.
         """
         self.kill_terminal()
-        self._begin_terminal()
+        self._begin_terminal(before_start)
 
     def jump_clock(self, seconds: float) -> None:
         """Put the terminal's wall clock forward, or back, as somebody or a time server does; waits go on as before."""

@@ -253,9 +253,9 @@ class _Run:
     def _restart(self) -> None:
         """Start the terminal anew; what the old one still showed is of no interest."""
         self._deaf()
-        self._bench.restart_terminal()
         self._course.restarted()
-        self._listen()
+        # Heard from before its start: with a card in, its first states are over in a moment.
+        self._bench.restart_terminal(self._listen)
 
     def judge(self, *, ask_tries: bool = True) -> None:
         """Ask the card for its tries and compare everything with what was expected."""
