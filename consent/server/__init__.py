@@ -1,5 +1,6 @@
 """The mock eligibility-confirmation server: certificates, store, HTTP interface."""
 
+import gc
 import logging
 import signal
 import socket
@@ -274,6 +275,8 @@ class EligibilityServer:
         before = signal.signal(signal.SIGTERM, end)
         try:
             self.start()
+            # A process of its own: what is loaded by now stays, and is not searched for garbage again and again.
+            gc.freeze()
             started()
             # Short waits: on some systems a signal does not wake an endless one.
             while not ended.wait(0.5) and not unneeded():
@@ -321,6 +324,8 @@ class _Uvicorn:
             access_log=False,
             lifespan="off",
             server_header=False,
+            # Who asks is who is connected; a header that says otherwise is anybody's word.
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
             **more,
         )

@@ -112,14 +112,17 @@ class Store:
         self._turn = threading.Lock() if sqlite_here else nullcontext()
         self._mine = threading.local()
         insert: Any = sqlite.insert if sqlite_here else postgresql.insert
+
+        def once(table: sa.Table) -> Any:
+            # Whether the row was new is told by the count; inline: no key is looked up afterwards.
+            return insert(table).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
+
         # Made once: to build a statement costs as much as to run it.
-        self._new_visit = insert(visits).on_conflict_do_nothing().returning(visits.c.visit_id)
-        self._new_consents = insert(consents).on_conflict_do_nothing().returning(consents.c.visit_id)
-        self._new_card_use = insert(card_uses).on_conflict_do_nothing()
-        self._new_key = insert(challenge_keys).on_conflict_do_nothing()
-        self._newly_spent = (
-            insert(spent_challenges).on_conflict_do_nothing().returning(spent_challenges.c.challenge_id)
-        )
+        self._new_visit = once(visits)
+        self._new_consents = once(consents)
+        self._new_card_use = once(card_uses)
+        self._new_key = once(challenge_keys)
+        self._newly_spent = once(spent_challenges)
         reference = insert(references)
         self._new_reference = reference.on_conflict_do_update(
             index_elements=["institution_code", "person_id"],
@@ -173,7 +176,7 @@ class Store:
         """Keep an identification; one repeated before the consents came replaces the first. Raises VisitDiffers."""
         row = _row(visit)
         with self._writing() as connection:
-            if connection.execute(self._new_visit, row).first():
+            if connection.execute(self._new_visit, row).rowcount == 1:
                 return
             known = self._visit(connection, visit.visit_id, alone=True)
             assert known is not None
@@ -202,7 +205,7 @@ class Store:
         with self._writing() as connection:
             # Of two that record at once, the second waits here for the first one's end. Its row also holds the
             # visit's (foreign key), so that keep_visit() cannot replace a visit whose consents are being recorded.
-            if connection.execute(self._new_consents, row).first():
+            if connection.execute(self._new_consents, row).rowcount == 1:
                 return recorded
             known = self._recorded(connection, visit_id)
             assert known is not None
@@ -260,7 +263,7 @@ class Store:
         """Note that a challenge was used; False when it was before, in whichever process."""
         spent = {"challenge_id": challenge_id, "spent_at": int(now.timestamp())}
         with self._writing() as connection:
-            return connection.execute(self._newly_spent, spent).first() is not None
+            return connection.execute(self._newly_spent, spent).rowcount == 1
 
     def forget_challenges(self, before: datetime) -> None:
         """Forget challenges that were used before a time."""
@@ -369,7 +372,7 @@ _REFERENCE = sa.select(references.c.reference_number).where(
     references.c.institution_code == sa.bindparam("institution"),
     references.c.person_id == sa.bindparam("person"),
 )
-_NEW_ENTRY = sa.insert(audit)
+_NEW_ENTRY = sa.insert(audit).inline()
 
 
 @contextmanager

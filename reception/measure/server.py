@@ -80,9 +80,11 @@ def _measured(
         run = time.time_ns()
         before = _cpu_s(process)
         quiet = _played(state, port, terminals, seconds, run, "visit")
-        server_cpu = _cpu_s(process) - before
+        quiet_cpu = _cpu_s(process) - before
         noisy = _played(state, port, terminals - 1, seconds, run + 1, "visit", noisy=True)
+        before = _cpu_s(process)
         empty = _played(state, port, terminals, max(1.0, seconds / 4), run + 2, "empty")
+        empty_cpu = _cpu_s(process) - before
     times = sorted(quiet["ms"])
     rate = len(times) / quiet["s"]
     empty_rate = len(empty["ms"]) / empty["s"]
@@ -102,7 +104,9 @@ def _measured(
         "p99_beside_noise_ms": _percentile(sorted(noisy["ms"]), 99),
         "noise_requests": noisy["noise"],
         "terminals_cpu": round(quiet["cpu_s"] / quiet["s"], 2),
-        "server_cpu": round(server_cpu / quiet["s"], 2),
+        "server_cpu": round(quiet_cpu / quiet["s"], 2),
+        "server_ms_a_visit": _each_ms(quiet_cpu, quiet["ms"]),
+        "server_ms_an_empty_request": _each_ms(empty_cpu, empty["ms"]),
     }
 
 
@@ -114,8 +118,14 @@ def _line(figure: dict[str, Any]) -> str:
         f"errors {figure['errors']}; {figure['requests_per_s']} requests/s = {figure['ratio_to_empty']} of the "
         f"{figure['empty_requests_per_s']} to an empty handler; beside a noisy terminal ({figure['noise_requests']} "
         f"sent) p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; cores busy: terminals "
-        f"{figure['terminals_cpu']}, server {figure['server_cpu']} (without the database's own)"
+        f"{figure['terminals_cpu']}, server {figure['server_cpu']} (without the database's own): "
+        f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_an_empty_request']} ms an empty request"
     )
+
+
+def _each_ms(cpu_s: float, done: list[float]) -> float | None:
+    """Return the processor time (ms) of each: beside a busy machine's other work, steadier than a rate."""
+    return round(1000 * cpu_s / len(done), 2) if done else None
 
 
 def _percentile(times: list[float], which: int) -> float:
@@ -163,7 +173,9 @@ def _played(
     state: Path, port: int, terminals: int, seconds: float, run: int, what: str, *, noisy: bool = False
 ) -> dict[str, Any]:
     """Let terminals work for some seconds; return the ms of each visit (or empty request), errors and CPU."""
-    context = multiprocessing.get_context("spawn")
+    # Forked from a process that has loaded everything once: neither it nor they share a thread with this one.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     results: Any = context.Queue()
     begin = context.Event()
     # A process plays several terminals in threads: a Python each would cost more memory than it is worth.
