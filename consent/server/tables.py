@@ -148,7 +148,13 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     """Let readers read while one writes, and wait for another process's lock instead of failing."""
     # Otherwise Python's sqlite3 begins transactions where it thinks fit.
     connection.isolation_level = None
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "foreign_keys=ON", "cache_size=-256"):
+    for pragma in (
+        "busy_timeout=5000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-256",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
