@@ -158,7 +158,7 @@ def port_of(made: Bench) -> tuple[str, int]:
 
 def test_who_asks_too_fast_waits_for_a_refusal_and_others_do_not(state: Path) -> None:
     with bench(Authority(state), limits=Limits(per_s=1.0, burst=10, hold_s=0.05)) as made:
-        codes = []
+        codes: list[int] = []
         with httpx.Client(verify=False, trust_env=False) as hasty:
             while 429 not in codes and len(codes) < 20:
                 # Who says to ask for somebody else is counted all the same.
