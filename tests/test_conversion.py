@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config import ConfigError, load
@@ -53,6 +53,7 @@ def test_a_file_with_more_than_the_network_is_refused() -> None:
 
 
 @given(st.integers(0, HEADER - 1), st.integers(1, 255))
+@example(0, 16)
 @settings(max_examples=25)
 def test_an_altered_header_is_refused(at: int, flips: int) -> None:
     altered = bytearray(CONTENT)

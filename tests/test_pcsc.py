@@ -411,6 +411,14 @@ class TestPcscReader:
         assert card.count <= 14
 
 
+def freeze(pid: int) -> None:
+    """Stop a process, and return once none of its threads runs any more: they stop one after the other."""
+    os.kill(pid, signal.SIGSTOP)
+    tasks = Path(f"/proc/{pid}/task")
+    while any((task / "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in tasks.iterdir()):
+        time.sleep(0.001)
+
+
 class TestFrozenService:
     """pcscd that runs but answers nobody, as after SIGSTOP or in a deadlock: the C calls would wait for ever."""
 
@@ -422,7 +430,7 @@ class TestFrozenService:
         assert reader.presence() is Presence.EMPTY
         before = threading.active_count()
         assert pcscd.pid
-        os.kill(pcscd.pid, signal.SIGSTOP)
+        freeze(pcscd.pid)
         try:
             begin = time.monotonic()
             with pytest.raises(ServiceDown, match="did not answer within"):
@@ -446,7 +454,7 @@ class TestFrozenService:
         assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
         channel = reader.connect()
         assert pcscd.pid
-        os.kill(pcscd.pid, signal.SIGSTOP)
+        freeze(pcscd.pid)
         try:
             with pytest.raises(ReaderStalled):
                 channel.transmit(bytes.fromhex("00A4040C0AD392F000260100000001"))

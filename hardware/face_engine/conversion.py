@@ -82,7 +82,7 @@ class _Reader:
 
     def integer(self) -> int:
         control = self.take(1)[0]
-        if not 1 <= control & 15 <= 8:
+        if not 1 <= control & 0x7F <= 8:
             raise ForeignNetwork("a number of the network file has an impossible length")
         value = int.from_bytes(self.take(control & 15), "little")
         return -value if control & 0x80 else value
