@@ -198,15 +198,17 @@ def assert_the_next_patient_succeeds(stage: Stage) -> None:
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("method", ROUTES)
 def test_a_card_pulled_at_any_command_ends_the_visit_and_not_the_next_one(
-    method: Method, moment: str, simulated: Stage
+    method: Method, moment: str, simulated: Stage, pytestconfig: pytest.Config
 ) -> None:
-    """The next patient comes after every fourth removal; each removed card's visit is one that begins well, too."""
+    """The next patient comes after every fourth removal, with --long after each; the visit of each card that is
+    removed begins well, too."""
+    every = 1 if pytestconfig.getoption("--long") else 4
     commands = commands_of(simulated, method)
     assert len(commands) > 20
     wrong = []
     for at, (state, _) in enumerate(commands, 1):
         wrong += Removal(simulated, method, at, moment).play(state)
-        if at % 4 == 0 or at == len(commands):
+        if at % every == 0 or at == len(commands):
             assert_the_next_patient_succeeds(simulated)
     assert not wrong, "\n".join(wrong)
 
