@@ -92,10 +92,10 @@ PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {
 SHORT: dict[str, tuple[str, ...]] = {
     "start": ("--rounds", "3"),
     "visit": ("--rounds", "5"),
-    "card": ("--rounds", "20"),
-    "face": ("--rounds", "12"),
-    "server": ("--seconds", "4"),
-    "ui": ("--seconds", "6", "--visits", "500"),
+    "card": ("--rounds", "12"),
+    "face": ("--rounds", "8"),
+    "server": ("--seconds", "3"),
+    "ui": ("--seconds", "6", "--visits", "10"),
 }
 """What ``./run bench`` without a part gives each of them, so that all take less than three minutes on two cores."""
 
