@@ -193,6 +193,19 @@ def test_a_digit_pressed_before_the_new_question_can_be_heard_answers_nothing(
     assert len(terminal.submitted) == 1
 
 
+def test_a_pin_may_be_typed_as_fast_as_one_can_once_it_is_begun(
+    hearing: Hearing, terminal: StillTerminal
+) -> None:
+    hearing.pace = TOO_SOON_S / 8
+    asked = replace(SAMPLES["08-pin-entry"], pin_digits=0, occasion=1)
+    hearing.show(asked)
+    hearing.press("4")
+    assert terminal.submitted == []  # that still was for the screen before
+    hearing.show(replace(asked, pin_digits=1))
+    hearing.press("7")
+    assert terminal.submitted == [flow.PinDigit(7)]
+
+
 def test_the_voice_is_switched_off_for_this_visit_only(hearing: Hearing) -> None:
     first = SAMPLES["04-method-choice"]
     hearing.show(first)

@@ -15,7 +15,7 @@ from reception.speech.voice import Voice
 from reception.texts import catalogue
 
 TOO_SOON_S = 0.4
-"""A digit this soon after the screen has changed was meant for the screen before."""
+"""A digit this soon after the screen has changed was meant for the screen before; not where a PIN is being typed."""
 
 
 class SpokenKeys(QObject):
@@ -102,7 +102,8 @@ class SpokenKeys(QObject):
         self._window.show_sound(catalogue(self._heard.language)(self._voice.label))
 
     def _digit(self, digit: int, pin: bool) -> bool:
-        if self._clock() - self._changed_at < TOO_SOON_S:
+        typing = self._heard.pin_digits > 0
+        if not typing and self._clock() - self._changed_at < TOO_SOON_S:
             return True
         if pin:
             return False
