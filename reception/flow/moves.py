@@ -6,27 +6,31 @@ from typing import assert_never
 from reception.failures import FailureCode
 from reception.flow.events import CardInserted, Effect, Event
 from reception.flow.session import Session
-from reception.flow.states import ANSWERABLE, DisplayMode, Language, S, State
+from reception.flow.states import DisplayMode, Language, S, State
 
 Outcome = tuple[Session, tuple[Effect, ...]]
 
 
 def enter(session: Session, state: State, now: float) -> Session:
-    wait = _wait_in(state, session)
-    warned = state in ANSWERABLE and state is not S.FACE_MATCH and wait is not None
-    warning = session.config.delays.warning_s
-    return replace(
+    entered = replace(
         session,
         state=state,
         occasion=session.occasion + 1,
-        deadline=None if wait is None else now + wait,
-        warn_at=now + max(0.0, wait - warning) if wait is not None and warned else None,
         pin_digits=0,
         verifying=False,
         guidance="",
         reminders=0,
         help=None,
     )
+    return waiting(entered, _wait_in(state, session), now)
+
+
+def waiting(session: Session, wait: float | None, now: float) -> Session:
+    """Let the session wait so long, in seconds, from now on; a person is warned before the end."""
+    if wait is None:
+        return replace(session, deadline=None, warn_at=None)
+    warn_at = now + max(0.0, wait - session.config.delays.warning_s) if session.awaits_person else None
+    return replace(session, deadline=now + wait, warn_at=warn_at)
 
 
 def _wait_in(state: State, session: Session) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.failures import FailureCode
-from reception.flow.states import DisplayMode, HelpTopic, Language, Method, S, StaffText, State
+from reception.flow.states import ANSWERABLE, DisplayMode, HelpTopic, Language, Method, S, StaffText, State
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,13 @@ class Session:
         """Staff may start the visual check now; whether the card has a photo is seen when it was read anew."""
         choosing = self.state in (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY) and self.has_photo
         return self.card_in and not self.by_phone and (choosing or self.state is S.CALL_STAFF)
+
+    @property
+    def awaits_person(self) -> bool:
+        """Whether the wait is for somebody's answer, or for who reads the help: it warns before it ends."""
+        if self.state is S.WAITING:
+            return self.help is not None
+        return self.state in ANSWERABLE and self.state is not S.FACE_MATCH
 
     @property
     def screen(self) -> str:

@@ -35,7 +35,7 @@ from reception.flow.events import (
     StaffStartVisual,
     WorkFailed,
 )
-from reception.flow.moves import Outcome, choose_again, enter, give_up, inserted, new_visit, rest
+from reception.flow.moves import Outcome, choose_again, enter, give_up, inserted, new_visit, rest, waiting
 from reception.flow.session import Session
 from reception.flow.states import COMMITTED, DisplayMode, Language, Method, S
 
@@ -74,9 +74,7 @@ def _look(session: Session, now: float) -> Session:
     """Outside a visit nobody may be there any more: what was chosen lasts for a while, and who reads is warned."""
     if session.state not in (S.WAITING, S.OUT_OF_SERVICE):
         return session
-    delays = session.config.delays
-    warn_at = now + max(0.0, delays.choice_s - delays.warning_s) if session.help else None
-    return replace(session, deadline=now + delays.choice_s, warn_at=warn_at)
+    return waiting(session, session.config.delays.choice_s, now)
 
 
 def desk_closed(session: Session, event: Event, now: float) -> Outcome:

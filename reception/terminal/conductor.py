@@ -236,9 +236,7 @@ class Terminal:
 
     def _warned(self) -> bool:
         session = self._session
-        answerable = session.state in flow.ANSWERABLE and session.state is not flow.State.FACE_MATCH
-        read = session.state is flow.State.WAITING and session.help is not None
-        return (answerable or read) and session.warn_at is None and session.deadline is not None
+        return session.awaits_person and session.warn_at is None and session.deadline is not None
 
     def _typed(self, event: Event) -> Event:
         session = self._session

@@ -3,11 +3,7 @@
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.screens.pages.page import Page, Send
-from reception.screens.widgets import (
-    Emblem,
-    Pictogram,
-    Words,
-)
+from reception.screens.widgets import Emblem, Pictogram, Words
 from reception.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 

@@ -2,12 +2,7 @@
 
 from reception.failures import TAKE, FailureCode
 from reception.screens.pages.page import Page, Send
-from reception.screens.widgets import (
-    CardPicture,
-    Emblem,
-    Message,
-    Words,
-)
+from reception.screens.widgets import CardPicture, Emblem, Message, Words
 from reception.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 

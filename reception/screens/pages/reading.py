@@ -3,13 +3,7 @@
 from reception import flow
 from reception.failures import FAILURES, NOT_COMPLETE, FailureCode
 from reception.screens.pages.page import Page, Send
-from reception.screens.widgets import (
-    CardPicture,
-    Emblem,
-    Message,
-    Words,
-    Working,
-)
+from reception.screens.widgets import CardPicture, Emblem, Message, Words, Working
 from reception.snapshot import Snapshot
 from reception.texts import Catalogue, wording
 
