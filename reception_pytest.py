@@ -68,7 +68,7 @@ class Process:
         paths = [str(_HOME), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._child = subprocess.Popen(
             # -P: the folder that the tests run in is not the product's.
-            [sys.executable, "-P", "-m", "reception.remote", str(theirs.fileno()), kind, str(state)],
+            [sys.executable, "-P", "-m", "reception.testing.remote", str(theirs.fileno()), kind, str(state)],
             pass_fds=(theirs.fileno(),),
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             start_new_session=True,

@@ -1,5 +1,6 @@
 """A simulated person: card, certificate, insurance and recorded clip, read from a person file."""
 
+from collections.abc import Iterable
 from dataclasses import field, replace
 from datetime import date
 from pathlib import Path
@@ -150,3 +151,13 @@ def _person_file(name: str, beside: Path | None) -> Path:
 
 def _is_path(text: str) -> bool:
     return "/" in text or "." in text
+
+
+def everybody() -> list[Person]:
+    """Return the shipped people."""
+    return [load_person(name) for name in shipped_people()]
+
+
+def insured(people: Iterable[Person]) -> list[Person]:
+    """Return those whom a server can know: who comes with a foreign card shows no certificate."""
+    return [one for one in people if not one.card.is_foreign]

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from reception.commands import Command, parser, refuse
 from reception.commands.upkeep import doctor
-from reception.memory import bound_arenas
+from reception.terminal.memory import bound_arenas
+from reception.testing import commands as workshop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     bound_arenas()
-    options = parser().parse_args(arguments)
+    options = parser(workshop).parse_args(arguments)
     level = logging.INFO if options.verbose else logging.ERROR
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
     command: Command = options.command
@@ -38,22 +39,24 @@ def _config_error() -> type[Exception]:
     return ConfigError
 
 
+_IF_LOADED = (
+    ("consent.server", "ServerError"),
+    ("reception.testing.testbench.trouble", "BenchTrouble"),
+    ("reception.patient.kiosk", "NoSuchDisplay"),
+)
+"""Errors of parts that a command may not have loaded; then they cannot be what went wrong."""
+
+
 def _known_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose text is meant for the operator; imported only when something went wrong."""
-    from consent.server import ServerError
-    from consent.server.state_files import StateError
+    from consent.enrolment.state_files import StateError
     from hardware.camera import CameraError
     from hardware.card import ReaderError
-    from reception.bench import BenchTrouble
-    from reception.journal import JournalError
-    from reception.staff import StaffError
+    from reception.terminal.journal import JournalError
+    from reception.terminal.staff import StaffError
 
-    known = ServerError, StateError, CameraError, ReaderError, BenchTrouble, JournalError, StaffError
-    if "reception.screens.kiosk" not in sys.modules:
-        return known
-    from reception.screens.kiosk import NoSuchDisplay
-
-    return *known, NoSuchDisplay
+    loaded = [getattr(sys.modules[module], name) for module, name in _IF_LOADED if module in sys.modules]
+    return StateError, CameraError, ReaderError, JournalError, StaffError, *loaded
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if bench_file is None:
         return
     from config import ConfigError
-    from reception.bench.file import load_bench
+    from reception.testing.testbench.file import load_bench
 
     try:
         if not load_bench(bench_file).real:

@@ -1,4 +1,4 @@
-"""The eligibility server's answers as content for the receipt computer, and the terminal's way to a ReceiptComputer."""
+"""The eligibility server's answers as content for the receipt computer, and the folder service of a terminal."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ from consent.receipt_files.content import (
     without_card,
 )
 from consent.receipt_files.files import Refusal
-from consent.receipt_files.folder import ReceiptComputer, ReceiptFolder
+from consent.receipt_files.folder import ReceiptFolder, ReceiptFolderService
 from consent.receipt_files.xml import NO_CHARACTER
 from consent.wire import japan_now
 
@@ -52,14 +52,14 @@ _NOT_REGISTERED = {
 }
 
 
-def receipt_computer(
+def receipt_folder_service(
     settings: Receipt,
     site: Site,
     client: EligibilityClient,
     beside: Path = Path(),
     seconds: Callable[[], float] = time.monotonic,
     sync: Callable[[int], None] | None = None,
-) -> ReceiptComputer | None:
+) -> ReceiptFolderService | None:
     """Return what serves the configured folder (relative to ``beside``), or None where none is configured.
 
     ``sync``: see ReceiptFolder.
@@ -69,12 +69,12 @@ def receipt_computer(
     folder = ReceiptFolder(beside / settings.folder, site.institution_code, settings.encoding, sync)
     server = ServerAnswers(client, site.institution_code)
     if settings.answer_requests:
-        return ReceiptComputer(folder, server.ask, server.lookup, server.register, seconds=seconds)
-    return ReceiptComputer(folder, server.ask, seconds=seconds)
+        return ReceiptFolderService(folder, server.ask, server.lookup, server.register, seconds=seconds)
+    return ReceiptFolderService(folder, server.ask, seconds=seconds)
 
 
 class ServerAnswers:
-    """The three questions of a ReceiptComputer, put to the eligibility server; they raise EligibilityError."""
+    """The three questions of a ReceiptFolderService, put to the eligibility server; they raise EligibilityError."""
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class Group:
 
 
 @plain_dataclass(frozen=True)
-class Run:
+class NamePrefix:
     """A dataclass whose elements stand beside the others; ``name`` is the beginning of their names."""
 
     name: str
@@ -268,9 +268,9 @@ class Insured:
     loss_reason: Annotated[LossReason | None, Element("ReasonOfLoss")] = None
     insurer_name: Annotated[Text, Element("InsurerName")] = ""
     elderly: Annotated[ElderlyCertificate | None, Group("ElderlyRecipientCertificateInfo")] = None
-    limit_consent: Annotated[Consent | None, Run("LimitApplicationCertificateRelated")] = None
+    limit_consent: Annotated[Consent | None, NamePrefix("LimitApplicationCertificateRelated")] = None
     limit: Annotated[LimitCertificate | None, Group("LimitApplicationCertificateRelatedInfo")] = None
-    disease_consent: Annotated[Consent | None, Run("SpecificDiseasesCertificateRelated")] = None
+    disease_consent: Annotated[Consent | None, NamePrefix("SpecificDiseasesCertificateRelated")] = None
     diseases: Annotated[
         Annotated[tuple[DiseaseCertificate, ...], Field(max_length=10)],
         Group("SpecificDiseasesCertificateInfo", within="SpecificDiseasesCertificateList"),
@@ -279,17 +279,17 @@ class Insured:
         Annotated[tuple[MedicalTicket, ...], Field(max_length=50)],
         Group("MedicalTicketInfo", within="PublicExpenseResultList"),
     ] = ()
-    health_checkup: Annotated[ViewingConsent | None, Run("SpecificHealthCheckupsInfo")] = None
-    medication: Annotated[ViewingConsent | None, Run("PharmacistsInfo")] = None
-    diagnosis: Annotated[ViewingConsent | None, Run("DiagnosisInfo")] = None
-    operation: Annotated[ViewingConsent | None, Run("OperationInfo")] = None
+    health_checkup: Annotated[ViewingConsent | None, NamePrefix("SpecificHealthCheckupsInfo")] = None
+    medication: Annotated[ViewingConsent | None, NamePrefix("PharmacistsInfo")] = None
+    diagnosis: Annotated[ViewingConsent | None, NamePrefix("DiagnosisInfo")] = None
+    operation: Annotated[ViewingConsent | None, NamePrefix("OperationInfo")] = None
     # Seen since 2025-01 (ORCA). Which question each belongs to is not public, so no visit here sets them.
-    disease_names: Annotated[ViewingConsent | None, Run("DiagnosisName")] = None
-    infections: Annotated[ViewingConsent | None, Run("InfectiousInfo")] = None
-    allergies: Annotated[ViewingConsent | None, Run("AllergyInfo")] = None
-    contraindications: Annotated[ViewingConsent | None, Run("ContraindicationInfo")] = None
-    tests: Annotated[ViewingConsent | None, Run("TestInfo")] = None
-    prescriptions: Annotated[ViewingConsent | None, Run("PrescriptionInfo")] = None
+    disease_names: Annotated[ViewingConsent | None, NamePrefix("DiagnosisName")] = None
+    infections: Annotated[ViewingConsent | None, NamePrefix("InfectiousInfo")] = None
+    allergies: Annotated[ViewingConsent | None, NamePrefix("AllergyInfo")] = None
+    contraindications: Annotated[ViewingConsent | None, NamePrefix("ContraindicationInfo")] = None
+    tests: Annotated[ViewingConsent | None, NamePrefix("TestInfo")] = None
+    prescriptions: Annotated[ViewingConsent | None, NamePrefix("PrescriptionInfo")] = None
     reference_number: Annotated[ReferenceNumber, Element("ReferenceNumber")] = ""
     """照会番号: the clinic's own chart number."""
     arbitrary_id: Annotated[ReferenceNumber, Element("ArbitraryIdentifier")] = ""

@@ -123,7 +123,7 @@ class Body:
 
 
 @dataclass(frozen=True, repr=False, config=STRICT)
-class Answer:
+class ResponseFile:
     """Any file that we write."""
 
     header: Annotated[Header, Group("MessageHeader")]
@@ -258,16 +258,16 @@ class Writer:
         )
 
     def _document(self, header: Header, body: Body | None) -> Document:
-        return Document(*to_bytes(to_element(ROOT, Answer(header, body)), self.encoding))
+        return Document(*to_bytes(to_element(ROOT, ResponseFile(header, body)), self.encoding))
 
 
-def read_result(data: bytes) -> Answer:
+def read_result(data: bytes) -> ResponseFile:
     """Read any file that we write; raises MalformedFile for what is off in any way.
 
     Exactly one insured person is described, or nobody where nobody is known or there was an error.
     """
     root, encoding = parse(data)
-    answer = _read(root, Answer, lenient=False)
+    answer = _read(root, ResponseFile, lenient=False)
     header, body = answer.header, answer.body
     if header.character_code is not CHARACTER_CODES[encoding]:
         raise MalformedFile(Fault.CONTRADICTION, "CharacterCodeIdentifier")

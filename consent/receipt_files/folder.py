@@ -90,7 +90,7 @@ class ReceiptFolderError(Exception):
 
 
 @dataclass
-class Report:
+class FolderReport:
     """What one look did; nothing personal in it."""
 
     written: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -226,7 +226,7 @@ class ReceiptFolder:
                 raise _trouble(error, request.parent) from None
 
 
-class ReceiptComputer:
+class ReceiptFolderService:
     """What a thread of the terminal calls: add() for each completed visit, look() every half second.
 
     Only visit ids are kept, in memory: what a file holds is asked of the server when the file can be written.
@@ -260,13 +260,13 @@ class ReceiptComputer:
         with self._lock:
             self._waiting.setdefault(visit_id, float("-inf"))
 
-    def look(self) -> Report:
+    def look(self) -> FolderReport:
         """Write what waits and answer what is asked; never raises for the folder or the server.
 
         Waits for the server as long as the client does, and for a network share as long as the system does: so
         call it in a thread of its own.
         """
-        report = Report()
+        report = FolderReport()
         if self._seconds() >= self._folder_rests_until:
             self._problem = ""
             try:
@@ -281,7 +281,7 @@ class ReceiptComputer:
         report.problem = self._problem
         return report
 
-    def _write_waiting(self, report: Report) -> None:
+    def _write_waiting(self, report: FolderReport) -> None:
         now = self._seconds()
         if now < self._server_rests_until:
             self._problem = SERVER_SILENT
@@ -308,7 +308,7 @@ class ReceiptComputer:
             with self._lock:
                 self._waiting.pop(visit_id, None)
 
-    def _answer_requests(self, report: Report) -> None:
+    def _answer_requests(self, report: FolderReport) -> None:
         if self._lookup is None and self._register is None:
             return
         names = self._folder.requests()
@@ -347,7 +347,7 @@ class ReceiptComputer:
         except MalformedFile as error:
             return None if error.fault in _MAYBE_UNFINISHED and still < PATIENCE_S else error
 
-    def _answer(self, name: str, request: "_Read", report: Report) -> None:
+    def _answer(self, name: str, request: "_Read", report: FolderReport) -> None:
         seen = self._seen[name]
         refused = isinstance(request, MalformedFile)
         try:

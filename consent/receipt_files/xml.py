@@ -15,7 +15,7 @@ import defusedxml
 from defusedxml.ElementTree import XMLParser
 from pydantic import AwareDatetime, ValidationError
 
-from consent.receipt_files.content import Element, Group, Run
+from consent.receipt_files.content import Element, Group, NamePrefix
 from consent.wire import JAPAN
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ def names(kind: type) -> Iterator[str]:
             case Group(name, within):
                 yield from (within, name) if within else (name,)
                 yield from names(part.type)
-            case Run(name):
+            case NamePrefix(name):
                 yield from (name + end for end in names(part.type))
 
 
@@ -166,7 +166,7 @@ class _Part:
     """One field of a dataclass: how it is called, where it stands, what is in it."""
 
     field: str
-    marker: Element | Group | Run
+    marker: Element | Group | NamePrefix
     type: Any
     required: bool
     many: bool
@@ -209,7 +209,7 @@ def _fill(element: ElementTree.Element, value: Any, prefix: str) -> None:
         match part.marker:
             case Element(name):
                 ElementTree.SubElement(element, prefix + name).text = _text(content, part.marker)
-            case Run(name):
+            case NamePrefix(name):
                 _fill(element, content, name)
             case Group(name, within) if part.many:
                 around = ElementTree.SubElement(element, within)
@@ -227,7 +227,7 @@ def _taken(left: dict[str, ElementTree.Element], kind: type[T], prefix: str, whe
             case Element(name):
                 element = left.pop(prefix + name, None)
                 content = None if element is None else _value(element, part, lenient)
-            case Run(name):
+            case NamePrefix(name):
                 if any(name + end in left for end in names(part.type)):
                     content = _taken(left, part.type, name, where, lenient)
             case Group(name, within) if part.many:
@@ -309,7 +309,7 @@ def _annotated(kind: Any) -> tuple[_Part, ...]:
     found = []
     for field in fields(kind):
         hint, *extras = get_args(hints[field.name])
-        marker = next(extra for extra in extras if isinstance(extra, Element | Group | Run))
+        marker = next(extra for extra in extras if isinstance(extra, Element | Group | NamePrefix))
         required = field.default is MISSING and field.default_factory is MISSING
         inner, many = _bare(hint)
         found.append(_Part(field.name, marker, inner, required, many))

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from consent.server.faults import Asgi
-    from consent.server.limits import Limits
     from consent.server.people import People
+    from consent.server.rate_limits import Limits
     from consent.server.service import Authority
     from consent.server.store import Store
 
@@ -192,10 +192,10 @@ class EligibilityServer:
 
     def _run(self, listening: socket.socket, inner: socket.socket | None) -> "_Running":
         from consent.server.app import make_app, make_responder_app
-        from consent.server.connections import Door, protocol_at
+        from consent.server.connections import ConnectionLimits, protocol_at
         from consent.server.faults import skewed, with_faults
-        from consent.server.limits import Buckets, Limits, Refusals, with_limits
         from consent.server.people import People
+        from consent.server.rate_limits import Buckets, Limits, Refusals, with_limits
         from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
         from consent.server.service import Service
 
@@ -215,7 +215,7 @@ class EligibilityServer:
             buckets = Buckets(limits.per_s, limits.burst)
             app = with_limits(app, limits, buckets, refusals)
             tls = self._tls_context() if self._tls else None
-            settings["http"] = protocol_at(Door(limits, buckets, refusals), tls)
+            settings["http"] = protocol_at(ConnectionLimits(limits, buckets, refusals), tls)
         try:
             if inner:
                 doors.append(_Uvicorn(with_faults(make_responder_app(responder), self.faults), inner))

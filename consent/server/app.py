@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent import wire
 from consent.server.identity import Terminal
-from consent.server.limits import PEER, Refusals, who_asks
+from consent.server.rate_limits import PEER, Refusals, who_asks
 from consent.server.refusal import Refusal
 from consent.server.revocation import ANSWER_TYPE, OCSP_PATH, Responder
 from consent.server.service import Service

@@ -1,11 +1,10 @@
-"""The mock certificate authorities: cards' keys and certificates, and terminals' keys, made at first use.
+"""The mock certificate authorities: cards' keys and certificates, made at first use.
 
-Everything lies under a state folder (state_files.py) and is never handed on with the product.
+Everything lies under a state folder (consent/enrolment/state_files.py) and is never handed on with the product.
 """
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,19 +18,20 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from config import ConfigError
 from config.person import Person
-from consent.server.state_files import (
+from consent.enrolment.state_files import (
     Key,
     Subject,
     check_issuer,
     key_of,
+    key_usage,
     new_key,
-    parsed_rsa_key,
     parsed_subject,
     pem_of,
     read,
     write_first,
     written,
 )
+from consent.enrolment.terminal_key import TerminalKey, enrol_terminal, terminal_public_key
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 CA_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
@@ -43,7 +43,6 @@ SIGNATURE_FROM_AGE = 15
 
 _AUTHENTICATION = "user authentication"
 _SIGNATURE = "digital signature"
-_TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # The arc of documentation examples (RFC 5612): no policy of a real authority is claimed.
 _POLICY = x509.ObjectIdentifier("1.3.6.1.4.1.32473.1.1")
 _NOTICE = "Test certificate of an open-source reception terminal; it identifies nobody and is worth nothing."
@@ -63,14 +62,6 @@ class IssuedCard:
     signature_ca_certificate: bytes
     face_key_pem: bytes = field(repr=False)
     """Signs the card-face record; one for all cards."""
-
-
-@dataclass(frozen=True)
-class TerminalKey:
-    """An enrolled terminal and its key, RSA-2048."""
-
-    id: str
-    private_key: rsa.RSAPrivateKey = field(repr=False)
 
 
 class Authority:
@@ -119,22 +110,11 @@ class Authority:
 
     def enrol_terminal(self, terminal_id: str) -> TerminalKey:
         """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""
-        # Read anew each time: removing its file ends a terminal's enrolment at once.
-        return TerminalKey(terminal_id, key_of(self._terminal_file(terminal_id)))
+        return enrol_terminal(self._state, terminal_id)
 
     def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None:
         """Return an enrolled terminal's public key, None for any other id, of whatever characters."""
-        try:
-            path = self._terminal_file(terminal_id)
-        except ValueError:
-            return None
-        content = read(path)
-        return None if content is None else parsed_rsa_key(path, content).public_key()
-
-    def _terminal_file(self, terminal_id: str) -> Path:
-        if not _TERMINAL_ID.fullmatch(terminal_id):
-            raise ValueError("a terminal id has 1 to 40 of A-Z a-z 0-9 _ -")
-        return self._state / "terminals" / f"{terminal_id}.pem"
+        return terminal_public_key(self._state, terminal_id)
 
     def _ca(self, purpose: str) -> Subject:
         return self._subject(f"{purpose.replace(' ', '-')}-ca", lambda: _new_ca(purpose), None)
@@ -261,10 +241,3 @@ def _certificate(
     builder = builder.not_valid_before(begin.astimezone(UTC)).not_valid_after(end.astimezone(UTC))
     builder = builder.add_extension(key_id, critical=False)
     return builder.add_extension(issuer_key_id, critical=False)
-
-
-def key_usage(*allowed: str) -> x509.KeyUsage:
-    """Return the extension that allows just these."""
-    kinds = ["digital_signature", "content_commitment", "key_encipherment", "data_encipherment"]
-    kinds += ["key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"]
-    return x509.KeyUsage(**{kind: kind in allowed for kind in kinds})

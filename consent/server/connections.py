@@ -19,13 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from consent import wire
-from consent.server.limits import PEER, Buckets, Limits, Refusals
+from consent.server.rate_limits import PEER, Buckets, Limits, Refusals
 
 LAST_WORDS_S = 1.0
 """How long a connection that TLS was refused stays half open, so that the reason is not lost on its way."""
 
 
-class Door:
+class ConnectionLimits:
     """What all connections of one server share."""
 
     def __init__(self, limits: Limits, buckets: Buckets, refusals: Refusals) -> None:
@@ -46,7 +46,7 @@ class Door:
 class _Place:
     """One connection's place among those of its address, from its first moment to its last."""
 
-    def __init__(self, door: Door, transport: asyncio.Transport) -> None:
+    def __init__(self, door: ConnectionLimits, transport: asyncio.Transport) -> None:
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._door = door
@@ -90,7 +90,7 @@ class _Place:
 class _Guarded(H11Protocol):
     """HTTP with a deadline for every request, and for every answer to be taken."""
 
-    door: Door
+    door: ConnectionLimits
     place: _Place | None = None
     _deadline: asyncio.TimerHandle | None = None
 
@@ -159,7 +159,7 @@ class _Vestibule(asyncio.Protocol):
     off, and so that who is refused is told why: asyncio drops OpenSSL's alert, and cannot answer plain HTTP.
     """
 
-    def __init__(self, door: Door, context: ssl.SSLContext, inside: Any) -> None:
+    def __init__(self, door: ConnectionLimits, context: ssl.SSLContext, inside: Any) -> None:
         self._door = door
         self._context = context
         self._inside = inside
@@ -223,7 +223,7 @@ class _Vestibule(asyncio.Protocol):
             await asyncio.sleep(LAST_WORDS_S)
 
 
-def protocol_at(at: Door, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
+def protocol_at(at: ConnectionLimits, tls: ssl.SSLContext | None = None) -> type[asyncio.Protocol]:
     """Return the protocol for ``uvicorn.Config(http=…)``; with ``tls``, no HTTP before TLS stands."""
 
     class Guarded(_Guarded):

@@ -16,7 +16,7 @@ from consent.choices import (
     provides_limit,
     questions,
 )
-from consent.server.store import Visit
+from consent.server.store import StoredVisit
 
 _FOUND = (
     EligibilityStatus.VALID,
@@ -33,24 +33,26 @@ def status_of(person: Person, *, card_used: bool) -> EligibilityStatus:
     return EligibilityStatus(person.insurance.validity) if card_used else EligibilityStatus.UNREGISTERED
 
 
-def withheld(visit: Visit) -> bool:
+def withheld(visit: StoredVisit) -> bool:
     """Say whether nothing may be told of the insurance: the card's use as insurance card was not applied for."""
     return visit.card_use_offered and visit.card_use is not ConsentAnswer.GIVEN
 
 
-def asked_of(person: Person, visit: Visit, day: date) -> tuple[Item, ...]:
+def asked_of(person: Person, visit: StoredVisit, day: date) -> tuple[Item, ...]:
     """Return the questions of a visit."""
     birth = person.birth_date
     return questions(visit.profile, birth, day, visit.standing, visit.facility, visit.status)
 
 
-def offers_form(visit: Visit) -> bool:
+def offers_form(visit: StoredVisit) -> bool:
     """Say whether the patient is asked for the form of a prescription."""
     offered = offers_prescription(visit.profile, visit.facility_kind, visit.facility, visit.status)
     return offered and not withheld(visit)
 
 
-def eligibility(person: Person, visit: Visit, day: date, reference_number: str) -> wire.EligibilityAnswer:
+def eligibility(
+    person: Person, visit: StoredVisit, day: date, reference_number: str
+) -> wire.EligibilityAnswer:
     """Return what the terminal and the counter are told."""
     insurance = person.insurance
     found = visit.status in _FOUND and not withheld(visit)
@@ -75,7 +77,7 @@ def eligibility(person: Person, visit: Visit, day: date, reference_number: str) 
     )
 
 
-def limit_of(person: Person, visit: Visit, answers: Mapping[Item, ConsentAnswer]) -> str:
+def limit_of(person: Person, visit: StoredVisit, answers: Mapping[Item, ConsentAnswer]) -> str:
     """Return the limit category as far as it is provided."""
     told = visit.status in _FOUND and not withheld(visit) and provides_limit(visit.profile, answers)
     return person.insurance.limit_category if told else ""

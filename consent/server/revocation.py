@@ -23,9 +23,9 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config.person import CertificateState
+from consent.enrolment.state_files import Subject
 from consent.server.people import Holder, People
 from consent.server.refusal import Refusal
-from consent.server.state_files import Subject
 from consent.wire import JAPAN
 
 OCSP_PATH = "/ocsp"

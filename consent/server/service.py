@@ -33,8 +33,8 @@ from consent.server.store import (
     ConsentsDiffer,
     Recorded,
     Store,
+    StoredVisit,
     StoreUnavailable,
-    Visit,
     VisitDiffers,
 )
 
@@ -159,10 +159,10 @@ class Service:
 
     def _new_visit(
         self, terminal: Terminal, request: wire.IdentificationRequest, holder: Holder, good_for: Standing
-    ) -> Visit:
+    ) -> StoredVisit:
         person = holder.person
         card_used = person.insurance.registered or self._store.uses_card(person.id)
-        visit = Visit(
+        visit = StoredVisit(
             visit_id=request.visit_id,
             terminal_id=terminal.id,
             certificate_sha256=holder.fingerprint,
@@ -338,7 +338,7 @@ class Service:
         if refused:
             raise refused
 
-    def _told(self, person: Person, visit: Visit) -> wire.EligibilityAnswer:
+    def _told(self, person: Person, visit: StoredVisit) -> wire.EligibilityAnswer:
         reference = self._store.reference(visit.institution_code, person.id)
         return insurance.eligibility(person, visit, self._today(), reference)
 
@@ -348,13 +348,13 @@ class Service:
             raise Refusal(404, "PERSON_UNKNOWN", "nobody here holds this certificate")
         return holder
 
-    def _visit(self, visit_id: str) -> Visit:
+    def _visit(self, visit_id: str) -> StoredVisit:
         visit = self._store.visit(visit_id)
         if visit is None:
             raise _visit_unknown()
         return visit
 
-    def _own_visit(self, terminal: Terminal, visit_id: str, idempotency_key: str) -> Visit:
+    def _own_visit(self, terminal: Terminal, visit_id: str, idempotency_key: str) -> StoredVisit:
         if idempotency_key != visit_id:
             raise Refusal(409, "IDEMPOTENCY_KEY_INVALID", f"{wire.IDEMPOTENCY_HEADER} must be the visit's id")
         visit = self._visit(visit_id)
@@ -366,7 +366,7 @@ class Service:
         return self._clock().astimezone(wire.JAPAN).date()
 
 
-def _check_consents(visit: Visit, request: wire.ConsentsRequest) -> None:
+def _check_consents(visit: StoredVisit, request: wire.ConsentsRequest) -> None:
     """Refuse what this visit cannot have been asked."""
     if insurance.withheld(visit):
         declined = visit.card_use is ConsentAnswer.DECLINED

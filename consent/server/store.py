@@ -44,7 +44,7 @@ __all__ = [
     "Store",
     "StoreUnavailable",
     "StoreUnusable",
-    "Visit",
+    "StoredVisit",
     "VisitDiffers",
 ]
 
@@ -69,7 +69,7 @@ class CardUseDiffers(Exception):
 
 
 @dataclass(frozen=True)
-class Visit:
+class StoredVisit:
     """One identification, as it is kept."""
 
     visit_id: str
@@ -172,7 +172,7 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
-    def keep_visit(self, visit: Visit) -> None:
+    def keep_visit(self, visit: StoredVisit) -> None:
         """Keep an identification; one repeated before the consents came replaces the first. Raises VisitDiffers."""
         row = _row(visit)
         with self._writing() as connection:
@@ -188,7 +188,7 @@ class Store:
                 raise VisitDiffers
             connection.execute(sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(row))
 
-    def visit(self, visit_id: str) -> Visit | None:
+    def visit(self, visit_id: str) -> StoredVisit | None:
         with self._reading() as connection:
             return self._visit(connection, visit_id)
 
@@ -213,7 +213,9 @@ class Store:
                 raise ConsentsDiffer
             return known
 
-    def answer_card_use(self, visit: Visit, answer: ConsentAnswer, registered: Visit, person_id: str) -> None:
+    def answer_card_use(
+        self, visit: StoredVisit, answer: ConsentAnswer, registered: StoredVisit, person_id: str
+    ) -> None:
         """Keep the answer to the offer once; ``registered`` is the visit after a yes. Raises CardUseDiffers."""
         after = replace(registered if answer is ConsentAnswer.GIVEN else visit, card_use=answer)
         with self._writing() as connection:
@@ -320,13 +322,13 @@ class Store:
         )
 
     @staticmethod
-    def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> Visit | None:
+    def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> StoredVisit | None:
         """``alone``: nobody else changes the visit, or its consents, until the transaction ends."""
         query = _VISIT_ALONE if alone else _VISIT
         row = connection.execute(query, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
-        return Visit(
+        return StoredVisit(
             visit_id=row.visit_id,
             terminal_id=row.terminal_id,
             certificate_sha256=row.certificate_sha256,
@@ -357,7 +359,7 @@ class Store:
         )
 
 
-def _row(visit: Visit) -> dict[str, Any]:
+def _row(visit: StoredVisit) -> dict[str, Any]:
     return vars(visit) | {
         "facility": asdict(visit.facility),
         "questions": [str(item) for item in visit.questions],

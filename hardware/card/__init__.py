@@ -4,7 +4,7 @@ from hardware.card.channel import STALL_LIMIT_S, CardChannel, CardReader, Presen
 from hardware.card.errors import (
     CardError,
     CardProtocolError,
-    CardRemoved,
+    CardRemovedError,
     CardSwapped,
     CardUnreadable,
     MatchCodeWrong,
@@ -28,7 +28,7 @@ __all__ = [
     "CardFacts",
     "CardProtocolError",
     "CardReader",
-    "CardRemoved",
+    "CardRemovedError",
     "CardSwapped",
     "CardUnreadable",
     "MatchCodeWrong",

@@ -13,7 +13,7 @@ class CardChannel(Protocol):
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         """Send one command of at least 4 bytes and return data + SW1 SW2, not interpreted.
 
-        A bytearray may hold a PIN: no copy of it outlives the call. Raises CardRemoved, ReaderError.
+        A bytearray may hold a PIN: no copy of it outlives the call. Raises CardRemovedError, ReaderError.
         """
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class CardReader(Protocol):
         """
 
     def connect(self) -> CardChannel:
-        """Open the card exclusively. Raises CardRemoved when there is none, CardUnreadable, ReaderError."""
+        """Open the card exclusively. Raises CardRemovedError when there is none, CardUnreadable, ReaderError."""
 
     def cancel(self) -> None:
         """Wake wait_for_change from another thread; one that starts right after is woken too."""

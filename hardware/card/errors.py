@@ -3,7 +3,7 @@
 ::
 
     CardError                 the card: another card, or the same one again, may work
-    ├── CardRemoved           it left the reader
+    ├── CardRemovedError           it left the reader
     │   └── CardSwapped       another card stands in its place, and is still in
     ├── CardUnreadable        something is in the reader but does not answer (upside down, foreign, faulty)
     ├── WrongCard(kind)       it answers, but is not a My Number card
@@ -28,11 +28,11 @@ class CardError(Exception):
     """The card cannot be used, or not any more."""
 
 
-class CardRemoved(CardError):
+class CardRemovedError(CardError):
     """The card left the reader; nothing goes on with it."""
 
 
-class CardSwapped(CardRemoved):
+class CardSwapped(CardRemovedError):
     """Another card has taken its place, so quickly that the reader noticed nothing."""
 
 

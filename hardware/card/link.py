@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from hardware.card.channel import CardChannel
-from hardware.card.errors import CardError, CardProtocolError, CardRemoved, ReaderError
+from hardware.card.errors import CardError, CardProtocolError, CardRemovedError, ReaderError
 from hardware.card.records import tlv_size
 
 TRACE = 5
@@ -19,14 +19,14 @@ _log = logging.getLogger("reception.card")
 
 
 @dataclass(frozen=True)
-class Answer:
+class CardResponse:
     """A card's answer, with GET RESPONSE and length corrections already done."""
 
     data: bytes
     status: int
 
     def __repr__(self) -> str:
-        return f"Answer({len(self.data)} bytes, {self.status:04X})"
+        return f"CardResponse({len(self.data)} bytes, {self.status:04X})"
 
     def ok(self, what: str) -> bytes:
         """Return the data, or raise CardProtocolError telling what was tried."""
@@ -48,7 +48,7 @@ class CardLink:
 
     def send(
         self, cla: int, ins: int, p1: int, p2: int, body: bytes | bytearray = b"", le: int | None = None
-    ) -> Answer:
+    ) -> CardResponse:
         """Send one short command; ``le`` is 1..256, or None when no data is expected."""
         data, status = self._exchange(cla, ins, p1, p2, body, le)
         # Without le nothing is ever sent twice: a VERIFY repeated is a try spent.
@@ -59,7 +59,7 @@ class CardLink:
             if not more or len(data) + len(more) > 0xFFFF:
                 raise CardProtocolError("the card announces data without end")
             data += more
-        return Answer(data, status)
+        return CardResponse(data, status)
 
     def select_application(self, aid: bytes) -> int:
         """Select by name and return the status word; a first 6F00, seen right after power-up, is tried again."""
@@ -68,7 +68,7 @@ class CardLink:
             answer = self.send(0x00, 0xA4, 0x04, 0x0C, aid)
         return answer.status
 
-    def read_block(self, file: int, le: int = 256) -> Answer:
+    def read_block(self, file: int, le: int = 256) -> CardResponse:
         """Read the first block of a file, which becomes the current one (short file id, 01..1E)."""
         return self.send(0x00, 0xB0, 0x80 | file, 0x00, le=le)
 
@@ -98,7 +98,7 @@ class CardLink:
         self, cla: int, ins: int, p1: int, p2: int, body: bytes | bytearray, le: int | None
     ) -> tuple[bytes, int]:
         if self._lost:
-            raise CardRemoved("this connection has failed before")
+            raise CardRemovedError("this connection has failed before")
         command = bytearray((cla, ins, p1, p2))
         if body:
             command.append(len(body))

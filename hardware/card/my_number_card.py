@@ -16,7 +16,7 @@ from hardware.card.errors import (
     WrongCard,
     WrongCardKind,
 )
-from hardware.card.link import BLOCKED, NO_FILE, OK, Answer, CardLink
+from hardware.card.link import BLOCKED, NO_FILE, OK, CardLink, CardResponse
 from hardware.card.records import (
     MAX_CERTIFICATE,
     MAX_RECORD,
@@ -73,7 +73,7 @@ class CardFacts:
 class MyNumberCard:
     """A My Number card, or a phone holding its certificate, on an open channel; for one thread at a time.
 
-    Every method raises CardRemoved or ReaderError when the connection breaks; nothing is ever repeated then.
+    Every method raises CardRemovedError or ReaderError when the connection breaks; nothing is ever repeated then.
     """
 
     def __init__(self, channel: CardChannel) -> None:
@@ -257,7 +257,7 @@ def match_code_b(birth_date: date, expires: date, security_code: str) -> str:
     return f"{birth_date.year - 1867:02}{birth_date:%m%d}{expires.year:04}{security_code}"
 
 
-def _tries(answer: Answer, what: str) -> int:
+def _tries(answer: CardResponse, what: str) -> int:
     if answer.status in BLOCKED:
         return 0
     if answer.status >> 4 == 0x63C:

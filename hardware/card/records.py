@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta, timezone
 
 from hardware.card.errors import CardProtocolError
-from hardware.jp2 import Jp2Error, picture_size
+from hardware.card.jp2 import Jp2Error, picture_size
 
 MAX_CERTIFICATE = 8 * 1024
 """Bytes; certificates on cards have 1-2 KB."""
@@ -197,7 +197,7 @@ def public_key(encoded: bytes) -> tuple[int, int]:
 
 
 def photo_size(jp2: bytes) -> tuple[int, int]:
-    """Return width and height in px of a JPEG 2000 photo, without decoding it; refuses what hardware.jp2 refuses."""
+    """Return width and height in px of a JPEG 2000 photo, without decoding it; refuses what jp2.py refuses."""
     try:
         return picture_size(jp2)
     except Jp2Error as error:

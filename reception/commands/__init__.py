@@ -3,19 +3,36 @@
 import argparse
 import os
 from pathlib import Path
+from typing import Protocol
 
-from reception.commands import measuring, playing, serving, upkeep, windows
-from reception.commands.arguments import REFUSED, Command, refuse
+from reception.commands import serving, upkeep, windows
+from reception.commands.arguments import REFUSED, AddCommand, Command, refuse
 
-__all__ = ["REFUSED", "Command", "parser", "refuse"]
+__all__ = ["REFUSED", "Command", "Workshop", "parser", "refuse"]
 
 
-def parser() -> argparse.ArgumentParser:
+class Workshop(Protocol):
+    """What the workshop adds to the command line; the product knows no more of it."""
+
+    def demo(self, options: argparse.Namespace, /) -> int:
+        """Run when no command is given."""
+        ...
+
+    def add(self, command: AddCommand, /) -> None:
+        """Add the workshop's own commands."""
+        ...
+
+    def add_bench(self, terminal: argparse.ArgumentParser, /) -> None:
+        """Let the terminal's command run on a bench: adds ``--bench`` and the default ``open_bench``."""
+        ...
+
+
+def parser(workshop: Workshop) -> argparse.ArgumentParser:
     """Return the parser of the whole command line; it puts the command to run into ``command``."""
     whole = argparse.ArgumentParser(
         prog="./run", description="My Number card reception terminal. Without a command: the simulated bench."
     )
-    whole.set_defaults(command=windows.demo)
+    whole.set_defaults(command=workshop.demo)
     common = argparse.ArgumentParser(add_help=False)
     for each in (whole, common):
         # Given before or after the command; the later default must not undo the earlier word.
@@ -32,8 +49,10 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(command=does)
         return made
 
-    for subject in (windows, serving, playing, measuring, upkeep):
-        subject.add(command)
+    workshop.add_bench(windows.add(command))
+    serving.add(command)
+    workshop.add(command)
+    upkeep.add(command)
     return whole
 
 

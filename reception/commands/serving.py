@@ -65,13 +65,12 @@ def add(command: AddCommand) -> None:
 
 
 def _server(options: argparse.Namespace) -> int:
-    from config.person import load_person
+    from config.person import everybody, insured, load_person
     from consent.server import EligibilityServer, Tls
     from consent.server.certificates import Authority
-    from consent.server.limits import Limits
+    from consent.server.rate_limits import Limits
     from consent.server.trusted import load_cas
     from consent.server.workers import serve_by_workers
-    from reception.bench import everybody, insured
 
     if options.people and not options.people.is_dir():
         return refuse(f"--people {options.people}: there is no such folder")
@@ -117,7 +116,7 @@ def _server(options: argparse.Namespace) -> int:
 
 
 def _certificates(options: argparse.Namespace) -> int:
-    from consent.server.network import write_certificates
+    from consent.enrolment.network import write_certificates
 
     if not (options.host or options.terminal):
         return refuse("certificates: name a --host, a --terminal, or both")

@@ -1,10 +1,9 @@
-"""Commands for those who look after a terminal: doctor, staff passwords, recordings, fuzzing."""
+"""Commands for those who look after a terminal: doctor, staff passwords, recordings."""
 
 import argparse
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 from reception.commands.arguments import AddCommand, refuse
@@ -26,16 +25,12 @@ def add(command: AddCommand) -> None:
         "--staff", default="staff", metavar="ID", help="an id of your own, no name (default: staff)"
     )
     staff.add_argument("--remove", action="store_true", help="forget the password of this id instead")
-    fuzz = command("fuzz", _fuzz, "long fuzzing of one parser, or of the server")
-    fuzz.add_argument("target", choices=("card", "receipt", "server"))
-    fuzz.add_argument("--seconds", type=float, default=60.0)
-    fuzz.add_argument("--seed", type=int, default=1)
 
 
 def _record(options: argparse.Namespace) -> int:
     import config
     from hardware.camera import open_camera, open_clip
-    from hardware.recorder import LONGEST_S, record
+    from hardware.camera.recorder import LONGEST_S, record
 
     if not 0 < options.seconds <= LONGEST_S:
         return refuse(f"--seconds {options.seconds:g}: should be above 0 and at most {LONGEST_S:g}")
@@ -87,7 +82,7 @@ def doctor(options: argparse.Namespace) -> int:
 def _staff_password(options: argparse.Namespace) -> int:
     from getpass import getpass
 
-    from reception.staff import remove_password, set_password, staff_file
+    from reception.terminal.staff import remove_password, set_password, staff_file
 
     path = staff_file(options.state)
     if options.remove:
@@ -102,15 +97,3 @@ def _staff_password(options: argparse.Namespace) -> int:
     set_password(path, options.staff, password)
     print(f"{options.staff}: the password is set; its hash stands in {path}")
     return 0
-
-
-def _fuzz(options: argparse.Namespace) -> int:
-    from consent.receipt_files import fuzz as receipt
-    from consent.server import fuzz as server
-    from hardware import fuzz_card as card
-
-    targets: dict[str, Callable[[float, int], card.FuzzReport | receipt.FuzzReport | server.FuzzReport]]
-    targets = {"card": card.fuzz_card, "receipt": receipt.fuzz_receipt, "server": server.fuzz_server}
-    report = targets[options.target](options.seconds, options.seed)
-    print(report)
-    return 1 if report.failure else 0

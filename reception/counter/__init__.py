@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
-from reception.back_office import Today
-from reception.screens import OfficeLike, TerminalLike
-from reception.snapshot import CounterView, VisualView
-from reception.staff import StaffAnswer
+from reception.patient import OfficeLike, TerminalLike
+from reception.terminal.back_office import Today
+from reception.terminal.snapshot import CounterView, VisualView
+from reception.terminal.staff import StaffAnswer
 
 
 class CounterTerminal(TerminalLike, Protocol):

@@ -7,7 +7,7 @@ from reception import flow
 from reception.counter import CounterTerminal
 from reception.counter.style import Choice, Group, button, keeps_its_place, relabel
 from reception.flow import ANSWERABLE, REVOCABLE, StaffText, State
-from reception.snapshot import Snapshot
+from reception.terminal.snapshot import Snapshot
 from reception.texts.wording import STAFF_TEXTS
 
 SURE_MS = 5_000

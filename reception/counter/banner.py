@@ -6,8 +6,9 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QW
 
 from reception.counter import wording
 from reception.counter.style import Text, Tone, set_tone
-from reception.failures import FAILURES, FailureCode
-from reception.snapshot import Health, Snapshot
+from reception.flow.failures import FailureCode
+from reception.terminal.snapshot import Health, Snapshot
+from reception.texts.failures import FAILURES
 from reception.texts.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF
 
 

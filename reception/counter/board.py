@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from reception.failures import FAILURES, FailureCode
-from reception.journal import COMPLETED, INTERRUPTED, NOT_RECORDED, RECORDED, Entry
-from reception.snapshot import CounterView
+from reception.flow.failures import FailureCode
+from reception.terminal.journal import COMPLETED, INTERRUPTED, NOT_RECORDED, RECORDED, Entry
+from reception.terminal.snapshot import CounterView
+from reception.texts.failures import FAILURES
 
 OUTCOMES: dict[str, str] = {
     "": "受付中",

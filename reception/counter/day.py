@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from reception.flow import State
-from reception.journal import COMPLETED, Entry
+from reception.terminal.journal import COMPLETED, Entry
 
 Steps = Sequence[tuple[datetime, str]]
 """When a visit came to which state, in order."""

@@ -7,13 +7,13 @@ from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
-from reception.back_office import Today
 from reception.counter import wording
 from reception.counter.board import outcome_words
 from reception.counter.day import Day, as_csv, figures, lines
 from reception.counter.style import Text, button
 from reception.counter.table import Words, table
-from reception.screens import tokens
+from reception.patient import tokens
+from reception.terminal.back_office import Today
 
 CAUSES = 5
 """So many of the most frequent are painted; the table and the CSV have all."""

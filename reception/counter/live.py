@@ -7,7 +7,7 @@ from reception.counter.assist import HelpPanel
 from reception.counter.match_code import MatchCodeRow
 from reception.counter.panels import PatientCard
 from reception.counter.visual import VisualPanel, VisualStart
-from reception.snapshot import Snapshot
+from reception.terminal.snapshot import Snapshot
 
 
 class LivePanel(QWidget):

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit
 
 from reception import flow
 from reception.counter.style import Group, Text, button
-from reception.snapshot import Snapshot
+from reception.terminal.snapshot import Snapshot
 
 DIGITS = 14
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from config.limits import Limits
-from consent.limits import monthly_limit
+from consent.copay_limits import monthly_limit
 
 NAMES = {
     "A01": "ア",

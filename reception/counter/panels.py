@@ -10,8 +10,8 @@ from consent.choices import age_on
 from reception.counter import wording
 from reception.counter.board import problems
 from reception.counter.style import Group, Text, button, set_tone
-from reception.notices import NOTICES, Notice
-from reception.snapshot import CounterView, Health
+from reception.terminal.notices import NOTICES, Notice
+from reception.terminal.snapshot import CounterView, Health
 
 
 class HealthRow(QWidget):

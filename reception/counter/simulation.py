@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import get_args
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from consent.server import FaultKind
 from reception.counter import BenchLike, HasHands, ShowsClips
 from reception.counter.style import Choice, Group, Text, button
 
@@ -145,8 +143,8 @@ class SimulationPanel(QWidget):
             ],
         )
         self.faults = Choice("server_faults", "サーバーの障害")
-        for kind in get_args(FaultKind):
-            self.faults.addItem(FAULTS[kind], kind)
+        for kind, label in FAULTS.items():
+            self.faults.addItem(label, kind)
         row = QHBoxLayout()
         row.addWidget(self.faults, 1)
         fault = self.faults.currentData

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from reception.screens import tokens
+from reception.patient import tokens
 
 ButtonKind = Literal["fill", "outline", "quiet"]
 Tone = Literal["error", "warning", "success", "plain"]

@@ -11,8 +11,8 @@ from reception.counter.board import Board, Row, began, outcome_words, problems
 from reception.counter.panels import PatientCard
 from reception.counter.style import Group, Text, button
 from reception.counter.table import Words, table
-from reception.journal import Entry
-from reception.snapshot import CounterView
+from reception.terminal.journal import Entry
+from reception.terminal.snapshot import CounterView
 
 TITLES = ("時刻", "結果", "本人確認", "氏名", "診察券番号", "負担", "限度額", "同意", "注意")
 _OUTCOME_COLUMN, _PROBLEM_COLUMN = 1, 8

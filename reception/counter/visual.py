@@ -22,8 +22,8 @@ from consent.choices import VisualReason
 from reception import flow
 from reception.counter import CounterTerminal, wording
 from reception.counter.style import Choice, Group, Text, button
-from reception.snapshot import Snapshot, VisualView
-from reception.staff import LONGEST, StaffAnswer, Verdict
+from reception.terminal.snapshot import Snapshot, VisualView
+from reception.terminal.staff import LONGEST, StaffAnswer, Verdict
 
 PHOTO = (210, 280)
 """px on the counter's window."""

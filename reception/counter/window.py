@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QStackedWidget, QTabWid
 from config.limits import Limits
 from consent.eligibility import EligibilityError, Refused
 from consent.wire import japan_now
-from reception.back_office import Today
 from reception.counter import BenchLike, CounterOffice, CounterTerminal, HasHands, style
 from reception.counter.banner import Banner
 from reception.counter.board import Board
@@ -25,10 +24,11 @@ from reception.counter.simulation import Hands, SimulationBar, SimulationPanel
 from reception.counter.style import Group, Text, button, scrolled
 from reception.counter.today import TodayPanel
 from reception.counter.visual import PasswordRow
-from reception.journal import JournalError
-from reception.screens.bridge import Bridge
-from reception.snapshot import CounterView, Snapshot, VisualView
-from reception.staff import StaffAnswer, Verdict
+from reception.patient.bridge import Bridge
+from reception.terminal.back_office import Today
+from reception.terminal.journal import JournalError
+from reception.terminal.snapshot import CounterView, Snapshot, VisualView
+from reception.terminal.staff import StaffAnswer, Verdict
 
 _log = logging.getLogger("reception.counter")
 

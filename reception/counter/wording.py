@@ -2,9 +2,10 @@
 
 from consent.choices import ConsentAnswer, Item, VisualReason
 from reception.counter.style import Tone
-from reception.failures import FAILURES, FailureCode
-from reception.notices import NOTICES, NoticeCode
-from reception.staff import StaffAnswer, Verdict
+from reception.flow.failures import FailureCode
+from reception.terminal.notices import NOTICES, NoticeCode
+from reception.terminal.staff import StaffAnswer, Verdict
+from reception.texts.failures import FAILURES
 
 STATES = {
     "WAITING": "カードを待っています",

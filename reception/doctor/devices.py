@@ -16,7 +16,7 @@ from reception.speech.sounds import RATE
 
 
 def look_at_reader_service() -> str:
-    from hardware.pcsc import reader_names
+    from hardware.card.pcsc import reader_names
 
     try:
         names = reader_names()
@@ -36,7 +36,7 @@ def look_at_reader_service() -> str:
 
 
 def look_at_reader(pattern: str) -> str:
-    from hardware.pcsc import PcscReader, reader_names
+    from hardware.card.pcsc import PcscReader, reader_names
 
     reader = PcscReader(pattern)
     try:
@@ -74,7 +74,7 @@ def look_at_reader(pattern: str) -> str:
 
 
 def look_at_phone_reader(config: Config) -> str:
-    from hardware.pcsc import PcscReader
+    from hardware.card.pcsc import PcscReader
 
     found = look_at_reader(config.phone_reader.name)
     cards, phones = PcscReader(config.reader.name), PcscReader(config.phone_reader.name)
@@ -131,7 +131,7 @@ def look_at_fonts() -> str:
     root = str(Path(__file__).parents[2])
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "reception.screens.fonts"],
+        [sys.executable, "-P", "-m", "reception.patient.fonts"],
         env={**os.environ, "PYTHONPATH": paths, "QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,
         text=True,
@@ -179,7 +179,7 @@ def look_at_sound(config: Config) -> str:
 
 
 def look_at_face_engine(network: str) -> str:
-    from hardware.face_engine import FaceEngine
+    from hardware.face.engine import FaceEngine
 
     began = time.monotonic()
     with FaceEngine(network=network) as engine:

@@ -8,8 +8,8 @@ from pathlib import Path
 from config import Config
 from consent.receipt_files.folder import ReceiptFolder, ReceiptFolderError
 from reception.doctor.findings import Wrong, warn
-from reception.journal import JournalError, examine
-from reception.site import journal_file
+from reception.terminal.assembly import journal_file
+from reception.terminal.journal import JournalError, examine
 
 LOW_BYTES = 500_000_000
 """Less free space than this is a warning."""

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from config import Config
 from consent.eligibility import EligibilityClient, EligibilityError, Refused, Unreachable
-from consent.server.certificates import Authority
-from consent.server.state_files import StateError, parsed_subject, read
+from consent.enrolment.state_files import StateError, parsed_subject, read
+from consent.enrolment.terminal_key import terminal_public_key
 from reception.doctor.findings import Grade, Wrong, warn
 
 CLOCK_WARNING_S, CLOCK_PROBLEM_S = 5.0, 60.0
@@ -71,7 +71,7 @@ def look_at_server(config: Config) -> str:
 def look_at_terminal_key(config: Config, state: Path) -> str:
     name = config.site.terminal_id
     try:
-        key = Authority(state).terminal_public_key(name)
+        key = terminal_public_key(state, name)
     except StateError as error:
         raise Wrong(
             str(error),

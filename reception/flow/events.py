@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
-from reception.failures import FailureCode
+from reception.flow.failures import FailureCode
 from reception.flow.states import DisplayMode, HelpTopic, Language, Method, StaffText
 
 

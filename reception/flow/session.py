@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
-from reception.failures import FailureCode
+from reception.flow.failures import FailureCode
 from reception.flow.states import ANSWERABLE, DisplayMode, HelpTopic, Language, Method, S, StaffText, State
 
 

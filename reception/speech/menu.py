@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from consent.choices import ConsentAnswer, PrescriptionForm
 from reception import flow
 from reception.flow import HelpTopic
-from reception.snapshot import Snapshot
+from reception.terminal.snapshot import Snapshot
 from reception.texts import wording
 
 

@@ -7,12 +7,13 @@ from functools import cache
 from itertools import product
 
 from consent.choices import Item
-from hardware.face import Guidance
-from reception.failures import FAILURES, NOT_COMPLETE, FailureCode
+from hardware.face.policy import Guidance
 from reception.flow import HelpTopic
-from reception.snapshot import Snapshot
+from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language
+from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue, catalogue, wording
+from reception.texts.failures import FAILURES, NOT_COMPLETE
 
 KEY_TONE = "♪"
 """A short tone in place of words: the same one for every digit that is typed."""

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from enum import Enum
 
-from reception.snapshot import Snapshot
 from reception.speech import prompts
 from reception.speech.player import Player
+from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, catalogue
 
 SPOKEN = ("ja", "ja-easy", "en")

@@ -1,6 +1,5 @@
-"""The terminal: ``conductor`` runs the visit, ``jobs`` does the work, ``watch`` sees readers, ``errors`` translates."""
+"""The terminal: ``conductor`` runs the visit, ``jobs`` does the work, ``watch`` sees readers, ``errors`` translates.
 
-from reception.terminal.conductor import Terminal
-from reception.terminal.jobs import CardFaceScan
-
-__all__ = ["CardFaceScan", "Terminal"]
+``assembly`` makes a terminal from its settings; ``snapshot`` is what the outside sees; ``journal`` and ``back_office``
+go on behind the visits.
+"""

@@ -20,16 +20,16 @@ from hardware.card import (
     Presence,
     ReaderError,
 )
-from hardware.face_engine import FaceEngine
+from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.flow import Effect, Event, Session
-from reception.journal import Journal, JournalError
-from reception.snapshot import CounterView, Health, Snapshot, VisualView
-from reception.staff import Staff, StaffAnswer
-from reception.subscribers import Subscribers
 from reception.terminal.errors import reader_failure
 from reception.terminal.health import PartsHealth
-from reception.terminal.jobs import CardFaceScan, Devices, Jobs, Visit
+from reception.terminal.jobs import CardFaceScan, Devices, Jobs, VisitMemory
+from reception.terminal.journal import Journal, JournalError
+from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.terminal.staff import Staff, StaffAnswer
+from reception.terminal.subscribers import Subscribers
 from reception.terminal.watch import watch
 
 MATCH_CODE_KEPT_S = 120.0
@@ -67,7 +67,7 @@ class Terminal:
         self._snapshot = Snapshot(simulated=simulated)
         self._health = Health()
         self._health_changes = threading.Lock()
-        self._visit = Visit()
+        self._visit = VisitMemory()
         self._pin = bytearray()
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
@@ -347,10 +347,10 @@ class Terminal:
 
     def _forget(self) -> None:
         with self._counter_changes:
-            self._visit, self._counter = Visit(), None
+            self._visit, self._counter = VisitMemory(), None
             self._counters.tell(None)
 
-    def _show_counter(self, visit: Visit, view: CounterView) -> None:
+    def _show_counter(self, visit: VisitMemory, view: CounterView) -> None:
         """Show staff whom the server named, unless that visit is over by now."""
         with self._counter_changes:
             if visit is self._visit:

@@ -19,8 +19,8 @@ from hardware.card import (
     WrongCard,
 )
 from reception import flow
-from reception.failures import FailureCode
 from reception.flow import Event
+from reception.flow.failures import FailureCode
 
 _log = logging.getLogger("reception.terminal")
 

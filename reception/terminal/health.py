@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from consent.eligibility import EligibilityClient
-from hardware.face_engine import FaceEngine
+from hardware.face.engine import FaceEngine
 
 
 class PartsHealth:

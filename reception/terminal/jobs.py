@@ -22,12 +22,13 @@ from consent.eligibility import (
     Unreachable,
 )
 from hardware.camera import CameraError, Frame, FrameSource
-from hardware.camera_health import CameraHealth
+from hardware.camera.health import CameraHealth
 from hardware.card import (
     CardChannel,
     CardError,
     CardFacts,
     CardReader,
+    CardRemovedError,
     CardSwapped,
     MatchCodeWrong,
     MyNumberCard,
@@ -35,17 +36,16 @@ from hardware.card import (
     PinWrong,
     ReaderError,
 )
-from hardware.card import CardRemoved as CardIsGone
-from hardware.card_photo import PhotoDamaged, decoded
-from hardware.face import FaceMatch, FaceOutcome, FaceResult, Guidance
-from hardware.face_engine import EngineLost, FaceEngine, PhotoUnusable
-from hardware.observation import Embedding
+from hardware.card.photo import PhotoDamaged, decoded
+from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.face.observation import Embedding
+from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
 from reception import flow
-from reception.failures import FailureCode
 from reception.flow import Effect, Event, Method, Session
-from reception.snapshot import CounterView, VisualView
-from reception.staff import Staff, StaffAnswer, Verdict
+from reception.flow.failures import FailureCode
 from reception.terminal.errors import failed
+from reception.terminal.snapshot import CounterView, VisualView
+from reception.terminal.staff import Staff, StaffAnswer, Verdict
 
 _log = logging.getLogger("reception.terminal")
 
@@ -58,7 +58,7 @@ It returns the 14 digits, or None when nobody can tell them: then the face route
 
 
 @dataclass
-class Visit:
+class VisitMemory:
     """What a visit keeps in memory beside the flow's session; gone with FORGET_VISIT."""
 
     channel: CardChannel | None = None
@@ -111,7 +111,7 @@ class Jobs:
         post: Callable[[Event], None],
         health: Callable[..., None],
         show_frame: Callable[[Any], None],
-        show_counter: Callable[[Visit, CounterView], None],
+        show_counter: Callable[[VisitMemory, CounterView], None],
         show_visual: Callable[[int, VisualView], None],
     ) -> None:
         self._config, self._devices = config, devices
@@ -124,7 +124,7 @@ class Jobs:
         """Begin to look after the camera."""
         self._camera_health.start()
 
-    def stop(self, visit: Visit) -> None:
+    def stop(self, visit: VisitMemory) -> None:
         """End all work, and power the visit's card off."""
         visit.stop_face.set()
         self._camera_health.stop()
@@ -134,11 +134,11 @@ class Jobs:
         self.power_off(visit)
         self._lanes["card"].shutdown()
 
-    def power_off(self, visit: Visit) -> None:
+    def power_off(self, visit: VisitMemory) -> None:
         """Have the visit's card powered off, after what is being done with it."""
         self._lanes["card"].submit(self._power_off, visit)
 
-    def _power_off(self, visit: Visit) -> None:
+    def _power_off(self, visit: VisitMemory) -> None:
         if visit.channel is not None:
             visit.channel.close()
         visit.channel = visit.card = visit.facts = visit.photo = None
@@ -152,7 +152,7 @@ class Jobs:
         except RuntimeError:  # that lane has ended, and so nobody else is at the engine
             self._devices.engine.forget()
 
-    def do(self, effect: Effect, session: Session, visit: Visit, pin: bytearray) -> None:
+    def do(self, effect: Effect, session: Session, visit: VisitMemory, pin: bytearray) -> None:
         """Do one piece of work; ``pin`` is ours and gets wiped."""
         ticket = session.occasion
         match effect:
@@ -172,13 +172,13 @@ class Jobs:
             case Effect.SEND_CONSENTS:
                 self._run("server", lambda: self._send(ticket, visit, session), ticket)
 
-    def ask_ahead(self, visit: Visit) -> None:
+    def ask_ahead(self, visit: VisitMemory) -> None:
         """Have a challenge asked for that the visit will need, while the patient types or looks into the camera."""
         if visit.challenge is None or time.monotonic() - visit.challenge[0] > _FRESH_S / 2:
             ahead = self._lanes["server"].submit(self._devices.server.challenge)
             visit.challenge = time.monotonic(), ahead
 
-    def _challenge(self, visit: Visit) -> Challenge:
+    def _challenge(self, visit: VisitMemory) -> Challenge:
         """Return a challenge that was not used before: the one asked for ahead, else a new one."""
         ahead, visit.challenge = visit.challenge, None
         if ahead is not None and time.monotonic() - ahead[0] < _FRESH_S:
@@ -186,13 +186,13 @@ class Jobs:
                 return ahead[1].result()
         return self._devices.server.challenge()
 
-    def _embed_ahead(self, visit: Visit) -> None:
+    def _embed_ahead(self, visit: VisitMemory) -> None:
         """Have the photo embedded now, if it was read: the patient has to choose first."""
         photo = visit.photo
         if photo:
             visit.embedding = self._lanes["face"].submit(self._devices.engine.embed_photo, photo)
 
-    def _embedding(self, visit: Visit) -> Embedding:
+    def _embedding(self, visit: VisitMemory) -> Embedding:
         """Return the embedding of the photo; raises PhotoUnusable, EngineLost."""
         if visit.embedding is not None:
             with suppress(EngineLost):
@@ -207,7 +207,7 @@ class Jobs:
             except CardSwapped:
                 # Unlike after a removal, a card is still in and has to be taken.
                 event = flow.WorkFailed(ticket, FailureCode.CARD_SWAPPED)
-            except CardIsGone:
+            except CardRemovedError:
                 event = flow.CardRemoved(ticket)
             except Exception as error:
                 if isinstance(error, Unreachable | TimedOut | BadAnswer):
@@ -219,7 +219,7 @@ class Jobs:
 
         self._lanes[lane].submit(run)
 
-    def _read_card(self, ticket: int, visit: Visit) -> Event:
+    def _read_card(self, ticket: int, visit: VisitMemory) -> Event:
         visit.channel = self._devices.reader.connect()
         visit.card = MyNumberCard(visit.channel)
         visit.facts = visit.card.read()
@@ -236,7 +236,7 @@ class Jobs:
         sought = code is not None
         return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
 
-    def read_photo(self, visit: Visit, name: str, code: str) -> None:
+    def read_photo(self, visit: VisitMemory, name: str, code: str) -> None:
         """Have the photo read with 照合番号B as staff typed it, for the visit of that name."""
 
         def read() -> Event:
@@ -277,7 +277,7 @@ class Jobs:
 
         self._lanes["staff"].submit(verify)
 
-    def show_photo(self, ticket: int, visit_id: str, visit: Visit) -> None:
+    def show_photo(self, ticket: int, visit_id: str, visit: VisitMemory) -> None:
         """Show staff the photo of the visit's card, after what is being done with the card."""
 
         def show() -> None:
@@ -292,7 +292,7 @@ class Jobs:
 
     # --- The phone's worker -------------------------------------------------------------------------------------
 
-    def _read_phone(self, ticket: int, visit: Visit, session: Session, pin: bytearray) -> Event:
+    def _read_phone(self, ticket: int, visit: VisitMemory, session: Session, pin: bytearray) -> Event:
         """Read a phone in one go: it is held there by hand, for a second or two."""
         assert self._devices.phone_reader is not None
         pin_sent = False
@@ -319,7 +319,7 @@ class Jobs:
             return flow.PinMissed(ticket, wrong.tries_left)
         except PinBlocked:
             return flow.PinMissed(ticket, 0)
-        except CardIsGone:
+        except CardRemovedError:
             moved = FailureCode.PHONE_MOVED_AFTER_PIN if pin_sent else FailureCode.PHONE_MOVED
             return flow.PhoneFailed(ticket, moved, pin_sent)
         except (CardError, ReaderError) as error:
@@ -333,7 +333,7 @@ class Jobs:
 
     # --- The face's worker --------------------------------------------------------------------------------------
 
-    def _match_face(self, ticket: int, visit: Visit, stop: threading.Event) -> Event | None:
+    def _match_face(self, ticket: int, visit: VisitMemory, stop: threading.Event) -> Event | None:
         def guided(guidance: Guidance | None) -> None:
             self._post(flow.FaceGuided(ticket, guidance.value if guidance else ""))
 
@@ -371,20 +371,20 @@ class Jobs:
 
     # --- The server's worker ------------------------------------------------------------------------------------
 
-    def _identify(self, ticket: int, visit: Visit, session: Session) -> Event:
+    def _identify(self, ticket: int, visit: VisitMemory, session: Session) -> Event:
         told = (
             self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
         )
         return self._told(ticket, visit, session, told)
 
-    def _answer_card_use(self, ticket: int, visit: Visit, session: Session) -> Event:
+    def _answer_card_use(self, ticket: int, visit: VisitMemory, session: Session) -> Event:
         assert session.card_use is not None
         told = self._devices.server.answer_card_use(session.visit, session.card_use)
         if session.card_use is ConsentAnswer.DECLINED:
             return flow.WorkFailed(ticket, FailureCode.CARD_USE_DECLINED)
         return self._told(ticket, visit, session, told)
 
-    def _told(self, ticket: int, visit: Visit, session: Session, told: Eligibility) -> Event:
+    def _told(self, ticket: int, visit: VisitMemory, session: Session, told: Eligibility) -> Event:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
@@ -400,10 +400,10 @@ class Jobs:
             card_use_offered=told.card_use_offered,
         )
 
-    def _told_by_card(self, visit: Visit, session: Session) -> Eligibility:
+    def _told_by_card(self, visit: VisitMemory, session: Session) -> Eligibility:
         card, facts = visit.card, visit.facts
         if card is None or facts is None:
-            raise CardIsGone("the card left before its holder was identified")
+            raise CardRemovedError("the card left before its holder was identified")
         challenge = self._challenge(visit)
         if session.identity is Method.PIN:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
@@ -430,7 +430,7 @@ class Jobs:
             session.visit, proof.challenge, proof.certificate, proof.signature
         )
 
-    def _send(self, ticket: int, visit: Visit, session: Session) -> Event:
+    def _send(self, ticket: int, visit: VisitMemory, session: Session) -> Event:
         answers_sent = dict(session.answers)
         receipt = self._devices.server.send_consents(session.visit, answers_sent, session.prescription)
         if visit.counter is not None:
@@ -440,25 +440,25 @@ class Jobs:
             self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
         return flow.Recorded(ticket)
 
-    def _tell_counter(self, visit: Visit, view: CounterView) -> None:
+    def _tell_counter(self, visit: VisitMemory, view: CounterView) -> None:
         visit.counter = view
         self._show_counter(visit, view)
 
 
-def _read_photo(visit: Visit, code: str) -> bool:
+def _read_photo(visit: VisitMemory, code: str) -> bool:
     """Read the photo and the card's end; return whether the photo's signature holds. Raises MatchCodeWrong."""
     if visit.card is None or visit.facts is None:
-        raise CardIsGone("the card left before its photo was read")
+        raise CardRemovedError("the card left before its photo was read")
     face = visit.card.read_face(code)
     visit.photo = face.photo_jp2 if face.signature_valid else None
     visit.facts = replace(visit.facts, card_expires=face.expires)
     return face.signature_valid
 
 
-def _verify_pin(ticket: int, visit: Visit, pin: bytearray) -> Event:
+def _verify_pin(ticket: int, visit: VisitMemory, pin: bytearray) -> Event:
     try:
         if visit.card is None:
-            raise CardIsGone("the card left before its PIN was sent")
+            raise CardRemovedError("the card left before its PIN was sent")
         visit.card.verify_pin(pin)
     except PinWrong as wrong:
         return flow.PinMissed(ticket, wrong.tries_left)

@@ -4,11 +4,12 @@ Every text is one of the catalogues' (N_); line ends are the window's business.
 """
 
 from consent.choices import Item
-from hardware.face import Guidance
-from reception.failures import FAILURES, NOT_COMPLETE, TAKE, FailureCode
+from hardware.face.policy import Guidance
 from reception.flow import HelpTopic, StaffText
-from reception.snapshot import Snapshot
+from reception.flow.failures import FailureCode
+from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue
+from reception.texts.failures import FAILURES, NOT_COMPLETE, TAKE
 from reception.texts.lines import flowed
 
 STEPS = (N_("読み取り"), N_("本人確認"), N_("同意取得"), N_("受付完了"))

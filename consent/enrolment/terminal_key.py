@@ -1,0 +1,47 @@
+"""A terminal's own key, made when it first starts; the server knows its public part."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from consent.enrolment.state_files import key_of, parsed_rsa_key, read
+
+_TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+@dataclass(frozen=True)
+class TerminalKey:
+    """An enrolled terminal and its key, RSA-2048."""
+
+    id: str
+    private_key: rsa.RSAPrivateKey = field(repr=False)
+
+
+def enrol_terminal(state: Path, terminal_id: str) -> TerminalKey:
+    """Return a terminal's key, made when it is not enrolled yet.
+
+    Raises ValueError for an unfit id, StateError and StateDamaged.
+    """
+    # Read anew each time: removing its file ends a terminal's enrolment at once.
+    return TerminalKey(terminal_id, key_of(_file(state, terminal_id)))
+
+
+def terminal_public_key(state: Path, terminal_id: str) -> rsa.RSAPublicKey | None:
+    """Return an enrolled terminal's public key, None for any other id, of whatever characters.
+
+    Raises StateError and StateDamaged.
+    """
+    try:
+        path = _file(state, terminal_id)
+    except ValueError:
+        return None
+    content = read(path)
+    return None if content is None else parsed_rsa_key(path, content).public_key()
+
+
+def _file(state: Path, terminal_id: str) -> Path:
+    if not _TERMINAL_ID.fullmatch(terminal_id):
+        raise ValueError("a terminal id has 1 to 40 of A-Z a-z 0-9 _ -")
+    return state / "terminals" / f"{terminal_id}.pem"

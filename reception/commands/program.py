@@ -1,0 +1,252 @@
+"""The windows of a terminal from the first picture to the end; what takes long happens behind the first picture."""
+
+import gc
+import importlib
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QWidget
+
+from reception.patient.first import FirstScreen
+from reception.patient.kiosk import Kiosk
+
+if TYPE_CHECKING:
+    from reception.counter import BenchLike
+    from reception.terminal.back_office import BackOffice
+    from reception.terminal.conductor import Terminal
+    from reception.terminal.snapshot import Snapshot
+
+_log = logging.getLogger("reception.start")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A running terminal with what its windows show; ``bench``: where people act at simulated devices."""
+
+    terminal: "Terminal"
+    office: "BackOffice"
+    bench: "BenchLike | None" = None
+
+
+Opening = Callable[[], AbstractContextManager[Opened]]
+"""Starts a terminal; its end stops it."""
+
+
+def show(
+    opening: Opening, *, simulated: bool = False, kiosk: int | None = None, with_counter: bool = True
+) -> None:
+    """Show the first picture, open the terminal, show its windows until they are closed, and stop the terminal.
+
+    ``kiosk``: fill this display (from 1) with the patient's window, and another one with the counter's. Raises
+    NoSuchDisplay, and what ``opening`` raises.
+    """
+    application = QApplication([])
+    first = FirstScreen(simulated=simulated)
+    program = _Program(application, first, opening, kiosk, with_counter)
+    # Not quit(): that asks the windows, and those of a kiosk say no.
+    signal.signal(signal.SIGINT, lambda *_: application.exit())
+    signal.signal(signal.SIGTERM, lambda *_: application.exit())
+    awake = QTimer()  # Python sees a signal only when it gets to run
+    awake.timeout.connect(lambda: None)
+    awake.start(200)
+    try:
+        application.exec()
+    finally:
+        program.close()
+    if program.failure is not None:
+        raise program.failure
+
+
+class _Surroundings(QObject):
+    """Opens the terminal in a thread of its own, and ends it in the same one."""
+
+    came = Signal()
+    """The terminal is open, or ``failure`` says why not."""
+
+    def __init__(self, opening: Opening) -> None:
+        super().__init__()
+        self._opening = opening
+        self.opened: Opened | None = None
+        self.failure: BaseException | None = None
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="opening")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the terminal; waits until it is open, if it is being opened."""
+        self._leave.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            # What it starts may live only as long as this thread does: so pcscd on a bench of its own.
+            with self._opening() as opened:
+                _load_windows()
+                self.opened = opened
+                self.came.emit()
+                self._leave.wait()
+        except BaseException as error:  # Shown by the thread of the windows.
+            self.failure = error
+            self.came.emit()
+
+
+def _load_windows() -> None:
+    """Import what the patient's window is made of, while the first picture stands."""
+    import reception.patient.keys
+    import reception.patient.staff_note
+    import reception.patient.window
+    import reception.speech.voice  # noqa: F401
+
+
+def _load_the_rest() -> None:
+    """Import what the first visit and the counter's window need, while the patient's window stands."""
+    for name in ("asn1crypto.x509", "cv2", "reception.counter.window"):
+        importlib.import_module(name)
+
+
+def settle() -> None:
+    """Leave what was loaded out of Python's search for garbage, which would hold the windows up for up to 50 ms."""
+    gc.collect()
+    gc.freeze()
+
+
+class _Program(QObject):
+    """The windows, one after the other."""
+
+    _snapshot_came = Signal(object)
+    _rest_came = Signal()
+
+    def __init__(
+        self,
+        application: QApplication,
+        first: FirstScreen,
+        opening: Opening,
+        kiosk: int | None,
+        with_counter: bool,
+    ) -> None:
+        super().__init__()
+        self._application, self._first = application, first
+        self._kiosk, self._with_counter = kiosk, with_counter
+        self._windows: list[QWidget] = []
+        self._ends: list[Callable[[], None]] = []
+        self.failure: BaseException | None = None
+        self._filled = Kiosk(application, first, None, kiosk) if kiosk is not None else None
+        self._surroundings = _Surroundings(opening)
+        self._surroundings.came.connect(self._came, Qt.ConnectionType.QueuedConnection)
+        self._snapshot_came.connect(self._ready, Qt.ConnectionType.QueuedConnection)
+        self._rest_came.connect(self._complete, Qt.ConnectionType.QueuedConnection)
+        self._loading = threading.Thread(target=self._load, name="loading")
+        first.painted.connect(self._surroundings.start)
+        if kiosk is None:
+            first.move(0, 0)
+            first.show()
+
+    def close(self) -> None:
+        """Close what is open; the terminal ends last."""
+        while self._ends:
+            self._ends.pop()()
+        if self._loading.ident is not None:
+            self._loading.join()
+        self._release()
+        for window in (self._first, *self._windows):
+            window.close()
+        self._surroundings.close()
+        self.failure = self.failure or self._surroundings.failure
+
+    def _release(self) -> None:
+        if self._filled is not None:
+            self._filled.release()
+            self._filled.deleteLater()
+            self._filled = None
+
+    def _came(self) -> None:
+        opened = self._surroundings.opened
+        if opened is None:
+            self._application.exit()
+            return
+        with self._failing():
+            self._show(opened)
+            # When it has been drawn.
+            QTimer.singleShot(0, self._loading.start)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """End the program with what goes wrong."""
+        try:
+            yield
+        except Exception as error:
+            self.failure = error
+            self._application.exit()
+
+    def _load(self) -> None:
+        _load_the_rest()
+        self._rest_came.emit()
+
+    def _complete(self) -> None:
+        """Show the counter's window, which nobody waits for as a patient does."""
+        opened = self._surroundings.opened
+        with self._failing():
+            if self._with_counter and opened is not None:
+                self._show_counter(opened)
+            settle()
+
+    def _show(self, opened: Opened) -> None:
+        from reception.patient.keys import SpokenKeys
+        from reception.patient.staff_note import StaffNote
+        from reception.patient.window import PatientWindow
+        from reception.speech.player import find_player
+        from reception.speech.voice import Voice
+
+        terminal, config = opened.terminal, opened.terminal.config
+        patient = PatientWindow(terminal, config.screen)
+        StaffNote(patient, terminal)
+        self._windows.append(patient)
+        if self._kiosk is not None:
+            self._release()
+            self._filled = Kiosk(self._application, patient, None, self._kiosk)
+        else:
+            patient.move(0, 0)
+            patient.show()
+        self._first.close()
+        self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
+        keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
+        self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
+
+    def _show_counter(self, opened: Opened) -> None:
+        from config.limits import load_limits
+        from reception.counter.window import CounterWindow
+
+        terminal, player = opened.terminal, self._player
+        counter = CounterWindow(
+            terminal,
+            opened.bench,
+            opened.office,
+            hide_after_s=terminal.config.counter.hide_after_s,
+            limits=load_limits(),
+            sound=lambda: player.state,
+        )
+        self._windows.append(counter)
+        if self._filled is not None:
+            self._filled.add(counter)
+        else:
+            counter.move(self._windows[0].width() + 20, 0)
+            counter.show()
+
+    def _ready(self, snapshot: "Snapshot") -> None:
+        if snapshot.state == "WAITING":
+            self._snapshot_came.disconnect(self._ready)
+            # After this turn the windows have drawn it.
+            QTimer.singleShot(0, self._drawn)
+
+    @staticmethod
+    def _drawn() -> None:
+        _log.info("ready for a card")

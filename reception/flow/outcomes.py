@@ -1,0 +1,146 @@
+"""The moves that many rows share: into a state, to rest, to staff, back to the choice."""
+
+from dataclasses import replace
+from typing import assert_never
+
+from reception.flow.events import CardInserted, Effect, Event
+from reception.flow.failures import FailureCode
+from reception.flow.session import Session
+from reception.flow.states import DisplayMode, Language, S, State
+
+Outcome = tuple[Session, tuple[Effect, ...]]
+
+
+def enter(session: Session, state: State, now: float) -> Session:
+    entered = replace(
+        session,
+        state=state,
+        occasion=session.occasion + 1,
+        pin_digits=0,
+        verifying=False,
+        guidance="",
+        reminders=0,
+        help=None,
+    )
+    return waiting(entered, _wait_in(state, session), now)
+
+
+def waiting(session: Session, wait: float | None, now: float) -> Session:
+    """Let the session wait so long, in seconds, from now on; a person is warned before the end."""
+    if wait is None:
+        return replace(session, deadline=None, warn_at=None)
+    warn_at = now + max(0.0, wait - session.config.delays.warning_s) if session.awaits_person else None
+    return replace(session, deadline=now + wait, warn_at=warn_at)
+
+
+def _wait_in(state: State, session: Session) -> float | None:
+    """Return how long a state may last, in seconds; None: until something happens."""
+    delays = session.config.delays
+    match state:
+        case S.READING:
+            return delays.reading_s
+        case S.METHOD_CHOICE:
+            return delays.choice_s
+        case S.FACE_MATCH:
+            # The match ends by itself; this catches an engine that does not.
+            face = session.config.face
+            # Each move of the challenge, and looking straight after it; a blink may be replaced by a turn.
+            moves_s = (2 * face.challenge + 1) * face.challenge_step_s if face.challenge else 0.0
+            return face.time_limit_s + moves_s + delays.checking_s
+        case S.PIN_ENTRY:
+            return delays.pin_s
+        case S.PHONE_TAP:
+            return delays.phone_s
+        case S.CHECKING:
+            return delays.checking_s
+        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER:
+            return delays.question_s
+        case S.SENDING:
+            return delays.sending_s
+        case S.TAKE_CARD:
+            return delays.reminder_s if session.card_in else delays.told_s
+        case S.COMPLETE:
+            return delays.farewell_s
+        case S.CALL_STAFF:
+            return None if session.card_in else delays.call_staff_s
+        case S.WAITING:
+            # The notice is for the one who has just left; a language that nobody uses is for nobody.
+            looks = None if session.as_delivered else delays.choice_s
+            return delays.notice_s if session.failure else looks
+        case S.VISUAL_CHECK:
+            return delays.visual_s
+        case S.OUT_OF_SERVICE:
+            return None if session.as_delivered else delays.choice_s
+        case _:
+            assert_never(state)
+
+
+_LET_GO = (Effect.STOP_FACE, Effect.WIPE_PIN, Effect.POWER_OFF_CARD, Effect.FORGET_VISIT)
+
+
+def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
+    """End the visit: ready for the next patient, or out of service while the reader is lost."""
+    # Who is told what went wrong reads it in the language of the visit; it ends with the notice.
+    stays = failure is not None and not session.next_visit
+    over = Session(
+        session.config,
+        language=session.language if stays else Language.JA,
+        display=session.display if stays else DisplayMode.NORMAL,
+        desk_open=session.desk_open,
+        visit=session.visit,
+        occasion=session.occasion,
+        reader_ready=session.reader_ready,
+        phones_ready=session.phones_ready,
+        phone_laid=session.phone_laid,
+        camera_ready=session.camera_ready,
+        card_in=session.card_in,
+        failure=failure,
+        identity=session.identity,
+        completed=session.completed,
+        pin_tries_left=session.pin_tries_left,
+    )
+    if session.next_visit and not session.desk_open:
+        # Kept for when staff open again: nobody has to take the card out and put it in again.
+        over = replace(over, next_visit=session.next_visit)
+    elif session.next_visit and session.reader_ready:
+        after, effects = inserted(over, CardInserted(session.next_visit), now)
+        return after, (*_LET_GO, *effects)
+    return enter(over, S.WAITING if session.ready else S.OUT_OF_SERVICE, now), _LET_GO
+
+
+def give_up(session: Session, failure: FailureCode, now: float) -> Outcome:
+    """End the visit incomplete, with words that stay until the card is taken."""
+    return enter(replace(session, failure=failure), S.CALL_STAFF, now), _LET_GO
+
+
+def choose_again(session: Session, failure: FailureCode | None, now: float) -> Outcome:
+    after = replace(session, failure=failure, last_try_accepted=False)
+    if not after.methods:
+        last = failure if failure is FailureCode.PIN_BLOCKED else FailureCode.NO_METHOD_LEFT
+        return give_up(after, last, now)
+    return enter(after, S.METHOD_CHOICE, now), (Effect.STOP_FACE, Effect.WIPE_PIN)
+
+
+def new_visit(session: Session, visit: str, *, card_in: bool) -> Session:
+    return Session(
+        session.config,
+        visit=visit,
+        occasion=session.occasion,
+        reader_ready=session.reader_ready,
+        phones_ready=session.phones_ready,
+        phone_laid=session.phone_laid,
+        camera_ready=session.camera_ready,
+        card_in=card_in,
+        by_phone=not card_in,
+        language=session.language,
+        display=session.display,
+        desk_open=session.desk_open,
+    )
+
+
+def inserted(session: Session, event: Event, now: float) -> Outcome:
+    assert isinstance(event, CardInserted)
+    if not session.desk_open:
+        return rest(replace(session, next_visit=event.visit), None, now)
+    fresh = new_visit(session, event.visit, card_in=True)
+    return enter(fresh, S.READING, now), (Effect.FORGET_VISIT, Effect.READ_CARD)

@@ -1,0 +1,31 @@
+"""The pieces that screens are made of; they hold no words of their own."""
+
+from reception.patient.widgets.buttons import BigButton, ButtonKind, KeyButton, TouchButton
+from reception.patient.widgets.camera import CameraPreview
+from reception.patient.widgets.painted import Painted
+from reception.patient.widgets.pictograms import Pictogram
+from reception.patient.widgets.pictures import CardPicture, Emblem, PhonePicture, Picture, Working
+from reception.patient.widgets.pin import PinDots, PinEdits, PinKeys
+from reception.patient.widgets.steps import StepBar
+from reception.patient.widgets.text import Message, Words
+
+__all__ = [
+    "BigButton",
+    "ButtonKind",
+    "CameraPreview",
+    "CardPicture",
+    "Emblem",
+    "KeyButton",
+    "Message",
+    "Painted",
+    "PhonePicture",
+    "Pictogram",
+    "Picture",
+    "PinDots",
+    "PinEdits",
+    "PinKeys",
+    "StepBar",
+    "TouchButton",
+    "Words",
+    "Working",
+]

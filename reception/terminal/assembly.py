@@ -1,0 +1,101 @@
+"""A terminal on the devices of its configuration, and what it has in common with one on a bench."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+
+from config import Config, Server
+from consent.eligibility import EligibilityClient, TerminalIdentity
+from consent.enrolment.terminal_key import enrol_terminal
+from hardware.camera import open_camera, open_clip
+from hardware.face.engine import FaceEngine
+from reception.terminal.back_office import BackOffice
+from reception.terminal.conductor import Terminal
+from reception.terminal.journal import Journal
+from reception.terminal.staff import Staff, read_hashes, staff_file
+
+JAPAN = timezone(timedelta(hours=9))
+
+
+def journal_file(config: Config, state: Path) -> Path:
+    """Return where the configured terminal keeps its journal."""
+    return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def open_journal(
+    config: Config, path: Path | None, now: Callable[[], datetime] = lambda: datetime.now(JAPAN)
+) -> Journal:
+    """Open a journal; without a path, one in memory. Raises JournalError."""
+    receipts = bool(config.receipt.folder)
+    return Journal(path, now, config.journal.keep_days, receipts=receipts)
+
+
+@contextmanager
+def back_office(
+    config: Config,
+    journal: Journal,
+    settings: Server,
+    identity: TerminalIdentity,
+    sync: Callable[[int], None] | None = None,
+) -> Iterator[BackOffice]:
+    """Run the back office beside a terminal, with a connection to the server of its own.
+
+    ``sync``: see ReceiptFolder.
+    """
+    client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
+    receipts = None
+    if config.receipt.folder:
+        # Only here: a terminal without the folder is ready sooner.
+        from consent.receipt_files.answers import receipt_folder_service
+
+        receipts = receipt_folder_service(config.receipt, config.site, client, sync=sync)
+    office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
+    office.start()
+    try:
+        yield office
+    finally:
+        client.close()
+        office.stop()
+
+
+@contextmanager
+def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[tuple[Terminal, BackOffice]]:
+    """Run a terminal, and its back office, on the devices of the configuration.
+
+    Nobody scans the card's surface here, so the face route is offered once staff have typed 照合番号B at the counter.
+    """
+    from hardware.card.pcsc import PcscReader
+
+    with ExitStack() as ends:
+        clip = config.camera.clip
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        ends.callback(camera.close)
+        reader = PcscReader(config.reader.name)
+        ends.callback(reader.close)
+        phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
+        if phone_reader is not None:
+            ends.callback(phone_reader.close)
+        identity = enrol_terminal(state, config.site.terminal_id)
+        client = EligibilityClient(config.server, identity, config.profile, config.consents, config.site)
+        ends.callback(client.close)
+        journal = open_journal(config, journal_file(config, state))
+        ends.callback(journal.close)
+        terminal = Terminal(
+            config,
+            reader=reader,
+            camera=camera,
+            engine=engine,
+            server=client,
+            scan=lambda: None,
+            simulated=False,
+            phone_reader=phone_reader,
+            journal=journal,
+            staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
+        )
+        office = ends.enter_context(back_office(config, journal, config.server, identity))
+        terminal.start()
+        ends.callback(terminal.stop)
+        yield terminal, office

@@ -1,0 +1,161 @@
+"""Figures about speed and accuracy, each beside what it is compared with: a module for each part of ``./run bench``."""
+
+import json
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from config import ConfigError
+from reception.testing.benchmarks import table
+
+Say = Callable[[str], None]
+Figures = list[dict[str, Any]]
+
+
+def _visit(options: Namespace, say: Say) -> Figures:
+    from reception.testing.benchmarks import visit
+
+    return visit.visits(options.state, getattr(options, "rounds", 5), say)
+
+
+def _face(options: Namespace, say: Say) -> Figures:
+    if getattr(options, "pairs", None) is not None:
+        from reception.testing.benchmarks.face_accuracy import accuracy
+
+        return accuracy(
+            options.pairs,
+            options.out,
+            say,
+            conditions=options.conditions,
+            frames=options.frames,
+            gated=options.gate,
+        )
+    if any(getattr(options, name, None) for name in ("conditions", "gate", "out")):
+        raise ConfigError("--conditions, --gate and --out go with --pairs")
+    from reception.testing.benchmarks import face
+
+    return face.speed(options.state, getattr(options, "rounds", 12), getattr(options, "visits", 0), say)
+
+
+def _card(options: Namespace, say: Say) -> Figures:
+    from reception.testing.benchmarks import card
+
+    return card.pin_route(options.state, getattr(options, "rounds", 20), say)
+
+
+def _server(options: Namespace, say: Say) -> Figures:
+    from config.person import everybody, insured
+    from consent.server.certificates import Authority
+    from reception.testing.benchmarks import server
+
+    for person in insured(everybody()):
+        # A server takes up everybody, and would make their keys while it is measured.
+        Authority(options.state).issue(person)
+    return server.load(
+        options.state,
+        getattr(options, "terminals", 20),
+        getattr(options, "seconds", 10.0),
+        getattr(options, "database", None),
+        say,
+        getattr(options, "workers", 1),
+    )
+
+
+def _ui(options: Namespace, say: Say) -> Figures:
+    from reception.testing.benchmarks.smoothness import smoothness
+
+    return smoothness(options.state, getattr(options, "seconds", 10.0), say, getattr(options, "visits", 0))
+
+
+def _start(options: Namespace, say: Say) -> Figures:
+    from reception.testing.benchmarks import start
+
+    return start.start(options.state, getattr(options, "rounds", 5), say)
+
+
+PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {
+    "visit": _visit,
+    "card": _card,
+    "face": _face,
+    "server": _server,
+    "start": _start,
+    "ui": _ui,
+}
+"""By name on the command line. What is imported for one part costs the others nothing."""
+
+
+SHORT: dict[str, tuple[str, ...]] = {
+    "start": ("--rounds", "3"),
+    "visit": ("--rounds", "5"),
+    "card": ("--rounds", "12"),
+    "face": ("--rounds", "8"),
+    "server": ("--seconds", "3"),
+    "ui": ("--seconds", "6", "--visits", "10"),
+}
+"""What ``./run bench`` without a part gives each of them, so that all take less than three minutes on two cores."""
+
+
+def measure(options: Namespace, say: Say) -> int:
+    """Measure one part, or all, or read what was measured; say the table; return the exit code."""
+    if options.read:
+        content = _read(options.read)
+    elif options.what:
+        content = as_content({options.what: PARTS[options.what](options, say)})
+    else:
+        content = as_content(_all(options.state, say, SHORT))
+    rows = table.as_rows(content)
+    if options.json:
+        options.json.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    if rows:
+        words = table.in_markdown if options.markdown else table.in_words
+        for line in ["", *words(content["machine"], rows)]:
+            say(line)
+    return _compared(options.compare, rows, say) if options.compare else 0
+
+
+def as_content(figures: dict[str, Figures]) -> dict[str, Any]:
+    """Return what ``--json`` writes."""
+    return {"machine": table.machine(), "table": table.as_plain(table.rows(figures)), "figures": figures}
+
+
+def _all(state: Path, say: Say, how: dict[str, tuple[str, ...]]) -> dict[str, Figures]:
+    """Measure each part in a process of its own, so that none slows the next; a part that cannot be is told."""
+    figures: dict[str, Figures] = {}
+    began = time.monotonic()
+    with TemporaryDirectory(prefix="bench-") as folder:
+        for part, words in how.items():
+            say(f"\n--- {part} ---")
+            written = Path(folder, f"{part}.json")
+            command = [sys.executable, "-m", "reception", "--state", str(state), "bench", part]
+            done = subprocess.run([*command, *words, "--json", str(written)], check=False)
+            if done.returncode == 0:
+                figures.update(_read(written)["figures"])
+            else:
+                say(f"{part} could not be measured")
+    say(f"\nall of it took {time.monotonic() - began:.0f} s")
+    return figures
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        table.as_rows(content)
+    except ValueError:
+        raise ConfigError(f"{file}: is not what --json wrote") from None
+    return content  # type: ignore[no-any-return]
+
+
+def _compared(before: Path, rows: list[table.Row], say: Say) -> int:
+    """Say what became slower; return 1 if anything did."""
+    old = _read(before)
+    worse = table.slower(table.as_rows(old), rows)
+    for line in worse:
+        say(line)
+    if not worse:
+        say(f"nothing became slower by more than {table.NOISE:.0%} since {old['machine']['date']}")
+    return 1 if worse else 0

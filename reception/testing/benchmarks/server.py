@@ -1,0 +1,331 @@
+"""How many terminals one server bears: whole visits, from challenge to acknowledged consents, with real signatures.
+
+The terminals are processes of their own, so that they and the server do not wait for one another inside one Python.
+They share the machine's cores with the server all the same, and the figures say how much of them the terminals took.
+Each has a network address of its own on the loopback network (127.1.0.N), by which the server tells them apart.
+"""
+
+import http.client
+import json
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from config.person import load_person
+from consent import wire
+from consent.server.certificates import Authority
+from reception.testing.benchmarks.postgres import OwnPostgres, programs
+
+Say = Callable[[str], None]
+PERSON = "age45"
+REQUESTS_A_VISIT = 3
+START_S = 60.0
+READ_S = 20.0
+
+
+def load(
+    state: Path, terminals: int, seconds: float, database: str | None, say: Say, workers: int = 1
+) -> list[dict[str, Any]]:
+    """Measure with each database (or the one given), quiet and beside a noisy terminal; return and say the figures."""
+    say(
+        f"{terminals} terminals, {seconds:g} s each; {os.cpu_count()} cores for terminals, server and database"
+    )
+    figures = []
+    with _databases(state, database) as databases:
+        for name, url in databases.items():
+            figures.append(_measured(state, terminals, seconds, name, url, workers))
+            say(_line(figures[-1]))
+    return figures
+
+
+@contextmanager
+def _databases(state: Path, given: str | None) -> Iterator[dict[str, str]]:
+    if given:
+        yield {given.partition(":")[0]: given}
+        return
+    sqlite = state / f"bench-{os.getpid()}.sqlite"
+    state.mkdir(parents=True, exist_ok=True)
+    found = {"sqlite": f"sqlite:///{sqlite}"}
+    try:
+        if programs() is None:
+            yield found
+        else:
+            with OwnPostgres() as postgres:
+                yield found | {"postgresql": postgres.url()}
+    finally:
+        for path in state.glob(f"{sqlite.name}*"):
+            path.unlink()
+
+
+def _measured(
+    state: Path, terminals: int, seconds: float, name: str, database: str, workers: int
+) -> dict[str, Any]:
+    with _server(state, database, workers) as (port, process):
+        authority = Authority(state)
+        for number in range(terminals):
+            authority.enrol_terminal(f"bench-{number}")
+        authority.issue(load_person(PERSON))
+        run = time.time_ns()
+        before = _cpu_s(process)
+        quiet = _played(state, port, terminals, seconds, run, "visit")
+        quiet_cpu = _cpu_s(process) - before
+        noisy = _played(state, port, terminals - 1, seconds, run + 1, "visit", noisy=True)
+        before = _cpu_s(process)
+        empty = _played(state, port, terminals, max(1.0, seconds / 4), run + 2, "empty")
+        empty_cpu = _cpu_s(process) - before
+    times = sorted(quiet["ms"])
+    rate = len(times) / quiet["s"]
+    empty_rate = len(empty["ms"]) / empty["s"]
+    return {
+        "database": name,
+        "workers": workers,
+        "terminals": terminals,
+        "visits": len(times),
+        "errors": quiet["errors"] + noisy["errors"],
+        "visits_per_s": round(rate, 1),
+        "p50_ms": _percentile(times, 50),
+        "p99_ms": _percentile(times, 99),
+        "requests_per_s": round(rate * REQUESTS_A_VISIT, 1),
+        "empty_requests_per_s": round(empty_rate, 1),
+        "empty_errors": empty["errors"],
+        "ratio_to_empty": round(rate * REQUESTS_A_VISIT / empty_rate, 3) if empty_rate else None,
+        "p99_beside_noise_ms": _percentile(sorted(noisy["ms"]), 99),
+        "noise_requests": noisy["noise"],
+        "terminals_cpu": round(quiet["cpu_s"] / quiet["s"], 2),
+        "server_cpu": round(quiet_cpu / quiet["s"], 2),
+        "server_ms_a_visit": _each_ms(quiet_cpu, quiet["ms"]),
+        "server_ms_an_empty_request": _each_ms(empty_cpu, empty["ms"]),
+    }
+
+
+def _line(figure: dict[str, Any]) -> str:
+    factor = figure["p99_beside_noise_ms"] / figure["p99_ms"] if figure["p99_ms"] else 0.0
+    return (
+        f"{figure['database']}: {figure['visits_per_s']} visits/s, "
+        f"p50 {figure['p50_ms']} ms, p99 {figure['p99_ms']} ms, "
+        f"errors {figure['errors']}; {figure['requests_per_s']} requests/s = {figure['ratio_to_empty']} of the "
+        f"{figure['empty_requests_per_s']} to an empty handler; beside a noisy terminal ({figure['noise_requests']} "
+        f"sent) p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; cores busy: terminals "
+        f"{figure['terminals_cpu']}, server {figure['server_cpu']} (without the database's own): "
+        f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_an_empty_request']} ms an empty request"
+    )
+
+
+def _each_ms(cpu_s: float, done: list[float]) -> float | None:
+    """Return the processor time (ms) of each: beside a busy machine's other work, steadier than a rate."""
+    return round(1000 * cpu_s / len(done), 2) if done else None
+
+
+def _percentile(times: list[float], which: int) -> float:
+    return round(quantiles(times, n=100)[which - 1], 1) if len(times) > 1 else round(sum(times), 1)
+
+
+# --- The server, a process of its own -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _server(state: Path, database: str, workers: int) -> Iterator[tuple[int, int]]:
+    command = [sys.executable, "-m", "reception", "--state", str(state), "server", "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--database", database, "--workers", str(workers)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline().split()
+        if len(said) < 3:
+            raise RuntimeError("the server did not start")
+        yield int(said[2].rpartition(":")[2]), process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=START_S)
+
+
+def _cpu_s(process: int) -> float:
+    """Return the CPU seconds of a process and its children (Linux)."""
+    found = [process]
+    with suppress(OSError):
+        children = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
+        found += map(int, children.split())
+    spent = 0.0
+    for each in found:
+        with suppress(OSError):
+            fields = Path(f"/proc/{each}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+            spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
+# --- The terminals ------------------------------------------------------------------------------------------------
+
+
+def _played(
+    state: Path, port: int, terminals: int, seconds: float, run: int, what: str, *, noisy: bool = False
+) -> dict[str, Any]:
+    """Let terminals work for some seconds; return the ms of each visit (or empty request), errors and CPU."""
+    # Forked from a process that has loaded everything once: neither it nor they share a thread with this one.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    results: Any = context.Queue()
+    begin = context.Event()
+    # A process plays several terminals in threads: a Python each would cost more memory than it is worth.
+    groups = [list(range(terminals))[start :: min(4, terminals)] for start in range(min(4, terminals))]
+    players = [
+        context.Process(target=_group, args=(state, port, group, seconds, run, what, begin, results))
+        for group in groups
+    ]
+    if noisy:
+        players.append(context.Process(target=_noise, args=(port, seconds, begin, results)))
+    for player in players:
+        player.start()
+    try:
+        for _ in players:
+            results.get(timeout=START_S)
+        begin.set()
+        told = [results.get(timeout=seconds + START_S) for _ in players]
+    finally:
+        for player in players:
+            player.join(5)
+            if player.is_alive():
+                player.terminate()
+    return {
+        "ms": [each for one in told for each in one["ms"]],
+        "errors": sum(one["errors"] for one in told),
+        "cpu_s": sum(one["cpu_s"] for one in told),
+        "noise": sum(one["noise"] for one in told),
+        "s": seconds,
+    }
+
+
+def _group(
+    state: Path, port: int, numbers: list[int], seconds: float, run: int, what: str, begin: Any, results: Any
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    issued = Authority(state).issue(load_person(PERSON))
+    key = serialization.load_pem_private_key(issued.private_key_pem, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    certificate = wire.to_base64(issued.certificate)
+    results.put("ready")
+    begin.wait()
+    cpu, end = time.process_time(), time.monotonic() + seconds
+
+    def play(number: int) -> tuple[list[float], int]:
+        terminal = _Terminal(port, number, key, certificate)
+        return terminal.play(end, run) if what == "visit" else terminal.ask_nothing(end)
+
+    with ThreadPoolExecutor(len(numbers)) as threads:
+        played = list(threads.map(play, numbers))
+    times = [each for one, _ in played for each in one]
+    spent = time.process_time() - cpu
+    results.put({"ms": times, "errors": sum(errors for _, errors in played), "cpu_s": spent, "noise": 0})
+
+
+class _Terminal:
+    """One terminal: as little as can be around the messages, so that the server has most of the machine."""
+
+    def __init__(self, port: int, number: int, key: rsa.RSAPrivateKey, certificate: str) -> None:
+        address = (f"127.1.{number // 250}.{number % 250 + 1}", 0)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, READ_S, source_address=address)
+        self._number, self._key, self._certificate = number, key, certificate
+        self._headers = {wire.TERMINAL_HEADER: f"bench-{number}", "Content-Type": "application/json"}
+
+    def play(self, end: float, run: int) -> tuple[list[float], int]:
+        times, errors, visit = [], 0, 0
+        while (began := time.monotonic()) < end:
+            visit += 1
+            try:
+                self._visit(f"b{run}-{self._number}-{visit}")
+            except (OSError, http.client.HTTPException, ValueError):
+                errors += 1
+                self._connection.close()
+                continue
+            times.append((time.monotonic() - began) * 1000)
+        self._connection.close()
+        return times, errors
+
+    def ask_nothing(self, end: float) -> tuple[list[float], int]:
+        """Ask for nothing as fast as it goes, from ever new addresses: the rate limit is not what is measured here."""
+        times, errors, asked = [], 0, 0
+        while (began := time.monotonic()) < end:
+            if asked % 200 == 0:
+                self._connection.close()
+                place = (asked // 200) % 60_000
+                address = (f"127.{3 + self._number % 250}.{place // 250}.{place % 250 + 1}", 0)
+                self._connection.source_address = address  # type: ignore[attr-defined]
+            asked += 1
+            try:
+                self._ask("GET", "/health", None)
+            except (OSError, http.client.HTTPException, ValueError):
+                errors += 1
+                self._connection.close()
+                continue
+            times.append((time.monotonic() - began) * 1000)
+        self._connection.close()
+        return times, errors
+
+    def _visit(self, visit: str) -> None:
+        challenge = self._ask("POST", "/v1/challenges", None)
+        nonce = wire.from_base64(challenge["nonce"])
+        identification = {
+            "visit_id": visit,
+            "challenge_id": challenge["id"],
+            "method": "pin",
+            "certificate": self._certificate,
+            "signature": wire.to_base64(self._key.sign(nonce, padding.PKCS1v15(), hashes.SHA256())),
+            "profile": "current",
+            "facility": {},
+        }
+        self._ask("POST", "/v1/identifications", identification)
+        answers = {"answers": {"MEDICATION": "given" if visit[-1] in "02468" else "declined"}}
+        self._ask("PUT", f"/v1/visits/{visit}/consents", answers, {wire.IDEMPOTENCY_HEADER: visit})
+
+    def _ask(self, method: str, path: str, body: object, more: dict[str, str] | None = None) -> Any:
+        content = json.dumps(body) if body is not None else ""
+        self._connection.request(method, path, content, self._headers | (more or {}))
+        answer = self._connection.getresponse()
+        told = json.loads(answer.read())
+        if answer.status != 200:
+            raise ValueError(f"{path}: {told.get('code')}")
+        return told
+
+
+def _noise(port: int, seconds: float, begin: Any, results: Any) -> None:
+    """Send what is no message, over eight connections, as fast as the server lets us."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    results.put("ready")
+    begin.wait()
+    end = time.monotonic() + seconds
+    garbage = (
+        b"\x00\xff garbage\r\n\r\n",
+        b"POST /v1/insured HTTP/1.1\r\nHost: x\r\nX-Terminal-Id: bench-0\r\nContent-Length: 5\r\n\r\n{{{{{",
+        b"GET /v1/visits/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+    )
+
+    def send(number: int) -> int:
+        sent = 0
+        while time.monotonic() < end:
+            with suppress(OSError):
+                place = ("127.2.0.1", 0)
+                with socket.create_connection(("127.0.0.1", port), timeout=2, source_address=place) as line:
+                    for _ in range(20):
+                        line.sendall(garbage[(sent + number) % len(garbage)])
+                        sent += 1
+                        if not line.recv(4096) or time.monotonic() > end:
+                            break
+        return sent
+
+    with ThreadPoolExecutor(8) as threads:
+        sent = sum(threads.map(send, range(8)))
+    results.put({"ms": [], "errors": 0, "cpu_s": 0.0, "noise": sent})

@@ -1,0 +1,150 @@
+"""How soon a terminal can be used: from a cold process, on a warm disk, until its log says so."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hardware.simulation.moving_stills import clip_for
+from hardware.simulation.pcscd import READER, BenchError, PcscdBench
+from hardware.simulation.portraits import portrait_path
+from reception.testing.benchmarks.display import display
+
+Say = Callable[[str], None]
+
+_ROOT = Path(__file__).resolve().parents[3]
+_MOMENTS = {
+    "first screen": "first screen",
+    "ready for a card": "ready for a card",
+    "ready for a face": "face engine is ready",
+}
+"""What is measured, and how the log tells it."""
+_LIMIT_S = 120.0
+
+_WINDOW = """
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel
+
+application = QApplication([])
+
+class Window(QLabel):
+    def paintEvent(self, event):
+        super().paintEvent(event)
+        QTimer.singleShot(0, self.told)
+
+    def told(self):
+        print("first screen", flush=True)
+        {then}
+        application.exit()
+
+window = Window("...")
+window.show()
+application.exec()
+"""
+_CARD = """
+        from smartcard import scard
+        context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)[1]
+        readers = scard.SCardListReaders(context, [])[1]
+        scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in readers])
+        print("ready for a card", flush=True)
+"""
+_FACE = """
+import face_recognition
+import numpy
+
+face_recognition.face_encodings(numpy.zeros((150, 150, 3), numpy.uint8), [(0, 150, 150, 0)])
+print("face engine is ready", flush=True)
+"""
+
+
+def start(state: Path, rounds: int, say: Say) -> list[dict[str, Any]]:
+    """Start a terminal ``rounds`` times, after once uncounted; return and say the medians.
+
+    Beside each, what a program does for it without any of the terminal: a window, the reader's state, and the first
+    embedding of face_recognition, which loads more than ours does. Raises BenchError.
+    """
+    with display() as platform, TemporaryDirectory(prefix="bench-start-") as folder:
+        if platform != "xcb":
+            raise BenchError("needs a display, or Xvfb: apt install xvfb")
+        with _surroundings(Path(folder), state) as (command, reader):
+            # Not before: where pcscd is stands in it, too.
+            environment = {**os.environ, "QT_QPA_PLATFORM": platform}
+            say(f"from starting the program, {reader}, median of {rounds}, ms")
+            ours = [moments(command, environment, list(_MOMENTS)) for _ in range(rounds + 1)][1:]
+            bare = [_bare(environment, card=reader != "simulated reader") for _ in range(rounds + 1)][1:]
+    figures = []
+    for what in _MOMENTS:
+        took = median(one[what] for one in ours)
+        alone = median(one[what] for one in bare) if what in bare[0] else None
+        figures.append(
+            {
+                "what": what,
+                "ms": round(took),
+                "alone_ms": None if alone is None else round(alone),
+                "ratio_to_alone": None if alone is None else round(took / alone, 2),
+            }
+        )
+        say(f"{what:20} {took:7.0f}" + ("" if alone is None else f"   that alone {alone:7.0f}"))
+    return figures
+
+
+@contextmanager
+def _surroundings(folder: Path, state: Path) -> Iterator[tuple[list[str], str]]:
+    """Give a site's terminal a pcscd of our own and a clip for a camera; where that cannot be, the simulated bench."""
+    program = _ROOT / "run"
+    command = [sys.executable, *([str(program)] if program.exists() else ["-m", "reception"])]
+    command += ["terminal", "--verbose", "--state", str(folder)]
+    clip = clip_for(portrait_path("astronaut"), state / "clips")
+    settings = folder / "terminal.toml"
+    settings.write_text(f'[reader]\nname = "{READER}"\n[camera]\nclip = "{clip}"\n', encoding="utf-8")
+    try:
+        pcscd = PcscdBench().__enter__()
+    except BenchError:
+        yield [*command, "--bench", "simulated"], "simulated reader"
+        return
+    try:
+        yield [*command, "--config", str(settings)], "reader behind pcscd"
+    finally:
+        pcscd.__exit__(None, None, None)
+
+
+def moments(command: list[str], environment: Mapping[str, str], wanted: list[str]) -> dict[str, float]:
+    """Run a program until it has told all that is ``wanted``; return when it told each, ms after its start.
+
+    Raises BenchError with its last words when it ends before, or takes longer than two minutes.
+    """
+    began = time.monotonic()
+    process = subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    late = threading.Timer(_LIMIT_S, process.kill)
+    late.start()
+    came: dict[str, float] = {}
+    words = ""
+    try:
+        for words in process.stdout:
+            now = (time.monotonic() - began) * 1000
+            came.update({what: now for what in wanted if _MOMENTS[what] in words and what not in came})
+            if len(came) == len(wanted):
+                return came
+    finally:
+        late.cancel()
+        process.terminate()
+        process.communicate()
+    missing = ", ".join(what for what in wanted if what not in came)
+    raise BenchError(f"the program never came to: {missing}; its last words: {words.strip()}")
+
+
+def _bare(environment: Mapping[str, str], *, card: bool) -> dict[str, float]:
+    python = [sys.executable, "-W", "ignore", "-c"]
+    told = ["first screen", *(["ready for a card"] if card else [])]
+    window = moments([*python, _WINDOW.format(then=_CARD if card else "pass")], environment, told)
+    return {**window, **moments([*python, _FACE], environment, ["ready for a face"])}

@@ -1,0 +1,126 @@
+"""Commands of the bench: the demonstration, a terminal on simulated devices, a visit by hand made a scenario."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reception.commands.arguments import AddCommand, has_display, refuse
+from reception.commands.windows import show_windows
+
+if TYPE_CHECKING:
+    from reception.commands.program import Opened
+
+
+def add(command: AddCommand) -> None:
+    """Add the commands of the bench that have windows."""
+    record = command("hil-record", _hil_record, "turn a manual visit into a scenario")
+    record.add_argument("out", type=Path, metavar="OUT", help="the scenario file to write, a new one")
+    record.add_argument(
+        "--config", type=Path, help="settings of a terminal with real devices (default: the simulated bench)"
+    )
+    record.add_argument("--person", default="age45", help="who comes first, or who a real card stands for")
+    record.add_argument("--today", type=date.fromisoformat, help="date of a simulated visit, YYYY-MM-DD")
+    record.add_argument("--title", default="", help="default: made from the outcome")
+    record.add_argument(
+        "--frames", action="store_true", help="also keep what the camera saw while a face was matched"
+    )
+
+
+def add_bench(terminal: argparse.ArgumentParser) -> None:
+    """Let ``./run terminal`` run on simulated devices, too."""
+    terminal.add_argument("--bench", choices=("simulated", "pcsc"), help="simulated surroundings")
+    terminal.add_argument("--person", default="age45", help="bench: whose clip the camera shows")
+    terminal.add_argument("--vpcd-port", type=int, default=35963, help="bench pcsc: where cards attach")
+    terminal.set_defaults(open_bench=_open_bench)
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Show the simulated bench with everything in it; without a display, play two visits and leave pictures."""
+    if has_display():
+        return show_windows(partial(_on_a_bench, options), simulated=True)
+    from reception.testing import demo as visits
+
+    print("There is no display, so two visits are played without windows.")
+    ok = visits.play(options.state, lambda line: print(line, flush=True))
+    print(f"\nA picture of every screen: {visits.take_pictures(options.state)}")
+    return 0 if ok else 1
+
+
+@contextmanager
+def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
+    """Open the simulated bench with everything in it."""
+    import config
+    from hardware.face.engine import FaceEngine
+
+    settings = config.load()
+    with FaceEngine(network=settings.face.model) as engine:
+        from reception.commands.program import Opened
+        from reception.testing.testbench import Bench
+
+        with Bench(settings, options.state, engine=engine) as bench:
+            yield Opened(bench.terminal, bench.office, bench)
+
+
+@contextmanager
+def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
+    """Open the terminal of the command line on a bench that asks another program's server."""
+    import config
+    from config.person import load_person
+    from hardware.face.engine import FaceEngine
+    from reception.commands.program import Opened
+    from reception.terminal.assembly import journal_file
+    from reception.terminal.staff import staff_file
+
+    settings = config.load(options.config)
+    port = options.vpcd_port if options.bench == "pcsc" else None
+    # Its process loads the models on another core, while the rest is imported here.
+    with FaceEngine(network=settings.face.model) as engine:
+        from reception.testing.testbench import Bench
+
+        with Bench(
+            settings,
+            options.state,
+            options.bench,
+            person=load_person(options.person, Path()),
+            engine=engine,
+            own_server=False,
+            vpcd_port=port,
+            journal=journal_file(settings, options.state),
+            staff=staff_file(options.state) if staff_file(options.state).exists() else None,
+        ) as bench:
+            if port is not None:
+                to = f"127.0.0.1:{port}"
+                print(f"cards attach at {to}: ./run card PERSON --vpcd {to}", flush=True)
+            yield Opened(bench.terminal, bench.office, bench if port is None else None)
+
+
+def _hil_record(options: argparse.Namespace) -> int:
+    from config.person import load_person
+    from reception.testing.scenarios.recording import Session
+    from reception.testing.scenarios.scenario import TODAY
+
+    if not has_display():
+        return refuse("hil-record: needs a display (DISPLAY is not set) for somebody to make a visit at")
+    today = None if options.config else options.today or TODAY
+    session = Session(options.out, load_person(options.person, Path()), options.config, today)
+    said: list[str] = []
+
+    @contextmanager
+    def opened() -> "Iterator[Opened]":
+        from reception.commands.program import Opened
+
+        with session.running(options.state, frames=options.frames) as (terminal, office, bench):
+            yield Opened(terminal, office, bench)
+            said.extend(session.write(options.title))
+
+    print("Make one visit, or several. Closing the windows ends the recording.", flush=True)
+    if options.frames:
+        print("You asked for frames: they show faces, and stay there until you delete them.", flush=True)
+    code = show_windows(opened, simulated=options.config is None)
+    for line in said:
+        print(line)
+    return code

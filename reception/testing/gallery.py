@@ -1,0 +1,212 @@
+"""Pictures of every screen, drawn from sample snapshots without a terminal behind them."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from config import Screen
+from reception.flow import DisplayMode, Event, HelpTopic
+from reception.patient.window import PatientWindow
+from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.terminal.staff import StaffAnswer
+from reception.texts import LANGUAGES
+
+_AT_CARD = Snapshot(
+    visit="sample",
+    step="READ",
+    state="READING",
+    screen="READING",
+    card_in=True,
+    simulated=True,
+    health=Health("ok", "ok", "ok", "ok"),
+)
+_IDENTITY = replace(_AT_CARD, step="IDENTITY", methods=("face", "pin"))
+_PIN = replace(_IDENTITY, state="PIN_ENTRY", screen="PIN_ENTRY", pin_tries_left=3)
+_CONSENT = replace(
+    _AT_CARD, step="CONSENT", state="CONSENT", screen="CONSENT", identity="pin", question_count=3
+)
+_LIMIT = replace(
+    _AT_CARD,
+    step="COMPLETE",
+    state="LIMIT_CONSENT",
+    screen="LIMIT_CONSENT",
+    question="LIMIT_AMOUNT",
+    question_count=3,
+)
+_DONE = replace(_AT_CARD, step="COMPLETE", state="TAKE_CARD", screen="TAKE_CARD", completed=True)
+_IDLE = replace(_AT_CARD, visit="", step="", state="WAITING", screen="WAITING", card_in=False)
+_PHONE = replace(
+    _IDENTITY,
+    state="PHONE_TAP",
+    screen="PHONE_TAP",
+    methods=("iphone", "android"),
+    card_in=False,
+    phones_ready=True,
+    by_phone=True,
+)
+
+SAMPLES: dict[str, Snapshot] = {
+    "01-waiting": _IDLE,
+    "02-waiting-card-pulled": replace(_IDLE, failure="PIN_ENTRY_CARD_REMOVED"),
+    "03-reading": _AT_CARD,
+    "04-method-choice": replace(_IDENTITY, state="METHOD_CHOICE", screen="METHOD_CHOICE"),
+    "05-method-choice-face-failed": replace(
+        _IDENTITY, state="METHOD_CHOICE", screen="METHOD_CHOICE", failure="FACE_NOT_SEEN", seconds_left=18
+    ),
+    "06-face-match": replace(_IDENTITY, state="FACE_MATCH", screen="FACE_MATCH", guidance="CLOSER"),
+    "07-face-match-good": replace(_IDENTITY, state="FACE_MATCH", screen="FACE_MATCH"),
+    "08-pin-entry": replace(_PIN, pin_digits=2),
+    "09-pin-wrong": replace(_PIN, pin_tries_left=2, failure="PIN_WRONG", seconds_left=15),
+    "10-last-try": replace(_PIN, screen="LAST_TRY", pin_tries_left=1),
+    "11-checking": replace(_IDENTITY, state="CHECKING", screen="CHECKING", identity="pin"),
+    "12-consent-medication": replace(_CONSENT, question="MEDICATION", question_number=1),
+    "13-consent-checkup": replace(_CONSENT, question="HEALTH_CHECKUP", question_number=2, seconds_left=20),
+    "14-limit-consent": replace(_LIMIT, question_number=3),
+    "15-sending": replace(_LIMIT, state="SENDING", screen="SENDING", question="", question_count=0),
+    "16-take-card": _DONE,
+    "17-take-card-reminder": replace(_DONE, reminders=1),
+    "17-take-card-reminder-again": replace(_DONE, reminders=3),
+    "18-complete": replace(_DONE, state="COMPLETE", screen="COMPLETE", card_in=False),
+    "19-call-staff": replace(
+        _IDENTITY, state="CALL_STAFF", screen="CALL_STAFF", failure="CERTIFICATE_EXPIRED"
+    ),
+    "20-staff-called": replace(_IDENTITY, state="CALL_STAFF", screen="CALL_STAFF", failure="STAFF_CALLED"),
+    "21-out-of-service": replace(
+        _IDLE,
+        state="OUT_OF_SERVICE",
+        screen="OUT_OF_SERVICE",
+        failure="READER_LOST",
+        health=Health(reader="down"),
+    ),
+    "22-phone-tap": replace(_PHONE, phone="iphone"),
+    "22-phone-tap-reading": replace(_PHONE, phone="android", reading_phone=True),
+    "22-phone-tap-moved": replace(_PHONE, phone="iphone", failure="PHONE_MOVED", seconds_left=20),
+    "22-phone-choice": replace(_PHONE, state="METHOD_CHOICE", screen="METHOD_CHOICE"),
+    "22-phone-pin": replace(_PHONE, state="PIN_ENTRY", screen="PIN_ENTRY", phone="android", pin_digits=1),
+    "22-phone-pin-again": replace(
+        _PHONE, state="PIN_ENTRY", screen="PIN_ENTRY", phone="android", failure="PHONE_MOVED_AFTER_PIN"
+    ),
+    "22-phone-waiting": replace(_IDLE, phones_ready=True),
+    "22-phone-waiting-failed": replace(_IDLE, phones_ready=True, failure="PHONE_READER_LOST"),
+    "22-phone-checking": replace(_PHONE, state="CHECKING", screen="CHECKING", phone="iphone"),
+    "23-visual-check": replace(_IDENTITY, state="VISUAL_CHECK", screen="VISUAL_CHECK"),
+    "24-card-use-offer": replace(_CONSENT, state="CARD_USE_OFFER", screen="CARD_USE_OFFER", seconds_left=20),
+    "25-bundle": replace(_CONSENT, screen="BUNDLE", question="MEDICATION", question_number=1),
+    "27-desk-closed": replace(
+        _IDLE, state="OUT_OF_SERVICE", screen="DESK_CLOSED", desk_open=False, failure="CANCELLED"
+    ),
+    "28-help": replace(_IDLE, screen="HELP", help="list"),
+    **{
+        f"28-help-{topic}": replace(_IDLE, screen="HELP", help=topic)
+        for topic in HelpTopic
+        if topic != "list"
+    },
+    "29-pharmacy-consent": replace(_CONSENT, question="MEDICATION", question_number=1, facility="pharmacy"),
+    "29-take-card-grace": replace(_DONE, notice="grace"),
+    "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
+}
+"""A snapshot for every screen, and for the ways in which some of them look different."""
+
+
+class StillTerminal:
+    """A terminal that publishes nothing and keeps what was submitted."""
+
+    def __init__(self) -> None:
+        self.submitted: list[Event] = []
+
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def subscribe_frames(self, callback: Callable[[NDArray[np.uint8]], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def subscribe_visual(self, callback: Callable[[VisualView | None], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
+    def staff_ids(self) -> tuple[str, ...]:
+        """Nobody has a password."""
+        return ()
+
+    def verify_staff(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
+        """Never tells."""
+
+    def start_visual(
+        self, visit: str, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]
+    ) -> None:
+        """Never tells."""
+
+    def submit(self, event: Event) -> None:
+        """Keep the event."""
+        self.submitted.append(event)
+
+
+DISPLAYS = {"portrait": Screen(), "landscape": Screen(width=1024, height=600, density_dpi=170)}
+
+
+def save_gallery(
+    folder: Path,
+    frame: NDArray[np.uint8] | None = None,
+    *,
+    screen: Screen | None = None,
+    language: str = "ja",
+    mode: str = "normal",
+) -> list[Path]:
+    """Save a PNG of every screen and return their paths; makes a QApplication where there is none.
+
+    Without a display the caller sets QT_QPA_PLATFORM=offscreen first.
+    ``frame`` is shown by the camera preview, (H, W, 3) uint8 BGR; without it the preview is grey.
+    """
+    application = QCoreApplication.instance() or QApplication([])
+    folder.mkdir(parents=True, exist_ok=True)
+    window = PatientWindow(StillTerminal(), screen or DISPLAYS["portrait"])
+    window.show()
+    paths = []
+    for name, snapshot in SAMPLES.items():
+        window.render_snapshot(replace(snapshot, language=language, display_mode=mode))
+        if frame is not None:
+            window.show_frame(frame)
+        application.processEvents()
+        path = folder / f"{name}.png"
+        if not window.grab().save(str(path)):
+            raise OSError(f"{path}: cannot be written")
+        paths.append(path)
+    window.close()
+    return paths
+
+
+def without_display() -> None:
+    """Draw where nobody sees it, and keep Qt quiet: it says on every window that it has no size hints to pass on."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    qInstallMessageHandler(lambda kind, context, text: None)
+
+
+def main() -> int:
+    """Save every screen on both displays, in every mode and language: ``python -m reception.testing.gallery DIR``."""
+    if len(sys.argv) != 2:
+        sys.stderr.write("usage: python -m reception.testing.gallery DIR\n")
+        return 2
+    without_display()
+    for (name, screen), language, mode in product(DISPLAYS.items(), LANGUAGES, DisplayMode):
+        folder = Path(sys.argv[1]) / f"{name}-{language}-{mode}"
+        save_gallery(folder, screen=screen, language=language, mode=mode.value)
+        sys.stdout.write(f"{folder}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

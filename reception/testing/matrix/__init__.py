@@ -1,0 +1,182 @@
+"""Every state times every disturbance, played on a bench and held against rules of their own."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import config
+from config.person import load_person
+from config.toml_file import TomlFile
+from consent.eligibility import EligibilityError
+from hardware.face.engine import FaceEngine
+from reception.flow import State
+from reception.testing.matrix.cell import Cell
+from reception.testing.matrix.fault_injection import TimingProfile, temper_for
+from reception.testing.matrix.rules import Disturbance, Kind, Outcome, Rule, disturbances_on, expected
+from reception.testing.matrix.table import grid, reasons, write
+from reception.testing.scenarios import TODAY
+from reception.testing.testbench import Bench
+from reception.testing.visit_driver import PHONE, UNREGISTERED, VisitDriver
+
+__all__ = [
+    "Disturbance",
+    "Kind",
+    "Outcome",
+    "Played",
+    "Progress",
+    "cells",
+    "grid",
+    "play",
+    "reasons",
+    "summary",
+    "write",
+    "wrong",
+]
+
+_BRIEF: dict[str, Any] = {
+    "told_s": 0.05,
+    "farewell_s": 0.03,
+    "notice_s": 0.03,
+    "call_staff_s": 0.05,
+    "reminder_s": 0.5,
+    "device_retry_s": 0.05,
+    "settle_s": 0.5,
+}
+"""Nobody reads the screens."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of one cell."""
+
+    state: State
+    disturbance: Disturbance
+    rule: Rule
+    why: str
+    """Empty when it came to what it must."""
+    seconds: float
+
+
+def cells(
+    kind: Kind, states: Iterable[State] = tuple(State), disturbances: Iterable[Disturbance] = ()
+) -> list[tuple[State, Disturbance]]:
+    """Return the cells that are played on a bench, column by column; those that do not apply are left out."""
+    wanted = tuple(disturbances) or disturbances_on(kind)
+    return [
+        (state, disturbance)
+        for disturbance in wanted
+        for state in states
+        if expected(state, disturbance, kind).outcome is not Outcome.NONE
+    ]
+
+
+def play(
+    chosen: Iterable[tuple[State, Disturbance]],
+    kind: Kind,
+    folder: Path,
+    tell: Callable[[Played], None] = lambda played: None,
+    engine: FaceEngine | None = None,
+) -> list[Played]:
+    """Play cells, those that need the same patience on one bench; ``tell`` hears of each as it ends."""
+    by_temper: dict[TimingProfile, list[tuple[State, Disturbance]]] = {}
+    for cell in chosen:
+        by_temper.setdefault(temper_for(*cell), []).append(cell)
+    results = []
+    with ExitStack() as ends:
+        used = engine or ends.enter_context(FaceEngine())
+        for timing, group in by_temper.items():
+            own = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
+            for played in _on_benches(group, timing, kind, folder, own, used):
+                results.append(played)
+                tell(played)
+    return results
+
+
+def wrong(results: Iterable[Played]) -> dict[tuple[State, Disturbance], Played]:
+    """Return the cells that did not come to what they must."""
+    return {(each.state, each.disturbance): each for each in results if each.why}
+
+
+def summary(results: list[Played]) -> str:
+    """Return what came of a run, in a line."""
+    bad = len(wrong(results))
+    came = "all came to what the rules say" if not bad else f"{bad} did not come to what the rules say"
+    return f"{len(results)} cells played in {sum(each.seconds for each in results):.0f} s, {came}"
+
+
+class Progress:
+    """One line that is kept up to date on a console, and a line for each cell in a file; failures stay on both."""
+
+    def __init__(self, count: int, out: TextIO) -> None:
+        self._count, self._out, self._console = count, out, out.isatty()
+        self._done = 0
+
+    def tell(self, played: Played) -> None:
+        """Show one more cell."""
+        self._done += 1
+        line = f"{self._done:3}/{self._count} {played.rule.outcome.letter} {played.disturbance} in {played.state}"
+        if played.why:
+            line += f": FAIL, {played.why}"
+        ends = "\n" if played.why or not self._console else ""
+        self._out.write(f"\r{line:70}{ends}" if self._console else f"{line} ({played.seconds:.2f} s)\n")
+        self._out.flush()
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._console:
+            self._out.write("\n")
+
+
+def _on_benches(
+    group: list[tuple[State, Disturbance]],
+    timing: TimingProfile,
+    kind: Kind,
+    folder: Path,
+    own: Path,
+    engine: FaceEngine,
+) -> Iterator[Played]:
+    """Play on one bench; after a cell that failed on a new one, since nobody knows how it was left."""
+    left = list(group)
+    while left:
+        with _bench(timing, kind, folder, own, engine) as bench:
+            driver = VisitDriver(bench)
+            while left:
+                state, disturbance = left.pop(0)
+                cell, began = Cell(driver, state, disturbance, kind), time.monotonic()
+                why = ""
+                try:
+                    cell.play()
+                except (AssertionError, EligibilityError) as wrong:
+                    why = str(wrong) or "an assertion failed"
+                yield Played(state, disturbance, cell.rule, why, time.monotonic() - began)
+                if why:
+                    driver.release()
+                    break
+
+
+def _bench(timing: TimingProfile, kind: Kind, folder: Path, own: Path, engine: FaceEngine) -> Bench:
+    for name in ("face", "req", "res"):
+        (own / "receipts" / name).mkdir(parents=True, exist_ok=True)
+    said = {
+        **timing.overrides,
+        "delays": _BRIEF | timing.overrides.get("delays", {}),
+        "receipt": {"folder": str(own / "receipts")},
+    }
+    settings = config.load(None, (said, TomlFile(Path("matrix"), "", said)))
+    people = [load_person(name) for name in ("age45", "age75", "no-photo", UNREGISTERED, PHONE)]
+    stall_limit_s = timing.stall_limit_s(kind)
+    more = {} if stall_limit_s is None else {"stall_limit_s": stall_limit_s}
+    return Bench(
+        settings,
+        folder,
+        kind,
+        people=people,
+        today=TODAY,
+        engine=engine,
+        journal=own / "journal.sqlite",
+        **more,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,156 @@
+"""The real engine with photo check and challenge on: who is accepted then, who is not, and why."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import config
+from hardware.camera import Frame, Image
+from hardware.face.challenge import Move, drawn
+from hardware.face.engine import FaceEngine
+from hardware.face.observation import Embedding
+from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.simulation.moving_stills import Condition, moving
+from hardware.simulation.portraits import card_photo, portrait_path
+
+CHECKED = replace(config.Face(), photo_check=True)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FaceEngine]:
+    with FaceEngine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def photos(engine: FaceEngine) -> dict[str, Embedding]:
+    return {
+        name: engine.embed_photo(card_photo(portrait_path(name))) for name in ("astronaut", "grace_hopper")
+    }
+
+
+@cache
+def pictures(name: str, condition: Condition) -> list[Image]:
+    return list(moving(portrait_path(name), condition))
+
+
+class Person:
+    """Does what the screen says: plays the clip of the move that is asked for, else stands there."""
+
+    paced = False
+
+    def __init__(self, standing: list[Image], moves: dict[Guidance, list[Image]] | None = None) -> None:
+        self._standing, self._moves = standing, moves or {}
+        self._playing: list[Image] = []
+        self.told: list[Guidance | None] = []
+
+    def hear(self, guidance: Guidance | None) -> None:
+        self.told.append(guidance)
+        if guidance in self._moves:
+            self._playing = list(self._moves[guidance])
+
+    def frames(self) -> Iterator[Frame]:
+        number = 0
+        while True:
+            standing = self._standing[number % len(self._standing)]
+            yield Frame(self._playing.pop(0) if self._playing else standing, number * 100 / 3)
+            number += 1
+
+    def close(self) -> None:
+        pass
+
+
+def matched(
+    engine: FaceEngine, settings: config.Face, photo: Embedding, person: Person, random: Random | None = None
+) -> FaceResult:
+    return FaceMatch(engine, settings, random).match(person, photo, on_guidance=person.hear)
+
+
+def test_a_flat_photo_of_the_right_person_is_not_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    person = Person(pictures("astronaut", Condition.FLAT_PHOTO))
+    result = matched(engine, replace(CHECKED, time_limit_s=3.0), photos["astronaut"], person)
+    assert (result.outcome, result.reason) == (FaceOutcome.FLAT, "LOOKS_FLAT")
+    assert result.residual is not None
+    assert Guidance.MOVE_A_LITTLE in person.told
+
+
+def test_a_head_that_turns_a_little_is_accepted_after_less_than_two_seconds(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    result = matched(engine, CHECKED, photos["astronaut"], Person(pictures("astronaut", Condition.TURN_LEFT)))
+    assert result.accepted, result
+    assert 48 < result.frames_seen <= 60
+
+
+def test_who_shows_an_own_face_first_and_a_photo_then_is_not_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    own, photo = (
+        pictures("grace_hopper", Condition.TURN_LEFT)[:25],
+        pictures("astronaut", Condition.FLAT_PHOTO),
+    )
+    result = matched(
+        engine, replace(CHECKED, time_limit_s=3.0), photos["astronaut"], Person(own + photo + photo)
+    )
+    assert not result.accepted, result
+
+
+@pytest.fixture(scope="module")
+def moves() -> dict[Guidance, list[Image]]:
+    return {
+        Guidance.TURN_LEFT: pictures("astronaut", Condition.TURN_LEFT),
+        Guidance.TURN_RIGHT: pictures("astronaut", Condition.TURN_RIGHT),
+        Guidance.BLINK: pictures("astronaut", Condition.BLINK),
+    }
+
+
+def seed_of(*moves: Move) -> int:
+    """Return a seed that draws these moves."""
+    return next(seed for seed in range(999) if drawn(len(moves), Random(seed)) == list(moves))
+
+
+def test_who_makes_the_moves_as_they_are_asked_for_is_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding], moves: dict[Guidance, list[Image]]
+) -> None:
+    settings = replace(config.Face(), challenge=3)
+    asked = (Move.TURN_LEFT, Move.BLINK, Move.TURN_RIGHT)
+    person = Person(pictures("astronaut", Condition.CLEAN)[:8], moves)
+    result = matched(engine, settings, photos["astronaut"], person, Random(seed_of(*asked)))
+    assert result.accepted, (result, person.told)
+    told = [guidance.value for guidance in person.told if guidance in moves]
+    assert told == [move.value for move in asked]
+
+
+def test_who_makes_the_wrong_move_or_none_is_not_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding], moves: dict[Guidance, list[Image]]
+) -> None:
+    settings = replace(config.Face(), challenge=1, challenge_step_s=1.5)
+    standing = pictures("astronaut", Condition.CLEAN)[:8]
+    for reactions, reason in (
+        ({Guidance.TURN_LEFT: moves[Guidance.TURN_RIGHT]}, "WRONG_MOVE"),
+        ({}, "TOO_LATE"),
+    ):
+        person = Person(standing, reactions)
+        result = matched(engine, settings, photos["astronaut"], person, Random(seed_of(Move.TURN_LEFT)))
+        assert (result.outcome, result.reason) == (FaceOutcome.CHALLENGE_FAILED, reason)
+
+
+def test_who_steps_in_for_the_moves_is_not_accepted(engine: FaceEngine, photos: dict[str, Embedding]) -> None:
+    settings = replace(config.Face(), challenge=1)
+    other = pictures("grace_hopper", Condition.TURN_LEFT)
+    person = Person(pictures("astronaut", Condition.CLEAN)[:8], {Guidance.TURN_LEFT: other * 2})
+    result = matched(engine, settings, photos["astronaut"], person, Random(seed_of(Move.TURN_LEFT)))
+    assert not result.accepted, result
+
+
+def test_a_photo_check_that_could_never_finish_is_refused_at_start(tmp_path: Path) -> None:
+    settings = tmp_path / "terminal.toml"
+    settings.write_text("[face]\nphoto_check = true\ntime_limit_s = 1.5\n", encoding="utf-8")
+    with pytest.raises(config.ConfigError, match=r"photo_check needs a face\.time_limit_s of at least 2"):
+        config.load(settings)

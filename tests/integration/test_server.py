@@ -1,0 +1,456 @@
+"""The eligibility server: what it accepts, what it refuses and how it starts and stops."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from config.person import Insurance, Person, PersonCertificate
+from consent.choices import ConsentAnswer, Item, Standing
+from consent.eligibility import EligibilityStatus, Refused
+from consent.server import DatabaseUnusable, EligibilityServer, PortInUse
+from consent.server.certificates import Authority
+from consent.wire import to_base64
+from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
+
+GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
+REVOKED = person("revoked", certificate=PersonCertificate(expires=date(2030, 2, 17), status="revoked"))
+ON_HOLD = person("on-hold", certificate=PersonCertificate(expires=date(2030, 2, 17), status="on-hold"))
+UNKNOWN = person("unknown", certificate=PersonCertificate(expires=date(2030, 2, 17), status="unknown"))
+STRANGER = person("stranger")
+
+
+@pytest.fixture(scope="module")
+def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("other-authority"))
+
+
+@pytest.fixture
+def running(authority: Authority) -> Iterator[Bench]:
+    with bench(authority, HANAKO, REVOKED, ON_HOLD, UNKNOWN) as made:
+        yield made
+
+
+def refusal_of(act: Callable[[], object]) -> str:
+    with pytest.raises(Refused) as refused:
+        act()
+    return refused.value.code
+
+
+def by_pin(made: Bench, someone: Person = HANAKO, visit_id: str = "visit-1") -> Any:
+    client = made.client()
+    challenge = client.challenge()
+    return client.identify_by_pin(
+        visit_id, challenge, made.certificate(someone), made.sign(challenge, someone)
+    )
+
+
+def put(made: Bench, body: object, key: str = "visit-1", visit_id: str = "visit-1") -> httpx.Response:
+    headers = {"X-Terminal-Id": TERMINAL, "Idempotency-Key": key}
+    url = f"{made.server.url}/v1/visits/{visit_id}/consents"
+    return httpx.put(url, json=body, headers=headers, verify=False, trust_env=False)
+
+
+def test_each_challenge_serves_once(running: Bench) -> None:
+    client = running.client()
+    challenge = client.challenge()
+    signature = running.sign(challenge)
+    client.identify_by_pin("visit-1", challenge, running.certificate(), signature)
+    again = refusal_of(lambda: client.identify_by_pin("visit-2", challenge, running.certificate(), signature))
+    assert again == "CHALLENGE_USED"
+
+
+def test_a_challenge_is_spent_by_a_failed_try_too(running: Bench) -> None:
+    client = running.client()
+    challenge = client.challenge()
+    cert = running.certificate()
+    assert refusal_of(lambda: client.identify_by_pin("v", challenge, cert, b"x" * 256)) == "SIGNATURE_INVALID"
+    signature = running.sign(challenge)
+    assert refusal_of(lambda: client.identify_by_pin("v", challenge, cert, signature)) == "CHALLENGE_USED"
+
+
+def test_a_challenge_of_another_terminal_is_unknown_and_stays_good_for_its_owner(running: Bench) -> None:
+    owner, other = running.client("terminal-2"), running.client()
+    challenge = owner.challenge()
+    code = refusal_of(lambda: other.identify_by_face("v", challenge, running.certificate(), 0.3))
+    assert code == "CHALLENGE_UNKNOWN"
+    assert owner.identify_by_face("v", challenge, running.certificate(), 0.3).questions
+
+
+def test_a_long_past_challenge_is_forgotten(running: Bench) -> None:
+    client = running.client()
+    spent, left = client.challenge(), client.challenge()
+    client.identify_by_face("v", spent, running.certificate(), 0.3)
+    running.clock.forward(241)
+    client.challenge()
+    cert = running.certificate()
+    assert refusal_of(lambda: client.identify_by_face("v", spent, cert, 0.3)) == "CHALLENGE_UNKNOWN"
+    assert refusal_of(lambda: client.identify_by_face("v", left, cert, 0.3)) == "CHALLENGE_UNKNOWN"
+
+
+def test_a_challenge_expires_after_two_minutes(running: Bench) -> None:
+    client = running.client()
+    challenge = client.challenge()
+    running.clock.forward(120)
+    code = refusal_of(lambda: client.identify_by_face("v", challenge, running.certificate(), 0.3))
+    assert code == "CHALLENGE_EXPIRED"
+
+
+@pytest.mark.parametrize(
+    ("someone", "code"),
+    [
+        (REVOKED, "CERTIFICATE_REVOKED"),
+        (ON_HOLD, "CERTIFICATE_ON_HOLD"),
+        (UNKNOWN, "CERTIFICATE_STATUS_UNKNOWN"),
+        (STRANGER, "PERSON_UNKNOWN"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_certificate_that_must_not_pass_is_refused(running: Bench, someone: Person, code: str) -> None:
+    assert refusal_of(lambda: by_pin(running, someone)) == code
+    assert running.client().visit("visit-1") is None
+
+
+def test_a_certificate_of_another_authority_is_refused(running: Bench, other_authority: Authority) -> None:
+    client = running.client()
+    foreign = other_authority.certificate_for(HANAKO)
+    code = refusal_of(lambda: client.identify_by_face("v", client.challenge(), foreign, 0.3))
+    assert code == "CERTIFICATE_UNTRUSTED"
+
+
+def test_a_ca_that_the_site_trusts_counts_too(authority: Authority, other_authority: Authority) -> None:
+    with bench(authority, trust_cas=other_authority.trusted_cas()) as made:
+        client = made.client()
+        foreign = other_authority.certificate_for(HANAKO)
+        code = refusal_of(lambda: client.identify_by_face("v", client.challenge(), foreign, 0.3))
+        assert code == "PERSON_UNKNOWN"
+
+
+def test_bytes_that_are_no_certificate_are_refused(running: Bench) -> None:
+    client = running.client()
+    code = refusal_of(lambda: client.identify_by_face("v", client.challenge(), b"\x30\x03abc", 0.3))
+    assert code == "CERTIFICATE_MALFORMED"
+
+
+@pytest.mark.parametrize(
+    ("day", "outcome"),
+    [
+        (date(2030, 2, 17), Standing.EXPIRES_SOON),
+        (date(2030, 2, 18), Standing.GRACE),
+        (date(2030, 5, 31), Standing.GRACE),
+        (date(2030, 6, 1), "CERTIFICATE_EXPIRED"),
+        (date(2020, 1, 1), "CERTIFICATE_NOT_YET_VALID"),
+    ],
+)
+def test_the_clock_decides_what_a_certificate_is_good_for(
+    running: Bench, day: date, outcome: Standing | str
+) -> None:
+    running.clock.now = NOON.replace(year=day.year, month=day.month, day=day.day)
+    if isinstance(outcome, Standing):
+        found = by_pin(running)
+        assert found.standing is outcome
+        assert (found.questions == ()) == (outcome is Standing.GRACE)
+    else:
+        assert refusal_of(lambda: by_pin(running)) == outcome
+
+
+def by_phone(made: Bench, someone: Person, visit_id: str = "visit-1") -> Any:
+    client = made.client()
+    challenge = client.challenge()
+    signature = made.sign(challenge, someone)
+    return client.identify_by_phone(visit_id, challenge, made.certificate(someone), signature)
+
+
+def test_a_visit_by_phone_is_recorded_as_one(authority: Authority) -> None:
+    phone = replace(HANAKO, card=replace(HANAKO.card, kind="phone-ios"))
+    with bench(authority, phone) as made:
+        assert by_phone(made, phone).questions
+        record = made.client().visit("visit-1")
+        assert record is not None and record.method == "phone"
+
+
+def test_a_forged_signature_of_a_phone_is_refused(running: Bench) -> None:
+    client = running.client()
+    challenge, cert = client.challenge(), running.certificate()
+    code = refusal_of(lambda: client.identify_by_phone("v", challenge, cert, b"x" * 256))
+    assert code == "SIGNATURE_INVALID"
+
+
+@pytest.mark.parametrize("identify", [by_pin, by_phone])
+def test_a_certificate_on_a_phone_has_no_grace(
+    authority: Authority, identify: Callable[[Bench, Person], Any]
+) -> None:
+    phone = replace(HANAKO, card=replace(HANAKO.card, kind="phone-android"))
+    with bench(authority, phone) as made:
+        made.clock.now = NOON.replace(year=2030, month=2, day=18)
+        assert refusal_of(lambda: identify(made, phone)) == "CERTIFICATE_EXPIRED"
+
+
+def test_a_certificate_ends_with_its_card(authority: Authority) -> None:
+    someone = replace(HANAKO, card=replace(HANAKO.card, expires=date(2026, 11, 22)))
+    with bench(authority, someone) as made:
+        assert by_pin(made, someone).standing is Standing.GRACE
+
+
+def test_a_card_that_ends_earlier_by_its_own_record_counts_as_that(running: Bench) -> None:
+    client, told = running.client(), {}
+    for visit, ends in (("visit-1", date(2026, 11, 22)), ("visit-2", date(2040, 1, 1)), ("visit-3", None)):
+        found = client.identify_by_face(visit, client.challenge(), running.certificate(), 0.3, ends)
+        told[visit] = found.standing
+    assert told == {"visit-1": Standing.GRACE, "visit-2": Standing.VALID, "visit-3": Standing.VALID}
+
+
+@pytest.mark.parametrize("validity", ["invalid", "superseded", "not-found", "ambiguous", "unregistered"])
+def test_without_valid_insurance_nothing_is_asked(authority: Authority, validity: Any) -> None:
+    someone = replace(HANAKO, insurance=Insurance(validity=validity, number="345678"))
+    with bench(authority, someone) as made:
+        found = by_pin(made, someone)
+    assert found.status is EligibilityStatus(validity)
+    assert found.questions == ()
+    assert bool(found.counter.number) == (validity not in ("not-found", "ambiguous"))
+
+
+def test_a_card_not_registered_for_insurance_use_is_told_so(authority: Authority) -> None:
+    someone = replace(HANAKO, insurance=Insurance(registered=False))
+    with bench(authority, someone) as made:
+        assert by_pin(made, someone).status is EligibilityStatus.UNREGISTERED
+
+
+def test_a_terminal_that_is_not_enrolled_gets_nothing(running: Bench) -> None:
+    for headers in ({}, {"X-Terminal-Id": "nobody"}, {"X-Terminal-Id": "../terminal-1"}):
+        for method, path in (("POST", "challenges"), ("GET", "visits"), ("GET", "visits/visit-1")):
+            answer = httpx.request(
+                method, f"{running.server.url}/v1/{path}", headers=headers, verify=False, trust_env=False
+            )
+            assert (answer.status_code, answer.json()["code"]) == (403, "TERMINAL_UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"visit_id": "visit-2"}, "ASSERTION_INVALID"),
+        ({"assertion": "{}"}, "ASSERTION_SIGNATURE_INVALID"),
+        ({"assertion": None}, "ASSERTION_SIGNATURE_INVALID"),
+        ({"signature": to_base64(b"x" * 256)}, "ASSERTION_SIGNATURE_INVALID"),
+    ],
+)
+def test_a_terminals_word_counts_only_for_what_it_was_signed(
+    running: Bench, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], code: str
+) -> None:
+    client = running.client()
+    challenge = client.challenge()
+    once = client._transport.once
+
+    def changed(method: str, path: str, body: bytes, *rest: Any) -> tuple[int, bytes]:
+        return once(method, path, json.dumps({**json.loads(body), **changes}).encode(), *rest)
+
+    monkeypatch.setattr(client._transport, "once", changed)
+    assert (
+        refusal_of(lambda: client.identify_by_face("visit-1", challenge, running.certificate(), 0.3)) == code
+    )
+
+
+def test_a_word_signed_by_another_terminal_is_refused(running: Bench) -> None:
+    client = running.client("terminal-2")
+    challenge = client.challenge()
+    client._identity = running.authority.enrol_terminal("terminal-3")
+    code = refusal_of(lambda: client.identify_by_face("v", challenge, running.certificate(), 0.3))
+    assert code == "ASSERTION_SIGNATURE_INVALID"
+
+
+def test_the_same_consents_get_the_same_answer_and_others_are_refused(running: Bench) -> None:
+    by_pin(running)
+    first = put(running, {"answers": {"MEDICATION": "given"}})
+    running.clock.forward(10)
+    assert put(running, {"answers": {"MEDICATION": "given"}}).content == first.content
+    other = put(running, {"answers": {"MEDICATION": "declined"}})
+    assert (other.status_code, other.json()["code"]) == (409, "CONSENTS_DIFFER")
+
+
+def test_many_senders_at_once_make_one_record(running: Bench) -> None:
+    by_pin(running)
+    answers: list[bytes] = []
+
+    def send() -> None:
+        answers.append(put(running, {"answers": {"MEDICATION": "given"}}).content)
+
+    senders = [threading.Thread(target=send) for _ in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert len(answers) == 8 and len(set(answers)) == 1
+    assert b"recorded_at" in answers[0]
+
+
+def test_what_was_not_asked_cannot_be_given_but_declined(running: Bench) -> None:
+    by_pin(running)
+    given = put(running, {"answers": {"OPERATION": "given"}})
+    assert (given.status_code, given.json()["code"]) == (409, "CONSENT_NOT_ASKED")
+    assert put(running, {"answers": {"OPERATION": "declined"}}).status_code == 200
+
+
+@pytest.mark.parametrize("medication", [{}, {"MEDICATION": "declined"}])
+def test_diagnoses_are_given_only_with_the_question_that_stands_for_them(
+    running: Bench, medication: dict[str, str]
+) -> None:
+    by_pin(running)
+    alone = put(running, {"answers": {"DIAGNOSIS": "given", **medication}})
+    assert (alone.status_code, alone.json()["code"]) == (409, "CONSENT_NOT_ASKED")
+    assert put(running, {"answers": {"DIAGNOSIS": "given", "MEDICATION": "given"}}).status_code == 200
+
+
+def test_a_complete_visit_is_not_identified_anew(running: Bench) -> None:
+    by_pin(running)
+    by_pin(running)
+    running.client().send_consents("visit-1", {Item.MEDICATION: DECLINED})
+    assert refusal_of(lambda: by_pin(running)) == "VISIT_DIFFERS"
+
+
+def test_another_terminal_cannot_consent_for_this_visit(running: Bench) -> None:
+    by_pin(running)
+    other = running.client("terminal-2")
+    code = refusal_of(lambda: other.send_consents("visit-1", {Item.MEDICATION: GIVEN}))
+    assert code == "VISIT_OF_OTHER_TERMINAL"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"answers": {"MEDICATION": "perhaps"}},
+        {"answers": {"shoe-size": "given"}},
+        {"answers": {"MEDICATION": True}},
+        {"answers": {}, "山田": 1},
+    ],
+)
+def test_a_malformed_body_is_refused_without_being_quoted(running: Bench, body: object) -> None:
+    by_pin(running)
+    answer = put(running, body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "REQUEST_INVALID")
+    assert not any(word in answer.text for word in ("perhaps", "shoe", "山田"))
+
+
+def test_the_other_wrong_requests_have_codes_too(running: Bench) -> None:
+    by_pin(running)
+    assert put(running, {"answers": {}}, key="other").json()["code"] == "IDEMPOTENCY_KEY_INVALID"
+    assert put(running, {"answers": "x" * 70_000}).json()["code"] == "BODY_TOO_LONG"
+    assert (
+        httpx.get(f"{running.server.url}/v2", verify=False, trust_env=False).json()["code"] == "PATH_UNKNOWN"
+    )
+    wrong = httpx.put(f"{running.server.url}/v1/challenges", verify=False, trust_env=False)
+    assert wrong.json()["code"] == "METHOD_NOT_ALLOWED"
+
+
+def test_the_list_of_visits_holds_answers_and_nothing_personal(running: Bench) -> None:
+    by_pin(running, visit_id="visit-b")
+    running.clock.forward(1)
+    by_pin(running, visit_id="visit-a")
+    running.client().send_consents("visit-b", {Item.MEDICATION: GIVEN})
+    headers = {"X-Terminal-Id": TERMINAL}
+    answer = httpx.get(f"{running.server.url}/v1/visits", headers=headers, verify=False, trust_env=False)
+    visits = answer.json()["visits"]
+    assert [visit["visit_id"] for visit in visits] == ["visit-b", "visit-a"]
+    assert visits[0]["answers"] == {"MEDICATION": "given", "DIAGNOSIS": "given"}
+    assert visits[0]["available_until"] == (NOON + timedelta(hours=24, seconds=1)).isoformat()
+    assert not any(secret in answer.text for secret in (HANAKO.name, "345678", "1980"))
+
+
+def test_a_failing_authority_is_a_server_error_without_details(
+    running: Bench, monkeypatch: pytest.MonkeyPatch, expected_log: Any
+) -> None:
+    def broken(_terminal_id: str) -> None:
+        raise RuntimeError("山田　花子")
+
+    expected_log.expect("a request failed: RuntimeError")
+    monkeypatch.setattr(running.authority, "terminal_public_key", broken)
+    answer = httpx.post(
+        f"{running.server.url}/v1/challenges",
+        headers={"X-Terminal-Id": TERMINAL},
+        verify=False,
+        trust_env=False,
+    )
+    assert (answer.status_code, answer.json()["code"]) == (500, "SERVER_ERROR")
+
+
+def test_a_stopped_server_starts_again_on_its_port_and_remembers(running: Bench) -> None:
+    by_pin(running)
+    url = running.server.url
+    running.server.stop()
+    assert running.client().health() is False
+    running.server.start()
+    assert running.server.url == url
+    assert running.client().visit("visit-1") is not None
+
+
+def test_stopping_does_not_wait_for_a_request_held_back(running: Bench) -> None:
+    running.server.faults.next("delay", "/health")
+    with socket.create_connection(("127.0.0.1", int(running.server.url.rsplit(":", 1)[1]))) as request:
+        request.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        while running.server.faults._waiting:
+            pass
+        running.server.stop()
+
+
+def test_a_port_in_use_is_one_clear_line(running: Bench) -> None:
+    port = int(running.server.url.rsplit(":", 1)[1])
+    second = EligibilityServer([HANAKO], running.authority, port=port)
+    with pytest.raises(PortInUse, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
+        second.start()
+
+
+def test_a_database_that_cannot_be_opened_is_one_clear_line(authority: Authority, tmp_path: Path) -> None:
+    for database in (f"sqlite:///{tmp_path}/no/such/folder.db", "nonsense", "nosuch://secret@host/db"):
+        with pytest.raises(DatabaseUnusable) as error:
+            EligibilityServer([HANAKO], authority, database=database).start()
+        assert "\n" not in str(error.value)
+        assert "secret" not in str(error.value)
+
+
+def test_visits_survive_in_a_database_file_without_personal_data(
+    authority: Authority, tmp_path: Path
+) -> None:
+    database = f"sqlite:///{tmp_path / 'visits.db'}"
+    with bench(authority, database=database) as made:
+        by_pin(made)
+        made.client().send_consents("visit-1", {Item.MEDICATION: GIVEN})
+        with sqlite3.connect(tmp_path / "visits.db") as file:
+            assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        file.close()
+    with bench(authority, database=database) as made:
+        record = made.client().visit("visit-1")
+    assert record is not None and record.answers[Item.DIAGNOSIS] is GIVEN
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert HANAKO.name.encode() not in content and b"345678" not in content
+
+
+def test_serving_in_the_foreground_ends_at_sigterm(authority: Authority) -> None:
+    server = EligibilityServer([HANAKO], authority)
+    start = server.start
+
+    def start_and_end() -> None:
+        start()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    server.start = start_and_end  # type: ignore[method-assign]
+    server.serve_forever()
+    assert not [thread for thread in threading.enumerate() if thread.name == "eligibility-server"]
+
+
+def test_a_server_makes_no_noise_in_the_log(running: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    by_pin(running)
+    ours = [record for record in caplog.records if record.name.startswith(("uvicorn", "sqlalchemy"))]
+    assert ours == []

@@ -1,0 +1,308 @@
+"""From the eligibility server to the receipt computer's folder: whole visits and requests over HTTP."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import Profile, Receipt, Server, Site
+from config.person import Insurance
+from consent.choices import ConsentAnswer, EligibilityStatus, Item, PrescriptionForm
+from consent.eligibility import BadAnswer, EligibilityClient, VisitRecord, VisitResult
+from consent.receipt_files.answers import VALIDITY, of_visit, receipt_folder_service
+from consent.receipt_files.content import Disease, Prescription, Reference, Relation, Validity
+from consent.receipt_files.files import ResponseFile, Status, read_result
+from consent.receipt_files.folder import RETRY_S, SETTLED_S, ReceiptFolderService
+from consent.server.certificates import Authority
+from consent.wire import Qualification
+from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
+from tests.unit.consent.test_receipt_files import QUERY, REGISTRATION, texts
+
+GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
+SITE = Site(institution_code="1311111111")
+TARO = person(
+    "taro",
+    name_kana="ヨシダ　タロウ",
+    birth_date=date(1954, 3, 1),
+    sex=1,
+    post_number="1020082",
+    insurance=Insurance(
+        insurer_number="138057",
+        symbol="12",
+        number="4260",
+        branch="01",
+        family=True,
+        insured_name="𠮷田 一郎",
+        share=20,
+        limit_category="B04",
+        specific_diseases=(1, 3),
+    ),
+)
+TARO = replace(TARO, name="𠮷田 太郎")
+
+
+class Clinic:
+    """A terminal with a receipt folder and an eligibility server."""
+
+    def __init__(self, made: Bench, root: Path, **settings: Any) -> None:
+        for name in ("face", "req", "res"):
+            (root / name).mkdir()
+        self.made = made
+        self.root = root
+        self.seconds = 0.0
+        self.receipt = Receipt(folder=root.name, **settings)
+        self.client = self.client_of("leaflet-2023")
+        self.computer = self.started()
+
+    def client_of(self, profile: Profile) -> EligibilityClient:
+        identity = self.made.authority.enrol_terminal(TERMINAL)
+        settings = Server(url=self.made.server.url, budget_s=1.0)
+        client = EligibilityClient(settings, identity, profile, site=SITE)
+        self.made.clients.append(client)
+        return client
+
+    def started(self) -> ReceiptFolderService:
+        computer = receipt_folder_service(
+            self.receipt, SITE, self.client, self.root.parent, seconds=lambda: self.seconds
+        )
+        assert computer
+        return computer
+
+    def visit(self, visit_id: str, answers: dict[Item, ConsentAnswer], someone: Any = TARO) -> None:
+        certificate = self.made.certificate(someone)
+        told = self.client.identify_by_face(visit_id, self.client.challenge(), certificate, 0.3)
+        form = PrescriptionForm.PAPER if told.prescription_offered else None
+        self.client.send_consents(visit_id, answers, form)
+
+    def face(self) -> ResponseFile:
+        (name,) = os.listdir(self.root / "face")
+        return read_result((self.root / "face" / name).read_bytes())
+
+    def answer(self, request: str, name: str) -> ResponseFile:
+        (self.root / "req" / name).write_bytes(request.encode("cp932" if "Shift_JIS" in request else "utf-8"))
+        self.computer.look()
+        self.seconds += SETTLED_S + 0.01
+        report = self.computer.look()
+        assert (report.answered, report.problem) == (1, "")
+        return read_result((self.root / "res" / name.replace("req", "res")).read_bytes())
+
+
+@pytest.fixture
+def clinic(authority: Authority, tmp_path: Path) -> Iterator[Clinic]:
+    with bench(authority, HANAKO, TARO) as made:
+        root = tmp_path / "oqs"
+        root.mkdir()
+        yield Clinic(made, root, encoding="cp932")
+
+
+def insured_of(answer: ResponseFile) -> Any:
+    assert answer.body
+    return answer.body.results[0]
+
+
+def test_a_completed_visit_arrives_as_a_file_with_what_was_consented_to(clinic: Clinic) -> None:
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN, Item.HEALTH_CHECKUP: DECLINED, Item.LIMIT_AMOUNT: GIVEN})
+    clinic.computer.add("visit-1")
+    assert clinic.computer.look().written == {"visit-1": ("Name", "InsuredName")}
+    answer = clinic.face()
+    assert answer.header.reference is Reference.CARD
+    assert (answer.header.executed_at, answer.header.institution_code) == (NOON, "1311111111")
+    assert answer.body
+    assert answer.body.validity is Validity.VALID
+    told = insured_of(answer)
+    assert (told.name, told.name_kana, told.relation) == ("●田　太郎", "ﾖｼﾀﾞ ﾀﾛｳ", Relation.FAMILY)
+    assert (told.insurer_number, told.share, told.elderly.share) == ("138057", 20, 20)
+    assert told.limit.category == "B04"
+    assert told.diseases == ()
+    assert told.medication == told.diagnosis
+    assert told.medication.given_at == NOON
+    assert told.health_checkup.given_at is None
+
+
+def test_a_declined_limit_never_reaches_the_file(clinic: Clinic) -> None:
+    clinic.visit("visit-1", {Item.MEDICATION: DECLINED, Item.LIMIT_AMOUNT: DECLINED})
+    clinic.computer.add("visit-1")
+    clinic.computer.look()
+    (name,) = os.listdir(clinic.root / "face")
+    written = texts((clinic.root / "face" / name).read_bytes())
+    assert written["LimitApplicationCertificateRelatedConsFlg"] == "0"
+    assert "LimitApplicationCertificateRelatedInfo" not in written
+
+
+def test_in_the_current_profile_the_limit_is_told_without_a_question(clinic: Clinic) -> None:
+    clinic.client = clinic.client_of("current")
+    clinic.computer = clinic.started()
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN})
+    clinic.computer.add("visit-1")
+    clinic.computer.look()
+    told = insured_of(clinic.face())
+    assert (told.limit.category, told.medication.given_at, told.diagnosis.given_at) == ("B04", NOON, None)
+
+
+def test_a_visit_before_a_restart_is_asked_for_again_by_its_id(clinic: Clinic) -> None:
+    (clinic.root / "face").rmdir()
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN, Item.LIMIT_AMOUNT: GIVEN})
+    clinic.computer.add("visit-1")
+    assert clinic.computer.look().waiting == 1
+    clinic.computer = clinic.started()
+    (clinic.root / "face").mkdir()
+    clinic.computer.add("visit-1")
+    assert clinic.computer.look().waiting == 0
+    assert insured_of(clinic.face()).limit.category == "B04"
+
+
+def test_a_visit_that_never_sent_its_answers_gets_no_file(clinic: Clinic) -> None:
+    clinic.client.identify_by_face("open", clinic.client.challenge(), clinic.made.certificate(), 0.3)
+    for visit_id in ("open", "unheard-of"):
+        clinic.computer.add(visit_id)
+    report = clinic.computer.look()
+    assert (sorted(report.unknown), report.written) == (["open", "unheard-of"], {})
+
+
+def test_without_the_server_the_visit_waits(clinic: Clinic) -> None:
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN})
+    clinic.made.server.stop()
+    clinic.computer.add("visit-1")
+    report = clinic.computer.look()
+    assert (report.waiting, bool(report.problem)) == (1, True)
+    clinic.made.server.start()
+    clinic.seconds += RETRY_S
+    assert list(clinic.computer.look().written) == ["visit-1"]
+
+
+@pytest.mark.parametrize(("flag", "category"), [("0", None), ("1", "B04")])
+def test_a_query_by_number_is_answered_with_the_limit_after_an_oral_consent(
+    clinic: Clinic, flag: str, category: str | None
+) -> None:
+    query = QUERY.replace("Flg>1<", f"Flg>{flag}<").replace("  123456", "  138057")
+    query = query.replace("<InsuredCardSymbol/>", "<InsuredCardSymbol>12</InsuredCardSymbol>")
+    query = query.replace("19800617", "19540301")
+    told = insured_of(clinic.answer(query, "OQSsiquc01req_1.xml"))
+    assert (told.limit.category if told.limit else None) == category
+    assert told.medication is None
+
+
+def test_a_query_for_nobody_is_answered_so(clinic: Clinic) -> None:
+    answer = clinic.answer(QUERY, "OQSsiquc01req_1.xml")
+    assert answer.body
+    assert (answer.body.validity, answer.body.results) == (Validity.NOT_FOUND, ())
+
+
+def test_a_registered_chart_number_comes_with_the_next_visit(clinic: Clinic) -> None:
+    registration = REGISTRATION.replace("06139999", "  138057").replace("記号", "12")
+    answer = clinic.answer(registration, "OQSsiimm01req_1.xml")
+    assert answer.body
+    assert answer.body.status is Status.DONE
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN})
+    clinic.computer.add("visit-1")
+    clinic.computer.look()
+    assert insured_of(clinic.face()).reference_number == "0024434"
+
+
+@pytest.mark.parametrize(
+    ("change", "to", "code"),
+    [("記号", "99", "INSURED_UNKNOWN"), ("0024434", "カルテ", "REFERENCE_NUMBER_INVALID")],
+)
+def test_a_chart_number_that_cannot_be_kept_is_refused_with_words(
+    clinic: Clinic, change: str, to: str, code: str
+) -> None:
+    answer = clinic.answer(REGISTRATION.replace(change, to), "OQSsiimm01req_1.xml")
+    assert answer.body
+    assert (answer.body.status, answer.body.code) == (Status.ERROR, code)
+    assert answer.body.message
+
+
+def test_without_a_folder_there_is_no_receipt_computer(clinic: Clinic) -> None:
+    assert receipt_folder_service(Receipt(), SITE, clinic.client) is None
+
+
+def test_a_terminal_that_answers_no_requests_leaves_them(clinic: Clinic) -> None:
+    clinic.receipt = replace(clinic.receipt, answer_requests=False)
+    clinic.computer = clinic.started()
+    (clinic.root / "req" / "OQSsiquc01req_1.xml").write_text(QUERY, encoding="utf-8")
+    for _ in range(3):
+        clinic.computer.look()
+        clinic.seconds += 10
+    assert os.listdir(clinic.root / "req") == ["OQSsiquc01req_1.xml"]
+
+
+# --- the mapping alone ---
+
+
+def result(**changes: Any) -> VisitResult:
+    found = Qualification(
+        status=EligibilityStatus.VALID,
+        classification="01",
+        insurer_number="06139999",
+        insurer_name="テスト健康保険組合",
+        symbol="12",
+        number="345678",
+        branch="00",
+        family=False,
+        insured_name="山田　花子",
+        name="山田　花子",
+        name_kana="ﾔﾏﾀﾞ ﾊﾅｺ",
+        sex=2,
+        birth_date=date(1980, 6, 17),
+        address="東京都",
+        post_number="",
+        qualified_on=date(2020, 4, 1),
+        issued_on=date(2020, 4, 2),
+        lost_on=None,
+        reason_of_loss="",
+        share=30,
+        preschool=False,
+        elderly_share=None,
+        limit_category="",
+        specific_diseases=(),
+        reference_number="",
+    ).model_copy(update=changes)
+    record = VisitRecord(
+        visit_id="v",
+        terminal_id="t",
+        method="pin",
+        status=EligibilityStatus.VALID,
+        identified_at=NOON,
+        answers={Item.SPECIFIC_DISEASE: GIVEN},
+        recorded_at=NOON,
+        available_until=None,
+        prescription=PrescriptionForm.ELECTRONIC,
+    )
+    return VisitResult(record, "1311111111", limit_provided=True, qualification=found)
+
+
+def test_the_patients_choice_of_prescription_and_diseases_is_passed_on() -> None:
+    told = of_visit(result(specific_diseases=(1, 3)))
+    assert told
+    assert told.prescription is Prescription.ELECTRONIC
+    assert told.insured
+    assert [one.disease for one in told.insured.diseases] == [Disease.DIALYSIS, Disease.HIV]
+
+
+def test_a_limit_provided_without_any_certificate_is_a_yes_without_content() -> None:
+    told = of_visit(result())
+    assert told
+    assert told.insured
+    assert told.insured.limit is None
+    assert told.insured.limit_consent
+    assert told.insured.limit_consent.flag == "1"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"classification": "09"}, {"symbol": "9" * 21}, {"limit_category": "A99"}, {"branch": "1"}]
+)
+def test_an_answer_that_no_file_can_hold_is_a_bad_answer(changes: dict[str, Any]) -> None:
+    with pytest.raises(BadAnswer):
+        of_visit(result(**changes))
+
+
+def test_every_status_of_the_server_has_its_code() -> None:
+    assert {status.name: validity.name for status, validity in VALIDITY.items()} == {
+        validity.name: validity.name for validity in Validity
+    }
+    assert re.fullmatch("1 2 3 4 5 6", " ".join(VALIDITY[status] for status in EligibilityStatus))

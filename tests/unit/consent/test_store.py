@@ -1,0 +1,139 @@
+"""What the server keeps, on SQLite: from one version to the next, from a backup, from several processes at once."""
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from config import Consents
+from consent.choices import ConsentAnswer, EligibilityStatus, Item, Standing
+from consent.server.certificates import Authority
+from consent.server.store import ConsentsDiffer, Recorded, Store, StoredVisit, StoreUnusable
+from consent.server.tables import tables
+from tests.support import DATA
+from tests.support.servers import HANAKO, NOON, TERMINAL, bench
+
+OLD = DATA / "database-0.1.sql"
+GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
+
+
+def visit_of(visit_id: str) -> StoredVisit:
+    return StoredVisit(
+        visit_id=visit_id,
+        terminal_id=TERMINAL,
+        certificate_sha256="0" * 64,
+        method="face",
+        standing=Standing.VALID,
+        status=EligibilityStatus.VALID,
+        profile="current",
+        facility=Consents(),
+        facility_kind="clinic",
+        institution_code="1310000000",
+        card_use_offered=False,
+        card_use=None,
+        questions=(Item.MEDICATION,),
+        identified_at=NOON,
+    )
+
+
+def recorded_of(answers: dict[Item, ConsentAnswer], second: int = 0) -> Recorded:
+    now = NOON + timedelta(seconds=second)
+    return Recorded(answers, answers, None, now, now + timedelta(hours=24))
+
+
+def restored(script: str, path: Path) -> str:
+    with sqlite3.connect(path) as file:
+        file.executescript(script)
+    file.close()
+    return f"sqlite:///{path}"
+
+
+def test_a_database_of_the_version_before_migrations_opens_and_answers_as_before(
+    authority: Authority, tmp_path: Path
+) -> None:
+    database = restored(OLD.read_text(encoding="utf-8"), tmp_path / "old.db")
+    with bench(authority, database=database) as made:
+        client = made.client()
+        record = client.visit("visit-1")
+        assert record is not None and record.answers == {Item.MEDICATION: GIVEN, Item.DIAGNOSIS: GIVEN}
+        assert client.send_consents("visit-1", {Item.MEDICATION: GIVEN}).recorded_at == NOON
+        assert [entry.visit_id for entry in client.audit()][:3] == ["visit-1", "visit-2", "visit-1"]
+        client.identify_by_face("visit-3", client.challenge(), made.certificate(), 0.3)
+
+
+def test_the_migrations_make_the_tables_of_this_version(tmp_path: Path) -> None:
+    for name, script in (("new.db", ""), ("old.db", OLD.read_text(encoding="utf-8"))):
+        database = restored(script, tmp_path / name)
+        Store(database).close()
+        engine = sa.create_engine(database)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, tables) == []
+        engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'new.db'}"
+    Store(database).close()
+    with sqlite3.connect(tmp_path / "new.db") as file:
+        file.execute("UPDATE alembic_version SET version_num = '9999'")
+    file.close()
+    with pytest.raises(StoreUnusable, match="made by a newer version"):
+        Store(database)
+
+
+def test_a_restored_backup_answers_the_same(tmp_path: Path) -> None:
+    """SQLite's own backup, while the server has the file open."""
+    store = Store(f"sqlite:///{tmp_path / 'live.db'}")
+    store.keep_visit(visit_of("visit-1"))
+    store.record("visit-1", recorded_of({Item.MEDICATION: GIVEN}))
+    key = store.challenge_key()
+    live, copy = sqlite3.connect(tmp_path / "live.db"), sqlite3.connect(tmp_path / "copy.db")
+    live.backup(copy)
+    live.close()
+    copy.close()
+    again = Store(f"sqlite:///{tmp_path / 'copy.db'}")
+    assert (again.records(), again.challenge_key()) == (store.records(), key)
+    for each in (store, again):
+        each.close()
+
+
+def test_consents_sent_at_once_by_two_processes_are_recorded_once(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'shared.db'}"
+    with ThreadPoolExecutor(2) as threads:
+        stores = list(threads.map(Store, [database] * 2))
+    stores[0].keep_visit(visit_of("visit-1"))
+
+    def send(number: int) -> Any:
+        answer = (GIVEN, DECLINED)[number % 2]
+        try:
+            return (
+                stores[number % 2]
+                .record("visit-1", recorded_of({Item.MEDICATION: answer}, number))
+                .recorded_at
+            )
+        except ConsentsDiffer:
+            return None
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = set(threads.map(send, range(16)))
+    assert len(outcomes - {None}) == 1 and None in outcomes
+    for store in stores:
+        store.close()
+
+
+def test_spent_challenges_are_forgotten_after_a_day(authority: Authority, tmp_path: Path) -> None:
+    with bench(authority, HANAKO, database=f"sqlite:///{tmp_path / 'x.db'}") as made:
+        client = made.client()
+        for days in (0, 1, 2):
+            made.clock.now = NOON + timedelta(days=days, minutes=5 * days)
+            client.identify_by_face(f"visit-{days}", client.challenge(), made.certificate(), 0.3)
+        with sqlite3.connect(tmp_path / "x.db") as file:
+            assert file.execute("SELECT count(*) FROM spent_challenges").fetchone() == (1,)
+        file.close()

@@ -1,0 +1,284 @@
+"""Cameras and clips as sources of frames: pace, dropped frames, faults that are noticed, and recovery."""
+
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from config import ConfigError
+from hardware.camera import (
+    CameraBlack,
+    CameraBusy,
+    CameraError,
+    CameraFrozen,
+    CameraSlow,
+    CameraWatch,
+    Frame,
+    Image,
+    NewestFrames,
+    NoCamera,
+    attached,
+    check_camera,
+    open_camera,
+    open_clip,
+)
+from hardware.camera.clips import write_clip
+from hardware.simulation.steerable_clip import SteerableClip
+
+
+def noisy(number: int, light: int = 90) -> Image:
+    return np.random.default_rng(number).integers(light - 5, light + 5, (48, 64, 3), np.uint8)
+
+
+def write(folder: Path, light: int = 90, count: int = 6) -> Path:
+    write_clip(folder, [noisy(number, light) for number in range(count)], source="drawn by a test", fps=100)
+    return folder
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write(tmp_path / "clip")
+
+
+class Scripted:
+    """A paced source that does what the test says."""
+
+    paced = True
+
+    def __init__(self, frames: Iterator[Frame]) -> None:
+        self._frames = frames
+
+    def frames(self) -> Iterator[Frame]:
+        return self._frames
+
+    def close(self) -> None:
+        pass
+
+
+def noticed_after_ms(images: Iterator[Image], every_ms: float) -> tuple[str, float]:
+    watch = CameraWatch()
+    for number, image in enumerate(images):
+        try:
+            watch.add(Frame(image, number * every_ms))
+        except CameraError as error:
+            return type(error).__name__, number * every_ms
+    return "", 0.0
+
+
+def test_black_frozen_and_slow_pictures_are_noticed_within_two_seconds() -> None:
+    black = (np.full((48, 64, 3), number % 2, np.uint8) for number in range(90))
+    frozen = (noisy(1) for _ in range(90))
+    slow = (noisy(number) for number in range(20))
+    for images, every_ms, fault in (
+        (black, 33, "CameraBlack"),
+        (frozen, 33, "CameraFrozen"),
+        (slow, 400, "CameraSlow"),
+    ):
+        name, after_ms = noticed_after_ms(images, every_ms)
+        assert name == fault
+        assert after_ms <= 2000
+
+
+def test_a_dark_room_and_ten_frames_a_second_are_no_fault() -> None:
+    assert noticed_after_ms((noisy(number, light=13) for number in range(90)), 33) == ("", 0.0)
+    assert noticed_after_ms((noisy(number) for number in range(60)), 100) == ("", 0.0)
+
+
+def test_one_bad_picture_is_no_fault() -> None:
+    images = (np.zeros((48, 64, 3), np.uint8) if number % 9 == 0 else noisy(number) for number in range(90))
+    assert noticed_after_ms(images, 33) == ("", 0.0)
+
+
+def test_a_fast_clip_gives_every_frame_with_its_recorded_stamp_and_loops(clip: Path) -> None:
+    source = open_clip(clip, "fast")
+    assert not source.paced
+    frames = list(islice(source.frames(), 14))
+    assert [frame.stamp_ms for frame in frames] == [10 * number for number in range(14)]
+    assert np.array_equal(frames[0].image, frames[6].image)
+    source.close()
+
+
+def test_a_recorded_clip_keeps_its_pace_and_skips_what_is_over(clip: Path) -> None:
+    source = open_clip(clip)
+    assert source.paced
+    frames = source.frames()
+    began = time.monotonic()
+    first = [next(frames).stamp_ms for _ in range(6)]
+    assert time.monotonic() - began >= 0.045
+    late = first[-1]
+    threading.Event().wait(0.1)
+    assert next(frames).stamp_ms - late >= 90
+    source.close()
+    assert list(frames) == []
+
+
+def test_a_bad_clip_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no such clip folder"):
+        open_clip(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="there is no such clip folder"):
+        SteerableClip(tmp_path / "nowhere")
+
+
+def test_a_slow_consumer_gets_the_newest_frame_and_the_preview_gets_all() -> None:
+    taken = threading.Event()
+    previewed: list[float] = []
+
+    def frames() -> Iterator[Frame]:
+        for number in range(10):
+            yield Frame(noisy(number), number * 33.0)
+            if number == 0:
+                taken.wait(5)
+        over.set()
+        never.wait(5)
+
+    never, over = threading.Event(), threading.Event()
+    seen = []
+    newest = iter(NewestFrames(Scripted(frames()), lambda frame: previewed.append(frame.stamp_ms)))
+    seen.append(next(newest).stamp_ms)
+    taken.set()
+    over.wait(5)
+    seen.append(next(newest).stamp_ms)
+    never.set()
+    assert list(newest) == []
+    assert seen == [0.0, 9 * 33.0]
+    assert previewed == [number * 33.0 for number in range(10)]
+
+
+def test_a_consumer_ends_at_stop_without_a_further_frame() -> None:
+    stop, never = threading.Event(), threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        yield Frame(noisy(0), 0.0)
+        never.wait(5)
+
+    newest = iter(NewestFrames(Scripted(frames()), stop=stop))
+    next(newest)
+    for event in (stop, never):
+        threading.Timer(0.05, event.set).start()
+    began = time.monotonic()
+    assert list(newest) == []
+    assert time.monotonic() - began < 1
+
+
+def test_a_camera_that_falls_silent_is_noticed_within_two_seconds() -> None:
+    never = threading.Event()
+
+    def frames() -> Iterator[Frame]:
+        yield Frame(noisy(0), 0.0)
+        never.wait(10)
+
+    newest = iter(NewestFrames(Scripted(frames())))
+    next(newest)
+    began = time.monotonic()
+    threading.Timer(1.9, never.set).start()
+    with pytest.raises(CameraSlow, match="gave no picture"):
+        next(newest)
+    assert time.monotonic() - began < 2.5
+
+
+def test_an_absent_camera_is_named() -> None:
+    source = open_camera(97)
+    with pytest.raises(NoCamera, match="there is no camera 97"):
+        next(source.frames())
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("unplug", NoCamera), ("black", CameraBlack), ("freeze", CameraFrozen)],
+)
+def test_what_a_scenario_does_to_the_camera_is_noticed_and_ends_when_it_is_plugged_in(
+    clip: Path, fault: str, error: type[CameraError]
+) -> None:
+    source = SteerableClip(clip)
+    frames = iter(NewestFrames(source))
+    next(frames)
+    getattr(source, fault)()
+    began = time.monotonic()
+    with pytest.raises(error):
+        for _ in frames:
+            pass
+    assert time.monotonic() - began < 2
+    source.plug()
+    check_camera(source)
+    source.close()
+
+
+class Capture:
+    """Stands for cv2.VideoCapture: opens or not, gives some pictures, then none."""
+
+    def __init__(self, opens: bool, pictures: int) -> None:
+        self._opens, self._left = opens, pictures
+        self.released = False
+
+    def isOpened(self) -> bool:  # noqa: N802
+        return self._opens
+
+    def set(self, key: int, value: float) -> bool:
+        return True
+
+    def read(self) -> tuple[bool, Image | None]:
+        self._left -= 1
+        return (True, noisy(self._left)) if self._left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.mark.parametrize(
+    ("opens", "pictures", "attached_then", "error", "words"),
+    [
+        (False, 0, True, CameraBusy, "camera 3 is used by another program"),
+        (True, 0, True, CameraBusy, "camera 3 is used by another program"),
+        (False, 0, False, NoCamera, "there is no camera 3"),
+        (True, 4, True, CameraSlow, "camera 3 stopped giving pictures"),
+        (True, 4, False, NoCamera, "camera 3 was unplugged"),
+    ],
+)
+def test_a_camera_that_gives_no_pictures_is_named_and_let_go(
+    opens: bool,
+    pictures: int,
+    attached_then: bool,
+    error: type[CameraError],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    capture = Capture(opens, pictures)
+    monkeypatch.setattr("cv2.VideoCapture", lambda index: capture)
+    monkeypatch.setattr("hardware.camera.device._DEVICES", tmp_path)
+    if attached_then:
+        (tmp_path / "video3").touch()
+    source = open_camera(3)
+    seen: list[Frame] = []
+    with pytest.raises(error, match=words):
+        seen.extend(source.frames())
+    assert capture.released
+    assert attached(source) is attached_then
+
+
+def test_a_look_at_a_camera_ends_when_somebody_else_wants_it(clip: Path) -> None:
+    source = SteerableClip(clip)
+    source.black()
+    wanted = threading.Event()
+    threading.Timer(0.05, wanted.set).start()
+    check_camera(source, wanted)
+    source.plug()
+    source.unplug()
+    with pytest.raises(NoCamera):
+        check_camera(source)
+    source.close()
+
+
+def test_another_clip_can_be_shown_in_the_middle(clip: Path, tmp_path: Path) -> None:
+    source = SteerableClip(clip)
+    frames = source.frames()
+    assert 80 < next(frames).image.mean() < 100
+    source.show(write(tmp_path / "bright", light=200))
+    assert 190 < next(frames).image.mean() < 210
+    source.close()
+    assert list(frames) == []

@@ -1,0 +1,401 @@
+"""The real engine on the shipped portraits: who is accepted, who never is; and a worker that dies, hangs, forgets."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import config
+from hardware.camera import Frame, open_clip
+from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.face.engine.conversion import INPUT, squares_of
+from hardware.face.engine.worker import Look
+from hardware.face.observation import Embedding
+from hardware.face.policy import FaceMatch, FaceOutcome, Policy, gate
+from hardware.simulation.moving_stills import FRAMES, Condition, clip_for, moving
+from hardware.simulation.portraits import SHIPPED, card_photo, portrait_path
+from tests.support import ROOT
+
+PEOPLE = SHIPPED[:3]
+SETTINGS = config.Face()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[FaceEngine]:
+    with FaceEngine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def photos(engine: FaceEngine) -> dict[str, Embedding]:
+    return {name: engine.embed_photo(card_photo(portrait_path(name))) for name in SHIPPED}
+
+
+class Clip:
+    """One round of a moving still, two seconds, made as far as it is looked at."""
+
+    paced = False
+
+    def __init__(self, name: str, condition: Condition, frames: int = FRAMES) -> None:
+        self._name, self._condition, self._frames = name, condition, frames
+
+    def frames(self) -> Iterator[Frame]:
+        for number, image in enumerate(moving(portrait_path(self._name), self._condition, self._frames)):
+            yield Frame(image, number * 2000 / self._frames)
+
+    def close(self) -> None:
+        pass
+
+
+ACCEPTED = [
+    Condition.CLEAN,
+    Condition.NOISE,
+    Condition.TILT,
+    Condition.BACKLIGHT,
+    Condition.SIDE_LIGHT,
+    Condition.HAT,
+    Condition.JPEG_30,
+    Condition.LOW,
+    Condition.SMALL_100,
+    Condition.BLUR_START,
+]
+GUIDED = {
+    Condition.MASK: "UNCOVER_MOUTH",
+    Condition.SUNGLASSES: "UNCOVER_EYES",
+    Condition.DARK: "MORE_LIGHT",
+    Condition.BRIGHT: "LESS_LIGHT",
+    Condition.BLURRED: "HOLD_STILL",
+    Condition.SMALL_60: "CLOSER",
+    Condition.NEAR: "FURTHER",
+    Condition.TILT_FAR: "LOOK_STRAIGHT",
+    Condition.TWO_PEOPLE: "ONE_PERSON",
+    Condition.EMPTY: "NO_FACE",
+}
+
+
+WITH_A_FACE = [
+    kind
+    for kind in Condition
+    if kind not in (Condition.EMPTY, Condition.BLACK, Condition.FROZEN, Condition.TWO_PEOPLE)
+]
+
+
+@pytest.mark.parametrize("condition", ACCEPTED)
+@pytest.mark.parametrize("name", PEOPLE)
+def test_the_right_person_is_accepted(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
+) -> None:
+    result = FaceMatch(engine, SETTINGS).match(Clip(name, condition), photos[name])
+    assert result.accepted, result
+    assert result.frames_used <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "reason"),
+    [
+        (name, condition, reason)
+        for condition, reason in GUIDED.items()
+        for name in (SHIPPED if condition is not Condition.EMPTY else PEOPLE[:1])
+    ],
+)
+def test_who_cannot_be_seen_well_is_told_why_and_compared_with_nobody(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition, reason: str
+) -> None:
+    result = FaceMatch(engine, SETTINGS).match(
+        Clip(name, condition, frames=12 if condition is Condition.SMALL_60 else 9), photos[name]
+    )
+    assert result.outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE), result
+    assert result.reason == reason
+    assert result.frames_used == 0
+
+
+@pytest.mark.parametrize("condition", [kind for kind in WITH_A_FACE if kind not in GUIDED])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nobody_is_accepted_for_another_person(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
+) -> None:
+    policies = {card: Policy(photos[card], SETTINGS) for card in PEOPLE if card != name}
+    clock = next(iter(policies.values()))
+    for frame in Clip(name, condition, frames=6 if condition is Condition.BLUR_START else 3).frames():
+        seen = engine.observe(frame)
+        if gate(seen, 480, SETTINGS.gate) is None and clock.wants(frame.stamp_ms):
+            embedding = engine.embed_last()
+            for card, policy in policies.items():
+                decision = policy.add(frame.stamp_ms, embedding, seen.score)
+                assert decision is None or not decision.accepted, (card, decision)
+    engine.forget()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("condition", WITH_A_FACE)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_nobody_is_accepted_for_another_person_whichever_frame_comes_first(
+    engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
+) -> None:
+    good = []
+    for frame in Clip(name, condition).frames():
+        seen = engine.observe(frame)
+        if gate(seen, 480, SETTINGS.gate) is None:
+            good.append((frame.stamp_ms, engine.embed_last(), seen.score))
+    engine.forget()
+    for card in PEOPLE:
+        for start in range(len(good)) if card != name else ():
+            policy = Policy(photos[card], SETTINGS)
+            for stamp_ms, embedding, score in good[start:] + [
+                (stamp_ms + 2000, embedding, score) for stamp_ms, embedding, score in good[:start]
+            ]:
+                decision = policy.add(stamp_ms, embedding.copy(), score) if policy.wants(stamp_ms) else None
+                assert decision is None or not decision.accepted, (card, start, decision)
+                if decision is not None:
+                    break
+
+
+def test_in_dancing_light_the_mean_of_three_frames_decides(
+    engine: FaceEngine, photos: dict[str, Embedding], tmp_path: Path
+) -> None:
+    recorded = open_clip(clip_for(portrait_path("grace_hopper"), tmp_path, Condition.DAPPLED), "fast")
+    for clip in (Clip("grace_hopper", Condition.DAPPLED), recorded):
+        result = FaceMatch(engine, SETTINGS).match(clip, photos["grace_hopper"])
+        assert result.accepted
+        assert result.frames_used == 3
+
+
+def test_the_same_frames_give_the_same_distance(engine: FaceEngine, photos: dict[str, Embedding]) -> None:
+    match = FaceMatch(engine, SETTINGS)
+    results = [match.match(Clip("synthetic", Condition.CLEAN), photos["synthetic"]) for _ in range(2)]
+    assert results[0].distance == results[1].distance
+
+
+def grey_jp2(height: int, width: int) -> bytes:
+    done, data = cv2.imencode(".jp2", np.full((height, width), 120, np.uint8))
+    assert done
+    return data.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("photo", "why"),
+    [
+        (b"", "a photo of 0 bytes"),
+        (b"x" * 1_000_001, "a photo of 1000001 bytes"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "has no image header"),
+        (b"\xff\xd8\xff\xe0 JFIF", "is not JPEG 2000"),
+        (grey_jp2(2000, 2000), "claims to have 2000 x 2000 px"),
+        (grey_jp2(320, 240), "shows no face"),
+    ],
+)
+def test_a_photo_that_cannot_be_used_is_told_and_harms_nothing(
+    engine: FaceEngine, photo: bytes, why: str
+) -> None:
+    with pytest.raises(PhotoUnusable, match=why):
+        engine.embed_photo(photo)
+    assert engine.alive
+
+
+def test_a_truncated_photo_is_told_or_still_shows_the_face(engine: FaceEngine) -> None:
+    whole = card_photo(portrait_path("astronaut"))
+    for end in (100, 200, 1000, 3000, len(whole) - 1):
+        with suppress(PhotoUnusable):
+            engine.embed_photo(whole[:end])
+    assert engine.alive
+
+
+def test_there_is_nothing_to_embed_after_forgetting(engine: FaceEngine) -> None:
+    engine.observe(a_frame())
+    engine.embed_last()
+    engine.forget()
+    with pytest.raises(LookupError):
+        engine.embed_last()
+
+
+def test_no_trace_of_a_frame_stays_in_the_shared_memory(engine: FaceEngine) -> None:
+    engine.observe(a_frame())
+    assert any(held_frame(os.getpid()))
+    engine.forget()
+    assert not any(held_frame(os.getpid()))
+
+
+def test_nothing_of_a_face_is_left_in_the_whole_memory_of_the_engine(engine: FaceEngine) -> None:
+    """The network itself keeps its last input and output; here every writable page is searched for them."""
+    frame = a_frame()
+    engine.observe(frame)
+    embedding = engine.embed_last()
+    look = Look("dlib")  # only for the face that the network takes
+    look.observe(frame.image)
+    chip = np.zeros(INPUT, np.float32)
+    squares_of(look.chip(), into=chip)
+    traces = {
+        "frame": frame.image[200, 300:330].tobytes(),
+        "chip": chip[0, 0, 35, 30:60].tobytes(),
+        "embedding": embedding[:16].astype(np.float32).tobytes(),
+        "embedding, sent": embedding[:16].tobytes(),
+    }
+    assert engine.pid
+    assert {"frame", "chip", "embedding"} <= found_in_memory(engine.pid, traces)
+    engine.forget()
+    assert found_in_memory(engine.pid, traces) == set()
+
+
+def found_in_memory(pid: int, traces: dict[str, bytes]) -> set[str]:
+    """Return which traces are anywhere in what a process may write to."""
+    found: set[str] = set()
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    with Path(f"/proc/{pid}/mem").open("rb") as memory:
+        for start, end in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw", maps, re.MULTILINE):
+            memory.seek(int(start, 16))
+            with suppress(OSError):  # a page of the kernel's own
+                held = memory.read(int(end, 16) - int(start, 16))
+                found |= {name for name, trace in traces.items() if trace in held}
+    return found
+
+
+def held_frame(pid: int) -> bytes:
+    """Return what the shared blocks of all engines of a process hold."""
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    held = b""
+    with Path(f"/proc/{pid}/mem").open("rb") as memory:
+        for start in re.findall(r"^([0-9a-f]+)-.*memfd:face-frame", maps, re.MULTILINE):
+            memory.seek(int(start, 16))
+            held += memory.read(640 * 480 * 3)
+    return held
+
+
+def a_frame() -> Frame:
+    return Frame(next(moving(portrait_path("astronaut"))), 0.0)
+
+
+@pytest.mark.expected_log("face engine died")
+def test_a_killed_worker_is_told_and_a_fresh_one_takes_its_place() -> None:
+    with FaceEngine() as engine:
+        engine.observe(a_frame())
+        killed = engine.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        with pytest.raises(EngineLost, match="died"):
+            engine.observe(a_frame())
+        with pytest.raises(EngineLost):
+            engine.embed_last()
+        assert not engine.alive
+        engine.revive()
+        assert engine.pid != killed
+        fresh = engine.pid
+        engine.revive()
+        assert engine.pid == fresh
+        assert engine.observe(a_frame()).faces == 1
+        assert engine.ready.is_set()
+
+
+@pytest.mark.expected_log("face engine hangs")
+def test_a_worker_that_hangs_is_told_in_time_and_ended() -> None:
+    with FaceEngine(answer_within_s=0.3) as engine:
+        engine.observe(a_frame())
+        stopped = engine.pid
+        assert stopped is not None
+        os.kill(stopped, signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(EngineLost, match="hangs"):
+            engine.observe(a_frame())
+        assert time.monotonic() - began < 1
+        assert not Path(f"/proc/{stopped}").exists()
+
+
+def test_an_engine_that_was_not_started_or_is_closed_says_so() -> None:
+    engine = FaceEngine()
+    engine.forget()
+    engine.close()
+    with pytest.raises(EngineLost, match="not started"):
+        engine.observe(a_frame())
+
+
+def test_closing_ends_a_question_that_another_thread_is_asking() -> None:
+    engine = FaceEngine()
+    engine.start()
+    engine.observe(a_frame())
+    stopped = engine.pid
+    assert stopped is not None
+    os.kill(stopped, signal.SIGSTOP)
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            engine.observe(a_frame())
+        except EngineLost as error:
+            answers.append(str(error))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    engine.close()
+    asking.join(5)
+    assert len(answers) == 1
+    assert not Path(f"/proc/{stopped}").exists()
+
+
+def test_a_clip_made_from_a_card_sized_photo_shows_its_person(
+    engine: FaceEngine, photos: dict[str, Embedding], tmp_path: Path
+) -> None:
+    photo = tmp_path / "own.jp2"
+    photo.write_bytes(card_photo(portrait_path("astronaut")))
+    clip = open_clip(clip_for(photo, tmp_path), "fast")
+    assert FaceMatch(engine, SETTINGS).match(clip, photos["astronaut"]).accepted
+
+
+def test_closing_while_it_still_starts_ends_the_worker() -> None:
+    engine = FaceEngine()
+    began = time.monotonic()
+    engine.start()
+    assert time.monotonic() - began < 0.5
+    pid = engine.pid
+    engine.close()
+    assert not Path(f"/proc/{pid}").exists()
+    assert time.monotonic() - began < 3
+
+
+TERMINAL = """
+import sys
+from hardware.face.engine import FaceEngine
+engine = FaceEngine()
+engine.start()
+engine.ready.wait()
+print(engine.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_worker_ends_with_the_terminal_and_ignores_ctrl_c() -> None:
+    terminal = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            TERMINAL,
+        ],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with terminal:
+        assert terminal.stdout is not None
+        worker = int(terminal.stdout.readline())
+        os.kill(worker, signal.SIGINT)
+        handle = os.pidfd_open(worker)
+        assert Path(f"/proc/{worker}").exists()
+        terminal.kill()
+        ended, _, _ = select.select([handle], [], [], 10)
+        os.close(handle)
+        assert ended
+
+
+def test_importing_the_engine_loads_no_model_library() -> None:
+    code = "import sys, hardware.face.engine; print(sorted({'dlib', 'cv2', 'PySide6'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,137 @@
+"""What goes on behind visits: files for the receipt computer, and visits whose end only the server knows."""
+
+import queue
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import config
+from config.person import load_person
+from config.toml_file import TomlFile
+from consent.choices import ConsentAnswer
+from consent.receipt_files.files import read_result
+from hardware.face.engine import FaceEngine
+from reception.flow import State
+from reception.terminal.notices import NOTICES, Notice, NoticeCode
+from reception.testing import scenarios
+from reception.testing.scenarios import Expect, Play, Rule, Scenario
+from reception.testing.testbench import Bench
+
+QUICK = {
+    "told_s": 0.01,
+    "farewell_s": 0.01,
+    "notice_s": 0.01,
+    "call_staff_s": 0.01,
+    "device_retry_s": 0.05,
+    "settle_s": 0.2,
+}
+
+
+class Office:
+    """A bench with a receipt folder in a folder, started as often as asked."""
+
+    def __init__(self, folder: Path, state: Path) -> None:
+        self.folder, self.state = folder, state
+        self.shared = folder / "shared"
+        for name in ("face", "req", "res"):
+            (self.shared / name).mkdir(parents=True)
+        table: dict[str, Any] = {"delays": QUICK, "receipt": {"folder": str(self.shared)}}
+        self.settings = config.load(None, (table, TomlFile(Path("test"), "", table)))
+        self.person = load_person("rare-kanji")
+        self.notices: queue.SimpleQueue[tuple[Notice, ...]] = queue.SimpleQueue()
+
+    def bench(self) -> Bench:
+        return Bench(
+            self.settings,
+            self.state,
+            people=[self.person],
+            person=self.person,
+            today=scenarios.TODAY,
+            engine=FaceEngine(),
+            database=f"sqlite:///{self.folder}/eligibility.sqlite",
+            journal=self.folder / "journal.sqlite",
+        )
+
+    def visit(self, bench: Bench) -> None:
+        rules = (
+            Rule(state=State.WAITING, do="insert_card"),
+            Rule(state=State.METHOD_CHOICE, do="choose_pin"),
+            Rule(state=State.PIN_ENTRY, do="type_pin", value="card"),
+            Rule(state=State.CONSENT, do="answer_all", value=ConsentAnswer.GIVEN),
+            Rule(state=State.LIMIT_CONSENT, do="answer", value=ConsentAnswer.GIVEN),
+            Rule(state=State.TAKE_CARD, do="remove_card"),
+        )
+        expect = Expect(end=State.WAITING, completed=True, sent=1, within_s=20)
+        scenario = Scenario(title="visit", person=self.person.id, on=rules, expect=expect)
+        play = Play(Path("test"), scenario, self.person, None, self.settings, scenarios.TODAY)
+        result = scenarios.play_on(bench, play, self.state)
+        assert result.passed, result.why
+
+    def until(self, holds: Callable[[tuple[Notice, ...]], bool]) -> tuple[Notice, ...]:
+        while not holds(told := self.notices.get(timeout=10)):
+            pass
+        return told
+
+    def wait_for_file(self) -> None:
+        # A folder on a share tells nobody of a new file either.
+        while not self.faces():
+            time.sleep(0.02)
+
+    def faces(self) -> list[Path]:
+        return sorted((self.shared / "face").glob("*.xml"))
+
+
+@pytest.fixture
+def office(tmp_path: Path, made_state: Path) -> Office:
+    return Office(tmp_path, made_state)
+
+
+def code_of(notices: tuple[Notice, ...]) -> list[NoticeCode]:
+    return [notice.code for notice in notices]
+
+
+def test_every_notice_has_words_and_a_remedy() -> None:
+    assert set(NOTICES) == set(NoticeCode)
+    assert all(words.what.endswith("。") and words.remedy.endswith("。") for words in NOTICES.values())
+
+
+def test_a_completed_visit_gives_the_receipt_computer_one_file(office: Office) -> None:
+    with office.bench() as bench:
+        office.visit(bench)
+        office.wait_for_file()
+    (face,) = office.faces()
+    assert read_result(face.read_bytes()).header.confirmed_on == scenarios.TODAY
+    with office.bench() as bench:
+        bench.office.subscribe(office.notices.put)
+    assert office.faces() == [face]
+
+
+def test_a_folder_that_is_away_is_told_and_the_file_is_written_when_it_is_back_also_after_a_restart(
+    office: Office,
+) -> None:
+    away = office.shared.rename(office.shared.with_name("away"))
+    with office.bench() as bench:
+        bench.office.subscribe(office.notices.put)
+        told = office.until(bool)
+        assert code_of(told) == [NoticeCode.RECEIPT_FOLDER_UNUSABLE]
+        assert str(office.shared) in told[0].detail
+        office.visit(bench)
+    assert not list(away.rglob("*.xml"))
+
+    away.rename(office.shared)
+    with office.bench():
+        office.wait_for_file()
+    assert len(office.faces()) == 1
+
+
+def test_a_notice_goes_when_its_cause_goes_or_staff_have_seen_it(office: Office) -> None:
+    away = office.shared.rename(office.shared.with_name("away"))
+    with office.bench() as bench:
+        bench.office.subscribe(office.notices.put)
+        (notice,) = office.until(bool)
+        bench.office.dismiss(notice)
+        assert office.until(lambda notices: not notices) == ()
+        away.rename(office.shared)

@@ -1,0 +1,192 @@
+"""What stands in the journal after every course of a visit, and after a power failure at any moment."""
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from config import Config
+from consent.choices import ConsentAnswer, Item
+from reception import flow
+from reception.flow import Method, Session
+from reception.flow.failures import FailureCode
+from reception.terminal.journal import Journal, JournalError
+
+QUESTIONS = (Item.MEDICATION,)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 4, 1, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.time += timedelta(seconds=1)
+        return self.time
+
+
+class Desk:
+    """A flow whose every change is noted, as the terminal does it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.session = Session(Config())
+        self.on(flow.ReaderReady())
+
+    def on(self, *events: flow.Event | Callable[[int], flow.Event]) -> None:
+        for event in events:
+            before = self.session
+            made = event if isinstance(event, flow.Event) else event(before.occasion)
+            self.session, _ = flow.advance(before, made, 0.0)
+            self.journal.note(before, self.session)
+
+    def up_to_sending(self, visit: str = "visit-1") -> None:
+        self.on(
+            flow.CardInserted(visit), lambda ticket: flow.CardRead(ticket, False, 3), flow.Choose(Method.PIN)
+        )
+        self.on(
+            flow.PinTyped(4),
+            flow.PinSubmit(),
+            flow.PinVerified,
+            self.identified,
+            flow.Answer(ConsentAnswer.GIVEN),
+        )
+        assert self.session.state is flow.State.SENDING
+
+    @staticmethod
+    def identified(ticket: int) -> flow.Event:
+        return flow.Identified(ticket, QUESTIONS)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "journal.sqlite"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def outcomes(journal: Journal) -> dict[str, str]:
+    return {entry.visit: entry.outcome for entry in journal.entries()}
+
+
+def test_a_visit_that_completes_stands_there_with_its_steps(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock)
+    desk = Desk(journal)
+    desk.up_to_sending()
+    desk.on(flow.Recorded, flow.CardRemoved(), flow.CardInserted("visit-2"))
+
+    assert outcomes(journal) == {"visit-1": "completed", "visit-2": ""}
+    states = [state for _, state in journal.steps("visit-1")]
+    before = ["READING", "METHOD_CHOICE", "PIN_ENTRY", "CHECKING", "CONSENT"]
+    assert states == [*before, "SENDING", "TAKE_CARD", "COMPLETE"]
+    assert journal.entries()[0].identity == "pin"
+    assert journal.unsettled() == []
+
+
+def test_a_visit_that_ends_early_stands_there_with_its_reason(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock)
+    Desk(journal).on(flow.CardInserted("visit-1"), flow.CardRemoved())
+    assert outcomes(journal) == {"visit-1": "READING_CARD_REMOVED"}
+
+
+@pytest.mark.parametrize("code", [FailureCode.SERVER_TIMED_OUT, FailureCode.SERVER_UNREACHABLE])
+def test_a_visit_whose_answer_was_lost_stays_unsettled_whatever_comes_after(
+    path: Path, clock: Clock, code: FailureCode
+) -> None:
+    journal = Journal(path, clock)
+    desk = Desk(journal)
+    desk.up_to_sending()
+    desk.on(lambda ticket: flow.WorkFailed(ticket, code), flow.CardRemoved(), flow.CardInserted("visit-2"))
+    desk.on(flow.CardRemoved())
+
+    assert [each.visit for each in journal.unsettled()] == ["visit-1"]
+    assert outcomes(journal)["visit-2"] == "READING_CARD_REMOVED"
+
+
+def test_after_a_power_failure_only_visits_in_sending_are_open(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock)
+    Desk(journal).up_to_sending("visit-1")
+    Desk(journal).on(flow.CardInserted("visit-2"))
+    # No close(): the process is gone.
+    again = Journal(path, clock)
+
+    assert [each.visit for each in again.unsettled()] == ["visit-1"]
+    assert outcomes(again) == {"visit-1": "", "visit-2": "interrupted"}
+
+
+@pytest.mark.parametrize(("recorded", "outcome"), [(True, "recorded-unseen"), (False, "not-recorded")])
+def test_what_the_server_said_settles_a_visit_for_good(
+    path: Path, clock: Clock, recorded: bool, outcome: str
+) -> None:
+    journal = Journal(path, clock)
+    Desk(journal).up_to_sending()
+    (open_visit,) = journal.unsettled()
+
+    assert journal.settle(open_visit, recorded=recorded)
+
+    assert not journal.settle(open_visit, recorded=not recorded)
+    assert Journal(path, clock).unsettled() == []
+    assert outcomes(journal) == {"visit-1": outcome}
+
+
+def test_visits_are_kept_for_the_configured_days_and_unsettled_ones_until_they_are_settled(
+    path: Path, clock: Clock
+) -> None:
+    journal = Journal(path, clock, keep_days=30)
+    desk = Desk(journal)
+    desk.on(flow.CardInserted("old"), flow.CardRemoved())
+    desk.up_to_sending("open")
+    clock.time += timedelta(days=29)
+    assert set(outcomes(Journal(path, clock, keep_days=30))) == {"old", "open"}
+    clock.time += timedelta(days=2)
+    later = Journal(path, clock, keep_days=30)
+
+    assert set(outcomes(later)) == {"open"}
+    assert later.steps("old") == []
+
+
+def test_a_file_that_is_no_journal_is_named_and_left_alone(path: Path, clock: Clock) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(JournalError, match=r"journal\.sqlite: file is not a database"):
+        Journal(path, clock)
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_journal_of_another_release_is_named_and_left_alone(path: Path, clock: Clock) -> None:
+    Journal(path, clock).close()
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(JournalError, match=r"journal\.sqlite: made by another release \(version 99\)"):
+        Journal(path, clock)
+
+
+def test_a_journal_on_a_full_disk_is_told_and_loses_nothing_of_before(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock)
+    desk = Desk(journal)
+    desk.up_to_sending()
+    journal._database.execute("PRAGMA max_page_count=1")
+
+    def fill() -> None:
+        for number in range(2000):
+            desk.session = Session(Config(), state=flow.State.WAITING, reader_ready=True)
+            desk.on(flow.CardInserted(f"more-{number}"), flow.CardRemoved())
+
+    with pytest.raises(JournalError, match="full"):
+        fill()
+    assert "visit-1" in [each.visit for each in Journal(path, clock).unsettled()]
+
+
+def test_nothing_personal_has_a_place_there(path: Path, clock: Clock) -> None:
+    Journal(path, clock).close()
+    with sqlite3.connect(path) as database:
+        columns = {
+            row[1] for table in ("visits", "steps") for row in database.execute(f"PRAGMA table_info({table})")
+        }
+    database.close()
+    assert columns == {"visit", "begun_at", "state", "changed_at", "identity", "outcome", "at", "receipt"}

@@ -1,0 +1,258 @@
+"""Staff passwords, and the visual check that begins with one."""
+
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+from hypothesis import given
+from hypothesis import strategies as st
+
+import config
+from config.person import load_person
+from reception import __main__ as command_line
+from reception import flow
+from reception.terminal.snapshot import Snapshot, VisualView
+from reception.terminal.staff import (
+    FREE_MISSES,
+    LONGEST_WAIT_S,
+    Misses,
+    Staff,
+    StaffAnswer,
+    StaffError,
+    Verdict,
+    read_hashes,
+    remove_password,
+    set_password,
+)
+from reception.testing.testbench import STAFF, STAFF_PASSWORD, Bench
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHES = {"desk-1": CHEAP.hash("right password")}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def asked(staff: Staff, password: str, who: str = "desk-1") -> StaffAnswer:
+    return staff.verify(who, bytearray(password.encode()))
+
+
+def test_the_right_password_is_right_and_wiped() -> None:
+    password = bytearray(b"right password")
+    assert Staff(lambda: HASHES, Clock()).verify("desk-1", password) == StaffAnswer(Verdict.RIGHT)
+    assert not any(password)
+
+
+def test_after_too_many_misses_even_the_right_password_waits() -> None:
+    clock = Clock()
+    staff = Staff(lambda: HASHES, clock)
+    for _ in range(FREE_MISSES):
+        assert asked(staff, "wrong password").verdict is Verdict.WRONG
+    waiting = asked(staff, "right password")
+    assert (waiting.verdict, waiting.wait_s) == (Verdict.WAIT, 30.0)
+    clock.time += 30.0
+    assert asked(staff, "right password").verdict is Verdict.RIGHT
+    assert asked(staff, "wrong password") == StaffAnswer(Verdict.WRONG)
+
+
+@given(st.integers(FREE_MISSES, 40))
+def test_every_further_miss_costs_more_time_up_to_a_limit(misses: int) -> None:
+    state, before = Misses(), 0.0
+    for _ in range(misses):
+        state = state.missed(0.0)
+        assert before <= state.until <= LONGEST_WAIT_S
+        before = state.until
+    assert state.until >= 30.0
+
+
+def test_who_has_no_password_cannot_begin() -> None:
+    assert asked(Staff(dict, Clock()), "right password").verdict is Verdict.UNUSABLE
+
+
+def test_a_file_of_passwords_is_for_its_owner_and_holds_no_password(tmp_path: Path) -> None:
+    path = tmp_path / "staff-passwords.json"
+    set_password(path, "desk-1", "first password")
+    set_password(path, "desk-2", "second password")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "password" not in path.read_text()
+    assert all(each.startswith("$argon2id$") for each in read_hashes(path).values())
+    staff = Staff(lambda: read_hashes(path), Clock())
+    assert staff.ids() == ("desk-1", "desk-2")
+    assert asked(staff, "second password", "desk-2").verdict is Verdict.RIGHT
+    assert asked(staff, "second password", "desk-1").verdict is Verdict.WRONG
+    remove_password(path, "desk-1")
+    assert staff.ids() == ("desk-2",)
+
+
+def test_a_file_that_others_can_read_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "staff-passwords.json"
+    set_password(path, "desk-1", "first password")
+    path.chmod(0o640)
+    with pytest.raises(StaffError, match="others can read it"):
+        read_hashes(path)
+    assert asked(Staff(lambda: read_hashes(path), Clock()), "first password").verdict is Verdict.UNUSABLE
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"desk-1": 3}'])
+def test_a_damaged_file_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "staff-passwords.json"
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(StaffError, match="damaged"):
+        read_hashes(path)
+
+
+@pytest.mark.parametrize(
+    ("staff", "password", "why"),
+    [
+        ("name with spaces", "long enough", "--staff"),
+        ("desk-1", "short", "8 to 128"),
+        ("", "long enough", "--staff"),
+    ],
+)
+def test_what_is_no_password_is_refused(tmp_path: Path, staff: str, password: str, why: str) -> None:
+    with pytest.raises(StaffError, match=why):
+        set_password(tmp_path / "file", staff, password)
+    assert not (tmp_path / "file").exists()
+
+
+def test_the_command_asks_twice_and_refuses_what_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = iter(["long enough", "long enuogh", "long enough", "long enough"])
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    ask = ["--state", str(tmp_path), "staff-password", "--staff", "desk-1"]
+    assert command_line.main(ask) == 2
+    assert "differ" in capsys.readouterr().err
+    assert command_line.main(ask) == 0
+    assert command_line.main([*ask, "--remove"]) == 0
+    assert command_line.main([*ask, "--remove"]) == 2
+    assert read_hashes(tmp_path / "staff-passwords.json") == {}
+
+
+# --- On a bench ---------------------------------------------------------------------------------------------------
+
+
+WITHIN_S = 25.0
+"""Longer than the server may be asked for (15 s), on a machine that does much else."""
+
+
+class Desk:
+    """Watches what the counter is told on a bench."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.terminal = bench, bench.terminal
+        self.views: list[VisualView | None] = []
+        self.answers: list[StaffAnswer] = []
+        self._news = threading.Condition()
+        self.terminal.subscribe(self._woken)
+        self.terminal.subscribe_visual(self._viewed)
+
+    def _woken(self, seen: Snapshot) -> None:
+        with self._news:
+            self._news.notify_all()
+
+    def _viewed(self, view: VisualView | None) -> None:
+        with self._news:
+            self.views.append(view)
+            self._news.notify_all()
+
+    def _answered(self, answer: StaffAnswer) -> None:
+        with self._news:
+            self.answers.append(answer)
+            self._news.notify_all()
+
+    def wait(self, state: str) -> None:
+        with self._news:
+            came = self._news.wait_for(lambda: self.terminal.snapshot.state == state, WITHIN_S)
+        seen = self.terminal.snapshot
+        assert came, f"{state}, but came to {seen.state} {seen.failure}"
+
+    def wait_for_photo(self) -> VisualView:
+        with self._news:
+            assert self._news.wait_for(lambda: self.views[-1] is not None, 10)
+            assert self.views[-1] is not None
+            return self.views[-1]
+
+    def start(self, password: str, visit: str | None = None) -> StaffAnswer:
+        told = len(self.answers)
+        seen = self.terminal.snapshot.visit if visit is None else visit
+        self.terminal.start_visual(seen, STAFF, bytearray(password.encode()), self._answered)
+        with self._news:
+            assert self._news.wait_for(lambda: len(self.answers) > told, 10)
+            return self.answers[-1]
+
+
+@pytest.fixture(scope="module")
+def desk(made_state: Path) -> Iterator[Desk]:
+    with Bench(config.load(), made_state, person=load_person("age45")) as bench:
+        yield Desk(bench)
+
+
+@pytest.fixture
+def choosing(desk: Desk) -> Iterator[Desk]:
+    """A patient with the card in, who does not know how to go on."""
+    desk.wait("WAITING")
+    desk.bench.insert()
+    desk.wait("METHOD_CHOICE")
+    yield desk
+    desk.bench.remove()
+    desk.wait("WAITING")
+
+
+def test_the_photo_is_shown_while_staff_compare_and_wiped_after(choosing: Desk) -> None:
+    assert choosing.start(STAFF_PASSWORD).verdict is Verdict.RIGHT
+    view = choosing.wait_for_photo()
+    assert view.visit == choosing.terminal.snapshot.visit
+    assert view.photo is not None and view.photo.std() > 10
+    assert "photo" not in repr(view)
+    choosing.terminal.submit(flow.StaffRefuseVisual())
+    choosing.wait("METHOD_CHOICE")
+    assert choosing.views[-1] is None
+    assert not view.photo.any()
+
+
+def test_a_card_pulled_during_the_comparison_takes_the_photo_away(choosing: Desk) -> None:
+    choosing.start(STAFF_PASSWORD)
+    view = choosing.wait_for_photo()
+    choosing.bench.remove()
+    choosing.wait("WAITING")
+    assert choosing.views[-1] is None
+    assert view.photo is not None and not view.photo.any()
+
+
+def test_staff_who_compared_are_named_in_the_servers_audit(choosing: Desk) -> None:
+    choosing.start(STAFF_PASSWORD)
+    choosing.wait("VISUAL_CHECK")
+    choosing.terminal.submit(flow.StaffConfirmVisual("pin-forgotten"))
+    choosing.wait("CONSENT")
+    assert choosing.terminal.snapshot.identity == "visual"
+    visit = choosing.terminal.snapshot.visit
+    told = [(entry.staff, entry.reason) for entry in choosing.bench.client.audit() if entry.visit_id == visit]
+    assert (STAFF, "pin-forgotten") in told
+
+
+def test_a_wrong_password_shows_nothing_and_is_told(choosing: Desk) -> None:
+    shown = len(choosing.views)
+    assert choosing.start("not the password").verdict is Verdict.WRONG
+    assert choosing.terminal.snapshot.state == "METHOD_CHOICE"
+    assert len(choosing.views) == shown
+    # The right one, so that the next test does not wait for the miss of this one.
+    assert choosing.start(STAFF_PASSWORD).verdict is Verdict.RIGHT
+    choosing.wait("VISUAL_CHECK")
+
+
+def test_a_password_typed_for_a_visit_that_is_over_begins_nothing(choosing: Desk) -> None:
+    assert choosing.start(STAFF_PASSWORD, "the visit before").verdict is Verdict.RIGHT
+    choosing.terminal.submit(flow.Choose(flow.Method.PIN))
+    choosing.wait("PIN_ENTRY")
+    assert choosing.views[-1] is None

@@ -1,0 +1,190 @@
+"""./run bench as a whole: one table, which says what it was measured beside, and what became slower since."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hardware.simulation.pcscd import BenchError
+from reception.__main__ import main
+from reception.commands import parser
+from reception.testing import benchmarks
+from reception.testing import commands as workshop
+from reception.testing.benchmarks import start, table
+from reception.testing.benchmarks.table import Row
+from tests.support import ROOT
+
+MACHINE = {"date": "2026-11-24", "processor": "a processor", "cores": 2, "python": "3.11.7", "load": 0.1}
+FIGURES: dict[str, list[dict[str, Any]]] = {
+    "visit": [
+        {"visit": "A visit by PIN", "bench": "pcsc", "ms": 30.0, "floor": 24.0, "ratio_to_floor": 1.25}
+    ],
+    "card": [
+        {"driver": "ours", "ms": 2.0, "ratio": 1.0, "card_ms": 0.5},
+        {"driver": "OpenSC", "ms": 20.0, "ratio": 10.0, "card_ms": 0.5},
+    ],
+    "face": [
+        {"what": "one embedding", "ours": 9.0, "dlib": 72.0, "ratio": 8.0},
+        {
+            "what": "mean of three",
+            "ours": 30.0,
+            "readme": 180.0,
+            "ratio": 6.0,
+            "bare": 18.0,
+            "ratio_to_bare": 1.67,
+            "last_frame": 9.5,
+        },
+        {"what": "tracking and gate", "ours": 250.0, "readme_quarter": 25.0, "ratio": 10.0},
+    ],
+    "server": [
+        {
+            "terminals": 20,
+            "database": "sqlite",
+            "visits_per_s": 100.0,
+            "p99_ms": 80.0,
+            "empty_requests_per_s": 900.0,
+            "ratio_to_empty": 0.333,
+        }
+    ],
+    "start": [
+        {"what": "first screen", "ms": 400, "alone_ms": 200, "ratio_to_alone": 2.0},
+        {"what": "ready for a face", "ms": 2000, "alone_ms": None, "ratio_to_alone": None},
+    ],
+    "ui": [
+        {
+            "while": "a face is matched",
+            "longest_gap_ms": 12.0,
+            "frames_per_second": 30.0,
+            "cpu_percent": 13.0,
+        },
+        {"visits": 500, "first_mb": 200.0, "last_mb": 201.0},
+    ],
+}
+ROWS = table.rows(FIGURES)
+A_RATIO = Row("face", 20.0, against="README loop", baseline=200.0, ratio=10.0)
+TO_FLOOR = Row("visit", 30.0, floor=20.0, to_floor=1.5)
+BARE = Row("frames", 30.0, "frames/s", more_is_better=True)
+
+
+def test_every_part_has_its_rows() -> None:
+    assert set(FIGURES) == set(benchmarks.PARTS) == set(benchmarks.SHORT)
+    names = [row.figure for row in ROWS]
+    assert len(names) == len(set(names)) == 14
+    by_name = {row.figure: row for row in ROWS}
+    assert by_name["a visit by pin, pcsc"].to_floor == 1.25
+    assert by_name["card by PIN, pcsc"].baseline == 20.0
+    assert by_name["face, mean of three, from its last frame"].ours == 9.5
+
+
+def test_the_table_names_machine_baselines_and_floors_in_words_and_in_markdown() -> None:
+    words = table.in_words(MACHINE, ROWS)
+    assert words[0] == "2026-11-24, a processor, 2 cores, Python 3.11.7, load 0.1"
+    assert any(line.startswith("card by PIN, pcsc") and "20 (OpenSC)" in line for line in words)
+    marked = table.in_markdown(MACHINE, ROWS)
+    assert marked[2] == "| figure | ours | baseline | ratio | floor | to floor |"
+    assert len({line.count("|") for line in marked[2:]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "worse"),
+    [
+        # A slower machine takes longer for both: the ratio stays.
+        (A_RATIO, replace(A_RATIO, ours=60.0, baseline=600.0), None),
+        (A_RATIO, replace(A_RATIO, ratio=7.0), "face: 1.43 times what it was, by the ratio to README loop"),
+        (A_RATIO, replace(A_RATIO, ratio=8.5), None),
+        (A_RATIO, replace(A_RATIO, ratio=20.0), None),
+        (
+            TO_FLOOR,
+            replace(TO_FLOOR, to_floor=3.0),
+            "visit: 2.00 times what it was, by the ratio to the floor",
+        ),
+        (TO_FLOOR, replace(TO_FLOOR, to_floor=1.6), None),
+        (BARE, replace(BARE, ours=15.0), "frames: 2.00 times what it was, by the figure itself"),
+        (BARE, replace(BARE, ours=60.0), None),
+        (BARE, A_RATIO, "frames: was measured before, now it is not"),
+    ],
+)
+def test_what_became_slower_than_the_noise_is_told(old: Row, new: Row, worse: str | None) -> None:
+    assert table.slower([old], [new]) == ([worse] if worse else [])
+
+
+def written(folder: Path, rows: list[Row]) -> Path:
+    file = folder / f"{len(list(folder.iterdir()))}.json"
+    file.write_text(json.dumps({"machine": MACHINE, "table": table.as_plain(rows), "figures": {}}))
+    return file
+
+
+def test_what_was_measured_can_be_read_compared_and_pasted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = written(tmp_path, [A_RATIO]), written(tmp_path, [replace(A_RATIO, ratio=5.0)])
+    bench = ["--state", str(tmp_path), "bench", "--read"]
+    assert main([*bench, str(new), "--compare", str(old)]) == 1
+    assert "face: 2.00 times what it was" in capsys.readouterr().out
+    assert main([*bench, str(old), "--compare", str(old), "--markdown"]) == 0
+    said = capsys.readouterr().out
+    assert "| face | 20 ms | 200 (README loop) | 10.0 |  |  |" in said
+    assert "nothing became slower by more than 25% since 2026-11-24" in said
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"table": [{"figure": 1}]}', "[1]"])
+def test_another_file_is_refused_with_one_line(
+    content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(content)
+    assert main(["--state", str(tmp_path), "bench", "--read", str(file)]) == 2
+    assert capsys.readouterr().err == f"reception: {file}: is not what --json wrote\n"
+
+
+def test_all_parts_run_in_processes_of_their_own_and_one_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def played(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:
+        options = parser(workshop).parse_args(command[3:])
+        if options.what == "card":
+            return subprocess.CompletedProcess(command, 2)
+        content = benchmarks.as_content({options.what: FIGURES[options.what]})
+        options.json.write_text(json.dumps(content))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", played)
+    said: list[str] = []
+    figures = benchmarks._all(tmp_path, said.append, benchmarks.SHORT)
+    assert figures == {part: of for part, of in FIGURES.items() if part != "card"}
+    assert "card could not be measured" in said
+
+
+def test_the_moments_of_a_start_are_taken_from_what_the_program_tells() -> None:
+    program = "print('first screen', flush=True); print('face engine is ready (opencv)', flush=True); input()"
+    came = start.moments([sys.executable, "-c", program], {}, ["first screen", "ready for a face"])
+    assert 0 < came["first screen"] <= came["ready for a face"]
+
+
+def test_a_program_that_ends_early_is_told_with_its_last_words() -> None:
+    with pytest.raises(BenchError, match="never came to: first screen; its last words: no display"):
+        start.moments([sys.executable, "-c", "print('no display')"], {}, ["first screen"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", [("ui", "--seconds", "1", "--visits", "3"), ("start", "--rounds", "1")])
+def test_windows_and_start_are_measured(words: tuple[str, ...], tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    command = [
+        sys.executable,
+        "-m",
+        "reception",
+        "--state",
+        str(tmp_path),
+        "bench",
+        *words,
+        "--json",
+        str(file),
+    ]
+    subprocess.run(command, check=True, timeout=300, cwd=ROOT)
+    content = json.loads(file.read_text())
+    assert table.as_rows(content) == table.rows(content["figures"])
