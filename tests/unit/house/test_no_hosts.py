@@ -30,6 +30,8 @@ FOLDERS = ("ro" + "ot", "ho" + "me", "Us" + "ers", "wo" + "rk")
 MACHINE_PATHS = "|".join(rf"/{folder}/\w" for folder in FOLDERS)
 TRACES = re.compile(rf"(?<![\w.}}~])(?:{MACHINE_PATHS})|file:/{{2,}}\w")
 LOCK_FILES = (
+    "requirements/site.txt",
+    "requirements/bench.txt",
     "requirements/constraints.txt",
     "requirements/build-constraints.txt",
     "requirements/tools-constraints.txt",
