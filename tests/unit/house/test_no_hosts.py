@@ -84,11 +84,7 @@ def test_lock_files_hold_no_address_at_all(name: str) -> None:
 
 
 def test_every_pin_has_a_hash() -> None:
-    for name in (
-        "requirements/constraints.txt",
-        "requirements/build-constraints.txt",
-        "requirements/tools-constraints.txt",
-    ):
+    for name in (name for name in LOCK_FILES if "overrides" not in name):
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
         pins = [
             number for number, line in enumerate(lines) if "==" in line and not line.startswith((" ", "#"))
