@@ -1,0 +1,84 @@
+"""Examples in the documents do what the documents say."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reception.testing import scenarios
+from reception.testing.testbench.file import load_bench
+from tests.support import ROOT, SCENARIO_FOLDER
+
+GUIDE = ROOT / "docs" / "guide"
+LIBRARY = ("library-card.md", "library-receipt-files.md", "library-choices.md")
+BLOCK = re.compile(r"^<!-- runnable(?:: (\w+))? -->\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+"""A fenced block with this comment above it; the word says how it is run, none: by Python."""
+
+
+def runnable(page: Path, how: str = "") -> list[str]:
+    """Return the examples of a page that are run in one way."""
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [code for kind, _, code in blocks if kind == how]
+
+
+def promised(page: Path) -> str:
+    """Return the output that the page shows for its first example; empty where it shows none."""
+    found = re.search(r"^It prints:\n\n```text\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return found[1] if found else ""
+
+
+def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python code as a program of its own, in an empty folder."""
+    (folder / "example.py").write_text(code, encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, "example.py"], cwd=folder, env=env, capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if runnable(page)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_examples_of_a_page_run_and_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    ran = run("".join(runnable(page)), tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith(promised(page))
+
+
+def test_every_library_page_has_an_example_that_is_run_and_shows_what_it_prints() -> None:
+    assert {page.name for page in PAGES} >= set(LIBRARY)
+    assert all(promised(GUIDE / name) for name in LIBRARY)
+
+
+def test_an_example_that_does_not_run_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- runnable -->\n```python\nimport hardware.no_such_module\n```\n", encoding="utf-8")
+    (example,) = runnable(page)
+    assert "no_such_module" in run(example, tmp_path).stderr
+
+
+def test_the_scenario_in_the_guide_is_the_one_that_ships(tmp_path: Path) -> None:
+    (text,) = runnable(GUIDE / "test-your-own-software.md", "scenario")
+    example = tmp_path / "example.toml"
+    example.write_text(text, encoding="utf-8")
+    state = tmp_path / "state"
+    shown, ships = (
+        scenarios.load(path, state) for path in (example, SCENARIO_FOLDER / "other_face_then_pin.toml")
+    )
+    assert shown.scenario == ships.scenario
+
+
+def test_the_bench_files_in_the_guide_load(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "config" / "people" / "age45.toml", tmp_path / "me.toml")
+    (tmp_path / "ca.pem").write_text("", encoding="utf-8")
+    examples = runnable(GUIDE / "real-reader-and-camera.md", "bench")
+    assert examples
+    for number, text in enumerate(examples):
+        file = tmp_path / f"bench{number}.toml"
+        file.write_text(text, encoding="utf-8")
+        assert load_bench(file).real
