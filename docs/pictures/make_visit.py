@@ -24,7 +24,14 @@ from reception.testing.testbench import clip_of
 OUT = Path(__file__).with_name("visit.gif")
 WIDTH = 300
 COLOURS = 96
-SHOWN_MS = {"WAITING": 1600, "READING": 900, "CHECKING": 900, "SENDING": 900, "TAKE_CARD": 2200, "COMPLETE": 1800}
+SHOWN_MS = {
+    "WAITING": 1600,
+    "READING": 900,
+    "CHECKING": 900,
+    "SENDING": 900,
+    "TAKE_CARD": 2200,
+    "COMPLETE": 1800,
+}
 FACE_FRAMES, FACE_FRAME_MS = 12, 140
 
 
@@ -73,13 +80,10 @@ def main() -> int:
                 pictures.append((drawn(window), FACE_FRAME_MS))
         window.close()
     application.quit()
-    first, *others = [
-        picture.quantize(COLOURS, dither=Image.Dither.NONE) for picture, _ in pictures
-    ]
+    first, *others = [picture.quantize(COLOURS, dither=Image.Dither.NONE) for picture, _ in pictures]
     first.save(
         OUT, save_all=True, append_images=others, duration=[ms for _, ms in pictures], loop=0, optimize=True
     )
-    print(f"{OUT.name}: {len(pictures)} pictures, {OUT.stat().st_size / 1000:.0f} kB")
     return 0
 
 

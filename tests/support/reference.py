@@ -34,6 +34,7 @@ from consent.choices import (
 )
 from reception.commands import parser
 from reception.flow import State, table
+from reception.testing import commands as workshop
 from reception.testing.scenarios.scenario import BUTTONS, Expect, Rule, Scenario
 from reception.texts.failures import FAILURES
 from tests.support import ROOT
@@ -76,7 +77,12 @@ def rules_table() -> str:
     ]
 
     def row(
-        name: str, profile: Profile, age: int, good_for: Standing, facility: Consents, status: EligibilityStatus
+        name: str,
+        profile: Profile,
+        age: int,
+        good_for: Standing,
+        facility: Consents,
+        status: EligibilityStatus,
     ) -> tuple[str, ...]:
         birth = date(day.year - age, day.month, day.day)
         asked = questions(profile, birth, day, good_for, facility, status)
@@ -106,7 +112,9 @@ def people_table() -> str:
 
     def row(name: str, path: Path) -> tuple[str, ...]:
         text = path.read_text(encoding="utf-8")
-        words = " ".join(line.lstrip("# ") for line in takewhile(lambda line: line[:1] == "#", text.splitlines()))
+        words = " ".join(
+            line.lstrip("# ") for line in takewhile(lambda line: line[:1] == "#", text.splitlines())
+        )
         return f"`{name}`", tomllib.loads(text)["card"].get("kind", "standard"), words
 
     return in_markdown(("person", "card", "for"), (row(*each) for each in shipped_people().items()))
@@ -133,15 +141,33 @@ def plain(words: str) -> str:
 
 def is_text(node: ast.AST) -> bool:
     """Say whether a statement is nothing but a text."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+BOUNDS = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "to", "minLength": "length from"}
+"""Words of a JSON schema, and ours for them."""
 
 
 def allowed(schema: dict[str, Any]) -> str:
     """Say in words what a JSON schema of one value allows."""
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
-    words = [{"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}[schema["type"]]]
-    for key, sign in (("exclusiveMinimum", "above"), ("minimum", "from"), ("maximum", "to"), ("minLength", "length from")):
+    words = [
+        {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}[
+            schema["type"]
+        ]
+    ]
+    for key, sign in (
+        ("exclusiveMinimum", "above"),
+        ("minimum", "from"),
+        ("maximum", "to"),
+        ("minLength", "length from"),
+    ):
         if key in schema:
             words.append(f"{sign} {schema[key]:g}")
     if "pattern" in schema:
@@ -172,7 +198,9 @@ def settings_table() -> str:
                 yield f"**`[{above}{name}]`**", "", "", plain(inside.get("description", ""))
                 yield from rows(hints[name], inside["properties"], f"{above}{name}.")
             else:
-                default = str(about["default"]).lower() if about.get("type") == "boolean" else about["default"]
+                default = (
+                    str(about["default"]).lower() if about.get("type") == "boolean" else about["default"]
+                )
                 said = words.get(name) or beside.get(above + name, "")
                 yield f"`{name}`", allowed(about), f"`{default}`" if default != "" else '`""`', plain(said)
 
@@ -203,10 +231,11 @@ def written(kind: Any) -> str:
 def keys_table(kind: type) -> str:
     """The keys of one table of a scenario file."""
     words, hints = docstrings(kind), get_type_hints(kind)
-    hidden = {"on", "expect", "config", "do"}
+    elsewhere = {"on", "expect", "config", "do"}
+    names = [each.name for each in fields(kind) if each.name not in elsewhere]
     return in_markdown(
         ("key", "value", ""),
-        ((f"`{each.name}`", written(hints[each.name]), words.get(each.name, "")) for each in fields(kind) if each.name not in hidden),
+        ((f"`{name}`", written(hints[name]), words.get(name, "")) for name in names),
     )
 
 
@@ -228,7 +257,9 @@ def subcommands(of: argparse.ArgumentParser) -> Iterator[tuple[str, str, argpars
 
 def usage(action: argparse.Action) -> str:
     """Return how one argument is written."""
-    values = "|".join(map(str, action.choices)) if action.choices and not isinstance(action.choices, range) else ""
+    values = (
+        "|".join(map(str, action.choices)) if action.choices and not isinstance(action.choices, range) else ""
+    )
     value = action.metavar or (f"{values}" if values else action.dest.upper())
     if not action.option_strings:
         return f"`{value}`"
@@ -251,7 +282,7 @@ def command_table() -> str:
             yield f"`{above}{name}`", does, "<br>".join(own)
             yield from rows(each, f"{above}{name} ")
 
-    return in_markdown(("command", "does", "arguments"), rows(parser(), "./run "))
+    return in_markdown(("command", "does", "arguments"), rows(parser(workshop), "./run "))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from reception.testing import scenarios
-from reception.testing.testbench.file import load_bench
 from tests.support import ROOT, SCENARIO_FOLDER
 
 GUIDE = ROOT / "docs" / "guide"
@@ -27,7 +26,9 @@ def runnable(page: Path, how: str = "") -> list[str]:
 
 def promised(page: Path) -> str:
     """Return the output that the page shows for its first example; empty where it shows none."""
-    found = re.search(r"^It prints:\n\n```text\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    found = re.search(
+        r"^It prints:\n\n```text\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     return found[1] if found else ""
 
 
@@ -36,7 +37,13 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     (folder / "example.py").write_text(code, encoding="utf-8")
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
     return subprocess.run(
-        [sys.executable, "example.py"], cwd=folder, env=env, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "example.py"],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
 
 
@@ -73,12 +80,29 @@ def test_the_scenario_in_the_guide_is_the_one_that_ships(tmp_path: Path) -> None
     assert shown.scenario == ships.scenario
 
 
-def test_the_bench_files_in_the_guide_load(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "config" / "people" / "age45.toml", tmp_path / "me.toml")
-    (tmp_path / "ca.pem").write_text("", encoding="utf-8")
-    examples = runnable(GUIDE / "real-reader-and-camera.md", "bench")
-    assert examples
-    for number, text in enumerate(examples):
-        file = tmp_path / f"bench{number}.toml"
-        file.write_text(text, encoding="utf-8")
-        assert load_bench(file).real
+def test_the_tests_in_the_guide_run_with_the_plugin(tmp_path: Path) -> None:
+    (text,) = runnable(GUIDE / "test-your-own-software.md", "pytest")
+    (tmp_path / "test_example.py").write_text(text, encoding="utf-8")
+    (tmp_path / "scenarios").mkdir()
+    shutil.copy(SCENARIO_FOLDER / "pin_right.toml", tmp_path / "scenarios")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    plugins = (
+        "-p",
+        "reception_pytest",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:schemathesis",
+        "-p",
+        "no:cacheprovider",
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins, "--reception-bench", "simulated"],
+        cwd=tmp_path,
+        env={**env, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=55,
+        check=False,
+    )
+    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr

@@ -32,7 +32,11 @@ def test_a_missing_marker_is_told() -> None:
 def test_a_verb_of_scenarios_without_a_row_is_found() -> None:
     page = (REFERENCE / "scenarios.md").read_text(encoding="utf-8")
     rows = page.partition("## Verbs")[2].partition("\n## ")[0]
-    described = [verb for cell in re.findall(r"^\| (`[^|]+) \|", rows, re.MULTILINE) for verb in re.findall(r"`(\w+)`", cell)]
+    described = [
+        verb
+        for cell in re.findall(r"^\| (`[^|]+) \|", rows, re.MULTILINE)
+        for verb in re.findall(r"`(\w+)`", cell)
+    ]
     assert sorted(described) == sorted(get_args(Verb))
 
 

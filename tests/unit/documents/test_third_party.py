@@ -80,5 +80,3 @@ def test_the_packages_are_those_that_are_pinned() -> None:
     listed.pop("package")
     assert sorted(listed) == sorted(pinned)
     assert all(listed.values())
-
-
