@@ -129,23 +129,15 @@ def docstrings(kind: type) -> dict[str, str]:
     assert isinstance(tree, ast.ClassDef)
     found: dict[str, str] = {}
     for before, node in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(before, ast.AnnAssign) and isinstance(before.target, ast.Name) and is_text(node):
-            found[before.target.id] = " ".join(ast.literal_eval(node.value).split())
+        match before, node:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
+                found[name] = " ".join(words.split())
     return found
 
 
 def plain(words: str) -> str:
     """Return a docstring as Markdown."""
     return words.replace("``", "`")
-
-
-def is_text(node: ast.AST) -> bool:
-    """Say whether a statement is nothing but a text."""
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
 
 
 KINDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
@@ -210,6 +202,9 @@ def settings_table() -> str:
 # --- Scenario files ---------------------------------------------------------------------------------------------------
 
 
+PLAIN = {bool: "true or false", int: "whole number", float: "number", str: "text", date: "date"}
+
+
 def written(kind: Any) -> str:
     """Return how a type is written in a scenario file."""
     if kind is State:
@@ -223,9 +218,7 @@ def written(kind: Any) -> str:
         return "one of " + ", ".join(f'`"{each}"`' for each in alternatives)
     if alternatives:
         return " or ".join(written(each) for each in alternatives)
-    return {bool: "true or false", int: "whole number", float: "number", str: "text", date: "date"}.get(
-        kind, kind.__name__
-    )
+    return PLAIN.get(kind) or str(kind.__name__)
 
 
 def keys_table(kind: type) -> str:
