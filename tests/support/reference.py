@@ -1,4 +1,4 @@
-"""The generated tables of docs/reference, made from the code: ``python -m tests.support.reference`` writes them anew.
+"""The documents, and their tables that come from the code: ``python -m tests.support.reference`` writes these anew.
 
 The matrix is the one page that is not written here, because it holds what came of playing it:
 ``./run matrix --readme docs/reference/matrix.md``.
@@ -40,6 +40,13 @@ from reception.texts.failures import FAILURES
 from tests.support import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+
+
+def documents(root: Path) -> list[Path]:
+    """Return every Markdown file that is handed on."""
+    return sorted(root.glob("*.md")) + [
+        path for folder in ("docs", "hardware", "reception") for path in sorted((root / folder).rglob("*.md"))
+    ]
 
 
 def in_markdown(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:

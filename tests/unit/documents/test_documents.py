@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.support import ROOT
+from tests.support.reference import documents
 
 README_LIMIT = 12_000
 """Bytes: what is read in five minutes."""
@@ -19,14 +20,6 @@ FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 CODE = re.compile(r"`[^`\n]+`")
 LINK = re.compile(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)|<(?:img|a)\b[^>]*?\b(?:src|href)=\"([^\"]+)\"")
 HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#+)?$", re.MULTILINE)
-
-
-def documents(root: Path) -> list[Path]:
-    """Return every Markdown file that is handed on."""
-    above = [path for path in root.glob("*.md") if path.name != "BRIEF.md"]
-    return sorted(above) + [
-        path for folder in ("docs", "hardware", "reception") for path in sorted((root / folder).rglob("*.md"))
-    ]
 
 
 def links(text: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Examples in the documents do what the documents say."""
 
+import argparse
 import os
 import re
 import shutil
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from reception.commands import parser
+from reception.testing import commands as workshop
 from reception.testing import scenarios
 from tests.support import ROOT, SCENARIO_FOLDER
+from tests.support.reference import documents, subcommands
 
 GUIDE = ROOT / "docs" / "guide"
 LIBRARY = ("library-card.md", "library-receipt-files.md", "library-choices.md")
@@ -80,9 +84,10 @@ def test_the_scenario_in_the_guide_is_the_one_that_ships(tmp_path: Path) -> None
     assert shown.scenario == ships.scenario
 
 
-def test_the_tests_in_the_guide_run_with_the_plugin(tmp_path: Path) -> None:
-    (text,) = runnable(GUIDE / "test-your-own-software.md", "pytest")
-    (tmp_path / "test_example.py").write_text(text, encoding="utf-8")
+def test_the_tests_in_readme_and_guide_run_with_the_plugin(tmp_path: Path) -> None:
+    for number, page in enumerate((ROOT / "README.md", GUIDE / "test-your-own-software.md")):
+        (text,) = runnable(page, "pytest")
+        (tmp_path / f"test_example_{number}.py").write_text(text, encoding="utf-8")
     (tmp_path / "scenarios").mkdir()
     shutil.copy(SCENARIO_FOLDER / "pin_right.toml", tmp_path / "scenarios")
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
@@ -105,4 +110,37 @@ def test_the_tests_in_the_guide_run_with_the_plugin(tmp_path: Path) -> None:
         timeout=55,
         check=False,
     )
-    assert "2 passed" in ran.stdout, ran.stdout + ran.stderr
+    assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def named_commands(text: str) -> list[tuple[str, list[str]]]:
+    """Return each command of ``./run`` that a text names, with the options beside it."""
+    found = re.findall(r"\./run ([a-z][a-z-]*)([^`\n#]*)", text)
+    return [(command, re.findall(r"(?<![\w-])--?[a-z][a-z-]*", rest)) for command, rest in found]
+
+
+def options(of: argparse.ArgumentParser) -> set[str]:
+    """Return the options of a command, those of its parts too."""
+    own = {option for action in of._actions for option in action.option_strings}
+    return own.union(*(options(part) for _, _, part in subcommands(of)))
+
+
+def unknown(text: str) -> list[str]:
+    """Return the commands and options that a text names and ``./run`` does not know."""
+    known = {name: options(each) for name, _, each in subcommands(parser(workshop))}
+    return [
+        f"./run {command} {option}"
+        for command, given in named_commands(text)
+        for option in given or [""]
+        if command != "test"
+        and option not in known.get(command, set()) | ({""} if command in known else set())
+    ]
+
+
+@pytest.mark.parametrize("page", documents(ROOT), ids=lambda page: page.stem)
+def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    assert unknown(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_command_or_an_option_that_is_gone_is_found() -> None:
+    assert unknown("`./run hil x.toml --no-such` and `./run gone`") == ["./run hil --no-such", "./run gone "]
