@@ -148,9 +148,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         _BEFORE_PHONE,
         CardInserted,
-        (S.READING,),
+        (S.READING, S.OUT_OF_SERVICE),
         handlers.inserted_instead,
-        "of a visit by phone: a visit with the card begins",
+        "of a visit by phone: a visit with the card begins; not once the desk was closed",
     ),
     _row(
         (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),

@@ -1202,6 +1202,18 @@ def test_a_card_put_in_after_closing_begins_no_visit(state: State) -> None:
     assert (walk.state(), walk.session.visit.id) == (State.READING, "visit-n")
 
 
+@pytest.mark.parametrize("method", [None, Method.ANDROID, Method.IPHONE])
+def test_a_card_put_in_place_of_the_phone_waits_while_the_desk_is_closed(method: Method | None) -> None:
+    walk = in_state(State.WAITING)
+    walk.on(flow.PhoneReaderReady(), flow.ChoosePhone("visit-1"))
+    if method:
+        walk.on(flow.Choose(method))
+    walk.on(flow.CloseDesk(), flow.CardInserted("visit-n"))
+    assert walk.session.screen == "DESK_CLOSED"
+    walk.on(flow.OpenDesk())
+    assert (walk.state(), walk.session.visit.id) == (State.READING, "visit-n")
+
+
 def test_what_staff_have_shown_ends_with_the_visit() -> None:
     walk = in_state(State.METHOD_CHOICE)
     walk.on(flow.ShowStaffText(flow.StaffText.COMING))
