@@ -107,9 +107,10 @@ class Snapshot:
     def from_json(cls, text: str) -> "Snapshot":
         """Return the snapshot that ``to_json`` wrote."""
         told: dict[str, Any] = json.loads(text)
-        enums = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
-        methods = tuple(Method(method) for method in told["methods"])
-        return cls(**{**told, **enums, "methods": methods, "health": Health(**told["health"])})
+        enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
+        enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["staff_message"] = StaffText(told["staff_message"])
+        return cls(**{**told, **enums, "health": Health(**told["health"])})
 
 
 _ENUMS: dict[str, type[StrEnum]] = {
@@ -120,7 +121,6 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "identity": Method,
     "failure": FailureCode,
     "help": HelpTopic,
-    "staff_message": StaffText,
     "language": Language,
     "display_mode": DisplayMode,
 }

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.flow import COMMITTED, REVOCABLE, TRANSITIONS, Effect, Event, Method, Session, State
 from reception.flow.failures import FailureCode
+from reception.flow.outcomes import enter, new_visit
 from reception.flow.session import VisitProgress
 
 CONFIG = Config()
@@ -1047,6 +1048,35 @@ def test_every_state_and_every_event_of_the_flow_stands_in_the_table_once() -> N
     assert {state for state, _ in rows} == set(State)
     typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear, flow.MatchCodeTyped}
     assert {event for _, event in rows} == set(Event.__subclasses__()) - typed
+
+
+def test_each_handler_takes_the_event_of_its_row() -> None:
+    taken = {row.do: get_type_hints(row.do)["event"] for row in TRANSITIONS}
+    assert [(row.event, taken[row.do]) for row in TRANSITIONS if row.event is not taken[row.do]] == []
+
+
+@pytest.mark.parametrize("state", WALKED)
+def test_a_new_visit_knows_nothing_of_the_one_before(state: State) -> None:
+    walk = in_state(state)
+    walk.on(flow.ChooseLanguage(flow.Language.EN), flow.PhoneReaderReady())
+    fresh = new_visit(walk.session, "visit-2", card_in=True)
+    assert fresh.visit == VisitProgress("visit-2", card_in=True)
+    assert fresh.desk == walk.session.desk
+
+
+@pytest.mark.parametrize("state", WALKED)
+def test_an_occasion_begins_with_nothing_of_the_one_before(state: State) -> None:
+    before = replace(
+        in_state(state).session,
+        pin_digits=3,
+        verifying=True,
+        guidance="CLOSER",
+        reminders=2,
+        help=flow.HelpTopic.LOST,
+    )
+    entered = enter(before, state, 0.0)
+    plain = Session(CONFIG, before.desk, before.visit, state, before.occasion + 1)
+    assert replace(entered, deadline=None, warn_at=None) == plain
 
 
 def test_the_written_table_has_one_line_for_each_row() -> None:
