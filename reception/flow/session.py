@@ -91,7 +91,7 @@ class Session:
     """Counts the entries of states: up by one whenever something is asked anew (a state, the next question, another
     PIN try, the help). Work carries the number it was begun on; its answer is dropped when the number has changed."""
 
-    # What follows begins anew with each occasion.
+    # What follows begins anew when a state is entered.
     deadline: float | None = None
     warn_at: float | None = None
     reminders: int = 0
