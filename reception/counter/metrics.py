@@ -26,7 +26,9 @@ class _Terminals(Collector):
         calls = gauge("reception_terminal_calls", "Calls for staff that nobody has seen to", labels=of)
         visits = gauge("reception_terminal_visits_today", "Visits of its newest day", labels=of)
         completed = gauge("reception_terminal_completed_today", "Completed visits of that day", labels=of)
-        parts = gauge("reception_terminal_part_down", "1: the part cannot be used", labels=["terminal", "part"])
+        parts = gauge(
+            "reception_terminal_part_down", "1: the part cannot be used", labels=["terminal", "part"]
+        )
         clock = gauge("reception_terminal_clock_ahead_seconds", "Its clock against the board's", labels=of)
         with self._hub.lock:
             for terminal in self._hub.terminals():

@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, runtime_checkable
 
 from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from reception.counter import BenchLike, HasHands, ShowsClips
-from reception.counter.style import Choice, Group, Text, button
+from reception.counter.style import Choice, Group, Text, button, style_sheet
 
 _log = logging.getLogger("reception.counter")
 
@@ -42,6 +43,40 @@ FAULTS: Mapping[str, str] = {
 STALL_S = 5.0
 
 
+class BenchLike(Protocol):
+    """A simulated bench as the counter steers it; the first card of a person may take a moment."""
+
+    def people(self) -> list[str]: ...
+
+    def insert(self, person: str, /) -> None: ...
+
+    def remove(self) -> None: ...
+
+
+@runtime_checkable
+class ShowsClips(Protocol):
+    """A bench that can put somebody else before the camera than the holder of the card."""
+
+    def show(self, person: str, /) -> None: ...
+
+
+@runtime_checkable
+class HasHands(Protocol):
+    """A bench whose devices and server can be disturbed."""
+
+    @property
+    def can(self) -> frozenset[Any]: ...
+
+    @property
+    def server(self) -> Any: ...
+
+    def do(self, hand: Any, seconds: float = 0.0) -> None: ...
+
+    def tap_phone(self, name: str | None = None) -> None: ...
+
+    def kill_engine(self) -> None: ...
+
+
 class Hands(QObject):
     """Does one thing after the other away from the windows: a card takes a moment to make."""
 
@@ -71,6 +106,27 @@ class Hands(QObject):
             self.trouble.emit(str(error))
         else:
             self.trouble.emit("")
+
+
+class BenchPanel(QWidget):
+    """The panel of a simulated bench, a window of its own."""
+
+    def __init__(self, bench: BenchLike) -> None:
+        super().__init__()
+        self.setObjectName("counter_window")
+        self.setWindowTitle("模擬の操作")
+        self.setStyleSheet(style_sheet())
+        self._hands = Hands()
+        bar = SimulationBar(bench, self._hands)
+        column = QVBoxLayout(self)
+        column.addWidget(bar)
+        if isinstance(bench, HasHands):
+            column.addWidget(SimulationPanel(bench, self._hands, bar.person))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Wait for what is being done."""
+        self._hands.stop()
+        super().closeEvent(event)
 
 
 class SimulationBar(QFrame):

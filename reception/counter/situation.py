@@ -60,7 +60,7 @@ def situation(desk: Desk, t: Words) -> Situation:
     alone = snapshot.screen == "CALL_STAFF" and snapshot.failure in WITHOUT_STAFF
     screen = "TAKE_CARD" if alone else snapshot.screen
     failure = failure_of(str(snapshot.failure))
-    hand = not alone and (screen in NEEDS_HAND or snapshot.visual_possible or screen == "VISUAL_CHECK")
+    hand = not alone and (screen in NEEDS_HAND or screen == "VISUAL_CHECK")
     tone = "hand" if hand else "done" if snapshot.completed else "rest" if screen in RESTS else "busy"
     return Situation(
         t(wording.STATES.get(screen, screen)),
