@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from reception.flow import Method
 from reception.terminal.journal import Entry
 from reception.terminal.snapshot import CounterView, Health, Snapshot
 
@@ -184,7 +185,7 @@ def read_snapshot(content: Any) -> Snapshot:
     try:
         told = _known(Snapshot, content)
         health = Health(**{key: str(value) for key, value in _known(Health, told.pop("health", {})).items()})
-        methods = tuple(str(each) for each in told.pop("methods", ()))
+        methods = tuple(Method(each) for each in told.pop("methods", ()))
         return Snapshot(**told, methods=methods, health=health)
     except (TypeError, ValueError, AttributeError):
         raise MessageError("no snapshot") from None

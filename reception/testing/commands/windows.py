@@ -73,9 +73,7 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
 
 
 @contextmanager
-def watched(
-    terminal: "Terminal", office: "BackOffice", settings: "Config", state: Path
-) -> Iterator[None]:
+def watched(terminal: "Terminal", office: "BackOffice", settings: "Config", state: Path) -> Iterator[None]:
     """Show the counter's page of a terminal on a bench; the bench's own staff can log in to it."""
     from reception.testing.testbench import STAFF, STAFF_PASSWORD, write_staff_file
 
