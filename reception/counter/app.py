@@ -78,6 +78,7 @@ class Counter:
     """By how much a terminal's clock is ahead."""
     metrics: Callable[[], bytes] = lambda: b""
     metrics_token: str = ""
+    is_stopping: Callable[[], bool] = lambda: False
     password_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -582,7 +583,7 @@ class Pages:
             number, quiet_since = 0, time.monotonic()
             try:
                 yield f"retry: 1000\nevent: clock\ndata: {time.time():.3f}\n\n"
-                while True:
+                while not self._counter.is_stopping():
                     due.clear()
                     if not self._counter.sessions.holds(session):
                         yield f"event: bye\ndata: {self._where(session)}\n\n"

@@ -15,7 +15,25 @@ def add(command: AddCommand) -> None:
     fleet.add_argument("--terminals", type=count(1), default=8, metavar="N", help="default: 8")
     fleet.add_argument("--visits-per-minute", type=count(0), default=30, metavar="N", help="default: 30")
     fleet.add_argument("--port", type=int, default=0, help="of the board's page (default: any free one)")
+    fleet.add_argument(
+        "--measure",
+        type=count(1),
+        metavar="S",
+        help="measure for S seconds how soon the board shows a change",
+    )
     fleet.add_argument("--seconds", type=count(1), help="end by itself (default: Ctrl-C ends it)")
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from reception.testing.fleet.broker import NoBroker
+    from reception.testing.fleet.measure import measure
+
+    try:
+        rate = options.visits_per_minute / 60
+        measure(options.terminals, rate, options.measure, lambda line: print(line, flush=True))
+    except NoBroker as error:
+        return refuse(f"fleet: {error}")
+    return 0
 
 
 def _fleet(options: argparse.Namespace) -> int:
@@ -25,6 +43,8 @@ def _fleet(options: argparse.Namespace) -> int:
     from reception.testing.fleet.running import Fleet
     from reception.testing.testbench import STAFF, STAFF_PASSWORD, write_staff_file
 
+    if options.measure:
+        return _measure(options)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -1,9 +1,5 @@
-"""Measures a fleet: how soon the board shows a change, and what board and broker cost.
+"""Measures a fleet: how soon the board shows a change, and what board and broker cost."""
 
-``python -m reception.testing.fleet.measure --terminals 200 --visits 10 --seconds 60``
-"""
-
-import argparse
 import http.client
 import json
 import math
@@ -13,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -23,6 +20,7 @@ from reception.testing.fleet.broker import BOARD, Broker
 from reception.testing.fleet.running import Fleet
 
 STAFF, PASSWORD = "bench-staff", "bench-password"
+LONGEST_START_S = 400.0
 
 
 class Browser:
@@ -136,83 +134,71 @@ def delays_s(changes: list[tuple[str, str, float]], seen: Seen) -> tuple[list[fl
     return delays, lost
 
 
-def main() -> int:
-    """Run and print the figures."""
+Say = Callable[[str], None]
+
+
+def measure(terminals: int, visits_per_s: float, seconds: float, say: Say) -> None:
+    """Run a fleet for so long and say the figures; raises NoBroker."""
     from reception.testing.testbench import write_staff_file
 
-    reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("--terminals", type=int, default=200)
-    reader.add_argument("--visits", type=float, default=10.0, help="a second, over all terminals")
-    reader.add_argument("--seconds", type=float, default=60.0)
-    options = reader.parse_args()
-    names = [f"terminal-{number:04}" for number in range(1, options.terminals + 1)]
+    names = [f"terminal-{number:04}" for number in range(1, terminals + 1)]
     changes: list[tuple[str, str, float]] = []
+    last: dict[str, str] = {}
 
     def told(actor: Actor, state: str) -> None:
         screen = str(actor.snapshot.screen)
-        if not changes or last.get(actor.name) != screen:
+        if last.get(actor.name) != screen:
             last[actor.name] = screen
             changes.append((actor.name, screen, time.monotonic()))
 
-    last: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="reception-fleet-") as made:
         folder = Path(made)
-        began = time.monotonic()
-        broker = Broker(folder, names)
-        write_staff_file(folder)
-        print(f"{len(names)} certificates: {time.monotonic() - began:.1f} s", flush=True)
-        broker.start()
-        board, port = board_beside(folder, broker)
-        seen = Seen()
-        try:
-            began = time.monotonic()
-            with Fleet(broker, names, visits_per_s=options.visits, told=told) as fleet:
-                browser = Browser(port)
-                browser.log_in()
-                stream = browser.listen("/live")
-                threading.Thread(target=seen.follow, args=(stream,), daemon=True).start()
-                while len(seen.rows) < len(names) and time.monotonic() - began < 120:
-                    time.sleep(0.1)
-                print(
-                    f"{len(seen.rows)} terminals on the board after {time.monotonic() - began:.1f} s",
-                    flush=True,
-                )
-                before = cpu_s(board.pid), cpu_s(broker.process_id)
-                first, start = len(changes), time.monotonic()
-                time.sleep(options.seconds)
-                spent = time.monotonic() - start
-                counted = changes[first:]
-                busy = cpu_s(board.pid) - before[0], cpu_s(broker.process_id) - before[1]
-                time.sleep(2)
-                _report(fleet, counted, seen, spent)
-                for name, process, used in (
-                    ("board", board.pid, busy[0]),
-                    ("broker", broker.process_id, busy[1]),
-                ):
-                    print(f"{name}: {memory_mb(process):.0f} MB, {100 * used / spent:.0f} % of a core")
-        finally:
-            board.terminate()
-            board.wait()
-            broker.stop()
-    return 0
+        with Broker(folder, names, one_key=True) as broker:
+            write_staff_file(folder)
+            board, port = board_beside(folder, broker)
+            try:
+                began = time.monotonic()
+                with Fleet(broker, names, visits_per_s=visits_per_s, told=told) as fleet:
+                    seen = _shown_all(port, names)
+                    say(f"{len(seen.rows)} terminals on the board after {time.monotonic() - began:.1f} s")
+                    _measure(
+                        fleet, changes, seen, seconds, {"board": board.pid, "broker": broker.process_id}, say
+                    )
+            finally:
+                board.terminate()
+                board.wait()
 
 
-def _report(fleet: Fleet, changes: list[tuple[str, str, float]], seen: Seen, spent: float) -> None:
-    delays, lost = delays_s(changes, seen)
+def _shown_all(port: int, names: list[str]) -> Seen:
+    """Log in, and wait until the board shows every terminal."""
+    browser, seen = Browser(port), Seen()
+    browser.log_in()
+    threading.Thread(target=seen.follow, args=(browser.listen("/live"),), daemon=True).start()
+    until = time.monotonic() + LONGEST_START_S
+    while len(seen.rows) < len(names) and time.monotonic() < until:
+        time.sleep(0.1)
+    return seen
+
+
+def _measure(
+    fleet: Fleet,
+    changes: list[tuple[str, str, float]],
+    seen: Seen,
+    seconds: float,
+    processes: dict[str, int],
+    say: Say,
+) -> None:
+    before = {name: cpu_s(process) for name, process in processes.items()}
+    first, start = len(changes), time.monotonic()
+    time.sleep(seconds)
+    spent, counted = time.monotonic() - start, changes[first:]
+    used = {name: cpu_s(process) - before[name] for name, process in processes.items()}
+    time.sleep(2)
+    delays, lost = delays_s(counted, seen)
     delays.sort()
-    print(f"{fleet.visits} visits, {len(changes)} changes in {spent:.0f} s; {lost} never shown")
+    say(f"{fleet.visits} visits, {len(counted)} changes in {spent:.0f} s, {lost} of them never shown")
     if delays:
-        at = {share: delays[math.ceil(share * len(delays)) - 1] for share in (0.5, 0.99, 1.0)}
-        print(
-            f"shown after p50 {at[0.5] * 1000:.0f} ms, p99 {at[0.99] * 1000:.0f} ms, max {at[1.0] * 1000:.0f} ms"
-        )
-    wrong = [
-        name
-        for name, actor in fleet.actors.items()
-        if wording.STATES.get(str(actor.snapshot.screen), "") not in seen.rows.get(name, [(0.0, "")])[-1][1]
-    ]
-    print(f"last picture differs from the terminal: {len(wrong)} (may be changing just now)")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        p50, p99, longest = (delays[math.ceil(share * len(delays)) - 1] * 1000 for share in (0.5, 0.99, 1.0))
+        say(f"shown after p50 {p50:.0f} ms, p99 {p99:.0f} ms, longest {longest:.0f} ms")
+    for name, process in processes.items():
+        say(f"{name}: {memory_mb(process):.0f} MB, {100 * used[name] / spent:.0f} % of a core")

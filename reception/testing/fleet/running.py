@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from paho.mqtt.client import Client
 
+import config
 from reception.fleet.audit import Audit
 from reception.fleet.port import About, Port
 from reception.fleet.terminal_side import FleetPort
@@ -142,16 +143,17 @@ class Fleet:
     def __enter__(self) -> Self:
         multiplexer = Multiplexer()
         self._ends.callback(multiplexer.close)
+        settings = config.load()
         for name in self._names:
             clock = self._clocks.get(name, lambda: datetime.now(UTC).astimezone())
-            actor = self.actors[name] = Actor(name, clock=clock)
+            actor = self.actors[name] = Actor(name, clock=clock, settings=settings)
             audit = self.audits[name] = Audit(None, clock)
-            settings = self._broker.settings("terminal", name)
+            fleet = self._broker.settings("terminal", name)
             port = Port(
                 actor, ActorOffice(actor), About(name, "demonstration"), audit, keep_s=1800, clock=clock
             )
             self._ends.callback(port.close)
-            self.ports[name] = FleetPort(port, settings, clock=clock, drive=multiplexer.drive)
+            self.ports[name] = FleetPort(port, fleet, clock=clock, drive=multiplexer.drive)
             self._ends.enter_context(self.ports[name])
         for work in (self._play, self._beat):
             thread = threading.Thread(target=work, name=f"fleet-{work.__name__}", daemon=True)
