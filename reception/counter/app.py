@@ -127,6 +127,7 @@ def make_app(counter: Counter) -> FastAPI:
 
     shown: tuple[tuple[str, Answering], ...] = (
         ("/", page.board),
+        ("/favicon.ico", page.icon),
         ("/login", page.login),
         ("/live", page.board_live),
         ("/figures", page.figures),
@@ -262,6 +263,10 @@ class Pages:
         )
         text = t("前のページに戻るか、はじめのページからやり直してください。")
         return self._page("wrong.html", request, session, status, heading=heading, text=text)
+
+    async def icon(self, request: Request) -> Response:
+        """Return the icon to who asks for it by the old name."""
+        return RedirectResponse("/static/icon.svg", 303)
 
     # --- Log in, log out, lock ----------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from reception.texts import catalogue
+
 LANGUAGES = ("ja", "en")
 
 
@@ -15,8 +17,20 @@ class Words:
         self.language = language if language in LANGUAGES else "ja"
 
     def __call__(self, text: str, **values: object) -> str:
-        said = text if self.language == "ja" else english().get(text, text)
+        said = text if self.language == "ja" else _in_english(text)
         return said.format(**values) if values else said
+
+
+def _in_english(text: str) -> str:
+    """Return the counter's own words, or those that the patient reads; the Japanese ones where there are none."""
+    own = english().get(text)
+    if own is not None:
+        return own
+    patients = catalogue("en", "clinic")
+    sentence = f"{text}。"
+    told = patients(sentence)
+    # Of a failure the counter says the first sentence without its stop.
+    return told.rstrip(".") if told != sentence else patients(text)
 
 
 @cache

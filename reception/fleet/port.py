@@ -222,8 +222,10 @@ class Port:
         if view is None:
             return
         with self._lock:
-            since = self._people.get(view.visit, (view, self._now()))[1]
-            self._people[view.visit] = view, since
+            known, since = self._people.get(view.visit, (view, self._now()))
+            # A number that was registered meanwhile is not in what the visit knows of the person.
+            number = view.reference_number or known.reference_number
+            self._people[view.visit] = replace(view, reference_number=number), since
             self._tell_people()
 
     def _forget_whom_it_is_time_to(self) -> None:
