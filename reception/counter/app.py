@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from config.limits import Limits
-from consent.wire import japan_now
+from consent.wire import JAPAN, japan_now
 from reception.counter import wording
 from reception.counter.board import outcome_words
 from reception.counter.charts import hours_chart
@@ -402,7 +402,7 @@ class Pages:
 
     def _broker_silent(self) -> str:
         since = self._counter.broker_silent()
-        return f"{since.astimezone():%H:%M}" if since else ""
+        return f"{since.astimezone(JAPAN):%H:%M}" if since else ""
 
     async def desk(self, request: Request, terminal: str, visit: str = "") -> Response:
         """Show one terminal."""

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from config.limits import Limits
 from consent.choices import ConsentAnswer, age_on
+from consent.wire import JAPAN
 from reception.counter import wording
 from reception.counter.board import Problem, Row, began, outcome_words, problems
 from reception.counter.english import Words
@@ -203,9 +204,7 @@ def call_lines(desk: Desk, t: Words) -> tuple[CallLine, ...]:
     lines = []
     for call in desk.calls:
         failure = failure_words(call["failure"])
-        what = t(wording.STATES.get(call["screen"], call["screen"]))
-        if failure is not None:
-            what = f"{what}: {t(flat(failure[0]))}"
+        what = t(flat(failure[0])) if failure else t(wording.STATES.get(call["screen"], call["screen"]))
         remedy = t(failure[1]) if failure else t("患者のところへ行ってください。")
         lines.append(CallLine(call["id"], _clock_time(call["at"]), what, remedy, desk.terminal))
     return tuple(lines)
@@ -231,7 +230,7 @@ def _notices(desk: Desk, t: Words) -> tuple[NoticeLine, ...]:
 
 def _clock_time(iso: str) -> str:
     try:
-        return f"{datetime.fromisoformat(iso).astimezone():%H:%M}"
+        return f"{datetime.fromisoformat(iso).astimezone(JAPAN):%H:%M}"
     except ValueError:
         return ""
 

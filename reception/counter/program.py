@@ -158,6 +158,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
+        # Now: who comes before the page is ready waits a moment instead of being refused.
+        made.listen(128)
     except OSError as error:
         made.close()
         raise CounterError(f"{host}:{port}: {error.strerror or error}; choose another --port") from None

@@ -298,6 +298,9 @@ class Port:
         except JournalError as error:
             _log.info("%s", error)
             self._end(command, told, Verdict.UNREACHABLE)
+        except Exception:
+            _log.exception("a command failed")
+            self._end(command, told, Verdict.UNREACHABLE)
 
     def _register(self, office: PortOffice, arguments: Mapping[str, str]) -> Verdict:
         with self._lock:

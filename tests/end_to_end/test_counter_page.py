@@ -112,14 +112,14 @@ def test_a_visit_is_followed_while_it_goes_on(clerk: Browser, counter: Counter) 
 def test_a_call_stays_until_somebody_says_that_it_was_seen_to(clerk: Browser, counter: Counter) -> None:
     counter.terminal.comes()
     counter.terminal.calls()
-    clerk.sees("患者が係を待っています", "#calls")
+    clerk.sees("係の人を呼んでいます", "#calls")
     assert clerk.driver.title.startswith("!")
     assert clerk.one("#calls").get_attribute("aria-live") == "assertive"
     remedy = "患者が呼んでいます。端末までおいでください。"
     assert clerk.text("body").count(remedy) == 1
     counter.terminal.comes()
     clerk.sees("患者が本人確認の方法を選んでいます", "#status")
-    clerk.sees("患者が係を待っています", "#calls")
+    clerk.sees("係の人を呼んでいます", "#calls")
     keep(clerk, "call")
     clerk.presses("#calls button")
     clerk.sees("行いました", "#said")
@@ -392,7 +392,7 @@ def test_two_clerks_see_the_same_and_one_of_them_administers(clerk: Browser, cou
         counter.terminal.comes()
         counter.terminal.calls()
         for each in (clerk, second):
-            each.sees("患者が係を待っています", "#calls")
+            each.sees("係の人を呼んでいます", "#calls")
         second.presses("#calls button")
         clerk.waits(lambda: not clerk.text("#calls").strip())
         assert "操作の記録" not in second.text("header")
@@ -455,11 +455,11 @@ def test_all_terminals_stand_on_one_board_and_who_needs_help_first_is_first(
         chromium.waits(lambda: len(chromium.driver.find_elements(By.CSS_SELECTOR, "#rows tr")) == 5)
         terminals[3].comes()
         terminals[3].calls()
-        chromium.sees("患者が係を待っています", "#row-terminal-4")
+        chromium.sees("係の人を呼んでいます", "#row-terminal-4")
         first = "return document.querySelector('#rows tr').id"
         chromium.waits(lambda: chromium.driver.execute_script(first) == "row-terminal-4")
         breaks(terminals[4].actor)
-        chromium.sees("端末は利用できません", "#row-terminal-5")
+        chromium.sees("カードリーダーに接続できません", "#row-terminal-5")
         terminals[1].comes()
         chromium.sees("本人確認の方法", "#row-terminal-2")
         assert faults(chromium) == []

@@ -23,7 +23,10 @@ from reception.fleet.topics import BEAT_S, send_at_once
 from reception.testing.fleet.actors import Actor, ActorOffice, Step, visit_of
 from reception.testing.fleet.broker import Broker
 
-MISC_S = 1.0
+MISC_S = 2.0
+LOOK_S = 0.2
+HANDSHAKES = 20
+"""So many at a time: what has come for the others is read between."""
 
 
 class Multiplexer:
@@ -33,9 +36,10 @@ class Multiplexer:
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken = socket.socketpair()
         self._woken.setblocking(False)
+        self._wake.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._clients: list[Client] = []
-        self._wants: dict[Client, int] = {}
+        self._writers: set[Client] = set()
         self._due: dict[Client, float] = {}
         self._lock = threading.RLock()
         self._stopping = False
@@ -45,7 +49,7 @@ class Multiplexer:
     def drive(self, client: Client) -> Callable[[], None]:
         """Take a client; what it returns lets it go."""
         client.on_socket_open, client.on_socket_close = self._opened, self._closed
-        client.on_socket_register_write = lambda *_: self._nudge()
+        client.on_socket_register_write = self._wants_to_write
         with self._lock:
             self._clients.append(client)
             self._due[client] = 0.0
@@ -68,47 +72,54 @@ class Multiplexer:
         with suppress(BlockingIOError):
             self._wake.send(b"x")
 
+    def _wants_to_write(self, client: Client, user: object, connection: Any) -> None:
+        with self._lock:
+            self._writers.add(client)
+        self._nudge()
+
     def _opened(self, client: Client, user: object, connection: Any) -> None:
         send_at_once(client, user, connection)
         with self._lock:
-            self._wants[client] = selectors.EVENT_READ
             self._selector.register(connection, selectors.EVENT_READ, client)
 
     def _closed(self, client: Client, user: object, connection: Any) -> None:
         with self._lock:
-            self._wants.pop(client, None)
             with suppress(KeyError, ValueError):
                 self._selector.unregister(connection)
 
     def _work(self) -> None:
+        looked = 0.0
         while not self._stopping:
-            ready = self._selector.select(0.2)
-            for key, events in ready:
+            for key, events in self._selector.select(0.1):
                 if key.data is None:
                     with suppress(BlockingIOError):
                         self._woken.recv(65_536)
                 elif events & selectors.EVENT_READ:
                     key.data.loop_read()
-            now = time.monotonic()
             with self._lock:
-                clients = list(self._clients)
-            for client in clients:
-                self._serve(client, now)
+                writers, self._writers = self._writers, set()
+            for client in writers:
+                while client.socket() is not None and client.want_write():
+                    client.loop_write()
+            if time.monotonic() - looked >= LOOK_S:
+                looked = time.monotonic()
+                self._look_after_all(looked)
 
-    def _serve(self, client: Client, now: float) -> None:
-        if client.socket() is None:
-            if now >= self._due.get(client, 0.0):
+    def _look_after_all(self, now: float) -> None:
+        """Keep connections alive, and connect some of those that are not; a handshake takes a while."""
+        with self._lock:
+            clients = list(self._clients)
+        connected = 0
+        for client in clients:
+            if client.socket() is not None:
+                if now >= self._due.get(client, 0.0):
+                    self._due[client] = now + MISC_S
+                    client.loop_misc()
+            elif now >= self._due.get(client, 0.0) and connected < HANDSHAKES:
+                connected += 1
                 self._due[client] = now + random.uniform(1.0, 4.0)  # noqa: S311 no secret
-                try:
+                with suppress(OSError, ValueError):
                     client.reconnect()
-                except (OSError, ValueError):
-                    return
-            return
-        if client.want_write():
-            client.loop_write()
-        if now >= self._due.get(client, 0.0):
-            self._due[client] = now + MISC_S
-            client.loop_misc()
 
 
 class Fleet:
