@@ -62,7 +62,9 @@ def test_state_is_told_at_once_and_people_only_to_who_watches(terminal: Terminal
             assert Kind.PEOPLE not in program.kinds()
             assert program.ask(Verb.WATCH, "2", seconds="30") is Verdict.DONE
             soon(lambda: Kind.PEOPLE in program.kinds(), "people are not told")
-            told = [each.content for each in program.heard if isinstance(each, News) and each.kind is Kind.PEOPLE]
+            told = [
+                each.content for each in program.heard if isinstance(each, News) and each.kind is Kind.PEOPLE
+            ]
             assert told[-1][0]["name"] == PERSON.name
         finally:
             program.link.close()
