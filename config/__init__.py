@@ -218,8 +218,8 @@ class Counter:
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address that the page's program listens on; any other than this machine's own needs ``cert`` and ``key``."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8480
-    names: tuple[str, ...] = ()
-    """By which other names browsers know this machine."""
+    names: str = ""
+    """By which other names browsers know this machine, with spaces between them."""
     cert: str = ""
     """The page's certificate for TLS (PEM). Paths as in Receipt.folder."""
     key: str = ""

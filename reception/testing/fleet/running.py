@@ -83,9 +83,8 @@ class Multiplexer:
             self._selector.register(connection, selectors.EVENT_READ, client)
 
     def _closed(self, client: Client, user: object, connection: Any) -> None:
-        with self._lock:
-            with suppress(KeyError, ValueError):
-                self._selector.unregister(connection)
+        with self._lock, suppress(KeyError, ValueError):
+            self._selector.unregister(connection)
 
     def _work(self) -> None:
         looked = 0.0
