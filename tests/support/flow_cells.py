@@ -14,7 +14,7 @@ from reception import flow
 from reception.flow import DisplayMode, Effect, Event, HelpTopic, Language, Method, StaffText, State
 from reception.flow.failures import FailureCode
 from reception.testing.matrix.rules import IDENTITY_FAILS, Disturbance, Outcome, expected, failures_of
-from tests.unit.flow.test_flow import QUESTIONS, Walk, in_state
+from tests.support.walk import QUESTIONS, Walk, in_state
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 S, D, O = State, Disturbance, Outcome  # noqa: E741

@@ -30,7 +30,7 @@ from reception.testing.gallery import SAMPLES, StillTerminal
 from reception.testing.testbench import Bench
 from reception.texts import Catalogue, catalogue, wording
 from reception.texts.failures import NOT_COMPLETE
-from tests.unit.patient.test_screens import accessible_texts
+from tests.support.accessibility import accessible_texts
 
 WITHIN_MS = 20_000
 

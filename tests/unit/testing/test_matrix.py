@@ -18,8 +18,8 @@ from reception.testing.matrix.cell import Cell
 from reception.testing.matrix.rules import RULES, Disturbance, Kind, Outcome, Rule, expected, failures_of
 from reception.testing.matrix.table import legend
 from tests.support import flow_cells
+from tests.support.documents import README, between
 from tests.support.pcscd import running_pcscd
-from tests.unit.documents.test_readme import README, between
 
 D, S = Disturbance, State
 

@@ -20,7 +20,7 @@ from reception.texts import (
     wording,
 )
 from reception.texts.failures import FAILURES, NOT_COMPLETE, TAKE
-from tests.unit.documents.test_readme import README
+from tests.support.documents import README
 
 TEXTS = list(update.texts())
 KANA = re.compile(r"[ぁ-ゖァ-ヺ]")
