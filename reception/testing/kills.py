@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer, Item, recorded
 from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
@@ -28,6 +27,7 @@ from reception import flow
 from reception.flow import State
 from reception.terminal.notices import Notice, NoticeCode
 from reception.terminal.snapshot import Snapshot
+from reception.testing.timing import BROKEN_SERVER
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -35,18 +35,6 @@ if TYPE_CHECKING:
     from reception.testing.testbench import Bench
 
 PERSON = "age45"
-_QUICK: dict[str, Any] = {
-    "delays": {
-        "told_s": 0.01,
-        "farewell_s": 0.01,
-        "notice_s": 0.01,
-        "call_staff_s": 0.01,
-        "device_retry_s": 0.1,
-        # Nothing of a killed server is still on its way.
-        "settle_s": 0.5,
-    },
-    "server": {"connect_timeout_s": 0.5, "read_timeout_s": 0.5, "budget_s": 1.0},
-}
 _PATIENCE_S = 30.0
 
 _Word = tuple[Any, ...]
@@ -199,8 +187,8 @@ def _free_port() -> int:
 
 
 def _settings(url: str) -> config.Config:
-    loaded = config.load(None, (_QUICK, TomlFile(Path("kills"), "", _QUICK)))
-    return replace(loaded, server=replace(loaded.server, url=url))
+    settings = BROKEN_SERVER.settings()
+    return replace(settings, server=replace(settings.server, url=url))
 
 
 def _journal_file(state: Path) -> Path:

@@ -9,12 +9,11 @@ import socket
 import sys
 import threading
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import config
 from config import ConfigError
 from config.person import load_person
 from consent.choices import ConsentAnswer
@@ -29,6 +28,7 @@ from reception.testing.scenarios import real_bench
 from reception.testing.testbench import Bench, BenchKind, BenchTrouble
 from reception.testing.testbench.console import wipe
 from reception.testing.testbench.file import load_bench
+from reception.testing.timing import FOLLOWED
 
 _MOST_SEEN = 10_000
 """Snapshots kept; a bench ends with its test, long before."""
@@ -120,12 +120,10 @@ class Remote:
         if self._plan and self._plan.real:
             raise Refused("a real card is used by scenario files only, which protect its PIN tries")
         kind = self._plan.simulated_kind if self._plan else cast(BenchKind, self._name)
-        settings = config.load()
-        settings = replace(settings, delays=replace(settings.delays, **scenarios.HURRY["delays"]))
         holder = load_person(person, Path(beside))
         self._seen = Seen()
         bench = Bench(
-            settings,
+            FOLLOWED.settings(),
             self._state,
             kind,
             # Others are got to know as they come: at a first start, the keys of all would be made beside the test.

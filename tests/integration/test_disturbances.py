@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from hardware.card import CardChannel, MyNumberCard, ReaderBusy
 from hardware.face.engine import FaceEngine
 from hardware.simulation.pcscd import PcscdBench
@@ -28,20 +26,9 @@ from reception.flow import Method, State
 from reception.flow.failures import CARD_REMOVED_WHILE, FailureCode
 from reception.testing.scenarios import TODAY
 from reception.testing.testbench import Bench, BenchKind
+from reception.testing.timing import FAST
 from reception.testing.visit_driver import VisitDriver
 from tests.support.pcscd import running_pcscd
-
-DELAYS = {
-    "delays": {
-        "told_s": 0.05,
-        "farewell_s": 0.03,
-        "notice_s": 0.03,
-        "call_staff_s": 0.05,
-        "reminder_s": 0.5,
-        "device_retry_s": 0.05,
-    }
-}
-"""Nobody reads the screens."""
 
 ROUTES = (Method.PIN, Method.FACE)
 TRIES = 2
@@ -72,15 +59,11 @@ def engine() -> Iterator[FaceEngine]:
         yield engine
 
 
-def settings() -> config.Config:
-    return config.load(None, (DELAYS, TomlFile(Path("test"), "", DELAYS)))
-
-
 @contextmanager
 def a_stage(kind: BenchKind, state: Path, engine: FaceEngine) -> Iterator[VisitDriver]:
     """Set up a bench, and see at the end that nothing of all the visits is left behind."""
     people = [load_person(name) for name in ("age45", "age75", "no-photo")]
-    with Bench(settings(), state, kind, people=people, today=TODAY, engine=engine) as bench:
+    with Bench(FAST.settings(), state, kind, people=people, today=TODAY, engine=engine) as bench:
         stage = VisitDriver(bench)
         for method in ROUTES:
             stage.visit(method=method)
@@ -562,7 +545,9 @@ def test_a_certificate_that_ends_is_told_from_the_check_on(
     today: date, notice: str, engine: FaceEngine, made_state: Path
 ) -> None:
     """The certificate of this person is valid up to 2030-02-17."""
-    with Bench(settings(), made_state, people=[load_person("age45")], today=today, engine=engine) as bench:
+    with Bench(
+        FAST.settings(), made_state, people=[load_person("age45")], today=today, engine=engine
+    ) as bench:
         stage = VisitDriver(bench)
         card = stage.card()
         visit = stage.visit(card)

@@ -15,14 +15,10 @@ from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception import flow
 from reception.flow import State
 from reception.flow.failures import FailureCode
+from reception.testing.timing import FOLLOWED
 
 TODAY = date(2026, 4, 1)
 """The date of a run on a simulated bench that names none."""
-
-HURRY: dict[str, Any] = {
-    "delays": {"told_s": 0.3, "farewell_s": 0.3, "notice_s": 2.0, "call_staff_s": 2.0, "device_retry_s": 0.5}
-}
-"""Nobody reads the screens of a bench, so what is only there to be read is short; a scenario may say otherwise."""
 
 Verb = Literal[
     "insert_card",
@@ -169,7 +165,8 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
     person = load_person(scenario.person, path.parent)
-    overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
+    # A scenario may say otherwise.
+    overrides: list[tuple[dict[str, Any], TomlFile]] = [(FOLLOWED.tables(), file), (scenario.config, file)]
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
     try:

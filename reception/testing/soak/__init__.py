@@ -15,7 +15,7 @@ from reception.testing import scenarios
 from reception.testing.scenarios import Play, Result
 from reception.testing.soak.reconciliation import Shown, differences, recorded_on, settled
 from reception.testing.soak.report import MOST_TOLD, WRONG, Burden, Progress, Sample, SoakReport, burden_of
-from reception.testing.soak.visits import FACE, PEOPLE, TITLES, plans, quick
+from reception.testing.soak.visits import FACE, PEOPLE, SETTINGS, TITLES, plans
 from reception.testing.testbench import Bench, BenchKind, clip_of
 
 __all__ = ["PEOPLE", "TITLES", "Burden", "Progress", "Sample", "SoakReport", "plans", "soak"]
@@ -45,8 +45,7 @@ def soak(
         state = Path(folder)
         for name in ("face", "req", "res"):
             (state / _RECEIPTS / name).mkdir(parents=True)
-        settings = quick()
-        settings = replace(settings, receipt=replace(settings.receipt, folder=str(state / _RECEIPTS)))
+        settings = replace(SETTINGS, receipt=replace(SETTINGS.receipt, folder=str(state / _RECEIPTS)))
         bench = Bench(
             settings,
             state,

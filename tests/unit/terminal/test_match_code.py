@@ -6,17 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from hardware.card import match_code_b
 from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
 from reception.testing.testbench import Bench
+from reception.testing.timing import FAST
 
-QUICK = {"delays": {"told_s": 0.01, "farewell_s": 0.01, "notice_s": 0.01, "call_staff_s": 0.01}}
 PERSON = load_person("age45")
 CODE = match_code_b(PERSON.birth_date, PERSON.card.expires, PERSON.card.security_code)
 
@@ -28,7 +26,7 @@ class Unscanned(Bench):
 
 @pytest.fixture
 def bench(made_state: Path) -> Iterator[Bench]:
-    settings = config.load(None, (QUICK, TomlFile(Path("test"), "", QUICK)))
+    settings = FAST.settings()
     bench = Unscanned(
         settings, made_state, people=[PERSON], person=PERSON, today=scenarios.TODAY, engine=FaceEngine()
     )
