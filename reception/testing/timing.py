@@ -3,22 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import config
 from config.toml_file import TomlFile
-
-_NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
 class TimingProfile:
     """Settings, in seconds, by table; what a table leaves out is as shipped."""
 
-    delays: Mapping[str, float] = field(default=_NOTHING)
-    server: Mapping[str, float] = field(default=_NOTHING)
-    face: Mapping[str, float] = field(default=_NOTHING)
+    delays: Mapping[str, float] = field(default_factory=dict)
+    server: Mapping[str, float] = field(default_factory=dict)
+    face: Mapping[str, float] = field(default_factory=dict)
 
     def but(self, **tables: Mapping[str, float]) -> "TimingProfile":
         """Return a profile in which these settings are others."""

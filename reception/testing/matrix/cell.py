@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+from config.person import load_person
 from consent.choices import ConsentAnswer, Item
 from reception.flow import Method, State
 from reception.terminal.journal import COMPLETED, NOT_RECORDED, RECORDED
 from reception.terminal.notices import NoticeCode
 from reception.testing.matrix.fault_injection import INJECTIONS, STALL_S
 from reception.testing.matrix.rules import Disturbance, Kind, Outcome, expected, failures_of
-from reception.testing.visit_driver import VisitDriver
+from reception.testing.visit_driver import NEXT, VisitDriver
 
 _TRIES = 2
 """Tries left on a disturbed patient's card: a right PIN that truly reached it makes them 3."""
@@ -296,7 +297,7 @@ class Cell:
             visit = driver.visit(card, Method.FACE, within_s=_ENGINE_S)
         else:
             card = driver.next_card
-            visit = driver.visit(card, pin=driver.next_pin)
+            visit = driver.visit(card, pin=load_person(NEXT).card.pin)
         assert driver.completed(visit), f"the next patient: {driver.states()}"
         assert driver.recorded(visit), "the next patient is not recorded"
         assert card.pin_tries_left == 3, f"the next patient has {card.pin_tries_left} tries left"

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from consent.choices import ConsentAnswer
 from hardware import card
 from reception import flow
-from reception.flow import Method, State
+from reception.flow import State
 from reception.testing.matrix.rules import Disturbance, Kind
 from reception.testing.timing import BROKEN_SERVER, FAST, TimingProfile
-from reception.testing.visit_driver import VisitDriver
+from reception.testing.visit_driver import Patient, VisitDriver
 
 D = Disturbance
 
@@ -96,18 +95,13 @@ def _jump(driver: VisitDriver, state: State) -> None:
 
 
 def _tap_twice(driver: VisitDriver, state: State) -> None:
-    tapped: dict[State, flow.Event] = {
-        State.METHOD_CHOICE: flow.Choose(Method.PIN),
-        State.PIN_ENTRY: flow.PinSubmit(),
-        State.VISUAL_CHECK: flow.StaffConfirmVisual("other"),
-        State.CARD_USE_OFFER: flow.AnswerCardUse(ConsentAnswer.GIVEN),
-        State.LIMIT_CONSENT: flow.Answer(ConsentAnswer.GIVEN),
-    }
+    tap = Patient().tap(state)
+    assert tap is not None
     if state is State.PIN_ENTRY:
         driver.type_pin()
     else:
-        driver.terminal.submit(tapped[state])
-    driver.terminal.submit(tapped[state])
+        driver.terminal.submit(tap)
+    driver.terminal.submit(tap)
 
 
 def _kill_terminal(driver: VisitDriver, state: State) -> None:

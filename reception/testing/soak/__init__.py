@@ -17,6 +17,7 @@ from reception.testing.soak.reconciliation import Shown, differences, recorded_o
 from reception.testing.soak.report import MOST_TOLD, WRONG, Burden, Progress, Sample, SoakReport, burden_of
 from reception.testing.soak.visits import FACE, PEOPLE, SETTINGS, TITLES, plans
 from reception.testing.testbench import Bench, BenchKind, clip_of
+from reception.testing.visit_driver import VisitDriver
 
 __all__ = ["PEOPLE", "TITLES", "Burden", "Progress", "Sample", "SoakReport", "plans", "soak"]
 
@@ -115,10 +116,9 @@ def _tidy(bench: Bench) -> None:
     for hand in ("start_reader_service", "plug_reader", "plug_camera", "lift_phone", "remove_card"):
         bench.do(hand)
     # The next visit must not begin in this one.
-    at_rest = threading.Event()
-    stop = bench.terminal.subscribe(lambda seen: at_rest.set() if seen.state == State.WAITING else None)
-    at_rest.wait(_REST_WITHIN_S)
-    stop()
+    driver = VisitDriver(bench)
+    driver.find(lambda seen: seen.state == State.WAITING, _REST_WITHIN_S)
+    driver.close()
 
 
 def _count(report: SoakReport, number: int, result: Result) -> None:
