@@ -43,8 +43,6 @@ class Remote:
         self._ends = ExitStack()
         self._engine: FaceEngine | None = None
         self._driver: VisitDriver | None = None
-        self._waited = -1
-        """The entry of a state that was waited for last."""
 
     def answer(self, asked: dict[str, Any]) -> Any:
         """Do what a line asks for and return what to tell; raises Refused and the product's own errors."""
@@ -82,7 +80,7 @@ class Remote:
             engine=self._running_engine(),
             camera=self._plan.file.camera.index if self._plan else None,
         )
-        self._driver, self._waited = VisitDriver(self._ends.enter_context(bench)), -1
+        self._driver = VisitDriver(self._ends.enter_context(bench))
         self._ends.callback(self._driver.close)
 
     def do_stop(self) -> None:
@@ -123,11 +121,10 @@ class Remote:
         if state not in list(flow.State):
             raise Refused(f"{state!r} is no state; known: {', '.join(flow.State)}")
         driver = self._running()
-        seen = driver.find(lambda one: one.state == state and one.occasion > self._waited, seconds)
+        seen = driver.next_entry(state, seconds)
         if seen is None:
             now = driver.terminal.snapshot.state
             raise Refused(f"{state} was not reached within {seconds:g} s; the terminal shows {now}")
-        self._waited = seen.occasion
         return asdict(seen)
 
     def do_choose(self, method: str) -> None:

@@ -92,6 +92,7 @@ class VisitDriver:
         self._acts = False
         self._hold: State | None = None
         self._occasion = 0
+        self._found = -1
         self._gate = threading.Event()
         self._gate.set()
         self._gated = ""
@@ -332,6 +333,13 @@ class VisitDriver:
             self._news.wait_for(lambda: any(map(holds, self.log)), within_s)
             return next(filter(holds, self.log), None)
 
+    def next_entry(self, state: State | str, within_s: float = WITHIN_S) -> Snapshot | None:
+        """Wait until a state is entered, or asks anew, after what this found last; None: not in time."""
+        seen = self.find(lambda one: one.state == state and one.occasion > self._found, within_s)
+        if seen is not None:
+            self._found = seen.occasion
+        return seen
+
     def _comes_to(self, holds: Callable[[Snapshot], bool], within_s: float = WITHIN_S) -> Snapshot | None:
         """Wait until the newest snapshot is so; return it."""
         deadline = time.monotonic() + within_s
@@ -353,7 +361,9 @@ class VisitDriver:
         assert seen is not None, f"never came to {what}: {self.states()}"
         return seen
 
-    def wait_at(self, holds: Callable[[Snapshot], bool], what: str, within_s: float = WITHIN_S) -> Snapshot:
+    def wait_at(
+        self, holds: Callable[[Snapshot], bool], what: str = "this", within_s: float = WITHIN_S
+    ) -> Snapshot:
         """Wait until the newest snapshot is so; raises AssertionError."""
         seen = self._comes_to(holds, within_s)
         assert seen is not None, f"did not come to {what}: {self.states()}"

@@ -221,11 +221,12 @@ class Cell:
             return
         seen = driver.wait_at_rest(State.OUT_OF_SERVICE)
         assert seen.failure in self._codes, f"out of service with {seen.failure}"
+        assert seen.health.reader == "down", f"the reader is told {seen.health.reader}"
         driver.bench.slot.remove()
         driver.release()
         self._nothing_sent()
         self._repair()
-        driver.wait_at_rest()
+        driver.wait_at(lambda seen: seen.state == State.WAITING and seen.health.reader == "ok", "the reader")
 
     def _go_on_stalling(self) -> None:
         """The card answers in the end: the reader is back, and the card that is in begins anew."""
