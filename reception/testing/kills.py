@@ -285,7 +285,8 @@ class _Story:
 
     def go_on(self) -> None:
         """Play visits for ever."""
-        from reception.testing.visit_driver import Patient, VisitDriver
+        from reception.testing.verbs import Patient
+        from reception.testing.visit_driver import VisitDriver
 
         self._bench.terminal.subscribe(self.see)
         driver = VisitDriver(self._bench, Patient(answer=self.answer))

@@ -1,6 +1,7 @@
-"""What is done in a visit: the verbs of a scenario's rules, and what each of them tells the flow."""
+"""What is done in a visit: the verbs of a scenario, what each of them tells the flow, and what a patient taps."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -135,3 +136,34 @@ class Rule:
     """Of the bench's staff; empty: the right one."""
     seconds: Annotated[float, Field(ge=-_YEAR_S, le=_YEAR_S)] = 1.0
     """Of jump_clock forwards or, negative, back; of wait and stall_card at most an hour."""
+
+
+def agrees(question: str) -> ConsentAnswer:
+    """Agree to everything."""
+    return ConsentAnswer.GIVEN
+
+
+@dataclass
+class Patient:
+    """What somebody taps who wants to be checked in."""
+
+    method: Method = Method.PIN
+    pin: str = "card"
+    """Digits, or "card": those of the card."""
+    answer: Callable[[str], ConsentAnswer] = field(default=agrees)
+    """By the name of the Item that is asked."""
+
+    def tap(self, state: State, question: str = "") -> Event | None:
+        """Return what they tap in a state, once the PIN is typed; None: nothing."""
+        match state:
+            case State.METHOD_CHOICE:
+                return flow.Choose(self.method)
+            case State.PIN_ENTRY:
+                return flow.PinSubmit()
+            case State.VISUAL_CHECK:
+                return flow.StaffConfirmVisual("other")
+            case State.CARD_USE_OFFER:
+                return flow.AnswerCardUse(ConsentAnswer.GIVEN)
+            case State.CONSENT | State.LIMIT_CONSENT:
+                return flow.Answer(self.answer(question))
+        return None

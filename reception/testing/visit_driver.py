@@ -7,7 +7,7 @@ in which they hold still so that something can happen in it.
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from typing import Any, cast
@@ -17,7 +17,7 @@ from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError, VisitRecord
 from hardware.simulation.virtual_card import RecordingCard, SmartCard
 from reception import flow
-from reception.flow import Event, Method, StaffText, State
+from reception.flow import Method, StaffText, State
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Unsettled
 from reception.terminal.notices import Notice
@@ -25,7 +25,7 @@ from reception.terminal.snapshot import Snapshot
 from reception.testing.testbench import STAFF, STAFF_PASSWORD, Bench, make_card
 from reception.testing.testbench.console import wipe
 from reception.testing.testbench.operators import HANDS, Hand
-from reception.testing.verbs import Rule, event_of
+from reception.testing.verbs import Patient, Rule, event_of
 
 WITHIN_S = 12.0
 """Longest wait for anything; a stalled command alone takes five seconds by default."""
@@ -43,39 +43,11 @@ class _Killed(BaseException):
     """The terminal ended before it asked: whoever waits for the answer hears nothing, not even of a failure."""
 
 
-def agrees(question: str) -> ConsentAnswer:
-    """Agree to everything."""
-    return ConsentAnswer.GIVEN
-
-
-@dataclass
-class Patient:
-    """What somebody taps who wants to be checked in."""
-
-    method: Method = Method.PIN
-    pin: str = "card"
-    """Digits, or "card": those of the card."""
-    answer: Callable[[str], ConsentAnswer] = field(default=agrees)
-    """By the name of the Item that is asked."""
-
-    def tap(self, state: State, question: str = "") -> Event | None:
-        """Return what they tap in a state, once the PIN is typed; None: nothing."""
-        match state:
-            case State.METHOD_CHOICE:
-                return flow.Choose(self.method)
-            case State.PIN_ENTRY:
-                return flow.PinSubmit()
-            case State.VISUAL_CHECK:
-                return flow.StaffConfirmVisual("other")
-            case State.CARD_USE_OFFER:
-                return flow.AnswerCardUse(ConsentAnswer.GIVEN)
-            case State.CONSENT | State.LIMIT_CONSENT:
-                return flow.Answer(self.answer(question))
-        return None
-
-
 class VisitDriver:
-    """Eyes and hands at one bench; ``patient``: acts by themselves once a visit begins."""
+    """Eyes and hands at one bench; ``patient``: acts by themselves once a visit begins.
+
+    Nothing of the bench is changed until a visit is held at CHECKING or SENDING, which one driver of a bench may do.
+    """
 
     STALL_S = 4.0
     """How long a card is held back in READING; less than the terminal's patience, more than a loss takes to show."""
@@ -461,7 +433,7 @@ class VisitDriver:
         """Return what the journal says of a visit; None: it does not know it."""
         return next((one.outcome for one in self.bench.journal.entries() if one.visit == visit), None)
 
-    # --- The patient --------------------------------------------------------------------------------------------
+    # --- How a visit is held ---------------------------------------------------------------------------------------
 
     def _stall_in_the_middle(self, number: int, apdu: bytes) -> bool:
         if number == 5:

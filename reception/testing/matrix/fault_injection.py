@@ -11,7 +11,8 @@ from reception import flow
 from reception.flow import State
 from reception.testing.matrix.rules import Disturbance, Kind
 from reception.testing.timing import BROKEN_SERVER, FAST, TimingProfile
-from reception.testing.visit_driver import Patient, VisitDriver
+from reception.testing.verbs import Patient
+from reception.testing.visit_driver import VisitDriver
 
 D = Disturbance
 
