@@ -343,7 +343,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "warn first; then a no, the choice, or staff",
     ),
 )
-"""Every allowed change. README's table is made from this."""
+"""Every allowed change. The table in docs/reference/states.md is made from this."""
 
 _ROWS: dict[tuple[State, type[Event]], Transition] = {
     (state, row.event): row for row in TRANSITIONS for state in row.states
