@@ -25,6 +25,7 @@ from reception.flow import Method, State
 from reception.flow.failures import CARD_REMOVED_WHILE, FailureCode
 from reception.testing import matrix
 from reception.testing.matrix import Disturbance
+from reception.testing.matrix.cell import Cell
 from reception.testing.scenarios import TODAY
 from reception.testing.testbench import Bench, BenchKind
 from reception.testing.timing import FAST
@@ -495,12 +496,10 @@ def test_behind_pcscd_a_card_pulled_at_each_kind_of_command_is_no_other_matter(p
     assert_the_next_patient_succeeds(pcsc)
 
 
-def test_pcscd_killed_and_started_again_loses_nothing_that_was_sent(
-    pcsc: VisitDriver, engine: FaceEngine, made_state: Path
-) -> None:
+@pytest.mark.parametrize("state", [State.METHOD_CHOICE, State.SENDING])
+def test_pcscd_killed_and_started_again_loses_nothing_that_was_sent(state: State, pcsc: VisitDriver) -> None:
     """With --long, test_matrix does so in every state."""
-    cells = [(state, Disturbance.SERVICE_KILLED) for state in (State.METHOD_CHOICE, State.SENDING)]
-    assert matrix.wrong(matrix.play(cells, "pcsc", made_state, engine=engine)) == {}
+    Cell(pcsc, state, Disturbance.SERVICE_KILLED, "pcsc").play()
 
 
 @pytest.mark.long
