@@ -22,7 +22,7 @@ class Walk:
         return self.session.state
 
     @property
-    def ticket(self) -> int:
+    def occasion(self) -> int:
         return self.session.occasion
 
     def on(self, *events: Event) -> tuple[Effect, ...]:
@@ -55,7 +55,7 @@ def in_state(state: State, tries: int | None = 3) -> Walk:
     walk.on(flow.CardInserted("visit-1"))
     if state is State.READING:
         return walk
-    walk.on(flow.CardRead(walk.ticket, True, tries))
+    walk.on(flow.CardRead(walk.occasion, True, tries))
     if state is State.METHOD_CHOICE:
         return walk
     if state is State.CALL_STAFF:
@@ -70,13 +70,13 @@ def in_state(state: State, tries: int | None = 3) -> Walk:
     walk.on(flow.Choose(Method.PIN))
     if state is State.PIN_ENTRY:
         return walk
-    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(walk.ticket))
+    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(walk.occasion))
     if state is State.CHECKING:
         return walk
     if state is State.CARD_USE_OFFER:
-        walk.on(flow.Identified(walk.ticket, (), card_use_offered=True))
+        walk.on(flow.Identified(walk.occasion, (), card_use_offered=True))
         return walk
-    walk.on(flow.Identified(walk.ticket, QUESTIONS))
+    walk.on(flow.Identified(walk.occasion, QUESTIONS))
     if state is State.CONSENT:
         return walk
     walk.on(flow.Answer(GIVEN), flow.Answer(GIVEN))
@@ -85,7 +85,7 @@ def in_state(state: State, tries: int | None = 3) -> Walk:
     walk.on(flow.Answer(GIVEN))
     if state is State.SENDING:
         return walk
-    walk.on(flow.Recorded(walk.ticket))
+    walk.on(flow.Recorded(walk.occasion))
     if state is State.TAKE_CARD:
         return walk
     walk.on(flow.CardRemoved())
