@@ -180,17 +180,21 @@ def read(session: Session, event: Event, now: float) -> Outcome:
     )
     if session.visual_wanted:
         return _compare_by_sight(session, now)
-    failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = None if event.photo_genuine else event.photo_failure
     if event.pin_tries_left == 0:
         failure = FailureCode.PIN_BLOCKED
     return choose_again(session, failure, now)
+
+
+def card_awaited(session: Session, event: Event, now: float) -> Outcome:
+    return replace(session, guidance="READER_BUSY"), ()
 
 
 def photo_read(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, PhotoRead)
     if event.visit != session.visit or session.photo_sought:
         return session, (Effect.LOG_LATE_EVENT,)
-    failure = session.failure if event.has_photo else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = session.failure if event.has_photo else event.photo_failure
     sought = replace(session, has_photo=event.has_photo, photo_sought=True, failure=failure)
     return replace(sought, match_code_tries_left=None), ()
 
@@ -309,7 +313,7 @@ def pin_verified(session: Session, event: Event, now: float) -> Outcome:
 
 def pin_missed(session: Session, event: Event, now: float) -> Outcome:
     assert isinstance(event, PinMissed)
-    session = replace(session, pin_tries_left=event.tries_left, failure=FailureCode.PIN_WRONG)
+    session = replace(session, pin_tries_left=event.tries_left, failure=event.code)
     if event.tries_left == 0 and session.by_phone:
         return give_up(session, FailureCode.PHONE_PIN_BLOCKED, now)
     if event.tries_left == 0:

@@ -15,6 +15,7 @@ from reception.flow.events import (
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
@@ -212,6 +213,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     Transition(
         (S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), handlers.read, "offers what the card allows"
+    ),
+    Transition(
+        (S.READING,), CardAwaited, (S.READING,), handlers.card_awaited, "another program has the reader"
     ),
     Transition(
         (S.METHOD_CHOICE,), PhotoRead, (S.METHOD_CHOICE,), handlers.photo_read, "by the code that staff typed"

@@ -110,5 +110,11 @@ class _GuardedChannel:
             self._may_send(self._channel, apdu)
         return self._channel.transmit(apdu)
 
+    def still_in(self) -> bool:
+        return self._channel.still_in()
+
+    def renew(self) -> None:
+        self._channel.renew()
+
     def close(self) -> None:
         self._channel.close()
