@@ -40,8 +40,7 @@ _DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _COMPILED_IN = Path("/run/pcscd")
 """Where pcscd puts its socket, come what may."""
 _PORT = 0x8C7B
-MODEL = "Virtual PCD"
-READER, SECOND_READER = f"{MODEL} 00 00", f"{MODEL} 00 01"
+READER, SECOND_READER = "Virtual PCD 00 00", "Virtual PCD 00 01"
 """PC/SC names of the two slots."""
 _ALL, _POWER_UPS, _EXCHANGES, _AFTER, _EXECUTED = range(5)
 """Where in the driver's bytes each fault stands; see reader_faults.c."""
@@ -91,8 +90,8 @@ class PcscdBench:
             VpcdSlot(lambda: self._connect(1), dress=self._dressed),
         ]
         self._quirk: Quirk = ""
-        self.model = MODEL
-        """What the readers call themselves, before index and slot."""
+        self._models: list[str] = []
+        """What the readers have called themselves since they were renamed, before index and slot."""
 
     def __enter__(self) -> Self:
         """Start everything. Raises BenchError, with nothing left behind."""
@@ -136,7 +135,7 @@ class PcscdBench:
         if self._process is None:
             assert self._space
             switch = self._fault_switch
-            self._process = self._space.run(lambda: _start_pcscd(switch, self.model))
+            self._process = self._space.run(lambda: _start_pcscd(switch, *self._models[-1:]))
 
     def stop_service(self, *, kill: bool = False) -> None:
         """Stop pcscd, by SIGKILL if ``kill``; cards stay in their slots and are there at the next start."""
@@ -181,7 +180,7 @@ class PcscdBench:
         from hardware.card.pcsc import PcscReader
 
         try:
-            channel = PcscReader(f"{self.model} 00 00").connect()
+            channel = PcscReader("* 00 00").connect()
         except (CardError, ReaderError) as error:
             raise BenchError(f"no other program can have the card: {error}") from None
         threading.Timer(seconds, channel.close).start()
@@ -193,7 +192,7 @@ class PcscdBench:
     def rename(self) -> None:
         """Have the readers come back under another name, as after a change of driver or port."""
         self.stop_service()
-        self.model += "'"
+        self._models.append("Other driver of the Virtual PCD")
         self.start_service()
 
     def take_on(self, quirk: Quirk) -> None:
@@ -242,10 +241,11 @@ def _search_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 
-def _start_pcscd(fault_switch: int | None, model: str) -> "subprocess.Popen[bytes]":
+def _start_pcscd(fault_switch: int | None, model: str = "Virtual PCD") -> "subprocess.Popen[bytes]":
     """Start pcscd in the calling thread's space, and wait until it and vpcd listen.
 
-    ``fault_switch``: file descriptor whose bytes make the readers fail, or None for vpcd's own driver.
+    ``fault_switch``: file descriptor whose bytes make the readers fail, or None for vpcd's own driver. ``model``: what
+    the readers call themselves.
     """
     program = shutil.which(_PCSCD, path=_search_path())
     assert program
