@@ -14,7 +14,9 @@ from config.toml_file import STRICT, ConfigError, TomlFile
 
 ForeignKind = Literal["juki", "transit", "payment", "mute"]
 """Cards that a terminal must refuse: the old 住民基本台帳カード, a FeliCa-like and an EMV-like one, one upside down."""
-CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"] | ForeignKind
+CardKind = (
+    Literal["standard", "face-only", "no-photo", "no-certificate", "phone-android", "phone-ios"] | ForeignKind
+)
 CardGeneration = Literal["current", "next"]
 """next: the card announced for 2028, whose certificates have P-384 keys."""
 Forgery = Literal[

@@ -51,6 +51,7 @@ SHA256_DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
 
 # File ids within the applications; all are below 1F, so that most cards let commands name them without a SELECT.
 TOKEN_INFO, CERTIFICATES_THERE, CERTIFICATE, KEY, PIN = 0x06, 0x08, 0x0A, 0x17, 0x18
+TOKEN_INFO_BYTES = 160
 FACE_RECORD, FACE_CERTIFICATE, MATCH_CODE_B = 0x02, 0x04, 0x12
 
 Medium = Literal["card", "android", "ios"]
@@ -309,7 +310,8 @@ class MyNumberCard:
             self._open_face(match_code_b)
             record = face_record(self._link.read_object(FACE_RECORD, MAX_RECORD, "face record"))
             certificate = self._face_certificate()
-            proofs = (before, self._prove())
+            in_time = before.seconds <= self._rules.settings.proof_limit_s
+            proofs = (before, self._prove()) if in_time else (before,)
         finally:
             self._selected = b""
         if self._certificate:
@@ -394,11 +396,12 @@ class MyNumberCard:
         self._selected = self._application
 
     def _label_and_medium(self) -> tuple[str, Medium]:
-        answer = self._link.read_block(TOKEN_INFO, 160)
+        answer = self._link.read_block(TOKEN_INFO, TOKEN_INFO_BYTES)
         if answer.status == NO_FILE:
             raise WrongCard("other")
         try:
-            label = token_label(answer.ok("token info"))
+            head = answer.ok("token info")
+            label = token_label(self._link.read_rest(head, TOKEN_INFO_BYTES, "token info"))
         except CardProtocolError as error:
             raise UnknownGeneration(str(error)) from None
         if label == OLD_CARD:

@@ -92,8 +92,11 @@ class PcscReader:
     just works. One thread at a time may wait; the rest may be called from any thread.
     """
 
-    def __init__(self, name_pattern: str = "*", stall_limit_s: float = STALL_LIMIT_S) -> None:
-        self._pattern = name_pattern
+    def __init__(
+        self, name_pattern: str = "*", stall_limit_s: float = STALL_LIMIT_S, *, besides: str = ""
+    ) -> None:
+        """``besides``: pattern of readers that have another use, and are none of these."""
+        self._pattern, self._besides = name_pattern, besides
         self._stall_limit_s = stall_limit_s
         self._name = name_pattern
         self._woken = threading.Condition()
@@ -203,7 +206,7 @@ class PcscReader:
     def _names(self, context: Any) -> list[str]:
         status, names = scard.SCardListReaders(context, [])
         _check(status)
-        if found := matching(self._pattern, names):
+        if found := matching(self._pattern, names, self._besides):
             return found
         raise NoReader(f"no reader is named {self._pattern}; attached: {', '.join(names)}")
 

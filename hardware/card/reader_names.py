@@ -10,13 +10,17 @@ from collections.abc import Sequence
 _PARTS = re.compile(r"(?P<base>.*?)(?P<serial> \([^()]*\))?(?: (?P<index>[0-9a-f]{2}) (?P<slot>[0-9a-f]{2}))?", re.DOTALL)
 
 
-def matching(pattern: str, names: Sequence[str]) -> list[str]:
+def matching(pattern: str, names: Sequence[str], besides: str = "") -> list[str]:
     """Return the names that a pattern means, in their order; * and ? are the only wildcards, case does not count.
 
     What is meant most exactly counts alone: the very name; else what the pattern fits as it is written; else what it
-    fits without serial number and index, where a slot in the pattern still has to be the same.
+    fits without serial number and index, where a slot in the pattern still has to be the same. ``besides``: another
+    pattern, whose readers have another use.
     """
     wanted = pattern.casefold()
+    if besides:
+        others = matching(besides, names)
+        names = [name for name in names if name not in others]
     for fits in (_is, _fits, _fits_without_index):
         if found := [name for name in names if fits(wanted, name.casefold())]:
             return found

@@ -190,9 +190,9 @@ class PcscdBench:
         raise BenchError("a card behind pcscd cannot be reset by somebody else while a terminal has it")
 
     def rename(self) -> None:
-        """Have the readers come back under another name, as after a change of driver or port."""
+        """Have the readers come back in other letters and with a serial number, as with a new version of a driver."""
         self.stop_service()
-        self._models.append("Other driver of the Virtual PCD")
+        self._models.append(f"VIRTUAL pcd ({len(self._models)})")
         self.start_service()
 
     def take_on(self, quirk: Quirk) -> None:

@@ -66,6 +66,7 @@ from reception.flow.session import Session
 from reception.flow.states import (
     ANSWERABLE,
     COMMITTED,
+    READER_BUSY,
     REVOCABLE,
     STEP_OF,
     DisplayMode,
@@ -81,6 +82,7 @@ from reception.flow.table import TRANSITIONS, Transition, advance, next_moment, 
 __all__ = [
     "ANSWERABLE",
     "COMMITTED",
+    "READER_BUSY",
     "REVOCABLE",
     "STEP_OF",
     "TRANSITIONS",

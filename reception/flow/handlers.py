@@ -37,7 +37,7 @@ from reception.flow.events import (
 from reception.flow.failures import CARD_REMOVED_WHILE, FailureCode
 from reception.flow.outcomes import Outcome, choose_again, enter, give_up, inserted, new_visit, rest, waiting
 from reception.flow.session import Session
-from reception.flow.states import COMMITTED, DisplayMode, Language, Method, S
+from reception.flow.states import COMMITTED, READER_BUSY, DisplayMode, Language, Method, S
 
 
 def reader_ready(session: Session, event: Event, now: float) -> Outcome:
@@ -187,7 +187,7 @@ def read(session: Session, event: Event, now: float) -> Outcome:
 
 
 def card_awaited(session: Session, event: Event, now: float) -> Outcome:
-    return replace(session, guidance="READER_BUSY"), ()
+    return replace(session, guidance=READER_BUSY), ()
 
 
 def photo_read(session: Session, event: Event, now: float) -> Outcome:

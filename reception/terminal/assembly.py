@@ -84,7 +84,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
         clip = config.camera.clip
         camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
         ends.callback(camera.close)
-        reader = PcscReader(config.reader.name)
+        reader = PcscReader(config.reader.name, besides=config.phone_reader.name)
         ends.callback(reader.close)
         phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
         if phone_reader is not None:

@@ -70,10 +70,12 @@ def _jpki(contents: CardContents) -> Application:
         frozenset({0x18}) if has_pin else frozenset() if contents.kind == "phone-ios" else NO_PIN_OPENS
     )
     opens_certificate = frozenset({0x18}) if contents.kind == "phone-android" else frozenset[int]()
+    certificate = b"\xff" * 2048 if contents.kind == "no-certificate" else own.certificate
+    there = 0x8F * bool(own.signature_certificate), 0x8F * (contents.kind != "no-certificate")
     files: dict[int, File] = {
         0x06: DataFile(layout.token_info(_label(contents))),
-        0x08: DataFile(b"\x8f\x8f\x00" if own.signature_certificate else b"\x00\x8f\x00"),
-        0x0A: DataFile(own.certificate, opens_certificate),
+        0x08: DataFile(bytes((*there, 0))),
+        0x0A: DataFile(certificate, opens_certificate),
         0x0B: DataFile(own.ca_certificate),
         0x16: TERMINAL_KEY,
         0x17: KeyFile(signing_key(own.private_key_pem), opens_key),

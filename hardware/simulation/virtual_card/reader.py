@@ -74,7 +74,7 @@ class ReaderFaults(Protocol):
         """Let somebody reset the card, with power-off: then a verified PIN is gone."""
 
     def rename(self) -> None:
-        """Give the reader another index, as one that was plugged in anew has."""
+        """Take the reader away and bring it back under another name, as one that was plugged in anew."""
 
     def take_on(self, quirk: Quirk) -> None:
         """Give reader and cards a quirk from the next card on; "" takes it away."""
@@ -265,7 +265,10 @@ class VirtualReader:
                 self._holder.reset = True
 
     def rename(self) -> None:
+        self.unplug()
         self.name += "+"
+        # The time that whoever plugs it in again takes.
+        threading.Timer(0.1, self.plug).start()
 
     def take_on(self, quirk: Quirk) -> None:
         self._quirk = quirk

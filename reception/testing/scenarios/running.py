@@ -15,6 +15,7 @@ from config.person import Person, load_person
 from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer, PrescriptionForm, VisualReason
 from hardware.face.engine import FaceEngine
+from hardware.simulation.virtual_card import Quirk
 from reception import flow
 from reception.flow import Method, State
 from reception.terminal.snapshot import Snapshot
@@ -333,6 +334,12 @@ class _Run:
                 submit(flow.StaffRefuseVisual())
             case "show":
                 bench.show_clip(clip_folder(rule.clip, self._play.path.parent, self._state))
+            case "fail_power_ups":
+                bench.faults.fail_power_ups(rule.count)
+            case "lose_exchanges":
+                bench.faults.lose_exchanges(rule.count, rule.after, executed=rule.kind == "executed")
+            case "reader_quirk":
+                bench.faults.take_on(cast(Quirk, rule.kind))
             case "kill_engine":
                 bench.kill_engine()
             case "stop_server":
@@ -360,7 +367,7 @@ class _Run:
                 time.sleep(rule.seconds)
             case _:
                 assert rule.do in HANDS, rule.do
-                bench.do(cast(Hand, rule.do))
+                bench.do(cast(Hand, rule.do), rule.seconds)
 
     def _start_visual(self, password: str, seen: Snapshot) -> None:
         """Begin as staff do; returns when the password was looked at, so that what follows comes after it."""

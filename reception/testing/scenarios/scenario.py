@@ -12,6 +12,7 @@ import config
 from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
+from hardware.simulation.virtual_card import Quirk
 from reception import flow
 from reception.flow import State
 from reception.flow.failures import FailureCode
@@ -52,6 +53,12 @@ Verb = Literal[
     "fault_reader",
     "stop_reader_service",
     "start_reader_service",
+    "fail_power_ups",
+    "lose_exchanges",
+    "hold_reader",
+    "reset_card",
+    "rename_reader",
+    "reader_quirk",
     "unplug_camera",
     "plug_camera",
     "black_camera",
@@ -108,7 +115,11 @@ class Rule:
     password: str = ""
     """Of the bench's staff; empty: the right one."""
     seconds: Annotated[float, Field(ge=-_YEAR_S, le=_YEAR_S)] = 1.0
-    """Of jump_clock forwards or, negative, back; of wait and stall_card at most an hour."""
+    """Of jump_clock forwards or, negative, back; of wait, stall_card and hold_reader at most an hour."""
+    count: Annotated[int, Field(ge=0, le=250)] = 1
+    """Of fail_power_ups and lose_exchanges: how many."""
+    after: Annotated[int, Field(ge=0, le=250)] = 0
+    """Of lose_exchanges: how many pass before."""
 
 
 @checked(frozen=True, config=STRICT)
@@ -231,7 +242,10 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
                 (*at, "value"),
                 f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
             )
-        case "wait" | "stall_card" if not 0 < rule.seconds <= _HOUR_S:
+        case "reader_quirk" if rule.kind not in get_args(Quirk):
+            known = [quirk for quirk in get_args(Quirk) if quirk]
+            raise file.mistake((*at, "kind"), f"{rule.kind!r} is not allowed: should be one of {known}, or empty")
+        case "wait" | "stall_card" | "hold_reader" if not 0 < rule.seconds <= _HOUR_S:
             raise file.mistake(
                 (*at, "seconds"),
                 f"{rule.seconds:g} is not allowed: should be above 0 and at most {_HOUR_S:g}",

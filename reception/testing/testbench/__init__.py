@@ -145,7 +145,8 @@ def clip_of(person: Person, cache: Path) -> Path:
         return Path(person.clip.path)
     if not person.card.photo:
         return clip_for(portrait_path("synthetic"), cache, Condition.EMPTY)
-    return clip_for(portrait_path(person.card.photo), cache)
+    # Before the camera stands whoever wants to be taken for the card's holder.
+    return clip_for(portrait_path(person.card.forger_photo or person.card.photo), cache)
 
 
 class Bench:
@@ -446,6 +447,9 @@ class Bench:
                 "fault_reader": lambda person, _: faults.fault(),
                 "stop_reader_service": lambda person, _: faults.stop_service(),
                 "start_reader_service": lambda person, _: faults.start_service(),
+                "hold_reader": lambda person, seconds: faults.hold(seconds),
+                "reset_card": lambda person, _: faults.reset_card(),
+                "rename_reader": lambda person, _: faults.rename(),
             }
         )
 
