@@ -10,6 +10,14 @@ STALL_LIMIT_S = 5.0
 class CardChannel(Protocol):
     """An exclusive connection to the card in a reader."""
 
+    @property
+    def atr(self) -> bytes:
+        """Return the card's answer to reset; a contactless reader invents one."""
+
+    @property
+    def protocol(self) -> str:
+        """Return what is spoken with the card: "T=0", "T=1", or "" where nobody knows."""
+
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         """Send one command of at least 4 bytes and return data + SW1 SW2, not interpreted.
 

@@ -337,6 +337,7 @@ class _PcscChannel:
         self._context: Any = None
         self._name = ""
         self._protocol = 0
+        self._atr = b""
         self._thread = threading.Thread(target=self._work, args=(find,), name="card session", daemon=True)
         self._opened: Future[None] = Future()
 
@@ -344,6 +345,14 @@ class _PcscChannel:
         """Connect, exclusively."""
         self._thread.start()
         self._within_limit(self._opened)
+
+    @property
+    def atr(self) -> bytes:
+        return self._atr
+
+    @property
+    def protocol(self) -> str:
+        return {scard.SCARD_PROTOCOL_T0: "T=0", scard.SCARD_PROTOCOL_T1: "T=1"}.get(self._protocol, "")
 
     @property
     def hung(self) -> bool:
@@ -416,6 +425,7 @@ class _PcscChannel:
             context, name, scard.SCARD_SHARE_EXCLUSIVE, _PROTOCOLS
         )
         _check(status)
+        self._atr = bytes(scard.SCardStatus(self._card)[4])
 
     def _transmit(self, command: list[int]) -> bytes:
         status, answer = scard.SCardTransmit(self._card, self._protocol, command)

@@ -47,6 +47,8 @@ _ALL, _POWER_UPS, _EXCHANGES, _AFTER, _EXECUTED = range(5)
 
 _START_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
+_TAKEN_LIMIT_S = 10.0
+"""How long another program waits for a card."""
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
@@ -176,14 +178,24 @@ class PcscdBench:
         self._set_fault(_EXCHANGES, count)
 
     def hold(self, seconds: float) -> None:
-        """Let another program have the card that is in for so long; returns once it has it."""
+        """Let another program take the card that is in, or comes next, and keep it for so long."""
+        threading.Thread(target=self._hold, args=(seconds,), name="other program", daemon=True).start()
+
+    def _hold(self, seconds: float) -> None:
         from hardware.card.pcsc import PcscReader
 
-        try:
-            channel = PcscReader("* 00 00").connect()
-        except (CardError, ReaderError) as error:
-            raise BenchError(f"no other program can have the card: {error}") from None
-        threading.Timer(seconds, channel.close).start()
+        reader = PcscReader("* 00 00")
+        deadline = time.monotonic() + _TAKEN_LIMIT_S
+        while time.monotonic() < deadline:
+            try:
+                channel = reader.connect()
+            except (CardError, ReaderError):
+                # Whoever comes first has it; a service that is waited for tells later than one that is asked.
+                time.sleep(0.002)
+                continue
+            time.sleep(seconds)
+            channel.close()
+            return
 
     def reset_card(self, *, power: bool = False) -> None:
         """Not possible: the terminal has the card for itself, so nobody else can reset it."""

@@ -143,7 +143,8 @@ class VirtualReader:
                 raise ReaderBusy(f"{self.name} is in use")
             if not self._power_up():
                 raise CardUnreadable("the card does not answer")
-            self._holder = _VirtualChannel(self, self._moves)
+            assert self._card is not None
+            self._holder = _VirtualChannel(self, self._card.atr)
             return self._holder
 
     def cancel(self) -> None:
@@ -359,8 +360,11 @@ class VirtualReader:
 
 
 class _VirtualChannel:
-    def __init__(self, reader: VirtualReader, moves: int) -> None:
+    protocol = "T=1"
+
+    def __init__(self, reader: VirtualReader, atr: bytes) -> None:
         self._reader = reader
+        self.atr = atr
         self.broken = False
         self.reset = False
         """Somebody has reset the card, and nobody has taken note yet."""

@@ -103,6 +103,14 @@ class _GuardedChannel:
     ) -> None:
         self._channel, self._may_send = channel, may_send
 
+    @property
+    def atr(self) -> bytes:
+        return self._channel.atr
+
+    @property
+    def protocol(self) -> str:
+        return self._channel.protocol
+
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         if len(apdu) > 1 and apdu[1] in _CHANGES_PIN:
             raise ValueError("a bench never changes a PIN")

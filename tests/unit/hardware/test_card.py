@@ -62,6 +62,8 @@ class Patient:
 class Script:
     """A channel that answers what a function says."""
 
+    atr, protocol = b"", ""
+
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self.answer = answer
         self.sent: list[bytes] = []
