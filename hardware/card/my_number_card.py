@@ -300,26 +300,29 @@ class MyNumberCard:
         """Read photo and expiry from the card-face application, opened by 照合番号B (14 digits), and judge the photo.
 
         The chip proves its key before and after. Raises MatchCodeWrong; asks for the tries first and sends nothing at
-        0. A code whose answer was lost is not sent again: CardTrouble.
+        0, nor again once a code whose answer was lost turns out to have cost a try.
         """
         if len(match_code_b) != 14 or not (match_code_b.isascii() and match_code_b.isdigit()):
             raise ValueError("a match code B has 14 digits")
+        told: list[int] = []
         try:
-            self._anew(self._select_face)
-            before = self._prove()
-            self._open_face(match_code_b)
-            record = face_record(self._link.read_object(FACE_RECORD, MAX_RECORD, "face record"))
-            certificate = self._face_certificate()
-            in_time = before.seconds <= self._rules.settings.proof_limit_s
-            proofs = (before, self._prove()) if in_time else (before,)
+            face, trust = self._anew(lambda: self._read_face(match_code_b, told))
         finally:
             self._selected = b""
         if self._certificate:
             self._anew(self._select_jpki)
-        rules = self._rules
-        limit_s = rules.settings.proof_limit_s
-        trust = judge(record, certificate, proofs, rules.authorities, rules.today, limit_s)
-        return record.face, trust
+        return face, trust
+
+    def _read_face(self, match_code_b: str, told: list[int]) -> tuple[CardFace, PhotoTrust]:
+        """``told``: the tries left before each time that the code was sent."""
+        rules, limit_s = self._rules, self._rules.settings.proof_limit_s
+        self._select_face()
+        before = self._prove()
+        self._open_face(match_code_b, told)
+        record = face_record(self._link.read_object(FACE_RECORD, MAX_RECORD, "face record"))
+        certificate = self._face_certificate()
+        proofs = (before, self._prove()) if before.seconds <= limit_s else (before,)
+        return record.face, judge(record, certificate, proofs, rules.authorities, rules.today, limit_s)
 
     def _select_face(self) -> None:
         self._selected = b""
@@ -364,18 +367,14 @@ class MyNumberCard:
         self._select_jpki()
         self._look_again()
 
-    def _open_face(self, match_code_b: str) -> None:
+    def _open_face(self, match_code_b: str, told: list[int]) -> None:
         answer = self._link.on_file(0x00, VERIFY, 0x00, MATCH_CODE_B)
-        before = 15 if answer.status in (OK, 0x6300) else _tries(answer, "match code tries")
-        if before == 0:
-            raise MatchCodeWrong(0)
+        left = 15 if answer.status in (OK, 0x6300) else _tries(answer, "match code tries")
+        if left == 0 or (told and left < told[-1]):
+            raise MatchCodeWrong(left)
+        told.append(left)
         code = match_code_b.encode("ascii")
-        try:
-            status = self._link.on_file(0x00, VERIFY, 0x00, MATCH_CODE_B, code).status
-        except ExchangeLost:
-            answer = self._link.on_file(0x00, VERIFY, 0x00, MATCH_CODE_B)
-            # That the counter stands where it stood may mean that it was right; then the record opens.
-            status = OK if answer.status in (OK, 0x6300) or _tries(answer, "") >= before else answer.status
+        status = self._link.on_file(0x00, VERIFY, 0x00, MATCH_CODE_B, code).status
         if status in BLOCKED:
             raise MatchCodeWrong(0)
         if status >> 4 == 0x63C:
