@@ -35,7 +35,9 @@ class Reader:
     """A card reader, found by its PC/SC name."""
 
     name: Annotated[str, Field(min_length=1)] = "*"
-    """Shell pattern; the first reader that matches is used."""
+    """Pattern in which * and ? stand for anything; all else is literal, brackets too. Letter case, the index and the
+    serial number that PC/SC puts behind a name do not count. A card counts in every reader that matches.
+    """
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -43,7 +45,27 @@ class PhoneReader:
     """The reader that phones are laid on, beside the one for cards."""
 
     name: str = ""
-    """Shell pattern of its PC/SC name; empty: there is none, and phones are not offered."""
+    """Pattern of its PC/SC name, as Reader.name; empty: there is none, and phones are not offered."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Card:
+    """What is believed of cards, and what is not published yet of the next ones (docs/guide/card-authenticity.md)."""
+
+    authorities: str = ""
+    """File of the authorities whose word on a card's photo counts; empty: the shipped card_authorities.toml."""
+    proof_limit_s: Annotated[float, Field(gt=0, le=5)] = 1.0
+    """Longest time that a chip may take to sign a challenge; one that is elsewhere takes longer."""
+    next_labels: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")], ...] = ("JPKIAPICCTOKEN3",)
+    """What the JPKI application of the next card calls itself; unpublished."""
+    next_application: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{10,32})?$")] = ""
+    """AID of the next card's JPKI application, hex; empty: the same as today."""
+    next_signs: Literal["digest", "message"] = "digest"
+    """What the next card is given to sign with P-384: the SHA-384 digest, or what is to be signed; the other one is
+    tried where the signature does not come out right.
+    """
+    next_sign_p1: Annotated[int, Field(ge=0, le=255)] = 0
+    """P1 of its signing command."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -253,6 +275,7 @@ class Config:
     site: Site = field(default_factory=Site)
     reader: Reader = field(default_factory=Reader)
     phone_reader: PhoneReader = field(default_factory=PhoneReader)
+    card: Card = field(default_factory=Card)
     camera: Camera = field(default_factory=Camera)
     face: Face = field(default_factory=Face)
     delays: Delays = field(default_factory=Delays)
@@ -299,6 +322,7 @@ def load(path: Path | None = None, *overrides: tuple[dict[str, Any], TomlFile]) 
 
 _PATHS = (
     ("camera", "clip"),
+    ("card", "authorities"),
     ("face", "model"),
     ("receipt", "folder"),
     *(("server", key) for key in ("ca", "cert", "key")),

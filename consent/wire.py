@@ -71,6 +71,8 @@ class Assertion(Message):
     nonce: Base64
     certificate_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     time: AwareDatetime
+    card_birth_date: Annotated[str, Field(pattern=r"^([0-9]{8})?$")] = ""
+    """As the card's signed record has it, YYYYMMDD, 00 for what is not known; empty where it was not read."""
 
     def canonical(self) -> str:
         """Return the JSON that is signed: sorted keys, no spaces."""

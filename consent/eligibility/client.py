@@ -98,10 +98,15 @@ class EligibilityClient:
         certificate: bytes,
         distance: float,
         card_expires: date | None = None,
+        card_birth_date: str = "",
     ) -> Eligibility:
-        """Identify by this terminal's signed word that the photo of the card matched at ``distance``."""
+        """Identify by this terminal's signed word that the photo of the card matched at ``distance``.
+
+        ``card_birth_date``, here and below: eight digits of the signed record that the photo stands in, by which the
+        server knows whether photo and certificate are of one person.
+        """
         assertion = wire.TerminalAssertion(
-            **self._about(visit_id, challenge, certificate),
+            **self._about(visit_id, challenge, certificate, card_birth_date),
             statement=wire.FACE_STATEMENT,
             distance=float(distance),
         )
@@ -115,6 +120,7 @@ class EligibilityClient:
         staff: str,
         reason: VisualReason,
         card_expires: date | None = None,
+        card_birth_date: str = "",
     ) -> Eligibility:
         """Identify by staff who compared the patient with the card's photo (目視確認).
 
@@ -122,7 +128,7 @@ class EligibilityClient:
         are not as the wire has them.
         """
         assertion = wire.VisualAssertion(
-            **self._about(visit_id, challenge, certificate),
+            **self._about(visit_id, challenge, certificate, card_birth_date),
             statement=wire.VISUAL_STATEMENT,
             staff=staff,
             reason=reason,
@@ -235,14 +241,17 @@ class EligibilityClient:
             self._transport.ask("POST", "/v1/identifications", wire.EligibilityAnswer, request)
         )
 
-    def _about(self, visit_id: str, challenge: Challenge, certificate: bytes) -> dict[str, Any]:
-        """Return what binds an assertion to this terminal, visit, challenge and certificate."""
+    def _about(
+        self, visit_id: str, challenge: Challenge, certificate: bytes, card_birth_date: str
+    ) -> dict[str, Any]:
+        """Return what binds an assertion to this terminal, visit, challenge, certificate and card."""
         return {
             "terminal_id": self._identity.id,
             "visit_id": visit_id,
             "nonce": wire.to_base64(challenge.nonce),
             "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
             "time": wire.japan_now(),
+            "card_birth_date": card_birth_date,
         }
 
     def _vouch(

@@ -24,7 +24,14 @@ from consent.choices import (
     standing,
 )
 from consent.server import insurance
-from consent.server.identity import Challenges, Terminal, check_proof, issuer_of, presented
+from consent.server.identity import (
+    Challenges,
+    Terminal,
+    check_proof,
+    check_same_person,
+    issuer_of,
+    presented,
+)
 from consent.server.people import Holder, People
 from consent.server.refusal import Refusal
 from consent.server.revocation import RevocationAuthority, StatusQuestion
@@ -118,10 +125,12 @@ class Service:
     ) -> tuple[Holder, Standing]:
         """Return who it is and what the certificate is still good for; the responder is asked, nothing is kept."""
         shown = presented(wire.from_base64(request.certificate))
-        ca = issuer_of(shown.certificate, (*self._authority.trusted_cas(), *self._trust_cas))
+        trusted = (*self._authority.trusted_cas(), *self._trust_cas)
+        ca = issuer_of(shown.certificate, trusted, self._clock())
         vouched = check_proof(request, terminal, shown, nonce)
         note.staff, note.reason = vouched.staff, vouched.reason
         holder = self._holder(shown.fingerprint)
+        check_same_person(vouched.card_birth_date, holder.person.birth_date)
         if request.method == "visual" and holder.person.card.kind == "no-photo":
             raise Refusal(403, "VISUAL_NOT_POSSIBLE", "a card without photo shows nobody")
         good_for = self._still_good(shown.certificate, holder.person, request)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from reception.commands import serving, upkeep, windows
+from reception.commands import card_info, serving, upkeep, windows
 from reception.commands.arguments import REFUSED, AddCommand, Command, refuse
 
 __all__ = ["REFUSED", "Command", "Workshop", "parser", "refuse"]
@@ -53,6 +53,7 @@ def parser(workshop: Workshop) -> argparse.ArgumentParser:
     serving.add(command)
     workshop.add(command)
     upkeep.add(command)
+    card_info.add(command)
     return whole
 
 

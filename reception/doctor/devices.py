@@ -5,14 +5,27 @@ import os
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
 from config import Config, ConfigError
 from hardware.camera import CameraBlack, CameraBusy, CameraError, check_camera, open_camera, open_clip
-from hardware.card import NoReader, Presence, ReaderError, ServiceDown
+from hardware.card import (
+    CardError,
+    CardRemovedError,
+    NoReader,
+    Presence,
+    ReaderBusy,
+    ReaderError,
+    ServiceDown,
+    SteadyReader,
+)
+from hardware.card.reader_names import matching
+from hardware.card.steady import BUSY_LIMIT_S
 from reception.doctor.findings import Wrong, warn
 from reception.speech.player import find_command, reason_of
 from reception.speech.sounds import RATE
+from reception.terminal.assembly import authorities_of
 
 
 def look_at_reader_service() -> str:
@@ -35,12 +48,13 @@ def look_at_reader_service() -> str:
     return f"it runs, readers attached: {len(names)}"
 
 
-def look_at_reader(pattern: str) -> str:
+def look_at_reader(pattern: str, besides: str = "") -> str:
     from hardware.card.pcsc import PcscReader, reader_names
 
-    reader = PcscReader(pattern)
+    reader = SteadyReader(PcscReader(pattern, besides=besides))
     try:
         presence = reader.presence()
+        meant = matching(pattern, reader_names(), besides)
     except ServiceDown:
         raise Wrong(
             "cannot be asked without the reader service",
@@ -63,28 +77,64 @@ def look_at_reader(pattern: str) -> str:
             "Take it out; clean the contacts.",
             "中のカードを取り出してください",
         )
-    others = [name for name in reader_names() if name != reader.name]
-    if pattern == "*" and others:
+    within = f"{reader.name}, {'a card is in' if presence is Presence.PRESENT else 'empty'}"
+    if presence is Presence.PRESENT:
+        _try_to_connect(reader)
+    if len(meant) > 1:
+        # A token that is always in one of them is passed over.
+        return f"{within}; {len(meant)} readers match, a card counts in each: {', '.join(meant)}"
+    return within
+
+
+def _try_to_connect(reader: SteadyReader) -> None:
+    """Open the card that is in, as a terminal does, and let go of it."""
+    try:
+        reader.connect().close()
+    except ReaderBusy:
         raise warn(
-            f"{reader.name} is used, and there are others: {', '.join(others)}",
-            "Name the right one: [reader] name.",
-            "使うカードリーダーを設定で指定してください",
+            f"{reader.name}: another program has the card for longer than {BUSY_LIMIT_S:g} s",
+            "End that program, unless it is this machine's own terminal with a visit on.",
+            "カードリーダーを使うほかのプログラムを終了してください",
+        ) from None
+    except CardRemovedError:
+        return
+    except (CardError, ReaderError) as error:
+        raise warn(
+            f"{reader.name}: the card cannot be opened: {error}",
+            "Take it out and put it in again; clean the contacts.",
+            "カードを入れ直してください",
+        ) from None
+
+
+def look_at_card_authorities(config: Config, today: date) -> str:
+    try:
+        known = authorities_of(config)
+    except ConfigError as error:
+        raise Wrong(
+            str(error), "Correct the file of [card] authorities.", "カードの発行者の設定を確認してください"
+        ) from None
+    counting = [each for each in known if each.counts_on(today)]
+    if not counting:
+        raise warn(
+            f"none of {len(known)} counts today: no photo of a card is believed",
+            "Add those of today to the file of [card] authorities (docs/guide/card-authenticity.md).",
+            "顔認証が使えません。カードの発行者の設定を更新してください",
         )
-    return f"{reader.name}, {'a card is in' if presence is Presence.PRESENT else 'empty'}"
+    return f"{len(counting)} of {len(known)} count today"
 
 
 def look_at_phone_reader(config: Config) -> str:
-    from hardware.card.pcsc import PcscReader
+    from hardware.card.pcsc import reader_names
 
     found = look_at_reader(config.phone_reader.name)
-    cards, phones = PcscReader(config.reader.name), PcscReader(config.phone_reader.name)
     try:
-        cards.presence(), phones.presence()
+        names = reader_names()
     except ReaderError:
         return found  # the card reader's own line tells it
-    if cards.name == phones.name:
+    cards, phones = matching(config.reader.name, names), matching(config.phone_reader.name, names)
+    if cards and not set(cards) - set(phones):
         raise Wrong(
-            f"{phones.name} is the card reader, too",
+            f"{cards[0]} is the card reader, too",
             "Give [reader] name and [phone_reader] name patterns that fit one reader each.",
             "カード用とスマートフォン用の設定が同じです",
         )

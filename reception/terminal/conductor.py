@@ -5,9 +5,9 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from config import Config
@@ -16,9 +16,12 @@ from consent.eligibility import (
 )
 from hardware.camera import FrameSource
 from hardware.card import (
+    CardAuthority,
     CardReader,
+    CardRules,
     Presence,
     ReaderError,
+    SteadyReader,
 )
 from hardware.face.engine import FaceEngine
 from reception import flow
@@ -32,6 +35,7 @@ from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
 from reception.terminal.watch import watch
 
+JAPAN = timezone(timedelta(hours=9))
 MATCH_CODE_KEPT_S = 120.0
 """Staff type it off the card just before the patient puts the card in; another card would lose a try to it."""
 
@@ -58,10 +62,15 @@ class Terminal:
         journal: Journal | None = None,
         staff: Staff | None = None,
         now: Callable[[], float] = time.monotonic,
+        authorities: Sequence[CardAuthority] = (),
+        today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
     ) -> None:
+        """``authorities``: whose word on a card's photo counts; without any, nobody is offered the way by face."""
         self.config = config
         self._now = now
-        self._readers = [each for each in (reader, phone_reader) if each is not None]
+        cards = SteadyReader(reader)
+        phones = SteadyReader(phone_reader) if phone_reader is not None else None
+        self._readers = [each for each in (cards, phones) if each is not None]
         self._journal = journal or Journal(None, lambda: datetime.now(UTC))
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
@@ -82,7 +91,16 @@ class Terminal:
         self._staff = staff or Staff(dict, now)
         self._jobs = Jobs(
             config,
-            Devices(reader, camera, engine, server, scan, phone_reader, self._staff),
+            Devices(
+                cards,
+                camera,
+                engine,
+                server,
+                scan,
+                phones,
+                self._staff,
+                lambda: CardRules(tuple(authorities), today(), config.card),
+            ),
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
@@ -92,11 +110,11 @@ class Terminal:
         self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
         self._threads = [
             threading.Thread(target=self._conduct, name="conductor"),
-            threading.Thread(target=self._watch_reader, args=(reader,), name="reader-watch"),
+            threading.Thread(target=self._watch_reader, args=(cards,), name="reader-watch"),
         ]
-        if phone_reader is not None:
-            phones = threading.Thread(target=self._watch_phones, args=(phone_reader,), name="phone-watch")
-            self._threads.append(phones)
+        if phones is not None:
+            watch_phones = threading.Thread(target=self._watch_phones, args=(phones,), name="phone-watch")
+            self._threads.append(watch_phones)
 
     # --- For windows, counter, runner ---------------------------------------------------------------------------
 

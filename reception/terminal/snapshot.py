@@ -65,7 +65,9 @@ class Snapshot:
     pin_digits: int = 0
     pin_tries_left: int | None = None
     guidance: str = ""
-    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH."""
+    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH; in READING what the card
+    waits for (flow.READER_BUSY): another program has the reader.
+    """
     match_code_wanted: bool = False
     """Staff can open the way by face, by typing 照合番号B."""
     match_code_tries_left: int | None = None

@@ -78,10 +78,14 @@ WITHOUT_STAFF = {
     FailureCode.ANSWER_TIMED_OUT,
     FailureCode.CARD_UNREADABLE,
     FailureCode.CARD_WRONG,
+    FailureCode.CARD_TROUBLE,
     FailureCode.CARD_STALLED,
     FailureCode.CARD_SWAPPED,
 }
 """Ends of a visit after which the patient can start again without staff."""
+
+OF_THE_PIN = (FailureCode.PIN_WRONG, FailureCode.PIN_ANSWER_LOST, FailureCode.PHONE_MOVED_AFTER_PIN)
+"""What is told where the PIN is typed; other failures of the visit do not belong there."""
 
 CHECKED_IN = N_("受付が完了しました")
 TAKE_CARD = N_("カードをカードリーダーからお取りください")
@@ -89,6 +93,7 @@ PUT_IN = N_("マイナンバーカードをカードリーダーに入れてく�
 RIGHT_WAY = N_("ケースから出して、向きを確かめて入れてください。")
 STAY = N_("カードは、そのまま入れておいてください。")
 PHONE_AWAY = N_("スマートフォンは、しまってもかまいません。")
+OTHER_PROGRAM = N_("ほかのプログラムが終わるのを待っています。")
 PLEASE_WAIT = N_("そのままお待ちください。")
 UNTIL_CALLED = N_("お呼びするまでお待ちください")
 GET_WELL = N_("お大事になさってください。")

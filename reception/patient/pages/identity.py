@@ -5,7 +5,6 @@ from PySide6.QtCore import QRect
 from hardware.face.policy import Guidance
 from reception import flow
 from reception.flow import Method
-from reception.flow.failures import FailureCode
 from reception.patient.pages.page import Page, Send
 from reception.patient.tokens import Look
 from reception.patient.widgets import (
@@ -26,7 +25,7 @@ from reception.texts import N_, Catalogue, wording
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
     """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
-    return wording.failure_texts(snapshot, t)[0] if snapshot.failure is FailureCode.PIN_WRONG else ""
+    return wording.failure_texts(snapshot, t)[0] if snapshot.failure in wording.OF_THE_PIN else ""
 
 
 class MethodChoicePage(Page):
@@ -105,8 +104,6 @@ class PinEntryPage(Page):
         t, left = self.t, snapshot.pin_tries_left
         tries = "" if left is None else t(wording.TRIES_LEFT, count=left)
         wrong = pin_was_wrong(snapshot, t)
-        if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
-            wrong = wording.failure_texts(snapshot, t)[0]
         self.wrong.show_message(wrong)
         self.left.show_text(tries)
         self.note.show_text("" if wrong else t(PHONE_PIN if snapshot.by_phone else CARD_PIN))

@@ -67,7 +67,12 @@ def _check_person(play: Play, real: RealBench, file: TomlFile) -> None:
         refusal = "shows its certificate after the PIN only, so a bench could not tell whose phone it is"
     elif card.is_phone and real.phone_reader is None:
         refusal = "this bench has no phone reader"
-    elif card.kind not in ("standard", "phone-ios") or card.pin_tries_left != FULL_TRIES:
+    elif (
+        card.forgery
+        or card.generation != "current"
+        or card.kind not in ("standard", "phone-ios")
+        or card.pin_tries_left != FULL_TRIES
+    ):
         refusal = "only a virtual card is like that"
     elif play.person.certificate.status != "good":
         refusal = "only a virtual card's certificate is like that"
@@ -87,6 +92,8 @@ def _refusal(rule: Rule, real: RealBench) -> str:
             return "this bench has a real camera"
         case "type_pin" if rule.value != "card" and not real.allow_pin_miss:
             return "spends a PIN try of a real card; --allow-pin-miss allows it"
+        case "fail_power_ups" | "lose_exchanges" | "reader_quirk":
+            return "only a virtual reader does that when asked to"
         case verb if verb in HANDS and verb not in hands:
             return f"this bench's operator ({real.plan.file.operator.kind}) cannot do that"
     return ""

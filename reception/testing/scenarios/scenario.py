@@ -12,6 +12,7 @@ import config
 from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
+from hardware.simulation.virtual_card import Quirk
 from reception.flow import State
 from reception.flow.failures import FailureCode
 from reception.testing.timing import FOLLOWED
@@ -144,7 +145,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
                 (*at, "value"),
                 f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
             )
-        case "wait" | "stall_card" if not 0 < rule.seconds <= _HOUR_S:
+        case "reader_quirk" if rule.kind not in get_args(Quirk):
+            known = [quirk for quirk in get_args(Quirk) if quirk]
+            raise file.mistake(
+                (*at, "kind"), f"{rule.kind!r} is not allowed: should be one of {known}, or empty"
+            )
+        case "wait" | "stall_card" | "hold_reader" if not 0 < rule.seconds <= _HOUR_S:
             raise file.mistake(
                 (*at, "seconds"),
                 f"{rule.seconds:g} is not allowed: should be above 0 and at most {_HOUR_S:g}",

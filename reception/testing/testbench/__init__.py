@@ -14,13 +14,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, cast
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from config import Config
-from config.person import ForeignKind, Person, everybody, insured, load_person
+from config.person import (
+    ForeignKind,
+    Person,
+    PersonCard,
+    PersonCertificate,
+    everybody,
+    insured,
+    load_person,
+)
 from consent.eligibility import EligibilityClient
+from consent.enrolment.state_files import pem_of
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
 from hardware.camera import FrameSource, open_camera
-from hardware.card import STALL_LIMIT_S, CardReader, match_code_b
+from hardware.card import STALL_LIMIT_S, CardAuthority, CardReader, RsaKey, match_code_b
 from hardware.face.engine import FaceEngine
 from hardware.simulation.steerable_clip import SteerableClip
 from hardware.simulation.virtual_card import (
@@ -30,10 +41,12 @@ from hardware.simulation.virtual_card import (
     SmartCard,
     VirtualCard,
     VirtualReader,
+    card_contents,
     card_for,
     foreign_card,
+    forged_card,
 )
-from reception.terminal.assembly import JAPAN, back_office, open_journal
+from reception.terminal.assembly import JAPAN, authorities_of, back_office, open_journal
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes
@@ -74,7 +87,48 @@ def make_card(person: Person, authority: Authority) -> VirtualCard:
     from hardware.simulation.portraits import card_photo, portrait_path
 
     photo = card_photo(portrait_path(person.card.photo)) if person.card.photo else b""
-    return card_for(person, CardCredentials(**vars(authority.issue(person))), photo)
+    credentials = CardCredentials(**vars(authority.issue(person)))
+    forgery = person.card.forgery
+    if not forgery:
+        return card_for(person, credentials, photo)
+    if forgery == "authority-expired":
+        past = pem_of(authority.card_authority(past=True))
+        credentials = replace(credentials, card_authority_pem=past, card_authority_id=PAST_AUTHORITY)
+    forger = person.card.forger_photo or person.card.photo
+    own = card_contents(
+        _FORGER, CardCredentials(**vars(authority.issue(_FORGER))), card_photo(portrait_path(forger))
+    )
+    return forged_card(card_contents(person, credentials, photo), forgery, own)
+
+
+_FORGER = Person(
+    name="偽造　太郎",
+    name_kana="ｷﾞｿﾞｳ ﾀﾛｳ",
+    birth_date=date(1990, 9, 9),
+    sex=1,
+    address="",
+    card=PersonCard(date(2035, 9, 9), "9999"),
+    certificate=PersonCertificate(date(2030, 9, 9)),
+    id="forger",
+)
+"""Who makes a forged card, and has a genuine one of their own, whose codes they give the victim's card."""
+
+PAST_AUTHORITY = b"9000013\x08\x05001\0\0\0\0"
+_AUTHORITY_CHANGED = date(2024, 12, 31)
+
+
+def card_authorities(authority: Authority) -> tuple[CardAuthority, ...]:
+    """Return the test authorities whose word on a photo counts on a bench: that of today, and the one before it."""
+    own, past = authority.card_authority(), authority.card_authority(past=True)
+    return (
+        CardAuthority(CardCredentials.card_authority_id, _public(own), _AUTHORITY_CHANGED),
+        CardAuthority(PAST_AUTHORITY, _public(past), date(2015, 1, 1), _AUTHORITY_CHANGED),
+    )
+
+
+def _public(key: RSAPrivateKey) -> RsaKey:
+    numbers = key.public_key().public_numbers()
+    return RsaKey(numbers.e, numbers.n)
 
 
 def whatever_comes(person: Person, authority: Authority) -> SmartCard:
@@ -93,7 +147,8 @@ def clip_of(person: Person, cache: Path) -> Path:
         return Path(person.clip.path)
     if not person.card.photo:
         return clip_for(portrait_path("synthetic"), cache, Condition.EMPTY)
-    return clip_for(portrait_path(person.card.photo), cache)
+    # Before the camera stands whoever wants to be taken for the card's holder.
+    return clip_for(portrait_path(person.card.forger_photo or person.card.photo), cache)
 
 
 class Bench:
@@ -148,7 +203,7 @@ class Bench:
             self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
         else:
             self.camera = open_camera(camera)
-        clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        clock = self._clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
         self.server = EligibilityServer(
             insured(self._people.values()),
             self.authority,
@@ -204,6 +259,8 @@ class Bench:
                 simulated=self._real is None or self._clip is not None,
                 journal=journal,
                 staff=_staff(self._staff),
+                authorities=authorities_of(config) if self._real else card_authorities(self.authority),
+                today=lambda: self._clock().date(),
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
@@ -346,7 +403,10 @@ class Bench:
 
     def _scan(self) -> str | None:
         card = self.person.card
-        return match_code_b(self.person.birth_date, card.expires, card.security_code)
+        if card.forgery == "photo-of-another":
+            return match_code_b(_FORGER.birth_date, _FORGER.card.expires, _FORGER.card.security_code)
+        western = card.foreign_resident
+        return match_code_b(self.person.birth_date, card.expires, card.security_code, western=western)
 
     # --- Devices ------------------------------------------------------------------------------------------------
 
@@ -389,6 +449,9 @@ class Bench:
                 "fault_reader": lambda person, _: faults.fault(),
                 "stop_reader_service": lambda person, _: faults.stop_service(),
                 "start_reader_service": lambda person, _: faults.start_service(),
+                "hold_reader": lambda person, seconds: faults.hold(seconds),
+                "reset_card": lambda person, _: faults.reset_card(),
+                "rename_reader": lambda person, _: faults.rename(),
             }
         )
 

@@ -25,11 +25,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 import config
-from config import Camera, Config, Delays, PhoneReader, Reader, Receipt, Server, Site, Sound
+from config import HOME, Camera, Card, Config, Delays, PhoneReader, Reader, Receipt, Server, Site, Sound
 from consent.enrolment.state_files import Subject, new_key, written
 from consent.server.certificates import Authority
 from hardware.camera.clips import write_clip
 from hardware.card import Presence, ReaderBusy, ServiceDown
+from hardware.card.pcsc import PcscReader
 from hardware.simulation.pcscd import READER, SECOND_READER, PcscdBench, service_folder
 from reception import doctor
 from reception.__main__ import main
@@ -103,8 +104,40 @@ def test_without_a_phone_reader_in_the_settings_there_is_no_line_for_it() -> Non
     assert "phone reader" not in [check.part for check in doctor.checks(SHIPPED, Path("unused"))]
 
 
-def test_of_several_readers_one_should_be_named(pcscd: PcscdBench) -> None:
-    assert_wrong(look("card reader"), Grade.WARNING, "there are others")
+def test_of_several_readers_each_is_told_and_the_phone_reader_is_none_of_them(pcscd: PcscdBench) -> None:
+    finding = look("card reader")
+    assert finding.grade is Grade.OK
+    assert f"2 readers match, a card counts in each: {READER}, {SECOND_READER}" in finding.what
+    with_phones = replace(SHIPPED, phone_reader=PhoneReader(SECOND_READER))
+    assert look("card reader", with_phones).what == f"{READER}, empty"
+
+
+def test_a_card_that_another_program_keeps_is_told(pcscd: PcscdBench) -> None:
+    pcscd.slot.insert(cards.card())
+    reader = PcscReader(READER)
+    try:
+        assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+        held = reader.connect()
+        try:
+            finding = look("card reader", replace(SHIPPED, reader=Reader(READER)))
+            assert_wrong(finding, Grade.WARNING, "another program has the card for longer than 3 s")
+        finally:
+            held.close()
+    finally:
+        pcscd.slot.remove()
+
+
+def test_authorities_of_card_photos_are_counted_and_a_file_with_none_for_today_is_told(
+    tmp_path: Path,
+) -> None:
+    assert look("card authorities").what == "1 of 1 count today"
+    past = tmp_path / "past.toml"
+    shipped = (HOME / "card_authorities.toml").read_text(encoding="utf-8")
+    past.write_text(f"{shipped}ends = 2020-01-01\n", encoding="utf-8")
+    settings = replace(SHIPPED, card=Card(authorities=str(past)))
+    assert_wrong(look("card authorities", settings), Grade.WARNING, "none of 1 counts today")
+    past.write_text(f"{shipped}ends = 2010-01-01\n", encoding="utf-8")
+    assert_wrong(look("card authorities", settings), Grade.PROBLEM, "is before it begins")
 
 
 def test_a_service_that_hangs_does_not_hang_the_doctor(pcscd: PcscdBench) -> None:
