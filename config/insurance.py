@@ -298,8 +298,8 @@ def _of_situation(given: Insurance, one: Qualification, at: Key, today: date) ->
     if given.validity in ("valid", "unregistered"):
         if given.lost_on and given.lost_on <= today:
             yield dated, f"{given.lost_on} is past, which contradicts validity = {given.validity!r}"
-        elif given.qualified_on and given.qualified_on > today:
-            yield dated, f"{given.qualified_on} is to come, which contradicts validity = {given.validity!r}"
+        elif one.qualified_on > today:
+            yield dated, f"{one.qualified_on} is to come, which contradicts validity = {given.validity!r}"
     elif given.validity in ("not-found", "ambiguous"):
         for name in ("lost_on", "reason_of_loss"):
             if getattr(given, name):

@@ -92,8 +92,8 @@ def examine(path: Path) -> tuple[int, int] | None:
 class Journal:
     """The journal of one terminal, a SQLite file; without a path it lives in memory. Safe to use from all threads.
 
-    ``now`` tells the wall-clock time; ``receipts``: visits that were completed, or ended by the insurers' answer, are due for
-    the receipt computer's file. Raises JournalError, with nothing half-written.
+    ``now`` tells the wall-clock time; ``receipts``: visits that were completed, or ended by the insurers' answer, are
+    due for the receipt computer's file. Raises JournalError, with nothing half-written.
     """
 
     def __init__(

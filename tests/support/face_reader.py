@@ -6,18 +6,18 @@ from datetime import date, datetime, timedelta
 from xml.etree import ElementTree
 
 HEADER = """ProcessExecutionTime QualificationConfirmationDate MedicalInstitutionCode ArbitraryFileIdentifier
-ReferenceClassification SegmentOfResult CharacterCodeIdentifier""".split()
+ReferenceClassification SegmentOfResult CharacterCodeIdentifier"""
 BODY = """ProcessingResultStatus ProcessingResultCode ProcessingResultMessage QualificationValidity
-PrescriptionIssueSelect ResultList""".split()
+PrescriptionIssueSelect ResultList"""
 PLAIN = """InsuredCardClassification InsurerNumber InsuredCardSymbol InsuredIdentificationNumber InsuredBranchNumber
 PersonalFamilyClassification InsuredName Name NameOfOther NameKana NameOfOtherKana Sex1 Birthdate Address PostNumber
 QualificationDate DisqualificationDate InsuredCertificateIssuanceDate InsuredCardValidDate
 InsuredPartialContributionRatio PreschoolClassification ReasonOfLoss InsurerName ReferenceNumber
-PrescriptionIssueSelect""".split()
+PrescriptionIssueSelect"""
 MUST = """InsuredCardClassification InsurerNumber InsuredIdentificationNumber Name NameKana Sex1 Birthdate
-QualificationDate InsurerName""".split()
+QualificationDate InsurerName"""
 CONSENTS = """SpecificHealthCheckupsInfo PharmacistsInfo DiagnosisInfo OperationInfo DiagnosisName InfectiousInfo
-AllergyInfo ContraindicationInfo TestInfo PrescriptionInfo""".split()
+AllergyInfo ContraindicationInfo TestInfo PrescriptionInfo"""
 CERTIFICATES = ("LimitApplicationCertificateRelated", "SpecificDiseasesCertificateRelated")
 GROUPS = (
     "ElderlyRecipientCertificateInfo",
@@ -52,13 +52,13 @@ def read_face(data: bytes) -> Told:
     text = data[head.end() :].decode("cp932" if shift_jis else "utf-8", errors="strict")
     root = ElementTree.fromstring(text)
     need(root.tag == "XmlMsg" and [one.tag for one in root] == ["MessageHeader", "MessageBody"], "frame")
-    header, body = leaves(root[0], HEADER), root[1]
+    header, body = leaves(root[0], HEADER.split()), root[1]
     need(header["CharacterCodeIdentifier"] == ("1" if shift_jis else "0"), "CharacterCodeIdentifier")
     need(header["SegmentOfResult"] == "1" and header["ReferenceClassification"] == "1", "header")
     need(re.fullmatch("[0-9]{10}", header["MedicalInstitutionCode"]) is not None, "institution")
     at, today = moment(header["ProcessExecutionTime"]), day(header["QualificationConfirmationDate"])
     need(at.date() == today, "the day of the confirmation")
-    told_body = leaves(body, BODY, nested=("ResultList",))
+    told_body = leaves(body, BODY.split(), nested=("ResultList",))
     need(told_body["ProcessingResultStatus"] == "1", "status")
     need(
         ("ProcessingResultCode" in told_body) == ("ProcessingResultMessage" in told_body),
@@ -97,10 +97,10 @@ def check_validity(told: Told) -> None:
 
 def result(element: ElementTree.Element, today: date) -> dict[str, str]:
     """Read one insurance."""
-    consents = [name + end for name in CONSENTS for end in ("ConsFlg", "ConsTime", "AvailableTime")]
+    consents = [name + end for name in CONSENTS.split() for end in ("ConsFlg", "ConsTime", "AvailableTime")]
     flags = [name + end for name in CERTIFICATES for end in ("ConsFlg", "ConsTime")]
-    found = leaves(element, [*PLAIN, *consents, *flags, *GROUPS], nested=GROUPS)
-    for name in MUST:
+    found = leaves(element, [*PLAIN.split(), *consents, *flags, *GROUPS], nested=GROUPS)
+    for name in MUST.split():
         need(found.get(name, "").strip() != "", f"{name} is missing")
     need(len(found["InsurerNumber"]) == 8, "InsurerNumber")
     need(not re.search("[ぁ-ヿ　]", found["NameKana"] + found.get("NameOfOtherKana", "")), "kana")
@@ -111,7 +111,7 @@ def result(element: ElementTree.Element, today: date) -> dict[str, str]:
     need(lost is None or day(found["InsuredCertificateIssuanceDate"]) <= lost, "issued after the loss")
     need("ReasonOfLoss" not in found or lost is not None, "a reason without a loss")
     check_share(found, born, today)
-    for name in CONSENTS:
+    for name in CONSENTS.split():
         check_consent(found, name, viewing=True)
     for name in CERTIFICATES:
         check_consent(found, name, viewing=False)

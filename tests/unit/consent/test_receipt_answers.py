@@ -49,11 +49,12 @@ TARO = replace(TARO, name="𠮷田 太郎")
 class Clinic:
     """A terminal with a receipt folder and an eligibility server."""
 
-    def __init__(self, made: Bench, root: Path, **settings: Any) -> None:
+    def __init__(self, made: Bench, root: Path, budget_s: float = 1.0, **settings: Any) -> None:
         for name in ("face", "req", "res"):
             (root / name).mkdir()
         self.made = made
         self.root = root
+        self.budget_s = budget_s
         self.seconds = 0.0
         self.receipt = Receipt(folder=root.name, **settings)
         self.client = self.client_of("leaflet-2023")
@@ -61,7 +62,7 @@ class Clinic:
 
     def client_of(self, profile: Profile, **switches: bool) -> EligibilityClient:
         identity = self.made.authority.enrol_terminal(TERMINAL)
-        settings = Server(url=self.made.server.url, budget_s=1.0)
+        settings = Server(url=self.made.server.url, budget_s=self.budget_s)
         client = EligibilityClient(settings, identity, profile, Consents(**switches), SITE)
         self.made.clients.append(client)
         return client
