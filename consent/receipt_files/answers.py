@@ -33,7 +33,6 @@ from consent.receipt_files.content import (
     RemoteConsent,
     Sex,
     Validity,
-    ViewingConsent,
     after_visit,
     full_width_space,
     half_width,
@@ -271,7 +270,7 @@ def _of_listed(one: wire.Listed, now: datetime) -> Confirmation:
         raise _untellable() from None
 
 
-def _elsewhere(given: date, until: date | None, now: datetime) -> ViewingConsent:
+def _elsewhere(given: date, until: date | None, now: datetime) -> RemoteConsent:
     """Return a consent given at a home visit or online, which knows no 24 hours."""
     if until is not None and until < now.astimezone(JAPAN).date():
         return RemoteConsent(ConsentFlag.EXPIRED)

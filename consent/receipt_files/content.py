@@ -243,11 +243,13 @@ class ViewingConsent(Consent):
 
 
 @dataclass(frozen=True, repr=False, config=STRICT)
-class RemoteConsent(ViewingConsent):
+class RemoteConsent(Consent):
     """A consent given at a home visit or online: it ends when it was said to, or not at all."""
 
+    until: Annotated[AwareDatetime | None, Element("AvailableTime")] = None
+
     @model_validator(mode="after")
-    def _viewing_ends_after_a_day(self) -> "RemoteConsent":
+    def _ends_later(self) -> "RemoteConsent":
         if self.until and (self.given_at is None or self.until < self.given_at):
             raise ValueError("a consent ends after it was given")
         return self
@@ -301,8 +303,10 @@ class Insured:
         Annotated[tuple[MedicalTicket, ...], Field(max_length=50)],
         Group("MedicalTicketInfo", within="PublicExpenseResultList"),
     ] = ()
-    health_checkup: Annotated[ViewingConsent | None, NamePrefix("SpecificHealthCheckupsInfo")] = None
-    medication: Annotated[ViewingConsent | None, NamePrefix("PharmacistsInfo")] = None
+    health_checkup: Annotated[
+        ViewingConsent | RemoteConsent | None, NamePrefix("SpecificHealthCheckupsInfo")
+    ] = None
+    medication: Annotated[ViewingConsent | RemoteConsent | None, NamePrefix("PharmacistsInfo")] = None
     diagnosis: Annotated[ViewingConsent | None, NamePrefix("DiagnosisInfo")] = None
     operation: Annotated[ViewingConsent | None, NamePrefix("OperationInfo")] = None
     # Seen since 2025-01 (ORCA); written where a site's receipt computer knows them. See _FLAGS_2025.

@@ -19,6 +19,7 @@ from reception import flow
 from reception.flow import Method, State
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios.course import Course
+from reception.testing.scenarios.receipt_computer import ask
 from reception.testing.scenarios.results import Fault, Result, plain
 from reception.testing.scenarios.scenario import BUTTONS, Play, Rule, Verb, clip_folder
 from reception.testing.scenarios.trace import Trace
@@ -166,10 +167,10 @@ def play_on_new_bench(
 def _on_disk(play: Play, ends: ExitStack) -> tuple[Config, Path | None]:
     """Return the settings and where the journal is: what a scenario fills, or starts anew, must be on a disk."""
     verbs, settings = {rule.do for rule in play.scenario.on}, play.settings
-    if not verbs & {"fill_folder", "kill_terminal"}:
+    if not verbs & {"fill_folder", "kill_terminal", "ask_receipt"}:
         return settings, None
     folder = Path(ends.enter_context(TemporaryDirectory(prefix="hil-")))
-    if "fill_folder" in verbs and not settings.receipt.folder:
+    if verbs & {"fill_folder", "ask_receipt"} and not settings.receipt.folder:
         for name in ("face", "req", "res"):
             (folder / "receipt" / name).mkdir(parents=True)
         settings = replace(settings, receipt=replace(settings.receipt, folder=str(folder / "receipt")))
@@ -351,7 +352,10 @@ class _Run:
             case "empty_folder":
                 bench.empty_folder()
             case "jump_clock":
-                bench.jump_clock(rule.seconds)
+                jump = bench.jump_server_clock if rule.kind == "server" else bench.jump_clock
+                jump(rule.seconds)
+            case "ask_receipt":
+                self._ask_receipt(rule.value)
             case "kill_terminal":
                 bench.kill_terminal()
             case "restart_terminal":
@@ -361,6 +365,12 @@ class _Run:
             case _:
                 assert rule.do in HANDS, rule.do
                 bench.do(cast(Hand, rule.do))
+
+    def _ask_receipt(self, kind: str) -> None:
+        """Ask as the receipt computer does, and keep the code of the answer."""
+        answers, settings = self._result.receipt_answers, self._bench.settings
+        folder, code = Path(settings.receipt.folder), settings.site.institution_code
+        answers.append(ask(folder, kind, self._bench.person, code, len(answers) + 1))
 
     def _start_visual(self, password: str, seen: Snapshot) -> None:
         """Begin as staff do; returns when the password was looked at, so that what follows comes after it."""
@@ -413,6 +423,7 @@ class _Run:
             "consents": result.consents,
             "sent": result.sent,
             "pin_tries_left": result.pin_tries_left,
+            "receipt_answers": tuple(result.receipt_answers),
         }
         for key, value in seen.items():
             wanted = getattr(expect, key)

@@ -15,6 +15,7 @@ from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception import flow
 from reception.flow import State
 from reception.flow.failures import FailureCode
+from reception.testing.scenarios.receipt_computer import KINDS
 
 TODAY = date(2026, 4, 1)
 """The date of a run on a simulated bench that names none."""
@@ -63,6 +64,7 @@ Verb = Literal[
     "fill_folder",
     "empty_folder",
     "jump_clock",
+    "ask_receipt",
     "kill_terminal",
     "restart_terminal",
     "wait",
@@ -125,6 +127,8 @@ class Expect:
     sent: Annotated[int, Field(ge=0)] | None = None
     pin_tries_left: int | None = None
     states: tuple[State, ...] | None = None
+    receipt_answers: tuple[str, ...] | None = None
+    """The code of each answer to ``ask_receipt``, in order; "" where there was no error."""
     within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
 
 
@@ -168,7 +172,8 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
-    person = load_person(scenario.person, path.parent)
+    day = today or scenario.today or unless_said
+    person = load_person(scenario.person, path.parent, day)
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
@@ -183,9 +188,7 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
             read_picture(portrait_path(person.card.photo))
         except ConfigError as error:
             raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
-    return Play(
-        path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or unless_said
-    )
+    return Play(path, scenario, person, clip, config.load(None, *overrides), day)
 
 
 def clip_folder(name: str, beside: Path, state: Path) -> Path:
@@ -222,6 +225,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
             raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
         case "press" if rule.value not in BUTTONS:
             raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(BUTTONS)}")
+        case "ask_receipt" if rule.value not in KINDS:
+            raise file.mistake(
+                (*at, "value"), f"{rule.value!r} is not allowed: should be one of {list(KINDS)}"
+            )
+        case "jump_clock" if rule.kind not in ("", "server"):
+            raise file.mistake((*at, "kind"), f'{rule.kind!r} is not allowed: should be "" or "server"')
         case "choose_phone" if rule.value not in ("", "iphone", "android"):
             raise file.mistake(
                 (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'
