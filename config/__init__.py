@@ -26,7 +26,7 @@ class Site:
     """Which terminal this is and where it stands."""
 
     terminal_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "terminal-1"
-    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345678"
+    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345676"
     facility_kind: Literal["clinic", "pharmacy"] = "clinic"
 
 
@@ -220,6 +220,10 @@ class Receipt:
     """cp932 is what receipt computers call Shift_JIS."""
     answer_requests: bool = True
     """Of several terminals with one folder, only one may answer requests."""
+    prescription_in: Literal["body", "result"] = "body"
+    """Where the patient's choice of the prescription's form stands: readers look in one place or the other."""
+    flags_2025: bool = False
+    """Write the six consent flags that came in 2025, for receipt computers that know them."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from consent.eligibility.answers import (
     eligibility_of,
     visit_record_of,
 )
-from consent.eligibility.errors import Refused
+from consent.eligibility.errors import BadAnswer, Refused
 
 if TYPE_CHECKING:
     from consent.eligibility.transport import Transport
@@ -178,13 +178,31 @@ class EligibilityClient:
             visit=visit_record_of(answer.visit),
             institution_code=answer.institution_code,
             limit_provided=answer.limit_provided,
-            qualification=answer.qualification,
+            qualifications=answer.qualifications,
+            standing=answer.standing,
+            conflicts=answer.conflicts,
         )
 
-    def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, wire.Qualification | None]:
-        """Fetch the qualification of a person by the numbers of the insurance, for the receipt computer's request."""
+    def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, tuple[wire.Qualification, ...]]:
+        """Fetch the qualifications of a person by the numbers of the insurance, for the receipt computer's request."""
         answer = self._transport.ask("POST", "/v1/insured", wire.InsuredAnswer, query, retry=True)
-        return answer.status, answer.qualification
+        return answer.status, answer.qualifications
+
+    def insured_many(self, queries: Sequence[wire.InsuredQuery]) -> tuple[wire.InsuredAnswer, ...]:
+        """Fetch the answers to at most wire.MOST_QUERIES such questions at once, in their order."""
+        asked = wire.InsuredQueries(queries=tuple(queries))
+        told = self._transport.ask("POST", "/v1/insured/many", wire.InsuredAnswers, asked, retry=True)
+        if len(told.answers) != len(queries):
+            raise BadAnswer("the eligibility server answered another number of questions than it was asked")
+        return told.answers
+
+    def records(self, query: wire.RecordsQuery) -> wire.RecordsAnswer:
+        """Fetch the drugs or checkups of a patient; refused (CONSENT_…) unless their consent holds now."""
+        return self._transport.ask("POST", "/v1/records", wire.RecordsAnswer, query, retry=True)
+
+    def listing(self, query: wire.ListingQuery) -> wire.ListingAnswer:
+        """Fetch a part of those with a medical ticket, or with a consent given elsewhere."""
+        return self._transport.ask("POST", "/v1/listings", wire.ListingAnswer, query, retry=True)
 
     def register_reference(self, request: wire.ReferenceRequest) -> None:
         """Register this facility's chart number (ReferenceNumber) of a person; again does no harm."""

@@ -77,6 +77,13 @@ class FailureCode(StrEnum):
     TERMINAL_FAULT = "TERMINAL_FAULT"
 
 
+INSURANCE_NOT_CONFIRMED = (
+    FailureCode.INSURANCE_INVALID,
+    FailureCode.INSURANCE_NOT_FOUND,
+    FailureCode.INSURANCE_AMBIGUOUS,
+)
+"""The patient was identified, and the insurers' answer is what ended the visit: it is told to the receipt computer."""
+
 CARD_REMOVED_WHILE = {
     code.removesuffix("_CARD_REMOVED"): code for code in FailureCode if code.endswith("_CARD_REMOVED")
 }

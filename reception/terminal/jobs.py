@@ -567,4 +567,5 @@ def _counter_view(visit: str, told: Eligibility) -> CounterView:
         status=told.status.value,
         standing=told.standing.value,
         reference_number=person.reference_number,
+        conflicts=tuple(conflict.value for conflict in told.conflicts),
     )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reception.flow import Session, State
+from reception.flow.failures import INSURANCE_NOT_CONFIRMED
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS visits (
@@ -91,8 +92,8 @@ def examine(path: Path) -> tuple[int, int] | None:
 class Journal:
     """The journal of one terminal, a SQLite file; without a path it lives in memory. Safe to use from all threads.
 
-    ``now`` tells the wall-clock time; ``receipts``: completed visits are due for the receipt computer's file. Raises
-    JournalError, with nothing half-written.
+    ``now`` tells the wall-clock time; ``receipts``: visits that were completed, or ended by the insurers' answer, are
+    due for the receipt computer's file. Raises JournalError, with nothing half-written.
     """
 
     def __init__(
@@ -133,7 +134,10 @@ class Journal:
         if not after.visit.id or (before.state is after.state and not left_behind):
             return
         if after.state in _RESTS:
-            self._end(after.visit.id, after.visit.failure or "ended")
+            failure = after.visit.failure
+            self._end(after.visit.id, failure or "ended")
+            if self._receipts and before.state is State.CHECKING and failure in INSURANCE_NOT_CONFIRMED:
+                self._write("UPDATE visits SET receipt = 'due' WHERE visit = ?", (after.visit.id,))
             return
         self._step(after)
 
@@ -151,7 +155,7 @@ class Journal:
         return self._write(settle, (outcome, unsettled.visit, State.SENDING)) == 1
 
     def receipts_due(self) -> list[str]:
-        """Return the completed visits whose file for the receipt computer is still to be written."""
+        """Return the visits whose file for the receipt computer is still to be written."""
         return [
             visit
             for (visit,) in self._rows("SELECT visit FROM visits WHERE receipt = 'due' ORDER BY begun_at")

@@ -150,6 +150,8 @@ class CounterView:
     """What the certificate is still good for (consent.choices.Standing)."""
     reference_number: str = field(default="", repr=False)
     """The facility's own chart number (照会番号); empty when none is registered."""
+    conflicts: tuple[str, ...] = ()
+    """Why this may be another chart's patient than it seems (consent.wire.Conflict); staff decide."""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ Verb = Literal[
     "fill_folder",
     "empty_folder",
     "jump_clock",
+    "ask_receipt",
     "kill_terminal",
     "restart_terminal",
     "wait",

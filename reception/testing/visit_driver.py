@@ -131,7 +131,8 @@ class VisitDriver:
             case "empty_folder":
                 bench.empty_folder()
             case "jump_clock":
-                bench.jump_clock(rule.seconds)
+                jump = bench.jump_server_clock if rule.kind == "server" else bench.jump_clock
+                jump(rule.seconds)
             case "kill_terminal":
                 bench.kill_terminal()
             case "restart_terminal":

@@ -15,6 +15,7 @@ from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from hardware.simulation.virtual_card import Quirk
 from reception.flow import State
 from reception.flow.failures import FailureCode
+from reception.testing.scenarios.receipt_computer import KINDS
 from reception.testing.timing import FOLLOWED
 from reception.testing.verbs import BUTTONS, Rule
 
@@ -38,6 +39,8 @@ class Expect:
     sent: Annotated[int, Field(ge=0)] | None = None
     pin_tries_left: int | None = None
     states: tuple[State, ...] | None = None
+    receipt_answers: tuple[str, ...] | None = None
+    """The code of each answer to ``ask_receipt``, in order; "" where there was no error."""
     within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
 
 
@@ -81,7 +84,8 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
-    person = load_person(scenario.person, path.parent)
+    day = today or scenario.today or unless_said
+    person = load_person(scenario.person, path.parent, day)
     # A scenario may say otherwise.
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(FOLLOWED.tables(), file), (scenario.config, file)]
     if scenario.profile:
@@ -97,9 +101,7 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
             read_picture(portrait_path(person.card.photo))
         except ConfigError as error:
             raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
-    return Play(
-        path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or unless_said
-    )
+    return Play(path, scenario, person, clip, config.load(None, *overrides), day)
 
 
 def clip_folder(name: str, beside: Path, state: Path) -> Path:
@@ -136,6 +138,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
             raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
         case "press" if rule.value not in BUTTONS:
             raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(BUTTONS)}")
+        case "ask_receipt" if rule.value not in KINDS:
+            raise file.mistake(
+                (*at, "value"), f"{rule.value!r} is not allowed: should be one of {list(KINDS)}"
+            )
+        case "jump_clock" if rule.kind not in ("", "server"):
+            raise file.mistake((*at, "kind"), f'{rule.kind!r} is not allowed: should be "" or "server"')
         case "choose_phone" if rule.value not in ("", "iphone", "android"):
             raise file.mistake(
                 (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'

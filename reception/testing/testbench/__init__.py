@@ -203,12 +203,12 @@ class Bench:
             self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
         else:
             self.camera = open_camera(camera)
-        clock = self._clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        running = self._clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
         self.server = EligibilityServer(
             insured(self._people.values()),
             self.authority,
             database=database,
-            clock=clock,
+            clock=lambda: running() + self._server_jumped,
             grace_months=config.grace_months,
             trust_cas=self._real.plan.trust_cas if self._real else (),
         )
@@ -220,6 +220,7 @@ class Bench:
         self._pcscd: PcscdBench | None = None
         self._stall_limit_s = stall_limit_s
         self._jumped = timedelta()
+        self._server_jumped = timedelta()
         self._folder_full = False
 
     def __enter__(self) -> Self:
@@ -282,6 +283,11 @@ class Bench:
     def service_pid(self) -> int | None:
         """Return the process id of the bench's own pcscd; None on a simulated bench."""
         return self._pcscd.pid if self._pcscd else None
+
+    @property
+    def settings(self) -> Config:
+        """Return the settings of its terminal."""
+        return self._config
 
     def people(self) -> list[str]:
         """Return the ids of the people who can come."""
@@ -362,6 +368,10 @@ class Bench:
     def jump_clock(self, seconds: float) -> None:
         """Put the terminal's wall clock forward, or back, as somebody or a time server does; waits go on as before."""
         self._jumped += timedelta(seconds=seconds)
+
+    def jump_server_clock(self, seconds: float) -> None:
+        """Put the eligibility server's clock forward or back, as if so much time had passed for the consents."""
+        self._server_jumped += timedelta(seconds=seconds)
 
     def _wall_clock(self) -> datetime:
         return datetime.now(JAPAN) + self._jumped

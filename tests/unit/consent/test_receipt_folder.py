@@ -111,7 +111,7 @@ class Desk:
 
 
 def confirmed(insured: Insured) -> Confirmation:
-    return Confirmation(AT, Validity.VALID, insured, Prescription.ELECTRONIC)
+    return Confirmation(AT, Validity.VALID, (insured,), Prescription.ELECTRONIC)
 
 
 @pytest.fixture
@@ -453,7 +453,7 @@ def test_refused_requests_do_not_fill_the_disk(desk: Desk) -> None:
 
 
 def test_other_programs_files_are_left_alone(desk: Desk) -> None:
-    others = ["OQSmuquc01req_1.xml", "YZKsiquc01req_1.xml", "OQSsiquc01req_1.xml.tmp", "readme.txt"]
+    others = ["OQSsiquc01req_1.xml.tmp", "readme.txt", "Thumbs.db"]
     for name in others:
         (desk.root / "req" / name).write_text(QUERY, encoding="utf-8")
     desk.settle()
