@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 import config
+from config.face_networks import NETWORKS, FaceNetwork, network_of
 from hardware.camera import Frame, FrameSource, NewestFrames
 from hardware.face.challenge import Challenge, Move, drawn
-from hardware.face.observation import Box, CloseLook, Embedding, Observation
+from hardware.face.distance import between
+from hardware.face.engine import Runs
+from hardware.face.observation import Box, Embedding, Observation
 
 if TYPE_CHECKING:
     from hardware.face.photo_check import PhotoCheck
@@ -29,6 +32,8 @@ class Guidance(StrEnum):
     ONE_PERSON = "ONE_PERSON"
     MORE_LIGHT = "MORE_LIGHT"
     LESS_LIGHT = "LESS_LIGHT"
+    WHOLE_FACE = "WHOLE_FACE"
+    """The edge of the frame cuts the face."""
     CLOSER = "CLOSER"
     FURTHER = "FURTHER"
     LOOK_STRAIGHT = "LOOK_STRAIGHT"
@@ -38,9 +43,8 @@ class Guidance(StrEnum):
     MOVE_A_LITTLE = "MOVE_A_LITTLE"
     """Turn a little to both sides, for the photo check."""
     TURN_LEFT = "TURN_LEFT"
-    """This and the next two are moves of the challenge."""
+    """This and the next one are moves of the challenge."""
     TURN_RIGHT = "TURN_RIGHT"
-    BLINK = "BLINK"
 
 
 class FaceOutcome(StrEnum):
@@ -101,16 +105,17 @@ class FaceResult:
 class Engine(Protocol):
     """What a match needs from the face engine."""
 
+    @property
+    def runs(self) -> Runs:
+        """What it works with: distances and thresholds belong to the network."""
+        ...
+
     def observe(self, frame: Frame) -> Observation:
         """Look at a frame; the engine keeps it until the next one."""
         ...
 
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed."""
-        ...
-
-    def look_closely(self) -> CloseLook | None:
-        """Measure the face last observed more closely; None when there was none."""
         ...
 
     def forget(self) -> None:
@@ -122,7 +127,7 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
     """Return what keeps a frame of ``height`` px from being compared, or None when it is good.
 
     Light comes first: in the dark no other measure means anything. Where in the frame the face is does not matter, so
-    that a person in a wheelchair or a child needs no other camera.
+    that a person in a wheelchair or a child needs no other camera; but all of it must be there.
     """
     if seen.faces == 0 or seen.box is None:
         if seen.frame_brightness < limits.min_brightness:
@@ -132,6 +137,7 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
     if seen.faces > 1:
         return Guidance.ONE_PERSON
     checks = (
+        (seen.cut > _MAX_CUT, Guidance.WHOLE_FACE),
         (seen.box.height < limits.min_face_px, Guidance.CLOSER),
         (seen.box.height > limits.max_face_share * height, Guidance.FURTHER),
         (seen.brightness < limits.min_brightness, Guidance.MORE_LIGHT),
@@ -145,6 +151,10 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
         (seen.score < limits.min_score, Guidance.LOOK_STRAIGHT),
     )
     return next((guidance for bad, guidance in checks if bad), None)
+
+
+_MAX_CUT = 0.2
+"""Largest share of a face's box outside the frame: up to here brows, eyes, nose and mouth are in it."""
 
 
 class SteadyGuidance:
@@ -178,17 +188,43 @@ class Decision:
     distance: float
 
 
+@dataclass(frozen=True)
+class Rule:
+    """By which distances one network decides."""
+
+    network: FaceNetwork
+    threshold: float
+    fast_accept: float
+
+    def distance(self, one: Embedding, other: Embedding) -> float:
+        """Return the distance of two embeddings, or means of them."""
+        return between(self.network, one, other)
+
+
+def rule_of(settings: config.Face, runs: str = "") -> Rule:
+    """Return the rule for the network that ``runs`` (by default the one asked for).
+
+    The numbers of the settings are for the network that they ask for; one that stands in for it brings its own.
+    """
+    asked_for = network_of(settings.model)
+    network = NETWORKS.get(runs, asked_for)
+    if network is asked_for:
+        return Rule(network, settings.threshold, settings.fast_accept)
+    return Rule(network, network.threshold, network.fast_accept)
+
+
 class Policy:
-    """Decides from the embeddings of good frames; defaults and their error rates: config.Face.
+    """Decides from the embeddings of good frames; defaults and their error rates: config.face_networks.
 
     One clear frame that is very close is enough. Else frames with some time between them (another pose, another
     noise) are averaged, newest ones only, until the mean is close or ``max_frames`` were compared. With
     ``every_frame``, the good frames between them go into the mean, too, but are no occasion to decide.
     """
 
-    def __init__(self, photo: Embedding, settings: config.Face) -> None:
+    def __init__(self, photo: Embedding, settings: config.Face, rule: Rule | None = None) -> None:
         self._photo = photo
         self._settings = settings
+        self._rule = rule or rule_of(settings)
         self._looks: list[list[Embedding]] = []
         """Each compared frame with those that came until the next one."""
         self._last_ms = -math.inf
@@ -202,17 +238,17 @@ class Policy:
         return stamp_ms - self._last_ms >= self._settings.spacing_ms
 
     def add(self, stamp_ms: float, embedding: Embedding, score: float = math.inf) -> Decision | None:
-        """Take the embedding of a good frame and its HOG score; None while it is undecided."""
-        settings = self._settings
+        """Take the embedding of a good frame and the finder's score; None while it is undecided."""
+        settings, rule = self._settings, self._rule
         self._last_ms = stamp_ms
         self.compared += 1
         self._looks.append([embedding])
-        single = float(np.linalg.norm(embedding - self._photo))
-        if single <= settings.fast_accept and score >= settings.clear_score:
+        single = rule.distance(embedding, self._photo)
+        if single <= rule.fast_accept and score >= settings.clear_score:
             self.distance = single
             return Decision(True, single)
-        self.distance = float(np.linalg.norm(self._mean() - self._photo))
-        if len(self._looks) >= settings.frames and self.distance <= settings.threshold:
+        self.distance = rule.distance(self._mean(), self._photo)
+        if len(self._looks) >= settings.frames and self.distance <= rule.threshold:
             return Decision(True, self.distance)
         if self.compared >= settings.max_frames:
             return Decision(False, self.distance)
@@ -228,7 +264,7 @@ class Policy:
 
     def still_there(self, embedding: Embedding) -> bool:
         """Whether this face is the one whose frames were compared."""
-        return float(np.linalg.norm(embedding - self._mean())) <= self._settings.threshold
+        return self._rule.distance(embedding, self._mean()) <= self._rule.threshold
 
     def _mean(self) -> Embedding:
         newest = [each for look in self._looks[-self._settings.frames :] for each in look]
@@ -298,7 +334,7 @@ class _Run:
         on_guidance: Callable[[Guidance | None], None] | None,
         random: Random,
     ) -> None:
-        self.policy = Policy(photo, settings)
+        self.policy = Policy(photo, settings, rule_of(settings, engine.runs.network))
         self._engine = engine
         self._settings = settings
         self._random = random
@@ -382,7 +418,7 @@ class _Run:
         if self._matched and (self._photo_check is None or self._photo_check.passed):
             if not self._settings.challenge:
                 return FaceOutcome.ACCEPTED
-            self._begin_challenge()
+            self._begin_challenge(seen)
         elif self._matched:
             reason = reason or Guidance.MOVE_A_LITTLE
         self._tell(frame.stamp_ms, reason)
@@ -399,12 +435,10 @@ class _Run:
             self.policy.forget()
             self._matched = False
 
-    def _begin_challenge(self) -> None:
-        close = self._engine.look_closely()
-        if close is not None:
+    def _begin_challenge(self, seen: Observation) -> None:
+        if seen.faces == 1:
             moves = drawn(self._settings.challenge, self._random)
-            instead = self._random.choice([Move.TURN_LEFT, Move.TURN_RIGHT])
-            self._challenge = Challenge(moves, self._settings.challenge_step_s, close.yaw, instead)
+            self._challenge = Challenge(moves, self._settings.challenge_step_s, seen.yaw)
 
     def _challenged(
         self, challenge: Challenge, stamp_ms: float, seen: Observation, reason: Guidance | None
@@ -415,11 +449,10 @@ class _Run:
             return self._after_challenge(reason)
         self._tell(stamp_ms, Guidance(asked))
         told = self._guidance.shown == Guidance(asked) or asked is Move.LOOK_STRAIGHT
-        close = self._engine.look_closely() if seen.faces == 1 else None
-        if close is None or seen.box is None:
+        if seen.faces != 1 or seen.box is None:
             challenge.look_away(stamp_ms)
         else:
-            challenge.look(stamp_ms, close.yaw, close.eyes_open, _place(seen.box), told)
+            challenge.look(stamp_ms, seen.yaw, _place(seen.box), told)
         return FaceOutcome.CHALLENGE_FAILED if challenge.failed else None
 
     def _after_challenge(self, reason: Guidance | None) -> FaceOutcome | None:

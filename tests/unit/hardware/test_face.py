@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import config
 from hardware.camera import Frame, NoCamera
-from hardware.face.observation import Box, CloseLook, Embedding, Observation
-from hardware.face.policy import FaceMatch, FaceOutcome, Guidance, Policy, SteadyGuidance, gate
+from hardware.face.engine import Runs
+from hardware.face.observation import Box, Embedding, Observation
+from hardware.face.policy import FaceMatch, FaceOutcome, Guidance, Policy, SteadyGuidance, gate, rule_of
 
 GOOD = Observation(
     faces=1,
@@ -27,7 +28,8 @@ GOOD = Observation(
     sharpness=0.1,
 )
 NOBODY = Observation(faces=0, frame_brightness=120)
-SETTINGS = config.Face()
+SETTINGS = config.Face(model="dlib")
+"""Its distance is Euclidean: numbers are easier to make by hand."""
 PHOTO = np.zeros(128)
 
 
@@ -64,6 +66,9 @@ def face(**change: Any) -> Observation:
         (face(sharpness=0.01), Guidance.HOLD_STILL),
         (face(score=0.1), Guidance.LOOK_STRAIGHT),
         (face(box=Box(200, 299, 180, 180)), None),
+        (face(cut=0.19), None),
+        (face(cut=0.21), Guidance.WHOLE_FACE),
+        (face(cut=0.4, brightness=20), Guidance.WHOLE_FACE),
     ],
 )
 def test_the_gate_says_what_keeps_a_frame_from_being_compared(
@@ -151,6 +156,27 @@ def test_the_mean_of_three_frames_decides_when_each_alone_is_too_far() -> None:
     assert decision.distance == pytest.approx(0.5 / math.sqrt(3))
 
 
+def test_distances_of_sface_are_taken_from_the_mean_of_unit_vectors() -> None:
+    photo = np.eye(128)[0]
+    rule = rule_of(config.Face(), "sface")
+    policy = Policy(photo, config.Face(), rule)
+    for number in range(3):
+        look = np.eye(128)[0] * 0.4 + np.eye(128)[number + 1] * math.sqrt(1 - 0.4**2)
+        assert np.linalg.norm(look) == pytest.approx(1)
+        decision = policy.add(300 * number, look)
+    assert decision is not None
+    assert decision.accepted
+    assert decision.distance == pytest.approx(1 - 0.4 / math.hypot(0.4, math.sqrt((1 - 0.4**2) / 3)))
+
+
+def test_a_network_that_stands_in_brings_its_own_thresholds() -> None:
+    settings = config.Face(threshold=0.55, fast_accept=0.5)
+    assert rule_of(settings, "sface").threshold == 0.55
+    instead = rule_of(settings, "dlib")
+    assert (instead.threshold, instead.fast_accept) == (0.36, 0.35)
+    assert instead.distance(at(0.0), at(0.3)) == pytest.approx(0.3)
+
+
 def test_with_every_frame_those_between_go_into_the_mean_but_decide_nothing() -> None:
     policy = Policy(PHOTO, replace(SETTINGS, every_frame=True))
     assert not policy.wants_between()
@@ -221,11 +247,12 @@ class Source:
 
 
 class Engine:
+    runs = Runs("dlib", "opencv", "yunet")
+
     def __init__(self, seen: list[Observation], embedding: Embedding) -> None:
         self._seen = seen
         self._embedding = embedding
         self.forgotten = 0
-        self.close: CloseLook | None = CloseLook(yaw=0.0, eyes_open=0.3)
         self.embedded: list[Embedding] = []
 
     def observe(self, frame: Frame) -> Observation:
@@ -234,9 +261,6 @@ class Engine:
     def embed_last(self) -> Embedding:
         self.embedded.append(self._embedding.copy())
         return self.embedded[-1]
-
-    def look_closely(self) -> CloseLook | None:
-        return self.close
 
     def forget(self) -> None:
         self.forgotten += 1
