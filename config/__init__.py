@@ -53,6 +53,13 @@ class Camera:
     """The patient camera, or recorded frames in its place."""
 
     index: Annotated[int, Field(ge=0)] = 0
+    """Its number; once opened, it is found again when it comes back under another one."""
+    device: str = ""
+    """In place of the number: a path, best one in /dev/v4l/by-id, or a shell pattern for a name there."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise that make its pictures upright, where it is mounted turned."""
+    mirror: bool = False
+    """Its driver gives mirrored pictures."""
     clip: str = ""
     """Folder of recorded frames; relative to the file that names it. Empty: the camera."""
 

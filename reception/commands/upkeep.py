@@ -35,8 +35,8 @@ def _record(options: argparse.Namespace) -> int:
     if not 0 < options.seconds <= LONGEST_S:
         return refuse(f"--seconds {options.seconds:g}: should be above 0 and at most {LONGEST_S:g}")
     camera = config.load(options.config).camera
-    source = open_clip(Path(camera.clip), "fast") if camera.clip else open_camera(camera.index)
-    words = f"clip {camera.clip}" if camera.clip else f"camera {camera.index}"
+    source = open_clip(Path(camera.clip), "fast") if camera.clip else open_camera(camera)
+    words = f"clip {camera.clip}" if camera.clip else f"camera {camera.device or camera.index}"
     stop = threading.Event()
     handled = {
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)

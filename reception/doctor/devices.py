@@ -96,7 +96,7 @@ def look_at_phone_reader(config: Config) -> str:
 def look_at_camera(config: Config) -> str:
     clip = config.camera.clip
     try:
-        source = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        source = open_clip(Path(clip)) if clip else open_camera(config.camera)
         try:
             check_camera(source)
         finally:
