@@ -48,5 +48,5 @@ class Observation:
     """Something hides nose or mouth, most likely a mask."""
     eyes_covered: bool = False
     """Something dark hides the eyes, most likely sunglasses."""
-    cut: float = 0.0
-    """Share of the face's box that lies outside the frame."""
+    cut: bool = False
+    """The edge of the frame cuts off a part that matters."""

@@ -12,7 +12,7 @@ from hardware.face.engine import models
 from hardware.face.engine.embedder import SFACE, Points, best_embedder
 from hardware.face.engine.finder import Found, best_finder
 from hardware.face.engine.hog import Edges, Grey
-from hardware.face.engine.measures import covered, cut_off, glare, pose, quality, scaled
+from hardware.face.engine.measures import covered, glare, is_cut, pose, quality, scaled
 from hardware.face.engine.wire import PhotoUnusable, Runs
 from hardware.face.observation import Box, Embedding, Observation
 
@@ -99,7 +99,7 @@ class Look:
             sharpness=sharpness,
             mouth_covered=mouth_covered,
             eyes_covered=eyes_covered,
-            cut=cut_off(found.edges, grey.shape),
+            cut=is_cut(found.edges, grey.shape),
         )
 
     def embed_last(self) -> Embedding:

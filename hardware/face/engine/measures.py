@@ -26,11 +26,16 @@ def pose(points: Points) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(across[1], across[0]))), along / apart
 
 
-def cut_off(box: Edges, shape: tuple[int, ...]) -> float:
-    """Return which share of a face's box lies outside a frame of (H, W)."""
+def is_cut(box: Edges, shape: tuple[int, ...]) -> bool:
+    """Tell whether the edge of a frame of (H, W) cuts a face.
+
+    Measured on two people moved out of the frame step by step: the distance to the card stays below 0.2 with up to a
+    tenth of the box beyond a side, or a quarter below; at the top, where the forehead is above the box, none may miss.
+    """
     left, top, right, bottom = box
-    inside = max(0.0, min(right, shape[1]) - max(left, 0)) * max(0.0, min(bottom, shape[0]) - max(top, 0))
-    return 1 - inside / ((right - left) * (bottom - top))
+    size = right - left
+    aside = max(-left, right - shape[1]) > 0.10 * size
+    return aside or bottom - shape[0] > 0.25 * size or top < 0.04 * size
 
 
 def quality(grey: Grey, box: Edges) -> tuple[float, float, float]:

@@ -66,9 +66,8 @@ def face(**change: Any) -> Observation:
         (face(sharpness=0.01), Guidance.HOLD_STILL),
         (face(score=0.1), Guidance.LOOK_STRAIGHT),
         (face(box=Box(200, 299, 180, 180)), None),
-        (face(cut=0.19), None),
-        (face(cut=0.21), Guidance.WHOLE_FACE),
-        (face(cut=0.4, brightness=20), Guidance.WHOLE_FACE),
+        (face(cut=True), Guidance.WHOLE_FACE),
+        (face(cut=True, brightness=20), Guidance.WHOLE_FACE),
     ],
 )
 def test_the_gate_says_what_keeps_a_frame_from_being_compared(
@@ -220,10 +219,49 @@ def test_after_five_frames_that_do_not_match_the_face_is_refused() -> None:
 
 def test_frames_too_close_in_time_are_not_worth_an_embedding() -> None:
     policy = Policy(PHOTO, SETTINGS)
-    assert policy.wants(0)
+    assert policy.wants(0, GOOD)
     policy.add(0, at(0.5))
-    assert not policy.wants(299)
-    assert policy.wants(300)
+    assert not policy.wants(99, GOOD)
+    assert policy.wants(100, GOOD)
+    still = Policy(PHOTO, replace(SETTINGS, every_frame=True))
+    still.add(0, at(0.5))
+    assert not still.wants(299, GOOD)
+    assert still.wants(300, GOOD)
+
+
+def looked(policy: Policy, stamp_ms: float, seen: Observation, distance: float) -> bool:
+    """Do what a match does with a good frame; return whether it was compared."""
+    before = policy.compared
+    if policy.wants(stamp_ms, seen):
+        policy.offer(at(distance), seen)
+    policy.decide(stamp_ms)
+    return policy.compared > before
+
+
+def test_the_frame_whose_pose_differs_most_is_compared_when_it_is_time() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    assert looked(policy, 0, GOOD, 0.9)
+    for stamp_ms, yaw, distance in ((100, 0.0, 0.8), (150, 0.2, 0.4), (200, 0.05, 0.7), (250, 0.21, 0.6)):
+        assert not looked(policy, stamp_ms, face(yaw=yaw), distance)
+    assert looked(policy, 300, GOOD, 0.5)
+    assert policy.distance == pytest.approx((0.9 + 0.4) / 2)
+    assert policy.embedded == 3
+
+
+def test_a_pose_that_is_blurred_takes_no_other_ones_place() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    looked(policy, 0, GOOD, 0.9)
+    looked(policy, 100, face(sharpness=0.1), 0.8)
+    looked(policy, 150, face(yaw=0.2, sharpness=0.05), 0.4)
+    assert looked(policy, 300, GOOD, 0.5)
+    assert policy.distance == pytest.approx((0.9 + 0.8) / 2)
+
+
+def test_who_keeps_still_waits_as_long_and_costs_as_many_embeddings_as_ever() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    compared = [number * 50 for number in range(40) if looked(policy, number * 50.0, GOOD, 0.9)]
+    assert compared[:5] == [0, 300, 600, 900, 1200]
+    assert policy.embedded <= policy.compared + 1
 
 
 class Source:
