@@ -102,15 +102,20 @@ class Look:
             cut=is_cut(found.edges, grey.shape),
         )
 
+    @property
+    def landmarks(self) -> Points:
+        """Five points of the face last observed, (5, 2); raises LookupError when there was none."""
+        if self._points is None:
+            raise LookupError("no face was observed")
+        return self._points
+
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed."""
         return self._embedded(self.chip())
 
     def chip(self) -> Any:
         """Return the face last observed as the network takes it, uint8 RGB, eyes level."""
-        if self._image is None or self._points is None:
-            raise LookupError("no face was observed")
-        return self.embedder.aligned(self._image, self._points)
+        return self.embedder.aligned(self._image, self.landmarks)
 
     def embed_photo(self, jp2: bytes) -> Embedding:
         """Return the embedding of the one large face on a card photo."""
