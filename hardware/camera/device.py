@@ -48,6 +48,8 @@ class _Camera:
     def __init__(self, settings: "Camera") -> None:
         self._settings = settings
         self._closed = threading.Event()
+        self.format = ""
+        """In which the driver gives the pictures, e.g. "MJPG"; empty until it is opened, or where it does not say."""
         self._known_as: Path | None = None
         """The by-id link of the camera that was opened by its number, under which it is found again."""
 
@@ -71,6 +73,7 @@ class _Camera:
             if not capture.isOpened():
                 raise CameraBusy(f"{self.name} is used by another program") if node else self._missing()
             _ask_for(capture, cv2)
+            self.format = _letters(capture.get(cv2.CAP_PROP_FOURCC))
             self._remember(node)
             yield from self._read(capture, node)
         finally:
@@ -180,6 +183,12 @@ def captures(node: Path, ask: Callable[[int, int, bytearray], Any] | None = None
     finally:
         os.close(handle)
     return bool(int.from_bytes(answer[88:92], "little") & _CAPTURES)
+
+
+def _letters(format_: float) -> str:
+    """Return the four letters of a format that OpenCV gives as a number."""
+    letters = int(max(0.0, format_)).to_bytes(4, "little").decode("ascii", "replace")
+    return letters.strip() if letters.isprintable() else ""
 
 
 _ENOUGH_FPS = 25.0

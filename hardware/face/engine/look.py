@@ -20,11 +20,10 @@ from hardware.face.observation import Box, Embedding, Observation
 class Look:
     """Finds the face in each frame, follows it, measures it, embeds it.
 
-    Acquiring looks at the frame scaled to 240 lines. A found face is followed in its surroundings. Every eighth frame
-    looks at the whole again for a second face. Who is followed stays the one, unless somebody much nearer comes.
+    Acquiring looks at the frame made smaller. A found face is followed in its surroundings. Every eighth frame looks at
+    the whole again for a second face. Who is followed stays the one, unless somebody much nearer comes.
     """
 
-    _ACQUIRE = 240
     _WHOLE_EVERY = 8
     """Not a divisor of the 9 frames between two comparisons: a frame that is compared is not slower than others."""
     _FAR_EVERY = 3
@@ -190,7 +189,7 @@ class Look:
 
     def _look_at_all(self, image: Any, grey: Grey, followed: bool) -> list[Found]:
         self._since_whole = 0
-        found = self.finder.searched(image, grey, self._ACQUIRE)
+        found = self.finder.searched(image, grey, self.finder.lines)
         if not found and self._box is not None and not followed:
             # A small or half hidden face is followed although the coarse look cannot see it.
             found = self._follow(image, grey)
