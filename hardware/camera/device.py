@@ -33,7 +33,7 @@ _CAPTURES = 0x1
 
 
 def open_camera(settings: "Camera") -> FrameSource:
-    """Return the camera of the settings; it is opened when its frames are asked for, and let go when they are no longer."""
+    """Return the camera of the settings; it is open only while its frames are asked for."""
     return _Camera(settings)
 
 

@@ -45,7 +45,7 @@ class CameraBusy(CameraError):
 
 
 class CameraDenied(CameraError):
-    """This user may not use the camera."""
+    """The user of this program may not use the camera."""
 
     fault = "denied"
 

@@ -213,9 +213,9 @@ class Policy:
     """Decides from the embeddings of good frames; defaults and their error rates: config.face_networks.
 
     One clear frame that is very close is enough. Else frames are averaged, newest ones only, until the mean is close or
-    ``max_frames`` were compared. Between two comparisons ``spacing_ms`` pass; what is compared then is the sharp frame of
-    that time whose pose differs most from those before, for a mean gains from variety. With ``every_frame``, it is the
-    first one after that time, and the good frames between them go into the mean, too.
+    ``max_frames`` were compared. Between two comparisons ``spacing_ms`` pass; what is compared then is the sharp frame
+    of that time whose pose differs most from those before, for a mean gains from variety. With ``every_frame``, it is
+    the first one after that time, and the good frames between them go into the mean, too.
     """
 
     _EARLIEST = 1 / 3

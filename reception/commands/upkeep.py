@@ -25,7 +25,9 @@ def add(command: AddCommand) -> None:
     check.add_argument("--config", type=Path, help="settings (default: the shipped terminal.toml)")
     check.add_argument("--json", type=Path, metavar="F", help="write the findings as JSON")
     check.add_argument(
-        "--camera", action="store_true", help="only the camera, for 8 s: size, pace, light, turned or mirrored"
+        "--camera",
+        action="store_true",
+        help="only the camera, for 8 s: size, pace, light, turned or mirrored",
     )
     staff = command("staff-password", _staff_password, "set the password with which staff check by sight")
     staff.add_argument(

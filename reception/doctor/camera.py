@@ -168,7 +168,12 @@ def _show(image: Image) -> None:
         subprocess.run(
             [sys.executable, "-P", "-m", "reception.patient.shown_picture"],
             input=data.tobytes() if done else b"",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(
+                    filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")])
+                ),
+            },
             stderr=subprocess.DEVNULL,
             timeout=30,
             check=False,

@@ -1,8 +1,9 @@
 """The worker process that owns the face networks and dlib; light to import.
 
 A process, not a thread: dlib holds the GIL while it works (75-100 ms for an embedding of its own), which would freeze
-the window, and a library that crashes takes no visit with it. Frames go over in nameless shared memory (measured for 640 x 480: 0.05 ms a frame, against 1.0 ms through a pipe), commands and
-answers through a socket pair whose end of file ends the worker when the terminal dies.
+the window, and a library that crashes takes no visit with it. Frames go over in nameless shared memory (measured for
+640 x 480: 0.05 ms a frame, against 1.0 ms through a pipe), commands and answers through a socket pair whose end of file
+ends the worker when the terminal dies.
 """
 
 from __future__ import annotations

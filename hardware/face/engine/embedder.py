@@ -28,7 +28,7 @@ _AGREE = 1e-4
 SFACE, DLIB = "sface", "dlib"
 """Names of the networks, as in config.face_networks."""
 _TOLD_APART = {SFACE: 0.60, DLIB: 0.45}
-"""Least distance of the two faces of the self-check: the highest allowed threshold. The installed weights: 0.94, 0.53."""
+"""Least distance of the two faces of the self-check: the highest threshold; the installed ones: 0.94, 0.53."""
 
 _HERE = Path(__file__).parent
 _SELF_CHECK = tuple(_HERE / f"self_check_{name}.jpg" for name in ("first", "second"))
@@ -143,7 +143,8 @@ def self_check_chips() -> list[Any]:
 
 
 _IN_CHIP = (
-    np.array([(0.8596, 0.2135), (0.6461, 0.2290), (0.1206, 0.2137), (0.3341, 0.2291), (0.4901, 0.6278)]) + 0.25
+    np.array([(0.8596, 0.2135), (0.6461, 0.2290), (0.1206, 0.2137), (0.3341, 0.2291), (0.4901, 0.6278)])
+    + 0.25
 ) * (CHIP / 1.5)
 """Where dlib puts the five points in a chip of padding 0.25, px; numbers of its get_face_chip_details."""
 
@@ -228,9 +229,7 @@ class OpenCvEmbedder(_InOpenCv):
 
 SFACE_CHIP = 112
 """Side of the aligned face that SFace takes, px."""
-_SFACE_POINTS = np.array(
-    [(80.39, 53.35), (66.81, 53.37), (31.19, 53.09), (44.95, 53.46), (55.97, 79.65)]
-)
+_SFACE_POINTS = np.array([(80.39, 53.35), (66.81, 53.37), (31.19, 53.09), (44.95, 53.46), (55.97, 79.65)])
 """Where dlib's five points come to lie for SFace, px; fitted on other people than the test sets (facts/face2.md)."""
 
 

@@ -91,7 +91,11 @@ class YuNetFinder:
     def searched(self, image: Any, grey: Grey, lines: int) -> list[Found]:
         """See Finder."""
         scale = min(1.0, lines / image.shape[0])
-        small = image if scale == 1.0 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        small = (
+            image
+            if scale == 1.0
+            else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        )
         size = small.shape[1], small.shape[0]
         if size != self._size:
             self._whole.setInputSize(size)

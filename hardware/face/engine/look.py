@@ -33,9 +33,7 @@ class Look:
     """From this share of the largest face's width on, a second face is one too many. A child on an arm, who is behind
     in a queue, or who stands beside a wheelchair is smaller than that, and disturbs nobody."""
 
-    def __init__(
-        self, network: str = SFACE, file: str = "", library: str = "best", threads: int = 1
-    ) -> None:
+    def __init__(self, network: str = SFACE, file: str = "", library: str = "best", threads: int = 1) -> None:
         """Take what best_embedder() takes; raises ModelUnusable."""
         cv2.setNumThreads(1)
         self.embedder = best_embedder(network, file, threads, library)

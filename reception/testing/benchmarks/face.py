@@ -136,7 +136,11 @@ def embeddings(bare: "BareEmbeddings", rounds: int, say: Say) -> list[dict[str, 
 def readiness(say: Say) -> dict[str, Any]:
     """Return time to ready and memory of an engine with each network, in one run; the default stands first."""
     found: dict[str, tuple[float, float]] = {}
-    for name, network, library in (("sface", "", "best"), ("dlib", "dlib", "best"), ("dlib itself", "", "dlib")):
+    for name, network, library in (
+        ("sface", "", "best"),
+        ("dlib", "dlib", "best"),
+        ("dlib itself", "", "dlib"),
+    ):
         times = []
         for _ in range(3):
             began = time.perf_counter()
@@ -151,7 +155,11 @@ def readiness(say: Say) -> dict[str, Any]:
         "what": "engine ready",
         "unit": "ms",
         "ours": round(found["sface"][0], 1),
-        **{f"{name} {unit}": round(value, 1) for name, both in found.items() for unit, value in zip(("ms", "mb"), both, strict=True)},
+        **{
+            f"{name} {unit}": round(value, 1)
+            for name, both in found.items()
+            for unit, value in zip(("ms", "mb"), both, strict=True)
+        },
     }
 
 

@@ -34,7 +34,10 @@ Say = Callable[[str], None]
 Failures = dict[str, Counter[str]]
 """Picture and reason -> condition -> number of pairs."""
 THRESHOLDS = tuple(round(0.34 + 0.02 * step, 2) for step in range(17))
-_SHOWN = {"sface": (0.44, 0.48, 0.50, 0.52, 0.54, 0.58, 0.60), "dlib": (0.34, 0.35, 0.36, 0.38, 0.40, 0.45, 0.60)}
+_SHOWN = {
+    "sface": (0.44, 0.48, 0.50, 0.52, 0.54, 0.58, 0.60),
+    "dlib": (0.34, 0.35, 0.36, 0.38, 0.40, 0.45, 0.60),
+}
 _RULE = "terminal's rule"
 _STRICT = 0.001
 """The false accept rate at which policies are compared."""
@@ -76,7 +79,8 @@ class Pair:
 def read_pairs(file: Path) -> list[Pair]:
     """Read a list with the columns path1, path2, same (1 or 0) and optionally set; raises ConfigError with the line.
 
-    The columns path3 to path6, which may be empty, hold further pictures of who comes before the camera. Paths are relative to the list. Whether the pictures can be used is found out later.
+    The columns path3 to path6, which may be empty, hold further pictures of who comes before the camera. Paths are
+    relative to the list. Whether the pictures can be used is found out later.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
@@ -97,7 +101,9 @@ _COLUMN_NAMES = {"same", "set", *(f"path{number}" for number in range(1, 7))}
 def _pairs_in(file: Path, rows: Any) -> Iterator[Pair]:
     try:
         columns = [name.strip() for name in next(rows, [])]
-        if not {"path1", "path2", "same"} <= set(columns) <= _COLUMN_NAMES or len(columns) != len(set(columns)):
+        if not {"path1", "path2", "same"} <= set(columns) <= _COLUMN_NAMES or len(columns) != len(
+            set(columns)
+        ):
             raise ConfigError(f"{file}:1: the columns should be path1, path2, same and optionally set")
         for row in rows:
             if not row:
@@ -207,9 +213,7 @@ def _jobs(pairs: Sequence[Pair], digests: dict[Path, str], kinds: Sequence[str])
     return list(jobs.values())
 
 
-def _compute(
-    jobs: Sequence[Job], cache: Cache, network: str, frames: int, processes: int, say: Say
-) -> None:
+def _compute(jobs: Sequence[Job], cache: Cache, network: str, frames: int, processes: int, say: Say) -> None:
     """Put into the cache what it lacks."""
     from reception.testing.benchmarks.face_pictures import side_of_file, start_process
 
@@ -219,7 +223,10 @@ def _compute(
         return
     began = told = time.monotonic()
     pool = ProcessPoolExecutor(
-        min(processes, len(todo)), multiprocessing.get_context("spawn"), initializer=start_process, initargs=(network,)
+        min(processes, len(todo)),
+        multiprocessing.get_context("spawn"),
+        initializer=start_process,
+        initargs=(network,),
     )
     try:
         waiting: deque[tuple[Job, Future[Side]]] = deque(
@@ -330,7 +337,9 @@ def figures_of(
                 "set": name,
                 "condition": condition,
                 "policy": policy,
-                "at_threshold": _at(network.fast_accept if policy in _SINGLE else network.threshold, genuine, impostor),
+                "at_threshold": _at(
+                    network.fast_accept if policy in _SINGLE else network.threshold, genuine, impostor
+                ),
                 "genuine": genuine.size,
                 "impostor": impostor.size,
                 "not_compared": {
@@ -390,7 +399,16 @@ def accuracy(
     failures: Failures = {}
     for network in NETWORKS.values():
         figures += _by_network(
-            network, pairs, digests, kinds, failures, out, say, frames, gated, processes or os.cpu_count() or 1
+            network,
+            pairs,
+            digests,
+            kinds,
+            failures,
+            out,
+            say,
+            frames,
+            gated,
+            processes or os.cpu_count() or 1,
         )
     _say_failures(failures, say)
     if out is not None:
@@ -424,7 +442,9 @@ def _by_network(
         def side(path: Path, kind: str) -> "Side | None":
             return cache.get(digests[path], kind) if digests[path] else None
 
-        say(f"\n{network.name}, at most {network.threshold} (one frame: {network.fast_accept})\n{_head(network)}")
+        say(
+            f"\n{network.name}, at most {network.threshold} (one frame: {network.fast_accept})\n{_head(network)}"
+        )
         for kind in (PLAIN, *kinds):
             before = PLAIN if kind == PLAIN else CARD
             count, only_good = (1, False) if kind == PLAIN else (frames, gated)

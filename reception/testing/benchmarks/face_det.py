@@ -1,6 +1,6 @@
 """DET curves (false rejects over false accepts, both on the scale of the normal deviate) as a PNG.
 
-The title names the set; the legend the pairs of each curve; a ring marks the configured threshold, a cross its intervals.
+The title names the set; the legend the pairs of each curve; a ring marks the threshold, a cross its intervals.
 """
 
 from collections.abc import Callable, Mapping, Sequence

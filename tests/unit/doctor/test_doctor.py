@@ -252,7 +252,10 @@ def test_a_machine_without_a_player_is_told_unless_the_voice_is_off(
 
 def test_the_face_engine_says_which_network_runs_and_what_finds_faces() -> None:
     finding = look("face engine")
-    assert (finding.grade, "sface compares (the default; run by opencv), yunet finds" in finding.what) == (Grade.OK, True), finding
+    assert (finding.grade, "sface compares (the default; run by opencv), yunet finds" in finding.what) == (
+        Grade.OK,
+        True,
+    ), finding
 
 
 def test_a_network_that_stands_in_for_another_says_why(

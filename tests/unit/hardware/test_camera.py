@@ -21,7 +21,6 @@ from hardware.camera import (
     Image,
     NewestFrames,
     NoCamera,
-    attached,
     check_camera,
     open_camera,
     open_clip,

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def noisy(seed: int) -> Any:
 class Capture:
     """Stands for cv2.VideoCapture: opens or not, then gives what the test says; None is a read that fails."""
 
-    fps = {0.0: 30.0}
+    fps: ClassVar = {0.0: 30.0}
     """Frames a second that the driver offers, by format."""
 
     def __init__(self, pictures: Sequence[Any] | None, opened: Any = None) -> None:
@@ -120,14 +120,14 @@ def test_a_camera_that_this_user_may_not_use_is_told(
 ) -> None:
     plug([noisy(1)])
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    with pytest.raises(CameraDenied, match="camera 3: this user may not use .*video3"):
+    with pytest.raises(CameraDenied, match=r"camera 3: this user may not use .*video3"):
         frames_of(config.Camera(index=3), 1)
 
 
 def test_a_node_for_metadata_is_told(devices: Path, plug: Plug, monkeypatch: pytest.MonkeyPatch) -> None:
     plug([noisy(1)])
     monkeypatch.setattr("hardware.camera.device.captures", lambda node: False)
-    with pytest.raises(CameraUnfit, match="camera 3: .*video3 is a node without pictures"):
+    with pytest.raises(CameraUnfit, match=r"camera 3: .*video3 is a node without pictures"):
         frames_of(config.Camera(index=3), 1)
 
 

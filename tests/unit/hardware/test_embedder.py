@@ -9,10 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config import ConfigError, load
-from hardware.face.engine import EngineLost, FaceEngine
-from hardware.face.engine.conversion import ForeignNetwork, onnx_of
 from hardware.face.distance import cosine
-from hardware.face.engine import models
+from hardware.face.engine import EngineLost, FaceEngine, models
+from hardware.face.engine.conversion import ForeignNetwork, onnx_of
 from hardware.face.engine.embedder import (
     DLIB,
     SFACE,

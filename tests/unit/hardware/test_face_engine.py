@@ -217,7 +217,10 @@ ALONE = ("astronaut", 1.0, (160, 0))
     ],
 )
 def test_others_who_are_further_away_or_smaller_disturb_nobody(
-    engine: FaceEngine, photos: dict[str, Embedding], others: list[tuple[str, float, tuple[int, int]]], why: str
+    engine: FaceEngine,
+    photos: dict[str, Embedding],
+    others: list[tuple[str, float, tuple[int, int]]],
+    why: str,
 ) -> None:
     result = FaceMatch(engine, SETTINGS).match(Scene(*others, ALONE), photos["astronaut"])
     assert result.accepted, (why, result)
@@ -266,7 +269,9 @@ def test_a_mask_of_any_colour_gets_its_own_words(
 ) -> None:
     class Masked(Clip):
         def frames(self) -> Iterator[Frame]:
-            outline = np.array([(263, 240), (300, 218), (340, 218), (377, 240), (368, 290), (320, 312), (272, 290)])
+            outline = np.array(
+                [(263, 240), (300, 218), (340, 218), (377, 240), (368, 290), (320, 312), (272, 290)]
+            )
             for frame in super().frames():
                 cv2.fillPoly(frame.image, [outline], (COLOURS[colour],) * 3, cv2.LINE_AA)
                 grain = np.random.default_rng(int(frame.stamp_ms)).normal(0, 3, frame.image.shape)

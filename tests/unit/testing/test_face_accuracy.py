@@ -20,7 +20,14 @@ from hardware.simulation.moving_stills import Condition
 from hardware.simulation.portraits import SHIPPED, portrait_path
 from reception.__main__ import main
 from reception.testing.benchmarks import face_accuracy, face_rates
-from reception.testing.benchmarks.face_accuracy import Compared, Pair, compare, figures_of, policies, read_pairs
+from reception.testing.benchmarks.face_accuracy import (
+    Compared,
+    Pair,
+    compare,
+    figures_of,
+    policies,
+    read_pairs,
+)
 from reception.testing.benchmarks.face_det import Curve, Mark, draw, place
 from reception.testing.benchmarks.face_pictures import CARD, PLAIN, Pictures, Side
 from reception.testing.benchmarks.face_rates import Distances, in_order
@@ -150,7 +157,10 @@ def test_an_attempt_may_have_up_to_five_pictures_of_who_stands_there(tmp_path: P
     file = listed(tmp_path, "path1,path2,path3,path4,same\na,b,c,,1\na,b,,d,0\na,b,,,0\n")
     assert [[path.name for path in pair.seen] for pair in read_pairs(file)] == [["b", "c"], ["b", "d"], ["b"]]
     pair = read_pairs(file)[0]
-    good, none = Side(np.ones((1, 2, 128), np.float32), ("",)), Side(np.zeros((0, 2, 128), np.float32), failure="x")
+    good, none = (
+        Side(np.ones((1, 2, 128), np.float32), ("",)),
+        Side(np.zeros((0, 2, 128), np.float32), failure="x"),
+    )
     assert compare(pair, good, [none, good], 3).distances["single"] == pytest.approx(0, abs=1e-9)
     assert compare(pair, good, [none, None], 3).failure.endswith("b: x")
 
@@ -325,7 +335,9 @@ def test_an_interrupted_run_goes_on_where_it_was_and_gives_figures_and_files(
     assert any("broken.jpg: is not a picture [sface] (picture, clean)" in line for line in said)
     assert any("none.jpg: cannot be read [dlib] (picture, clean)" in line for line in said)
     assert {figure["network"] for figure in figures} == {"sface", "dlib"}
-    by_name = {(figure["condition"], figure["policy"]): figure for figure in figures if figure["network"] == "sface"}
+    by_name = {
+        (figure["condition"], figure["policy"]): figure for figure in figures if figure["network"] == "sface"
+    }
     assert {policy for condition, policy in by_name if condition == "clean"} == {
         "single", "single + mirror", "mean of 2", "median of 2", "mean of 2 + mirror"
     }  # fmt: skip
