@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
+from config.face_networks import NETWORKS, network_of
 from config.toml_file import STRICT, ConfigError, TomlFile
 
 __all__ = ["HOME", "Config", "ConfigError", "load"]
@@ -15,8 +17,8 @@ HOME = Path(__file__).parent
 """The folder of the shipped configuration: terminal.toml, people/."""
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-Distance = Annotated[float, Field(gt=0, le=0.45)]
-"""Distance of two face embeddings. Above 0.45 more than 1 % of strangers pass (facts: measured on 40 identities)."""
+Distance = Annotated[float, Field(gt=0, le=1)]
+"""Distance of two face embeddings; how far it may be set is up to the network, see config.face_networks."""
 
 Profile = Literal["leaflet-2023", "current"]
 
@@ -73,6 +75,13 @@ class Camera:
     """The patient camera, or recorded frames in its place."""
 
     index: Annotated[int, Field(ge=0)] = 0
+    """Its number; once opened, it is found again when it comes back under another one."""
+    device: str = ""
+    """In place of the number: a path, best one in /dev/v4l/by-id, or a shell pattern for a name there."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise that make its pictures upright, where it is mounted turned."""
+    mirror: bool = False
+    """Its driver gives mirrored pictures."""
     clip: str = ""
     """Folder of recorded frames; relative to the file that names it. Empty: the camera."""
 
@@ -101,22 +110,20 @@ class Gate:
 
 @dataclass(frozen=True, config=STRICT)
 class Face:
-    """The decision policy; docs/guide/how-sure-is-the-face.md has the defaults' error rates, as measured."""
+    """The decision policy; the defaults' error rates: docs/guide/how-sure-is-the-face.md."""
 
     model: str = ""
-    """File of other weights for face_recognition's network (dlib's format, 150 px, 128 numbers); as Camera.clip.
+    """Which network compares: "sface" (as ""), "dlib", or a file of other weights for either; as Camera.clip.
 
-    Thresholds belong to a model, so that those of such a file must stand beside it. Empty: the installed weights.
+    A file that ends in .onnx is of SFace's kind (112 px), any other of face_recognition's (dlib's format, 150 px); both
+    give 128 numbers. Thresholds belong to weights, so that those of such a file must stand beside it.
     """
-    threshold: Distance = 0.36
-    """Largest distance between the card photo and the mean embedding of ``frames`` frames."""
-    fast_accept: Distance = 0.35
-    """A single gated frame at most this far is accepted at once, if it is clear."""
+    threshold: Distance = field(default=NETWORKS["sface"].threshold)
+    """Largest distance between the card photo and the mean embedding of ``frames`` frames; default: the network's."""
+    fast_accept: Distance = field(default=NETWORKS["sface"].fast_accept)
+    """A single gated frame at most this far is accepted at once, if it is clear; default: the network's."""
     clear_score: float = 0.5
-    """HOG score from which a frame is clear enough to decide alone; frontal faces in even light have 1 and more.
-
-    Measured: in patchy light a 50/50 morph came as near as 0.349 to one of its persons in a frame of score 0.40.
-    """
+    """The finder's score from which a frame is clear enough to decide alone."""
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     spacing_ms: Annotated[float, Field(ge=0, le=5000)] = 300.0
     every_frame: bool = False
@@ -131,20 +138,32 @@ class Face:
     photo_check: bool = False
     """Whether a face that moves like a flat photograph is turned away; see docs/guide/how-sure-is-the-face.md."""
     challenge: Annotated[int, Field(ge=0, le=3)] = 0
-    """How many moves (turn left, turn right, blink; drawn anew each time) are asked for after the face matched."""
+    """How many moves (turn left, turn right; drawn anew each time) are asked for after the face matched."""
     challenge_step_s: Seconds = 5.0
     gate: Gate = field(default_factory=Gate)
 
     @model_validator(mode="before")
     @classmethod
-    def _thresholds_of_the_model(cls, given: Any) -> Any:
-        if (
-            isinstance(given, dict)
-            and given.get("model")
-            and not {"threshold", "fast_accept"} <= given.keys()
-        ):
+    def _numbers_of_the_network(cls, given: Any) -> Any:
+        """Fill in what belongs to the network; of a file's weights nothing is known, so its numbers must be given."""
+        if isinstance(given, ArgsKwargs):
+            given = dict(given.kwargs or {})
+        model = given.get("model", "") if isinstance(given, dict) else None
+        if not isinstance(model, str):
+            return given
+        if model and model not in NETWORKS and not {"threshold", "fast_accept"} <= given.keys():
             raise ValueError("face.model needs its own face.threshold and face.fast_accept")
-        return given
+        network = network_of(model)
+        return {"threshold": network.threshold, "fast_accept": network.fast_accept, **given}
+
+    @model_validator(mode="after")
+    def _within_the_network(self) -> Self:
+        network = network_of(self.model)
+        if self.threshold > network.ceiling:
+            raise ValueError(
+                f"face.threshold should be at most {network.ceiling} with the network {network.name}"
+            )
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -338,8 +357,9 @@ def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
     found = dict(data)
     for table, key in _PATHS:
         inside = found.get(table)
-        if isinstance(inside, dict) and isinstance(inside.get(key), str) and inside[key]:
-            found[table] = {**inside, key: str((file.parent / inside[key]).absolute())}
+        named = inside.get(key) if isinstance(inside, dict) else None
+        if isinstance(named, str) and named and not (key == "model" and named in NETWORKS):
+            found[table] = {**inside, key: str((file.parent / named).absolute())}
     return found
 
 

@@ -48,7 +48,7 @@ def checks(config: Config, state: Path) -> list[Check]:
         Check("camera", lambda: look_at_camera(config)),
         Check("fonts", look_at_fonts),
         Check("sound", lambda: look_at_sound(config)),
-        Check("face engine", lambda: look_at_face_engine(config.face.model), 40.0),
+        Check("face engine", lambda: look_at_face_engine(config.face), 40.0),
         Check("eligibility server", lambda: look_at_server(config)),
         Check("terminal key", lambda: look_at_terminal_key(config, state)),
         Check("certificates", lambda: look_at_certificates(state)),

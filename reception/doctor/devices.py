@@ -8,7 +8,9 @@ import time
 from datetime import date
 from pathlib import Path
 
+import config
 from config import Config, ConfigError
+from config.face_networks import DLIB, SFACE, network_of
 from hardware.camera import CameraBlack, CameraBusy, CameraError, check_camera, open_camera, open_clip
 from hardware.card import (
     CardError,
@@ -144,7 +146,7 @@ def look_at_phone_reader(config: Config) -> str:
 def look_at_camera(config: Config) -> str:
     clip = config.camera.clip
     try:
-        source = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        source = open_clip(Path(clip)) if clip else open_camera(config.camera)
         try:
             check_camera(source)
         finally:
@@ -228,11 +230,11 @@ def look_at_sound(config: Config) -> str:
     return f"{command[0]}, volume {config.sound.volume} %"
 
 
-def look_at_face_engine(network: str) -> str:
+def look_at_face_engine(face: config.Face) -> str:
     from hardware.face.engine import FaceEngine
 
     began = time.monotonic()
-    with FaceEngine(network=network) as engine:
+    with FaceEngine(network=face.model) as engine:
         while engine.alive and not engine.ready.wait(0.1):
             pass
         if engine.trouble:
@@ -247,13 +249,23 @@ def look_at_face_engine(network: str) -> str:
                 "Remove .venv and start ./run again; meanwhile the face route is not offered.",
                 "顔認証が使えません。暗証番号をご案内ください",
             )
-        if engine.why_slow:
-            raise warn(
-                f"dlib embeds, about eight times slower: {engine.why_slow}",
-                "Remove .venv and start ./run again, which installs the pinned OpenCV.",
-                "顔認証が遅くなります。保守に連絡してください",
-            )
-        return (
-            f"{engine.embedder} embeds, its self-check agrees with dlib; "
-            f"ready after {time.monotonic() - began:.1f} s"
+        runs = engine.runs
+    network = network_of(face.model)
+    words = (
+        f"{runs.network} compares ({'as configured' if face.model else 'the default'}; run by {runs.library}), "
+        f"{runs.finder} finds faces; ready after {time.monotonic() - began:.1f} s"
+    )
+    if runs.why:
+        refused = ", and refuses the right person far more often" if runs.network != network.name else ""
+        raise warn(
+            f"{words}; not the first choice{refused}: {runs.why}",
+            "Remove .venv and start ./run again, which installs what is pinned.",
+            "顔認証の性能が落ちています。保守に連絡してください",
         )
+    if network is SFACE and not Path(face.model).suffix and face.threshold <= DLIB.ceiling:
+        raise warn(
+            f"{words}; [face] threshold {face.threshold} is one of dlib's network and refuses nearly everybody here",
+            "Remove threshold and fast_accept from the settings: they then follow the network.",
+            "顔認証の設定が古いままです。保守に連絡してください",
+        )
+    return words

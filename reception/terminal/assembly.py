@@ -82,7 +82,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
 
     with ExitStack() as ends:
         clip = config.camera.clip
-        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera)
         ends.callback(camera.close)
         reader = PcscReader(config.reader.name, besides=config.phone_reader.name)
         ends.callback(reader.close)

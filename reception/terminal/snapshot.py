@@ -29,7 +29,8 @@ class Health:
     phone_reader: str = "none"
     """Also "none": this terminal has no reader for phones."""
     camera_fault: str = ""
-    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
+    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen", "slow", "denied"
+    or "unfit"."""
 
 
 @dataclass(frozen=True)

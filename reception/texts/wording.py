@@ -20,16 +20,16 @@ GUIDANCE = {
     Guidance.ONE_PERSON: N_("お一人ずつ、写ってください"),
     Guidance.MORE_LIGHT: N_("暗いため、明るい方を向いてください"),
     Guidance.LESS_LIGHT: N_("明るすぎるため、光をさけてください"),
+    Guidance.WHOLE_FACE: N_("お顔全体が、枠に入るようにしてください"),
     Guidance.CLOSER: N_("もう少し、近づいてください"),
     Guidance.FURTHER: N_("もう少し、はなれてください"),
     Guidance.LOOK_STRAIGHT: N_("正面を向いてください"),
     Guidance.HOLD_STILL: N_("そのまま、動かないでください"),
-    Guidance.UNCOVER_MOUTH: N_("マスクを、外してください"),
+    Guidance.UNCOVER_MOUTH: N_("マスクを、あごの下まで下げてください"),
     Guidance.UNCOVER_EYES: N_("サングラスや帽子を、外してください"),
     Guidance.MOVE_A_LITTLE: N_("お顔を少し、左右に向けてください"),
     Guidance.TURN_LEFT: N_("← ゆっくり、左を向いてください"),
     Guidance.TURN_RIGHT: N_("ゆっくり、右を向いてください →"),
-    Guidance.BLINK: N_("ゆっくり、まばたきをしてください"),
 }
 """One short sentence for everything the face gate can ask."""
 LOOKING_GOOD = N_("そのまま、お待ちください")

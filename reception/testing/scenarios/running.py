@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from config import Config, ConfigError
+from config import Camera, Config, ConfigError
 from config.person import Person, load_person
 from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer
@@ -39,13 +39,13 @@ def play_all(
     tell: Callable[[Result], None] = lambda result: None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     *,
-    camera: int | None = None,
+    camera: Camera | None = None,
     traced: bool = False,
     engine: FaceEngine | None = None,
 ) -> list[Result]:
     """Play scenarios one after the other with one face engine; without one that runs, a new one.
 
-    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. ``traced``:
+    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one. ``traced``:
     keep what happened, for a report. On a RealBench the first failure of a device ends the run, and is the reason why
     later scenarios were not played.
     """
@@ -118,7 +118,7 @@ def play_on_new_bench(
     kind: BenchKind | RealBench,
     engine: FaceEngine,
     *,
-    camera: int | None = None,
+    camera: Camera | None = None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> None:
     """Play one scenario, on a bench that is made for it and ends with it, into its blank result."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, Self, cast
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from config import Config
+from config import Camera, Config
 from config.person import (
     ForeignKind,
     Person,
@@ -156,7 +156,7 @@ class Bench:
 
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
-    SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
+    SQLAlchemy URL of the bench's own server. ``camera``: a real one, in place of a clip. ``staff``: file of
     the staff's passwords, in place of the bench's own STAFF. ``stall_limit_s``: how long a card may take for one
     answer, on a simulated reader. ``slot``, ``phone_slot`` and ``faults`` reach into
     simulated readers; a RealBench has only its operator's hands.
@@ -182,7 +182,7 @@ class Bench:
         vpcd_port: int | None = None,
         database: str = "sqlite://",
         journal: Path | None = None,
-        camera: int | None = None,
+        camera: Camera | None = None,
         staff: Path | None = None,
         stall_limit_s: float = STALL_LIMIT_S,
     ) -> None:

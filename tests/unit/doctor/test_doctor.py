@@ -283,12 +283,15 @@ def test_a_machine_without_a_player_is_told_unless_the_voice_is_off(
     assert (silent.grade, "switched off" in silent.what) == (Grade.OK, True)
 
 
-def test_the_face_engine_says_which_embedder_runs() -> None:
+def test_the_face_engine_says_which_network_runs_and_what_finds_faces() -> None:
     finding = look("face engine")
-    assert (finding.grade, "opencv embeds" in finding.what) == (Grade.OK, True), finding
+    assert (finding.grade, "sface compares (the default; run by opencv), yunet finds" in finding.what) == (
+        Grade.OK,
+        True,
+    ), finding
 
 
-def test_a_face_engine_that_falls_back_to_dlib_says_why(
+def test_a_network_that_stands_in_for_another_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
@@ -298,14 +301,15 @@ def test_a_face_engine_that_falls_back_to_dlib_says_why(
         "cv2.dnn.readNetFromONNX = refuse\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert_wrong(look("face engine"), Grade.WARNING, "dlib embeds, about eight times slower: OpenCV cannot")
+    assert_wrong(look("face engine"), Grade.WARNING, "dlib compares (the default; run by dlib)")
+    assert "SFace cannot be used" in look("face engine").what
 
 
 @pytest.mark.expected_log("face engine cannot be used.*is no face network")
 def test_a_network_file_that_is_none_is_told_by_its_name(tmp_path: Path) -> None:
     file = tmp_path / "network.dat"
     file.write_bytes(b"no network")
-    settings = replace(SHIPPED, face=replace(SHIPPED.face, model=str(file)))
+    settings = replace(SHIPPED, face=config.Face(model=str(file), threshold=0.3, fast_accept=0.3))
     assert_wrong(look("face engine", settings), Grade.PROBLEM, str(file))
 
 

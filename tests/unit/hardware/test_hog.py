@@ -7,7 +7,7 @@ import cv2
 import dlib
 import pytest
 
-from hardware.face.engine.detector import FILE, FaceDetector, Grey, frontal_face_detector, limited
+from hardware.face.engine.hog import FILE, FaceDetector, Grey, frontal_face_detector, limited
 from hardware.simulation.moving_stills import Condition, moving
 from hardware.simulation.portraits import portrait_path, read_picture
 
@@ -51,7 +51,7 @@ def test_a_dlib_that_keeps_its_detector_in_another_way_finds_the_same(
 ) -> None:
     grey = a_frame(Condition.TWO_PEOPLE)
     usual = FaceDetector(0.0).searched(grey, 0.5)
-    monkeypatch.setattr("hardware.face.engine.detector._ALL_SIZES", b"another way")
+    monkeypatch.setattr("hardware.face.engine.hog._ALL_SIZES", b"another way")
     found = FaceDetector(0.0).searched(grey, 0.5)
     assert [tuple(map(round, edges)) for _, edges in found] == [
         tuple(map(round, edges)) for _, edges in usual
