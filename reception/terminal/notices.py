@@ -14,6 +14,7 @@ class NoticeCode(StrEnum):
     RECEIPT_CHARACTERS_REPLACED = "RECEIPT_CHARACTERS_REPLACED"
     RECEIPT_GIVEN_UP = "RECEIPT_GIVEN_UP"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
+    PART_FAILED = "PART_FAILED"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ NOTICES: dict[NoticeCode, Words] = {
     ),
     NoticeCode.JOURNAL_UNUSABLE: Words(
         "受付の控え(ジャーナル)に書けません。受付は続けられます。",
-        "端末のディスクの空き容量とアクセス権を確認してください。",
+        "端末のディスクの空き容量とアクセス権を確認してください。書けるようになるまで、端末の電源を切らないでください。",
+    ),
+    NoticeCode.PART_FAILED: Words(
+        "端末の処理の一部が止まっています。自動でやり直しています。",
+        "続く場合は、共有フォルダと接続を確認し、端末を再起動してください。受付の記録は失われません。",
     ),
 }
 """One entry for every code; a test counts them."""

@@ -21,6 +21,8 @@ class Health:
     """Also "none": this terminal has no reader for phones."""
     camera_fault: str = ""
     """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
+    threads: str = "ok"
+    """"down" while one of the terminal's own threads has died or hangs, until it works again; the log has its name."""
 
 
 @dataclass(frozen=True)
