@@ -1,6 +1,5 @@
 """No thread of a terminal dies or hangs in silence: staff are told, and it works again."""
 
-import ctypes
 import os
 import queue
 import socket
@@ -17,7 +16,7 @@ from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.terminal import supervisor as supervising
 from reception.terminal.snapshot import Snapshot
-from reception.terminal.supervisor import JobHangs, Pulse, Supervisor
+from reception.terminal.supervisor import JobHangs, Lane, Pulse, Supervisor
 from reception.testing.testbench import Bench
 
 BEGUN_ANEW = pytest.mark.expected_log(r"is begun anew|died")
@@ -44,9 +43,17 @@ def staff(monkeypatch: pytest.MonkeyPatch) -> Iterator[Staff]:
     staff.supervisor.stop()
 
 
-def kill(thread: int) -> None:
-    """Make a thread raise SystemExit, which nobody expects, wherever it is."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(SystemExit))
+def kill(lane: Lane, patch: pytest.MonkeyPatch) -> None:
+    """Have the lane's thread die before its next job but one."""
+    did_one, dies = lane._did_one, iter([SystemExit])
+
+    def dying() -> bool:
+        for death in dies:
+            raise death
+        return did_one()
+
+    patch.setattr(lane, "_did_one", dying)
+    lane.submit(lambda: None).result(5)
 
 
 @BEGUN_ANEW
@@ -113,13 +120,14 @@ def test_a_job_that_hangs_is_left_behind_and_the_next_is_done(staff: Staff) -> N
 
 
 @BEGUN_ANEW
-def test_a_lane_whose_thread_is_killed_goes_on(staff: Staff) -> None:
+def test_a_lane_whose_thread_dies_is_told_and_loses_no_job(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lane = staff.supervisor.lane("server", limit_s=60)
     staff.supervisor.start()
-    ident = lane.submit(threading.get_ident).result(5)
-    kill(ident)
-    # Whether it dies in this job or before it: the next one is done.
-    lane.submit(lambda: None).exception(5)
+    kill(lane, monkeypatch)
+    assert staff.next() == ("server",)
+    assert staff.next() == ()
     assert lane.submit(lambda: "done").result(5) == "done"
     lane.shutdown()
 
@@ -235,10 +243,14 @@ def test_each_loop_of_a_terminal_may_die_and_is_told_and_healed(
 
 @BEGUN_ANEW
 @pytest.mark.parametrize("name", ["card", "face", "server", "staff"])
-def test_each_lane_of_a_terminal_may_be_killed_and_goes_on(watched: Watched, name: str) -> None:
+def test_each_lane_of_a_terminal_may_die_and_is_told_and_goes_on(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    watched.forget()
     (lane,) = [each for each in watched.bench.terminal.supervisor._lanes if each.name == name]
-    kill(lane.submit(threading.get_ident).result(5))
-    lane.submit(lambda: None).exception(5)
+    kill(lane, monkeypatch)
+    watched.wait_until_told()
+    watched.wait("ok")
     assert lane.submit(lambda: "done").result(5) == "done"
 
 
