@@ -61,7 +61,7 @@ from reception.flow.events import (
     TimePassed,
     WorkFailed,
 )
-from reception.flow.session import Session
+from reception.flow.session import Desk, Session, VisitProgress
 from reception.flow.states import (
     ANSWERABLE,
     COMMITTED,
@@ -103,6 +103,7 @@ __all__ = [
     "ChoosePhone",
     "ChoosePrescription",
     "CloseDesk",
+    "Desk",
     "DisplayMode",
     "Effect",
     "Event",
@@ -147,6 +148,7 @@ __all__ = [
     "Step",
     "TimePassed",
     "Transition",
+    "VisitProgress",
     "WorkFailed",
     "advance",
     "next_moment",

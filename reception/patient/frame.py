@@ -7,7 +7,6 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QWidget
 
 from reception import flow
-from reception.flow import DisplayMode
 from reception.flow.failures import FailureCode
 from reception.patient.look import LanguageChooser, LookRow, chosen
 from reception.patient.pages import FaceMatchPage, Page, page_for
@@ -70,7 +69,7 @@ class WaysOut(QWidget):
         """Offer what the flow takes now."""
         in_visit = snapshot.screen not in _NO_WAY_OUT
         self.cancel.setVisible(in_visit and snapshot.screen not in ("CALL_STAFF", "HELP"))
-        self.call.setVisible(in_visit and snapshot.failure != FailureCode.STAFF_CALLED)
+        self.call.setVisible(in_visit and snapshot.failure is not FailureCode.STAFF_CALLED)
 
 
 class Frame(QWidget, Painted):
@@ -110,7 +109,7 @@ class Frame(QWidget, Painted):
             face.preview.forget()
         self._steps.show_step(STEP_NUMBERS.get(snapshot.step, 0), all_done=snapshot.completed)
         self._ways.show_snapshot(snapshot)
-        self._look_row.show_mode(DisplayMode(snapshot.display_mode))
+        self._look_row.show_mode(snapshot.display_mode)
         text = wording.time_left(snapshot, self._t)
         moved = bool(text) == self._time.isHidden() or snapshot.simulated == self._badge.isHidden()
         self._time.show_text(text)

@@ -1,7 +1,7 @@
 """Colours, sizes and type: tokens of the Digital Agency design system, made into the sheet of the patient's window.
 
 A ``Look`` is a value, made from the size and density of the display and the mode that the patient chose; nothing else
-decides how large anything is. Colours and contrasts: facts in the README's section on the patient's window.
+decides how large anything is. Colours and contrasts: docs/guide/patients-window.md.
 """
 
 from dataclasses import dataclass

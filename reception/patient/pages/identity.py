@@ -4,6 +4,7 @@ from PySide6.QtCore import QRect
 
 from hardware.face.policy import Guidance
 from reception import flow
+from reception.flow import Method
 from reception.flow.failures import FailureCode
 from reception.patient.pages.page import Page, Send
 from reception.patient.tokens import Look
@@ -25,7 +26,7 @@ from reception.texts import N_, Catalogue, wording
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
     """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
-    return wording.failure_texts(snapshot, t)[0] if snapshot.failure == FailureCode.PIN_WRONG else ""
+    return wording.failure_texts(snapshot, t)[0] if snapshot.failure is FailureCode.PIN_WRONG else ""
 
 
 class MethodChoicePage(Page):
@@ -104,7 +105,7 @@ class PinEntryPage(Page):
         t, left = self.t, snapshot.pin_tries_left
         tries = "" if left is None else t(wording.TRIES_LEFT, count=left)
         wrong = pin_was_wrong(snapshot, t)
-        if snapshot.failure == FailureCode.PHONE_MOVED_AFTER_PIN:
+        if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
             wrong = wording.failure_texts(snapshot, t)[0]
         self.wrong.show_message(wrong)
         self.left.show_text(tries)
@@ -208,7 +209,7 @@ class PhoneTapPage(Page):
         t, reading = self.t, snapshot.reading_phone
         self.reason.show_message(*wording.failure_texts(snapshot, t))
         self.heading.show_text(t(wording.READING_PHONE if reading else wording.LAY_PHONE))
-        first = t(wording.PHONE_FIRST) if snapshot.phone == "iphone" else ""
+        first = t(wording.PHONE_FIRST) if snapshot.phone is Method.IPHONE else ""
         still = t.joined(first, t(wording.PHONE_UNTIL_READ))
         self.hint.show_text(t(wording.PHONE_STILL) if reading else still)
         self.working.setVisible(reading)

@@ -1,7 +1,6 @@
 """Pages while nobody is asked: the welcome, and what the terminal is busy with."""
 
 from reception import flow
-from reception.flow.failures import FailureCode
 from reception.patient.pages.page import Page, Send
 from reception.patient.widgets import CardPicture, Emblem, Message, Words, Working
 from reception.terminal.snapshot import Snapshot
@@ -33,7 +32,7 @@ class WaitingPage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t, card_in = self.t, snapshot.card_in
         if snapshot.failure:
-            failure = FAILURES[FailureCode(snapshot.failure)]
+            failure = FAILURES[snapshot.failure]
             next_step = wording.failure_texts(snapshot, t)[1]
             self.notice.show_message(t(NOT_COMPLETE).rstrip("。."), t.joined(t(failure.what), next_step))
         else:
