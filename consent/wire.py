@@ -23,6 +23,7 @@ JAPAN = timezone(timedelta(hours=9), "JST")
 
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+AUDIT_PATH = "/v1/audit"
 TLS_REQUIRED = "TLS_REQUIRED"
 """The code by which a server that speaks TLS only answers plain HTTP."""
 FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
@@ -167,7 +168,11 @@ class VisitAnswer(Message):
 
 
 class VisitsAnswer(Message):
+    """One page of a terminal's own visits, in the order of identification."""
+
     visits: tuple[VisitAnswer, ...]
+    after: Annotated[str, Field(max_length=200)] = ""
+    """What to ask the next page with; empty: this is the last one."""
 
 
 class Qualification(Message):

@@ -58,7 +58,7 @@ class BackOffice:
         self._problem = ""
         self._unreadable = False
         self._first_seen: dict[str, float] = {}
-        """Unsettled visits, and since when they are known here (monotonic, s); a clock that is put back stops it not."""
+        """Unsettled visits, and since when they are known here (monotonic, s), whatever is done to the clock."""
         self._supervisor = Supervisor(self._parts_down)
         self._rest_s = min(LOOK_S, self._delays.device_retry_s)
         self._supervisor.loop("back-office", self._work)

@@ -82,9 +82,11 @@ class Terminal:
         self._visual: VisualView | None = None
         self._visual_occasion: int | None = None
         self._conducting = False
-        """An event is being dealt with; still so when the conductor begins: what it did broke off."""
+        """An event is being dealt with; if it is so when the conductor begins, that broke off."""
         self._staff = staff or Staff(dict, now)
-        supervisor = self.supervisor = Supervisor(lambda names: self._is(threads="down" if names else "ok"), notifies=True)
+        supervisor = self.supervisor = Supervisor(
+            lambda names: self._is(threads="down" if names else "ok"), notifies=True
+        )
         """Runs every thread of this terminal."""
         self._jobs = Jobs(
             config,

@@ -481,7 +481,7 @@ def _wipe(embedded: "Future[Embedding]") -> None:
 
 
 def _longest_job_s(config: Config) -> float:
-    """Return the time that no job takes that still goes on: each wait for a device, the server or a face has its end."""
+    """Return the time that no job takes: each wait for a device, the server or a face has its own end."""
     face, server = config.face, config.server
     return 60.0 + face.time_limit_s + face.challenge * face.challenge_step_s + 3 * server.budget_s
 

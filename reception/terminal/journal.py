@@ -288,10 +288,16 @@ class Journal:
         with suppress(JournalError):
             # On a disk that is full the terminal starts all the same, and this is written when there is room.
             self._keep(
-                ("UPDATE visits SET outcome = ? WHERE outcome = '' AND state != ?", (INTERRUPTED, State.SENDING)),
+                (
+                    "UPDATE visits SET outcome = ? WHERE outcome = '' AND state != ?",
+                    (INTERRUPTED, State.SENDING),
+                ),
                 ("DELETE FROM visits WHERE outcome != '' AND receipt != 'due' AND begun_at < ?", (oldest,)),
                 ("DELETE FROM steps WHERE visit NOT IN (SELECT visit FROM visits)", ()),
-                ("INSERT INTO marks VALUES (?, ?) ON CONFLICT DO NOTHING", (_COMPARED, self.now().isoformat())),
+                (
+                    "INSERT INTO marks VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    (_COMPARED, self.now().isoformat()),
+                ),
             )
 
     def _step(self, session: Session) -> None:
@@ -303,9 +309,7 @@ class Journal:
         receipt = DUE if session.visit.completed and self._receipts else ""
         self._keep(
             (
-                "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET"
-                " state = excluded.state, changed_at = excluded.changed_at, identity = excluded.identity,"
-                " outcome = excluded.outcome, receipt = iif(receipt = '', excluded.receipt, receipt)",
+                _STEP,
                 (session.visit.id, now, session.state.value, now, identity, outcome, receipt),
             ),
             ("INSERT INTO steps VALUES (?, ?, ?)", (session.visit.id, now, session.state.value)),
@@ -386,4 +390,7 @@ class Journal:
         return JournalError(f"journal {self._path or 'in memory'}: {error}")
 
 
+_STEP = """INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET
+state = excluded.state, changed_at = excluded.changed_at, identity = excluded.identity,
+outcome = excluded.outcome, receipt = iif(receipt = '', excluded.receipt, receipt)"""
 _SET_RECEIPT = "UPDATE visits SET receipt = ? WHERE visit = ?"

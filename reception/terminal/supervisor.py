@@ -1,7 +1,7 @@
 """Every thread of a terminal: it has a name and a pulse, and neither its death nor its silence stays unnoticed.
 
-A loop that fails is begun anew, ever less often. A job that does not end is left behind, and its lane goes on. Staff are
-told of both, and of any other thread of the process that dies; systemd is told that the terminal lives.
+A loop that fails is begun anew, ever less often. A job that does not end is left behind, and its lane goes on. Staff
+are told of both, and of any other thread of the process that dies; systemd is told that the terminal lives.
 """
 
 import logging
@@ -207,9 +207,7 @@ class Supervisor:
         self._alive_to: Callable[[], None] = _systemd() if notifies else lambda: None
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
-    def loop(
-        self, name: str, work: Callable[[Pulse], None], silent_after_s: float = SILENT_AFTER_S
-    ) -> None:
+    def loop(self, name: str, work: Callable[[Pulse], None], silent_after_s: float = SILENT_AFTER_S) -> None:
         """Run ``work`` in a thread from start() on; it returns when its pulse says so."""
         loop = _Loop(name, work, silent_after_s, Pulse(self._stopping))
         self._loops.append(loop)

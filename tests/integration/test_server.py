@@ -22,7 +22,7 @@ from consent.eligibility import EligibilityStatus, Refused
 from consent.server import DatabaseUnusable, EligibilityServer, PortInUse
 from consent.server.certificates import Authority
 from consent.wire import to_base64
-from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
+from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person, whole
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 REVOKED = person("revoked", certificate=PersonCertificate(expires=date(2030, 2, 17), status="revoked"))
@@ -57,9 +57,9 @@ def by_pin(made: Bench, someone: Person = HANAKO, visit_id: str = "visit-1") -> 
 
 
 def put(made: Bench, body: object, key: str = "visit-1", visit_id: str = "visit-1") -> httpx.Response:
-    headers = {"X-Terminal-Id": TERMINAL, "Idempotency-Key": key}
+    headers = {"Idempotency-Key": key}
     url = f"{made.server.url}/v1/visits/{visit_id}/consents"
-    return httpx.put(url, json=body, headers=headers, verify=False, trust_env=False)
+    return httpx.put(url, json=body, headers=headers, auth=made.signed(), verify=False, trust_env=False)
 
 
 def test_each_challenge_serves_once(running: Bench) -> None:
@@ -271,10 +271,10 @@ def test_a_word_signed_by_another_terminal_is_refused(running: Bench) -> None:
 
 def test_the_same_consents_get_the_same_answer_and_others_are_refused(running: Bench) -> None:
     by_pin(running)
-    first = put(running, {"answers": {"MEDICATION": "given"}})
+    first = put(running, {"answers": whole(MEDICATION="given")})
     running.clock.forward(10)
-    assert put(running, {"answers": {"MEDICATION": "given"}}).content == first.content
-    other = put(running, {"answers": {"MEDICATION": "declined"}})
+    assert put(running, {"answers": whole(MEDICATION="given")}).content == first.content
+    other = put(running, {"answers": whole(MEDICATION="declined")})
     assert (other.status_code, other.json()["code"]) == (409, "CONSENTS_DIFFER")
 
 
@@ -283,7 +283,7 @@ def test_many_senders_at_once_make_one_record(running: Bench) -> None:
     answers: list[bytes] = []
 
     def send() -> None:
-        answers.append(put(running, {"answers": {"MEDICATION": "given"}}).content)
+        answers.append(put(running, {"answers": whole(MEDICATION="given")}).content)
 
     senders = [threading.Thread(target=send) for _ in range(8)]
     for sender in senders:
@@ -296,9 +296,9 @@ def test_many_senders_at_once_make_one_record(running: Bench) -> None:
 
 def test_what_was_not_asked_cannot_be_given_but_declined(running: Bench) -> None:
     by_pin(running)
-    given = put(running, {"answers": {"OPERATION": "given"}})
+    given = put(running, {"answers": whole(OPERATION="given")})
     assert (given.status_code, given.json()["code"]) == (409, "CONSENT_NOT_ASKED")
-    assert put(running, {"answers": {"OPERATION": "declined"}}).status_code == 200
+    assert put(running, {"answers": whole(OPERATION="declined")}).status_code == 200
 
 
 @pytest.mark.parametrize("medication", [{}, {"MEDICATION": "declined"}])
@@ -306,22 +306,22 @@ def test_diagnoses_are_given_only_with_the_question_that_stands_for_them(
     running: Bench, medication: dict[str, str]
 ) -> None:
     by_pin(running)
-    alone = put(running, {"answers": {"DIAGNOSIS": "given", **medication}})
+    alone = put(running, {"answers": whole(DIAGNOSIS="given", **medication)})
     assert (alone.status_code, alone.json()["code"]) == (409, "CONSENT_NOT_ASKED")
-    assert put(running, {"answers": {"DIAGNOSIS": "given", "MEDICATION": "given"}}).status_code == 200
+    assert put(running, {"answers": whole(DIAGNOSIS="given", MEDICATION="given")}).status_code == 200
 
 
 def test_a_complete_visit_is_not_identified_anew(running: Bench) -> None:
     by_pin(running)
     by_pin(running)
-    running.client().send_consents("visit-1", {Item.MEDICATION: DECLINED})
+    running.client().send_consents("visit-1", whole(MEDICATION=DECLINED))
     assert refusal_of(lambda: by_pin(running)) == "VISIT_DIFFERS"
 
 
 def test_another_terminal_cannot_consent_for_this_visit(running: Bench) -> None:
     by_pin(running)
     other = running.client("terminal-2")
-    code = refusal_of(lambda: other.send_consents("visit-1", {Item.MEDICATION: GIVEN}))
+    code = refusal_of(lambda: other.send_consents("visit-1", whole(MEDICATION=GIVEN)))
     assert code == "VISIT_OF_OTHER_TERMINAL"
 
 
@@ -358,12 +358,12 @@ def test_the_list_of_visits_holds_answers_and_nothing_personal(running: Bench) -
     by_pin(running, visit_id="visit-b")
     running.clock.forward(1)
     by_pin(running, visit_id="visit-a")
-    running.client().send_consents("visit-b", {Item.MEDICATION: GIVEN})
-    headers = {"X-Terminal-Id": TERMINAL}
-    answer = httpx.get(f"{running.server.url}/v1/visits", headers=headers, verify=False, trust_env=False)
+    running.client().send_consents("visit-b", whole(MEDICATION=GIVEN))
+    url = f"{running.server.url}/v1/visits"
+    answer = httpx.get(url, auth=running.signed(), verify=False, trust_env=False)
     visits = answer.json()["visits"]
     assert [visit["visit_id"] for visit in visits] == ["visit-b", "visit-a"]
-    assert visits[0]["answers"] == {"MEDICATION": "given", "DIAGNOSIS": "given"}
+    assert visits[0]["answers"] == whole(MEDICATION="given", DIAGNOSIS="given")
     assert visits[0]["available_until"] == (NOON + timedelta(hours=24, seconds=1)).isoformat()
     assert not any(secret in answer.text for secret in (HANAKO.name, "345678", "1980"))
 
@@ -398,7 +398,7 @@ def test_a_stopped_server_starts_again_on_its_port_and_remembers(running: Bench)
 def test_stopping_does_not_wait_for_a_request_held_back(running: Bench) -> None:
     running.server.faults.next("delay", "/health")
     with socket.create_connection(("127.0.0.1", int(running.server.url.rsplit(":", 1)[1]))) as request:
-        request.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        request.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while running.server.faults._waiting:
             pass
         running.server.stop()
@@ -425,7 +425,7 @@ def test_visits_survive_in_a_database_file_without_personal_data(
     database = f"sqlite:///{tmp_path / 'visits.db'}"
     with bench(authority, database=database) as made:
         by_pin(made)
-        made.client().send_consents("visit-1", {Item.MEDICATION: GIVEN})
+        made.client().send_consents("visit-1", whole(MEDICATION=GIVEN))
         with sqlite3.connect(tmp_path / "visits.db") as file:
             assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         file.close()

@@ -16,13 +16,13 @@ import httpx
 import pytest
 
 from config.person import Person, load_person
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer
 from consent.eligibility import Refused, TimedOut, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.people import People
 from reception.__main__ import main
-from tests.support.servers import HANAKO, NOON, Bench, bench, person
+from tests.support.servers import HANAKO, NOON, Bench, bench, person, whole
 
 PERSON_FILE = """
 name = "鈴木　一郎"
@@ -145,12 +145,12 @@ def test_a_clock_that_is_an_hour_slow_believes_no_responder(running: Bench) -> N
 def test_changing_an_answer_takes_the_card_again(running: Bench) -> None:
     assert outcome(running, HANAKO) == "ok"
     client = running.client()
-    client.send_consents("visit-1", {Item.MEDICATION: ConsentAnswer.GIVEN})
+    client.send_consents("visit-1", whole(MEDICATION=ConsentAnswer.GIVEN))
     with pytest.raises(Refused, match="CONSENTS_DIFFER"):
-        client.send_consents("visit-1", {Item.MEDICATION: ConsentAnswer.DECLINED})
+        client.send_consents("visit-1", whole(MEDICATION=ConsentAnswer.DECLINED))
     assert outcome(running, HANAKO) == "VISIT_DIFFERS"
     assert outcome(running, HANAKO, "visit-2") == "ok"
-    client.send_consents("visit-2", {Item.MEDICATION: ConsentAnswer.DECLINED})
+    client.send_consents("visit-2", whole(MEDICATION=ConsentAnswer.DECLINED))
 
 
 def test_the_openapi_document_names_every_call_with_its_refusals(running: Bench) -> None:

@@ -35,7 +35,7 @@ from tests.integration.test_server import (  # noqa: F401
     test_the_other_wrong_requests_have_codes_too,
 )
 from tests.integration.test_server_operation import test_changing_an_answer_takes_the_card_again  # noqa: F401
-from tests.support.servers import HANAKO, Bench, bench
+from tests.support.servers import HANAKO, Bench, bench, whole
 from tests.unit.consent.test_store import recorded_of, visit_of
 
 pytestmark = pytest.mark.skipif(
@@ -85,8 +85,8 @@ def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authori
         second.identify_by_face("visit-1", challenge, two.certificate(), 0.3)
         with pytest.raises(Refused, match="CHALLENGE_USED"):
             first.identify_by_face("visit-1", challenge, one.certificate(), 0.3)
-        receipt = first.send_consents("visit-1", {Item.MEDICATION: GIVEN})
-        assert second.send_consents("visit-1", {Item.MEDICATION: GIVEN}) == receipt
+        receipt = first.send_consents("visit-1", whole(MEDICATION=GIVEN))
+        assert second.send_consents("visit-1", whole(MEDICATION=GIVEN)) == receipt
 
 
 def test_consents_sent_many_times_at_once_are_recorded_once(database: str) -> None:
@@ -154,7 +154,7 @@ def test_a_database_that_stops_and_starts_under_load_loses_and_doubles_nothing(a
     def one_visit(client: Any, made: Bench, visit: str, answer: ConsentAnswer) -> None:
         try:
             client.identify_by_face(visit, client.challenge(), made.certificate(), 0.3)
-            client.send_consents(visit, {Item.MEDICATION: answer})
+            client.send_consents(visit, whole(MEDICATION=answer))
         except Unreachable:
             return
         except EligibilityError as error:

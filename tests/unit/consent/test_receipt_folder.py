@@ -166,7 +166,9 @@ def test_a_visit_written_again_after_a_restart_is_the_same_file(desk: Desk) -> N
     assert len(desk.names("face")) == 1
 
 
-def test_what_a_crash_left_unfinished_goes_once_it_is_old(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_crash_left_unfinished_goes_once_it_is_old(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def killed(*_given: object, **_more: object) -> None:
         raise KeyboardInterrupt
 
@@ -517,7 +519,9 @@ def test_what_others_prepare_under_our_unfinished_names_is_neither_filled_nor_wa
     (desk.root / "face" / old).unlink()
 
 
-def test_a_folder_that_is_a_link_is_refused_and_nothing_behind_it_is_touched(desk: Desk, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_link_is_refused_and_nothing_behind_it_is_touched(
+    desk: Desk, tmp_path: Path
+) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     for number in range(MAX_REFUSED + 5):

@@ -191,10 +191,22 @@ def test_nothing_personal_has_a_place_there(path: Path, clock: Clock) -> None:
     Journal(path, clock).close()
     with sqlite3.connect(path) as database:
         columns = {
-            row[1] for table in ("visits", "steps", "marks") for row in database.execute(f"PRAGMA table_info({table})")
+            row[1]
+            for table in ("visits", "steps", "marks")
+            for row in database.execute(f"PRAGMA table_info({table})")
         }
     database.close()
-    assert columns == {"visit", "begun_at", "state", "changed_at", "identity", "outcome", "at", "receipt", "name"}
+    assert columns == {
+        "visit",
+        "begun_at",
+        "state",
+        "changed_at",
+        "identity",
+        "outcome",
+        "at",
+        "receipt",
+        "name",
+    }
 
 
 class Disk:
@@ -225,7 +237,7 @@ def disk(path: Path, clock: Clock) -> Iterator[Disk]:
     disk.close()
 
 
-class Careless(Desk):
+class CarelessFlow(NotedFlow):
     """A terminal whose visits go on though the journal cannot be written."""
 
     def on(self, *events: flow.Event | Callable[[int], flow.Event]) -> None:
@@ -239,7 +251,7 @@ def test_a_visit_made_while_the_journal_cannot_be_written_is_due_at_once_and_sta
 ) -> None:
     journal = disk.journal
     disk.hold()
-    desk = Careless(journal)
+    desk = CarelessFlow(journal)
     desk.up_to_sending()
     with pytest.raises(JournalError):
         journal.will_complete("visit-1")
@@ -260,7 +272,7 @@ def test_a_visit_made_while_the_journal_cannot_be_written_is_due_at_once_and_sta
 def test_a_file_written_while_the_journal_cannot_be_is_not_written_again(
     path: Path, clock: Clock, disk: Disk
 ) -> None:
-    desk = Desk(disk.journal)
+    desk = NotedFlow(disk.journal)
     desk.up_to_sending()
     desk.on(flow.Recorded, flow.CardRemoved())
     assert disk.journal.receipts_due() == ["visit-1"]
@@ -276,7 +288,7 @@ def test_a_file_written_while_the_journal_cannot_be_is_not_written_again(
 def test_a_visit_is_due_on_the_disk_before_the_patient_is_told(path: Path, clock: Clock) -> None:
     """The power fails between the telling and its note: the file was lost, since only the telling made it due."""
     journal = Journal(path, clock, receipts=True)
-    Desk(journal).up_to_sending()
+    NotedFlow(journal).up_to_sending()
     journal.will_complete("visit-1")
 
     again = Journal(path, clock, receipts=True)
@@ -288,7 +300,7 @@ def test_a_visit_is_due_on_the_disk_before_the_patient_is_told(path: Path, clock
 
 def test_what_the_server_did_not_record_leaves_the_outbox(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock, receipts=True)
-    Desk(journal).up_to_sending()
+    NotedFlow(journal).up_to_sending()
     journal.will_complete("visit-1")
     (open_visit,) = journal.unsettled()
     assert journal.settle(open_visit, recorded=False)
@@ -296,7 +308,7 @@ def test_what_the_server_did_not_record_leaves_the_outbox(path: Path, clock: Clo
 
 
 def test_a_file_that_is_due_is_never_forgotten_however_old(path: Path, clock: Clock) -> None:
-    desk = Desk(Journal(path, clock, keep_days=30, receipts=True))
+    desk = NotedFlow(Journal(path, clock, keep_days=30, receipts=True))
     desk.up_to_sending()
     desk.on(flow.Recorded, flow.CardRemoved())
     clock.time += timedelta(days=365)
@@ -315,7 +327,7 @@ def test_a_visit_the_journal_never_heard_of_is_taken_up_once(path: Path, clock: 
 
 def test_the_journal_is_for_its_owner_only(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock)
-    Desk(journal).up_to_sending()
+    NotedFlow(journal).up_to_sending()
     files = list(path.parent.iterdir())
     assert len(files) == 3
     assert [oct(each.stat().st_mode & 0o777) for each in (path.parent, *files)] == ["0o700", *["0o600"] * 3]

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import config
+from config import Server
 from config.person import load_person
+from consent.eligibility import EligibilityClient
 from reception import __main__ as command_line
 from reception import flow
 from reception.terminal.snapshot import Snapshot, VisualView
@@ -237,7 +239,10 @@ def test_staff_who_compared_are_named_in_the_servers_audit(choosing: Desk) -> No
     choosing.wait("CONSENT")
     assert choosing.terminal.snapshot.identity == "visual"
     visit = choosing.terminal.snapshot.visit
-    told = [(entry.staff, entry.reason) for entry in choosing.bench.client.audit() if entry.visit_id == visit]
+    bench = choosing.bench
+    auditor = EligibilityClient(Server(url=bench.server.url), bench.authority.enrol_auditor())
+    told = [(entry.staff, entry.reason) for entry in auditor.audit() if entry.visit_id == visit]
+    auditor.close()
     assert (STAFF, "pin-forgotten") in told
 
 
