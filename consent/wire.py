@@ -27,6 +27,7 @@ MOST_QUERIES = 100
 
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+AUDIT_PATH = "/v1/audit"
 TLS_REQUIRED = "TLS_REQUIRED"
 """The code by which a server that speaks TLS only answers plain HTTP."""
 FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
@@ -188,7 +189,11 @@ class VisitAnswer(Message):
 
 
 class VisitsAnswer(Message):
+    """One page of a terminal's own visits, in the order of identification."""
+
     visits: tuple[VisitAnswer, ...]
+    after: Annotated[str, Field(max_length=200)] = ""
+    """What to ask the next page with; empty: this is the last one."""
 
 
 Percent = Annotated[int, Field(ge=0, le=100)]

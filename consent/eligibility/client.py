@@ -2,10 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -63,7 +63,7 @@ class EligibilityClient:
                 # Only here: importing requests takes 0.1 s, and a terminal is ready for a card without it.
                 from consent.eligibility.transport import Transport
 
-                self._opened = Transport(self._settings, self._identity.id)
+                self._opened = Transport(self._settings, self._identity)
             return self._opened
 
     def challenge(self) -> Challenge:
@@ -171,6 +171,17 @@ class EligibilityClient:
                 return None
             raise
 
+    def visits(self, since: datetime) -> Iterator[VisitRecord]:
+        """Fetch the records of this terminal's own visits from a moment on, in order, page by page."""
+        after = ""
+        while True:
+            query = urlencode({"since": since.isoformat(), "after": after})
+            page = self._transport.ask("GET", f"/v1/visits?{query}", wire.VisitsAnswer, retry=True)
+            yield from map(visit_record_of, page.visits)
+            after = page.after
+            if not after:
+                return
+
     def result(self, visit_id: str) -> VisitResult:
         """Fetch what the receipt computer is told of a visit that this terminal identified; also after a restart."""
         answer = self._transport.ask("GET", f"{_visit_path(visit_id)}/result", wire.ResultAnswer, retry=True)
@@ -209,8 +220,11 @@ class EligibilityClient:
         self._transport.ask("PUT", "/v1/reference-numbers", wire.DoneAnswer, request, retry=True)
 
     def audit(self) -> tuple[wire.AuditEntry, ...]:
-        """Fetch the newest entries of the server's audit log, oldest first; nothing personal is in it."""
-        return self._transport.ask("GET", "/v1/audit", wire.AuditAnswer).entries
+        """Fetch the newest entries of the server's audit log, oldest first; nothing personal is in it.
+
+        Only a client with the auditor's key may ask this.
+        """
+        return self._transport.ask("GET", wire.AUDIT_PATH, wire.AuditAnswer).entries
 
     def health(self) -> bool:
         """Say whether the server answers; never raises EligibilityError."""

@@ -27,7 +27,7 @@ from consent.enrolment.state_files import (
     write_first,
     written,
 )
-from consent.enrolment.terminal_key import enrol_terminal
+from consent.enrolment.terminal_key import enrol_auditor, enrol_terminal
 
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=365)
@@ -41,14 +41,17 @@ def write_certificates(
     terminals: Sequence[str],
     now: datetime,
     life: timedelta = LIFE,
+    *,
+    auditor: bool = False,
 ) -> list[Path]:
     """Enrol terminals and write ``ca.pem`` and a certificate with its key for server and terminals; return the paths.
 
-    The CA is made in the state folder at first use and stays; server and terminals get new certificates each time.
+    ``auditor``: one, too, for who reads the server's audit. The CA is made in the state folder at first use and stays; server and terminals get new certificates each time.
     Raises StateError, ValueError for an unfit terminal id, and OSError.
     """
     ca = _ca(state, now)
     enrolled = [enrol_terminal(state, terminal) for terminal in terminals]
+    enrolled += [enrol_auditor(state)] if auditor else []
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = {"ca.pem": ca.certificate.public_bytes(serialization.Encoding.PEM)}
     if hosts:

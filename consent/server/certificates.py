@@ -31,7 +31,7 @@ from consent.enrolment.state_files import (
     write_first,
     written,
 )
-from consent.enrolment.terminal_key import TerminalKey, enrol_terminal, terminal_public_key
+from consent.enrolment.terminal_key import TerminalKey, enrol_auditor, enrol_terminal, terminal_public_key
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 CA_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
@@ -117,6 +117,10 @@ class Authority:
         """Return the responder to which that CA delegated the answers on single certificates (OCSP)."""
         ca = self._ca(_AUTHENTICATION)
         return self._subject("user-authentication-responder", lambda: _new_responder(ca), ca)
+
+    def enrol_auditor(self) -> TerminalKey:
+        """Return the key that reads the audit, made at first use."""
+        return enrol_auditor(self._state)
 
     def enrol_terminal(self, terminal_id: str) -> TerminalKey:
         """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""

@@ -40,6 +40,7 @@ PARTS = {
     "server": "資格確認サーバー",
     "sound": "音声",
     "journal": "受付の控え",
+    "threads": "端末の処理",
 }
 """By field of Health, and the voice."""
 REMEDIES = {
@@ -50,6 +51,7 @@ REMEDIES = {
     "server": FAILURES[FailureCode.SERVER_UNREACHABLE].staff,
     "sound": "音声が出ません。スピーカーの接続を確認してください。受付は続けられます。",
     "journal": NOTICES[NoticeCode.JOURNAL_UNUSABLE].remedy,
+    "threads": NOTICES[NoticeCode.PART_FAILED].remedy,
 }
 """What staff can do about a part that is down."""
 CAMERA_FAULTS = {

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -50,6 +50,7 @@ from reception.flow.failures import FailureCode
 from reception.terminal.errors import DISTRUSTED, failed
 from reception.terminal.snapshot import CounterView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
+from reception.terminal.supervisor import Supervisor
 
 _log = logging.getLogger("reception.terminal")
 
@@ -115,6 +116,7 @@ class Jobs:
     def __init__(
         self,
         config: Config,
+        supervisor: Supervisor,
         devices: Devices,
         *,
         post: Callable[[Event], None],
@@ -127,16 +129,17 @@ class Jobs:
         self._post, self._health = post, health
         self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
-        self._lanes = {name: ThreadPoolExecutor(1, name) for name in _LANES}
+        supervisor.loop("camera-health", self._camera_health.watch)
+        limit_s = _longest_job_s(config)
+        self._lanes = {name: supervisor.lane(name, limit_s) for name in _LANES}
 
-    def start(self) -> None:
-        """Begin to look after the camera."""
-        self._camera_health.start()
+    def let_go(self) -> None:
+        """Have what looks after the camera end at once."""
+        self._camera_health.stop()
 
     def stop(self, visit: VisitMemory) -> None:
         """End all work, and power the visit's card off."""
         visit.stop_face.set()
-        self._camera_health.stop()
         # The phone's work asks the server's lane, and that one the card's.
         for name in ("phone", "server", "face", "staff"):
             self._lanes[name].shutdown()
@@ -525,6 +528,12 @@ def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
 def _wipe(embedded: "Future[Embedding]") -> None:
     if not embedded.cancelled() and embedded.exception() is None:
         embedded.result().fill(0)
+
+
+def _longest_job_s(config: Config) -> float:
+    """Return the time that no job takes: each wait for a device, the server or a face has its own end."""
+    face, server = config.face, config.server
+    return 60.0 + face.time_limit_s + face.challenge * face.challenge_step_s + 3 * server.budget_s
 
 
 _LANES = ("card", "phone", "face", "server", "staff")

@@ -31,6 +31,8 @@ class Health:
     camera_fault: str = ""
     """What is wrong with a camera that is down: "missing", "busy", "black", "frozen", "slow", "denied"
     or "unfit"."""
+    threads: str = "ok"
+    """"down" while one of the terminal's own threads has died or hangs, until it works again; the log has its name."""
 
 
 @dataclass(frozen=True)
