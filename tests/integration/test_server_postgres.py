@@ -14,7 +14,7 @@ from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.store import ConsentsDiffer, Store
 from reception.testing.benchmarks.postgres import OwnPostgres
-from tests.support.servers import HANAKO, Bench, bench, whole, recorded_of, visit_of
+from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of, whole
 
 pytestmark = pytest.mark.usefixtures("postgres")
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED

@@ -16,7 +16,7 @@ from consent.server.certificates import Authority
 from consent.server.store import ConsentsDiffer, Store, StoreUnusable
 from consent.server.tables import tables
 from tests.support import DATA
-from tests.support.servers import HANAKO, NOON, bench, recorded_of, visit_of
+from tests.support.servers import HANAKO, NOON, TERMINAL, bench, recorded_of, visit_of
 
 OLD = DATA / "database-0.1.sql"
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
