@@ -62,7 +62,7 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
         case "PHONE_TAP":
             return () if snapshot.reading_phone else (OTHER_WAY,)
         case "CONSENT" | "LIMIT_CONSENT":
-            given, declined = wording.answers(snapshot.question)
+            given, declined = wording.answers(snapshot)
             return (
                 Choice(given, flow.Answer(ConsentAnswer.GIVEN)),
                 Choice(declined, flow.Answer(ConsentAnswer.DECLINED)),

@@ -160,12 +160,15 @@ def _tries(snapshot: Snapshot, t: Catalogue) -> list[str]:
 
 
 def _question(snapshot: Snapshot, t: Catalogue) -> list[str]:
-    heading, body = wording.QUESTIONS.get(snapshot.question, ("", ""))
+    question = wording.QUESTIONS.get(snapshot.question)
+    if question is None:
+        return []
     count = []
     if snapshot.question_count > 1:
         number = t(QUESTION, number=snapshot.question_number)
         count = [number, t(QUESTIONS, count=snapshot.question_count)]
-    return [*count, *(t(text) for text in (heading, body, wording.question_note(snapshot)))]
+    told = (question.asked, *wording.facts(snapshot), wording.question_note(snapshot))
+    return [*count, *(t(text) for text in told)]
 
 
 def _menu(snapshot: Snapshot, t: Catalogue) -> list[str]:

@@ -36,11 +36,24 @@ class Snapshot:
     screen: str = "OUT_OF_SERVICE"
     """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
-    cannot go on; DESK_CLOSED: staff have closed the reception."""
+    cannot go on; DESK_CLOSED: staff have closed the reception; LEAVE: whether the visit is to end is asked; SUMMARY:
+    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment."""
     occasion: int = 0
     """Counts up whenever something is asked anew: a state is entered, the next question, another PIN try."""
     question: str = ""
     """The Item that is asked, in CONSENT and LIMIT_CONSENT."""
+    answers: tuple[tuple[str, str], ...] = ()
+    """What was answered so far, by item: "given" or "declined"."""
+    age_known: bool = True
+    """The patient's age is known, so that nobody is asked who is too young for a question."""
+    until: str = ""
+    """Until when what was agreed may be looked at, YYYY-MM-DDTHH:MM, local; once it was sent."""
+    staff_called: bool = False
+    """The patient has called staff, and no clerk has taken it on yet."""
+    interrupted: bool = False
+    """The visit waits while staff come, in CALL_STAFF, and can go on."""
+    pin_short: bool = False
+    """The patient confirmed before all digits were there, in PIN_ENTRY."""
     question_number: int = 0
     question_count: int = 0
     methods: tuple[str, ...] = ()

@@ -30,6 +30,42 @@ def add(command: AddCommand) -> None:
     )
 
 
+    gallery = command("gallery", _gallery, "every page of the patient's window as a picture, with pages.json")
+    gallery.add_argument("folder", type=Path, metavar="DIR", help="where to write; it is made")
+    gallery.add_argument("--size", type=_size, default=(800, 1280), metavar="WxH", help="px (default: 800x1280)")
+    gallery.add_argument("--language", default="ja", help="ja, ja-easy, en, zh, ko, pt or vi (default: ja)")
+    gallery.add_argument(
+        "--mode", choices=("normal", "large", "black"), default="normal", help="how the patient wants it"
+    )
+    gallery.add_argument(
+        "--density", type=float, metavar="DPI", help="px per inch of the display (default: as such a display has)"
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, x, height = text.partition("x")
+    if not (x and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}: should be WIDTHxHEIGHT in px, like 1366x768")
+    return int(width), int(height)
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    from reception.texts import LANGUAGES
+
+    if options.language not in LANGUAGES:
+        return refuse(f"gallery: --language {options.language}: should be one of {', '.join(LANGUAGES)}")
+    from reception.testing import demo
+    from reception.testing.gallery import save_gallery, screen_of, without_display
+
+    screen = screen_of(*options.size, options.density)
+    without_display()
+    mode = "contrast" if options.mode == "black" else options.mode
+    frame = demo.sample_frame(options.state)
+    paths = save_gallery(options.folder, frame, screen=screen, language=options.language, mode=mode)
+    print(f"{len(paths)} pictures and pages.json: {options.folder}")
+    return 0
+
+
 def add_bench(terminal: argparse.ArgumentParser) -> None:
     """Let ``./run terminal`` run on simulated devices, too."""
     terminal.add_argument("--bench", choices=("simulated", "pcsc"), help="simulated surroundings")
