@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from reception import flow
 from reception.flow import DisplayMode
-from reception.patient.grid import GAP, Box, Zones, zones
+from reception.patient.grid import MARGIN, PAD, Box, Zones, gap_of, zones
 from reception.patient.look import LookChoices, LookPanel, LookStrip, chosen
 from reception.patient.pages import FaceMatchPage, Page, page_for
 from reception.patient.tokens import Look
@@ -45,8 +45,8 @@ class WaysOut(QWidget, Painted):
 
     def _widths(self, width: int) -> tuple[int, int]:
         """Return the widths of the two, in px: as their labels need it."""
-        gap = self.look.sizes.px(GAP)
-        wishes = self.cancel.sizeHint().width(), self.call.sizeHint().width()
+        gap = gap_of(self.look.sizes)
+        wishes = self.cancel.line_width(), self.call.line_width()
         share = wishes[0] / sum(wishes)
         first = max(self.look.sizes.secondary, round((width - gap) * min(0.5, max(0.3, share))))
         return first, width - gap - first
@@ -82,6 +82,8 @@ class Frame(QWidget, Painted):
         self._badge = QLabel(t(N_("模擬")))
         self._badge.setProperty("kind", "badge")
         self._badge.setAccessibleName(self._badge.text())
+        self._badge.setIndent(0)
+        self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._ways = WaysOut(t, send)
         self._pages: dict[str, Page] = {}
         self._page: Page | None = None
@@ -151,9 +153,9 @@ class Frame(QWidget, Painted):
         sizes, width = self.look.sizes, self.width()
         if width < sizes.secondary or self._strip.look != self.look:
             return
-        gap = sizes.px(GAP)
-        inside = width - 2 * sizes.px(2.2)
-        column = inside if sizes.composition != "compact" else inside - sizes.px(62.5) - gap
+        gap = gap_of(sizes)
+        inside = width - 2 * sizes.px(MARGIN)
+        column = inside if sizes.composition != "compact" else inside - sizes.px(PAD) - gap
         badge = 0 if self._badge.isHidden() else self._badge.sizeHint().width() + gap
         strip = self._strip.size_in(column)
         beside = 0 if sizes.portrait else strip[0] + gap

@@ -1,12 +1,15 @@
 """Where the zones of a window lie: steps above, what is read in the middle, what is pressed below; pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from reception.patient.tokens import Sizes
+from reception.patient.tokens import Composition, Sizes
 
-MARGIN, GAP = 2.2, 2.0
-"""Units between the edge of the window and the zones, and between the zones."""
+MARGIN = 2.2
+"""Units between the edge of the window and the zones."""
+GAPS: Mapping[Composition, float] = {"portrait": 2.0, "compact": 1.3, "roomy": 2.0}
+"""Units between the zones, and between two buttons."""
 PAD = 62.5
 """Width in units of the column at the right that a small lying window has for what is pressed: three keys."""
 
@@ -30,6 +33,11 @@ class Box(NamedTuple):
         return self.left + self.width
 
 
+def gap_of(sizes: Sizes) -> int:
+    """Return the distance of zones and of buttons, in px."""
+    return sizes.px(GAPS[sizes.composition])
+
+
 @dataclass(frozen=True)
 class Zones:
     """The places of one window; the same on every page."""
@@ -50,7 +58,7 @@ def zones(sizes: Sizes, width: int, height: int, steps: int, ways: int, strip: t
 
     ``steps``, ``ways``: heights that they need; ``strip``: width and height that the strip needs.
     """
-    edge, gap = sizes.px(MARGIN), sizes.px(GAP)
+    edge, gap = sizes.px(MARGIN), gap_of(sizes)
     whole = Box(edge, edge, width - 2 * edge, height - 2 * edge)
     strip_wide, strip_high = strip
     if sizes.composition == "portrait":

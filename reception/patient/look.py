@@ -1,12 +1,13 @@
 """How the window looks (表示), chosen on every screen: language, larger text, black background, and how loud it is."""
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from PySide6.QtWidgets import QFrame, QWidget
 
 from reception import flow
 from reception.flow import DisplayMode
-from reception.patient.grid import GAP, Box
+from reception.patient.grid import Box, gap_of
 from reception.patient.widgets import Painted, TouchButton, Words
 from reception.texts import LANGUAGES, N_, UNOFFICIAL, Catalogue, catalogue
 
@@ -100,7 +101,7 @@ class LookStrip(QWidget, Painted):
         """Return width and height that it needs in a window of this width, px."""
         sizes = self.look.sizes
         if self.collapsed:
-            wide = min(width // 2, max(sizes.secondary, self.display.sizeHint().width()))
+            wide = min(width // 2, max(sizes.secondary, self.display.line_width()))
             return wide, max(sizes.secondary, self.display.heightForWidth(wide))
         wide = width if sizes.portrait else round(width * 0.56)
         each = self._each(wide)
@@ -142,7 +143,7 @@ class LookPanel(QFrame, Painted):
     Where the strip is a single button it has the other choices of the look, too.
     """
 
-    COLUMNS = {"portrait": 2, "compact": 4, "roomy": 4}
+    COLUMNS: ClassVar[dict[str, int]] = {"portrait": 2, "compact": 4, "roomy": 4}
 
     def __init__(
         self, window: QWidget, choose: Callable[[str], None], choices: LookChoices, t: Catalogue
@@ -177,7 +178,7 @@ class LookPanel(QFrame, Painted):
         for button in (self._choices.larger, self._choices.black, self._choices.sound):
             button.setVisible(whole and button in self._choices.buttons)
         buttons = (*self._languages, *(self._choices.buttons if whole else ()), self.close_button)
-        columns, gap = self.COLUMNS[self.look.sizes.composition], self.look.sizes.px(GAP)
+        columns, gap = self.COLUMNS[self.look.sizes.composition], gap_of(self.look.sizes)
         rows = -(-len(buttons) // columns)
         wide = (where.width - gap * (columns - 1)) // columns
         least = max(button.heightForWidth(wide) for button in buttons)

@@ -227,7 +227,7 @@ def style_sheet(seen: Look = NORMAL, language: str = "ja") -> str:
     QLabel[kind="guidance"] {{ font-size: {s.heading}px; font-weight: 700; color: {c.primary}; }}
     QLabel[kind="badge"] {{ font-size: {min(s.hint, s.px(4.6))}px; font-weight: 700; color: {c.ink};
         background: {c.warning_tint}; border: {thin}px solid {c.soft}; border-radius: {s.px(1)}px;
-        padding: 0 {s.px(1)}px; }}
+        padding: 0 {s.px(0.5)}px; }}
     QFrame[tone] {{ border-radius: {around}px; border: {line}px solid {c.line}; background: {c.surface}; }}
     QFrame[tone="error"] {{ background: {c.error_tint}; border-color: {c.error}; }}
     QFrame[tone="caution"] {{ background: {c.warning_tint}; border-color: {c.warning}; }}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import config
 from config.person import load_person
@@ -9,6 +10,10 @@ from config.toml_file import TomlFile
 from reception.flow import State
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ANSWERS = (
     scenarios.Rule(state=State.CONSENT, do="answer_all", value="given"),

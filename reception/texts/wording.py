@@ -53,16 +53,16 @@ class Question:
     """What is provided, in a word or two."""
 
 
-DOCTORS_SEE = N_("見るのは、医師・薬剤師などです。")
-FACILITY_SEES = N_("見るのは、この医療機関・薬局です。")
-ONE_DAY = N_("見られるのは、今から24時間だけです。")
-THIS_TIME = N_("使うのは、今回の受診だけです。")
+DOCTORS_SEE = N_("医師・薬剤師などが見ます")
+FACILITY_SEES = N_("この医療機関・薬局が見ます")
+ONE_DAY = N_("今から24時間だけ見られます")
+THIS_TIME = N_("今回の受診だけに使います")
 
 QUESTIONS: dict[str, Question] = {
     Item.MEDICATION: Question(
         N_("お薬情報に関する情報提供の同意について"),
         N_("これまでのお薬と診療の情報を、医師・薬剤師に提供しますか。"),
-        N_("お薬の名前と、受けた診療の記録です。"),
+        N_("お薬の名前と、診療の記録"),
         DOCTORS_SEE,
         ONE_DAY,
         N_("お薬・診療の情報"),
@@ -70,7 +70,7 @@ QUESTIONS: dict[str, Question] = {
     Item.DIAGNOSIS: Question(
         N_("診療情報の提供について"),
         N_("過去に受けた診療の情報を、医師・薬剤師に提供しますか。"),
-        N_("受診した日と、受けた診療の記録です。"),
+        N_("受診した日と、診療の記録"),
         DOCTORS_SEE,
         ONE_DAY,
         N_("診療の情報"),
@@ -78,7 +78,7 @@ QUESTIONS: dict[str, Question] = {
     Item.OPERATION: Question(
         N_("手術情報の提供について"),
         N_("過去に受けた手術の情報を、医師・薬剤師に提供しますか。"),
-        N_("手術の名前と、受けた日の記録です。"),
+        N_("手術の名前と、受けた日"),
         DOCTORS_SEE,
         ONE_DAY,
         N_("手術の情報"),
@@ -86,7 +86,7 @@ QUESTIONS: dict[str, Question] = {
     Item.HEALTH_CHECKUP: Question(
         N_("特定健診情報の提供について"),
         N_("過去に受けた健診の結果を、医師・薬剤師に提供しますか。"),
-        N_("40歳からの健診の結果です。"),
+        N_("40歳からの健診の結果"),
         DOCTORS_SEE,
         ONE_DAY,
         N_("健診の情報"),
@@ -94,7 +94,7 @@ QUESTIONS: dict[str, Question] = {
     Item.LIMIT_AMOUNT: Question(
         N_("限度額情報について"),
         N_("限度額情報を提供しますか"),
-        N_("窓口でのお支払いの上限を確認するための情報です。"),
+        N_("お支払いの上限がわかる情報"),
         FACILITY_SEES,
         THIS_TIME,
         N_("限度額の情報"),
@@ -102,7 +102,7 @@ QUESTIONS: dict[str, Question] = {
     Item.SPECIFIC_DISEASE: Question(
         N_("特定疾病療養受療証の情報の提供について"),
         N_("特定疾病の情報を、この医療機関・薬局に提供しますか。"),
-        N_("治療費の上限を確認するための情報です。"),
+        N_("治療費の上限がわかる情報"),
         FACILITY_SEES,
         THIS_TIME,
         N_("特定疾病の情報"),
@@ -110,7 +110,7 @@ QUESTIONS: dict[str, Question] = {
     Item.MEDICAL_SUBSIDY: Question(
         N_("医療費助成の情報の提供について"),
         N_("医療費助成の受給者証の情報を、この医療機関・薬局に提供しますか。"),
-        N_("受給者証を出すかわりに使う情報です。"),
+        N_("受給者証のかわりになる情報"),
         FACILITY_SEES,
         THIS_TIME,
         N_("医療費助成の情報"),
@@ -159,7 +159,7 @@ PHONE_FIRST = N_("iPhoneの画面で本人確認をしてください。")
 PHONE_UNTIL_READ = N_("読み終わるまで、動かさないでください。")
 WHAT_TO_PROVIDE = N_("医師・薬剤師に提供する情報を選んでください")
 CARD_MEANS_NO = N_("カードを取ると、「提供しない」として受付に進みます。")
-NEARLY_DONE = N_("受付が完了します。カードを取る前に、お答えください。")
+NEARLY_DONE = N_("あと1問で、受付が完了します。")
 STAFF_ON_THE_WAY = N_("係の人を呼んでいます")
 STILL_ON = N_("受付は、まだ続いています。")
 GO_ON = N_("受付を続ける")
@@ -171,7 +171,7 @@ SEND_THIS = N_("この内容で送りますか")
 TOUCH_TO_CHANGE = N_("変えるときは、その行を押してください。")
 SEND = N_("送る")
 BEFORE = N_("前の質問")
-AGREED_UNTIL = N_("見られるのは、{day} {time}までです。")
+AGREED_UNTIL = N_("{day} {time}まで見られます")
 TOMORROW = N_("あす")
 OUT_OF_USE = N_("ただいま、この機械はご利用いただけません")
 ASK_STAFF = N_("受付の係の人に、お声がけください。")

@@ -41,7 +41,9 @@ class QuestionPage(Page):
         number = ""
         if snapshot.question_count > 1:
             number = t(N_("質問 {n}/{m}"), n=snapshot.question_number, m=snapshot.question_count)
-        self.count.show_text(t.joined(number, "  ") + t(question.title) if number else t(question.title))
+        # A small window has no room for what the leaflet calls it.
+        title = "" if self.look.sizes.composition == "compact" else t(question.title)
+        self.count.show_text("  ".join(filter(None, (number, title))))
         self.heading.show_text(t(question.asked).rstrip("。"))
         for fact, text in zip(self.facts, (question.what, question.who, question.how_long), strict=True):
             fact.show_text(t(text))
@@ -75,6 +77,7 @@ class SummaryPage(Page):
             for item in Item
         }
         self.until = Fact("clock")
+        self.how = Words("body", t(wording.TOUCH_TO_CHANGE), centred=False)
         confirm = self.button(
             "confirm_answers", wording.SEND, flow.ConfirmAnswers(), picture="next", kind="fill"
         )
@@ -82,10 +85,11 @@ class SummaryPage(Page):
             (
                 Words("heading", t(wording.SEND_THIS), centred=False),
                 *self.rows.values(),
-                Words("body", t(wording.TOUCH_TO_CHANGE), centred=False),
+                self.how,
                 self.until,
             ),
             answers=(confirm,),
+            spare=(self.how,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

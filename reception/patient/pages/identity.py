@@ -44,7 +44,10 @@ class MethodChoicePage(Page):
             for method, label, picture, note in methods
         }
         self.compose(
-            (self.reason, self.heading), answers=tuple(self.methods.values()), minor=(self.help_button(),)
+            (self.reason, self.heading),
+            answers=tuple(self.methods.values()),
+            minor=(self.help_button(),),
+            spare=(self.heading,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -98,6 +101,7 @@ class PinEntryPage(Page):
             pinned=self.dots,
             pad=self.keys,
             minor=(clear, self.other_way()),
+            spare=(self.note, self.heading),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
@@ -114,7 +118,7 @@ class PinEntryPage(Page):
         self.left.show_text(tries)
         said = wrong or snapshot.pin_short
         self.note.show_text("" if said else t(PHONE_PIN if snapshot.by_phone else CARD_PIN))
-        # There is room for one of the two; what went wrong says what to do as well.
+        # What went wrong says what to do as well.
         self.heading.show_text("" if said else t(wording.TYPE_PIN))
         self.dots.show_count(snapshot.pin_digits)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from PySide6.QtWidgets import QFrame, QWidget
 
 from reception import flow
-from reception.patient.grid import GAP, PAD, Box, Zones
+from reception.patient.grid import PAD, Box, Zones, gap_of
 from reception.patient.reading import Piece, Reading
 from reception.patient.tokens import Composition
 from reception.patient.widgets import Painted, Pictogram, TouchButton, Words
@@ -62,15 +62,15 @@ class TimeLeft(QFrame, Painted):
             self.more.setGeometry(edge, where.height - edge - button, inside, button)
             return
         wide = self._button_width()
-        self.seconds.setGeometry(edge, edge, inside - wide - self.look.sizes.px(GAP), where.height - 2 * edge)
+        self.seconds.setGeometry(edge, edge, inside - wide - gap_of(self.look.sizes), where.height - 2 * edge)
         self.more.setGeometry(edge + inside - wide, (where.height - button) // 2, wide, button)
 
     def _parts(self, width: int, *, short: bool) -> tuple[int, int, bool]:
         """Return the heights of text and button in px, and whether they stand beside each other."""
         self.seconds.setText(self._short if short else self._long)
         inside, wide = width - 2 * self._margin(), self._button_width()
-        left = inside - wide - self.look.sizes.px(GAP)
-        beside = left >= self.look.sizes.body * 8
+        left = inside - wide - gap_of(self.look.sizes)
+        beside = left >= self.look.sizes.body * 6
         button = max(self.more.minimumHeight(), self.more.heightForWidth(wide if beside else inside))
         return self.seconds.heightForWidth(left if beside else inside), button, beside
 
@@ -107,9 +107,13 @@ class Page(QWidget, Painted):
         answers: Sequence[TouchButton] = (),
         pad: QWidget | None = None,
         minor: Sequence[TouchButton] = (),
+        spare: Sequence[Piece] = (),
     ) -> None:
-        """Name the parts; of several pictures at most one is shown. ``pad`` stands in the place of the answers."""
-        self.reading = Reading(self, reading, self.t)
+        """Name the parts; of several pictures at most one is shown. ``pad`` stands in the place of the answers.
+
+        ``spare``: texts that are left out, one after the other, where there is no room.
+        """
+        self.reading = Reading(self, reading, self.t, spare)
         self.pictures, self.pinned, self.pad = tuple(pictures), pinned, pad
         self.answers, self.minor = tuple(answers), tuple(minor)
         for part in (*pictures, *filter(None, (pinned, pad)), *answers, *minor):
@@ -171,16 +175,23 @@ class Page(QWidget, Painted):
             button.setGeometry(where.left + column * (wide + gap), where.top + row * (high + gap), wide, high)
 
     def _gap(self) -> int:
-        return self.look.sizes.px(GAP)
+        return gap_of(self.look.sizes)
 
-    def _minor_columns(self, width: int) -> int:
-        """Return how many of the minor buttons stand in a row: as many as need one line."""
-        shown = self._shown(self.minor)
-        for columns in range(len(shown), 1, -1):
-            wide = (width - self._gap() * (columns - 1)) // columns
-            if all(button.sizeHint().width() <= wide for button in shown):
-                return columns
-        return 1
+    def _minor_widths(self, width: int) -> list[int]:
+        """Return the widths of the minor buttons in one row, px: alike, or else as their labels need it.
+
+        Empty: they have no room beside each other.
+        """
+        shown, gap = self._shown(self.minor), gap_of(self.look.sizes)
+        free = width - gap * (len(shown) - 1)
+        alike = [free // len(shown)] * len(shown)
+        if all(button.line_width() <= each for button, each in zip(shown, alike, strict=True)):
+            return alike
+        wishes = [button.line_width() for button in shown]
+        if sum(wishes) > free:
+            return []
+        more = (free - sum(wishes)) // len(shown)
+        return [wish + more for wish in wishes]
 
     # --- Compositions ------------------------------------------------------------------------------------------------
 
@@ -209,13 +220,31 @@ class Page(QWidget, Painted):
         minor = self._shown(self.minor)
         if not minor:
             return bottom
-        columns = self._minor_columns(area.width)
-        high = self._grid_height(minor, columns, area.width)
         wide = area.width
         if len(minor) == 1 and not self.look.sizes.portrait:
             wide = min(wide, max(minor[0].sizeHint().width(), self.look.sizes.px(60)))
-        self._lay_grid(minor, columns, Box(area.left, bottom - high, wide, high))
-        return bottom - high - self._gap()
+        gap, widths = gap_of(self.look.sizes), self._minor_widths(wide)
+        if not widths:
+            high = self._grid_height(minor, 1, wide)
+            self._lay_grid(minor, 1, Box(area.left, bottom - high, wide, high))
+            return bottom - high - gap
+        for button in minor:
+            button.alike(0, above=False)
+        high = max(button.heightForWidth(each) for button, each in zip(minor, widths, strict=True))
+        left = area.left
+        for button, each in zip(minor, widths, strict=True):
+            button.setGeometry(left, bottom - high, each, high)
+            left += each + gap
+        return bottom - high - gap
+
+    def _minor_height(self, width: int) -> int:
+        minor = self._shown(self.minor)
+        if not minor:
+            return 0
+        widths = self._minor_widths(width)
+        if not widths:
+            return self._grid_height(minor, 1, width)
+        return max(button.heightForWidth(each) for button, each in zip(minor, widths, strict=True))
 
     def _lay_pinned(self, area: Box, bottom: int) -> int:
         if self.pinned is None or self.pinned.isHidden():
@@ -273,46 +302,57 @@ class Page(QWidget, Painted):
             wide = self.look.sizes.px(PAD + 14)
             hands = Box(area.right - wide, area.top, wide, area.height)
             area = area._replace(width=area.width - wide - 3 * gap)
-        bottom = self._lay_minor(area, area.bottom)
-        top, in_hands = hands.top, False
-        if not self.time.isHidden() and answers:
-            least = self._grid_height(answers, self.columns["compact"], hands.width)
-            high = self.time.height_at(hands.width)
-            if least + gap + high <= hands.height:
-                self.time.lay(Box(hands.left, hands.top, hands.width, high))
-                top, in_hands = hands.top + high + gap, True
+        self._hands_wide = hands.width
+        picture, least = self.picture, self.look.sizes.px(SMALLEST)
+        answers_high = self._grid_height(answers, self.columns["compact"], hands.width)
+        minor_high = self._minor_height(hands.width)
+        time_high = 0 if self.time.isHidden() else self.time.height_at(hands.width) + gap
+        top, floor, in_hands, below = hands.top, hands.bottom, False, area.bottom
+        if self.pad is None and answers_high + gap + minor_high + time_high <= hands.height:
+            # Everything that can be pressed is in the column; what is read has its own for itself.
+            floor = self._lay_minor(hands, hands.bottom)
+        else:
+            below = self._lay_minor(area, area.bottom)
+        if self.pad is None and time_high and answers_high + time_high <= floor - top:
+            at = floor - time_high + gap - (self._hands_height(answers, floor - top - time_high) + gap if answers else 0)
+            self.time.lay(Box(hands.left, at, hands.width, time_high - gap))
+            in_hands = True
         if answers:
-            self._lay_hands(answers, Box(hands.left, top, hands.width, hands.bottom - top))
+            room = floor - top - (time_high if in_hands else 0)
+            high = self._hands_height(answers, room)
+            self._lay_grid(answers, self.columns["compact"], Box(hands.left, floor - high, hands.width, high))
+            floor -= high + gap
+        floor -= time_high if in_hands else 0
         if self.pad is not None:
             high = self.pad.sizeHint().height()
             high = max(high, min(hands.height, round(high * 1.1)))
             self.pad.setGeometry(hands.left, hands.bottom - high, hands.width, high)
-        bottom = self._lay_pinned(area, bottom)
+            floor = top
+        below = self._lay_pinned(area, below)
         if not in_hands:
-            bottom = self._lay_time(area, bottom)
-        rest = Box(area.left, area.top, area.width, bottom - area.top)
-        picture = self.picture
-        if answers or self.pad is not None:
-            least = self.look.sizes.px(SMALLEST)
+            below = self._lay_time(area, below)
+        rest = Box(area.left, area.top, area.width, below - area.top)
+        if picture is None:
+            # Nothing at the right: a long text has the whole width.
+            free = floor == hands.bottom
+            self.reading.lay(rest._replace(width=hands.right - rest.left) if free else rest, middle=self.middle)
+            return
+        if floor - top >= least:
+            picture.setGeometry(hands.left, top, hands.width, floor - top)
+        else:
             room = rest.height - gap - self.reading.height_at(rest.width)
-            if picture is not None and room >= least:
+            if room >= least:
                 high = min(room, round(rest.height * 0.6))
                 picture.setGeometry(rest.left, rest.bottom - high, rest.width, high)
                 rest = rest._replace(height=rest.height - high - gap)
-            elif picture is not None:
+            else:
                 picture.setGeometry(0, 0, 0, 0)
-            self.reading.lay(rest, middle=self.middle)
-        elif picture is not None:
-            picture.setGeometry(*hands)
-            self.reading.lay(rest)
-        else:
-            self.reading.lay(rest._replace(width=hands.right - rest.left) if not self.minor else rest)
+        self.reading.lay(rest, middle=self.middle)
 
-    def _lay_hands(self, answers: Sequence[TouchButton], where: Box) -> None:
-        columns = self.columns["compact"]
-        least = self._grid_height(answers, columns, where.width)
-        high = min(where.height, max(least, round(least * 1.6)))
-        self._lay_grid(answers, columns, Box(where.left, where.bottom - high, where.width, high))
+    def _hands_height(self, answers: Sequence[TouchButton], room: int) -> int:
+        """Return how high the answers are in their column: larger than they must be where there is room, px."""
+        least = self._grid_height(answers, self.columns["compact"], self._hands_wide)
+        return min(room, max(least, round(least * (1.0 if self.picture is not None else 1.6))))
 
     # --- Makers ------------------------------------------------------------------------------------------------------
 

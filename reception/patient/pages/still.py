@@ -52,6 +52,7 @@ class HelpPage(Page):
             pictures=(self.emblem,),
             answers=tuple(self.advised.values()),
             minor=(self.list, self.leave),
+            spare=(self.heading,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

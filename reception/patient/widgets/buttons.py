@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from math import ceil
 from typing import ClassVar, Literal
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
@@ -224,6 +225,12 @@ class TouchButton(BigButton):
     def minimumSizeHint(self) -> QSize:
         return self.minimumSize()
 
+    def line_width(self) -> int:
+        """Return the width in px in which its label has one line, in the smallest letters that it may have."""
+        size = self._sizes()[-1]
+        beside = self._side(size) + self._gap() if self._picture else 0.0
+        return int(widest([self.text()], self._font(size)) + beside + 2 * self._inset()[0]) + 2
+
     def fits(self) -> bool:
         """Say whether label and note are inside the button."""
         laid = self._laid(self.width())
@@ -332,7 +339,7 @@ class TouchButton(BigButton):
         own = {"primary": sizes.button, "secondary": sizes.quiet, "hint": sizes.hint}[self._size]
         if self.property("kind") == "key":
             own = sizes.key
-        least = sizes.px(tokens.HINT_MM if self._size == "hint" else tokens.BODY_MM) + 1
+        least = ceil((tokens.HINT_MM if self._size == "hint" else tokens.BODY_MM) * sizes.unit)
         tried = [own, *(round(least + (own - least) * part) for part in (0.75, 0.5, 0.25)), least]
         return [size for size in tried if not self.largest or size <= self.largest] or [self.largest]
 
@@ -340,18 +347,30 @@ class TouchButton(BigButton):
         room = width - 2 * self._inset()[0]
         note_font = self._note_font()
         best: _Laid | None = None
-        for size in self._sizes():
-            face, side = self._font(size), self._side(size)
-            for above in (True,) if self.above or not side else (False, True):
-                free = room if above else room - side - self._gap()
-                label = lines_of(self.text(), free, face)
-                note = lines_of(self._note, free, note_font) if self._note else ()
-                wide = max(widest(label, face), widest(note, note_font))
-                best = _Laid(face, label, note, wide, side, above)
-                if wide <= free and len(label) <= (2 if self._size == "hint" else 3):
-                    return best
+        for most, ways in self._plans():
+            for size in self._sizes():
+                face, side = self._font(size), self._side(size)
+                for above in ways if side else (True,):
+                    free = room if above else room - side - self._gap()
+                    label = lines_of(self.text(), free, face)
+                    note = lines_of(self._note, free, note_font) if self._note else ()
+                    wide = max(widest(label, face), widest(note, note_font))
+                    best = _Laid(face, label, note, wide, side, above and bool(side))
+                    if wide <= free and len(label) <= most:
+                        return best
         assert best is not None
         return best
+
+    def _plans(self) -> tuple[tuple[int, tuple[bool, ...]], ...]:
+        """Return what is tried: how many lines at most, with the picture beside (False) or above them (True).
+
+        A small button would rather have smaller letters than two lines; a large one has room for three.
+        """
+        if self.above or isinstance(self, KeyButton):
+            return (1, (True,)), (2, (True,)), (3, (True,))
+        if self.primary:
+            return (2, (False, True)), (3, (False, True))
+        return (1, (False,)), (3, (False, True))
 
     def _font(self, size: int) -> QFont:
         font = QFont(self.font())
@@ -362,7 +381,7 @@ class TouchButton(BigButton):
         """Return the side of the picture, in px."""
         if not self._picture:
             return 0.0
-        return letters * (1.9 if self._note else 1.5 if self.primary else 1.1)
+        return letters * (1.9 if self._note else 1.5 if self.primary else 1.0)
 
     def _gap(self) -> int:
         """Return the distance of picture, label and note, in px."""

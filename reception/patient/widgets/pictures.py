@@ -198,7 +198,10 @@ class Working(QWidget, Painted):
     def apply_theme(self, look: Look) -> None:
         """Be as high as this look asks for."""
         super().apply_theme(look)
-        self.setFixedHeight(look.sizes.px(8))
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.look.sizes.px(26), self.look.sizes.px(8))
 
     def showEvent(self, event: QShowEvent) -> None:
         if moves(self):

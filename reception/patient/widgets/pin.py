@@ -27,7 +27,7 @@ class PinDots(QWidget, Painted):
 
     def sizeHint(self) -> QSize:
         px = self.look.sizes.px
-        return QSize(px(52), px(12))
+        return QSize(px(52), px(9.5 if self.look.sizes.composition == "compact" else 12))
 
     def show_count(self, typed: int) -> None:
         """Fill the first ``typed`` places."""
@@ -40,7 +40,7 @@ class PinDots(QWidget, Painted):
         painter = begin(self)
         colours = self.look.colours
         px = self.look.sizes.px
-        side, gap = px(10.5), px(2)
+        side, gap = min(px(10.5), self.height() - px(0.5)), px(2)
         left = (self.width() - self.LENGTH * side - (self.LENGTH - 1) * gap) / 2
         for place in range(self.LENGTH):
             box = QRectF(left + place * (side + gap), (self.height() - side) / 2, side, side)

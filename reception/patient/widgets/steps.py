@@ -1,5 +1,7 @@
 """The four steps of a visit."""
 
+from math import ceil
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
@@ -62,13 +64,13 @@ class StepBar(QWidget, Painted):
         return (
             share - 2 * self._radius() - self.look.sizes.px(6)
             if self._flat
-            else share - self.look.sizes.px(1)
+            else share - self.look.sizes.px(0.5)
         )
 
     def _type(self, width: int) -> tuple[int, int]:
         """Return the letters in px and the lines that the words need: smaller only where a word has no room."""
         sizes, slot = self.look.sizes, self._slot(width)
-        least = sizes.px(tokens.HINT_MM) + 1
+        least = ceil(tokens.HINT_MM * sizes.unit)
         for size in range(sizes.hint, least - 1, -1):
             if max(width_of(word, self._font(size, bold=True)) for word in self._words) <= slot:
                 return size, 1

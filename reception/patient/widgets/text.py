@@ -213,7 +213,9 @@ class Beside(QFrame, Painted):
         self._place_words()
 
     def _margin(self) -> int:
-        return self.look.sizes.px(1.8) if self.property("tone") else 0
+        if not self.property("tone"):
+            return 0
+        return self.look.sizes.px(1.3 if self.look.sizes.composition == "compact" else 1.8)
 
     def _below(self) -> int:
         return self.look.sizes.px(0.6)
