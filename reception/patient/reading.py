@@ -152,7 +152,8 @@ class Reading(QWidget, Painted):
     def _lay_pages(self, where: Box, total: int, breaks: list[int]) -> None:
         label = N_("つづきを読む")
         button = max(self.look.sizes.secondary, self.more.heightForWidth(where.width))
-        room = max(1, where.height - button - self.look.sizes.px(1))
+        line = round(self.look.sizes.heading * self.look.sizes.leading)
+        room = max(line, where.height - button - self.look.sizes.px(1))
         edges = [0]
         while total - edges[-1] > room:
             fit = [at for at in breaks if edges[-1] < at <= edges[-1] + room]

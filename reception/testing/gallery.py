@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from PySide6.QtCore import QCoreApplication, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
@@ -209,8 +208,10 @@ def screen_of(width: int, height: int, density_dpi: float | None = None) -> Scre
     density = DENSITIES.get((width, height), 96.0) if density_dpi is None else density_dpi
     try:
         return Screen(width=width, height=height, density_dpi=density)
-    except ValidationError as error:
-        raise ConfigError(f"{width}x{height}: {error.errors()[0]['msg']}") from None
+    except ValueError as error:
+        # The last lines of pydantic's own are: what is wrong, and where to read about it.
+        told = str(error).splitlines()
+        raise ConfigError(f"a display of {width}x{height} px, {density:g} dpi: {told[2].strip()}") from None
 
 
 def save_gallery(

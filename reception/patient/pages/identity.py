@@ -43,6 +43,7 @@ class MethodChoicePage(Page):
             method.value: self.answer(f"choose_{method.value}", label, flow.Choose(method), picture, note)
             for method, label, picture, note in methods
         }
+        self.notes = {method.value: t(note) for method, _, _, note in methods}
         self.compose(
             (self.reason, self.heading),
             answers=tuple(self.methods.values()),
@@ -53,7 +54,10 @@ class MethodChoicePage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.reason.show_message(*wording.failure_texts(snapshot, self.t), tone_of(snapshot.failure))
         self.heading.show_text(self.t(wording.which_way(snapshot)))
+        # Who comes back has read what the methods are; a small window has no room to say it again.
+        again = bool(snapshot.failure) and self.look.sizes.composition == "compact"
         for method, button in self.methods.items():
+            button.relabel(button.text(), "" if again else self.notes[method])
             button.setVisible(method in snapshot.methods)
 
 
@@ -114,8 +118,8 @@ class PinEntryPage(Page):
         if snapshot.pin_short:
             self.wrong.show_message(t(wording.PIN_SHORT), short, "info")
         else:
-            self.wrong.show_message(wrong, "", "caution")
-        self.left.show_text(tries)
+            self.wrong.show_message(wrong, tries if wrong else "", "caution")
+        self.left.show_text("" if wrong else tries)
         said = wrong or snapshot.pin_short
         self.note.show_text("" if said else t(PHONE_PIN if snapshot.by_phone else CARD_PIN))
         # What went wrong says what to do as well.

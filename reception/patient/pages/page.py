@@ -256,10 +256,12 @@ class Page(QWidget, Painted):
     def _lay_time(self, area: Box, bottom: int) -> int:
         if self.time.isHidden():
             return bottom
-        short = self.time.height_at(area.width) > area.height * 0.4
+        gap = self._gap()
+        room = bottom - area.top - gap - self.reading.height_at(area.width)
+        short = self.time.height_at(area.width) > room
         high = self.time.height_at(area.width, short=short)
         self.time.lay(Box(area.left, bottom - high, area.width, high), short=short)
-        return bottom - high - self._gap()
+        return bottom - high - gap
 
     def _needed(self, width: int) -> int:
         """Return the height in px that what is read and a picture would like to have."""
@@ -303,20 +305,28 @@ class Page(QWidget, Painted):
             hands = Box(area.right - wide, area.top, wide, area.height)
             area = area._replace(width=area.width - wide - 3 * gap)
         self._hands_wide = hands.width
-        picture, least = self.picture, self.look.sizes.px(SMALLEST)
+        sizes = self.look.sizes
+        picture, least = self.picture, sizes.px(SMALLEST)
         answers_high = self._grid_height(answers, self.columns["compact"], hands.width)
         minor_high = self._minor_height(hands.width)
-        time_high = 0 if self.time.isHidden() else self.time.height_at(hands.width) + gap
-        top, floor, in_hands, below = hands.top, hands.bottom, False, area.bottom
+        top, floor, below = hands.top, hands.bottom, area.bottom
+        short, in_hands = self._time_in_hands(answers_high + (minor_high + gap if minor_high else 0), hands)
+        time_high = 0
+        if in_hands:
+            time_high = self.time.height_at(hands.width, short=short) + gap
         if self.pad is None and answers_high + gap + minor_high + time_high <= hands.height:
             # Everything that can be pressed is in the column; what is read has its own for itself.
             floor = self._lay_minor(hands, hands.bottom)
+        elif self.pad is not None and sizes.composition == "compact" and not self.time.isHidden():
+            # For these seconds the time that is left has the place of the minor buttons.
+            for button in self._shown(self.minor):
+                button.setGeometry(0, 0, 0, 0)
         else:
             below = self._lay_minor(area, area.bottom)
-        if self.pad is None and time_high and answers_high + time_high <= floor - top:
-            at = floor - time_high + gap - (self._hands_height(answers, floor - top - time_high) + gap if answers else 0)
-            self.time.lay(Box(hands.left, at, hands.width, time_high - gap))
-            in_hands = True
+        if in_hands:
+            answers_at = self._hands_height(answers, floor - top - time_high) + gap if answers else 0
+            at = floor - time_high + gap - answers_at
+            self.time.lay(Box(hands.left, at, hands.width, time_high - gap), short=short)
         if answers:
             room = floor - top - (time_high if in_hands else 0)
             high = self._hands_height(answers, room)
@@ -348,6 +358,15 @@ class Page(QWidget, Painted):
             else:
                 picture.setGeometry(0, 0, 0, 0)
         self.reading.lay(rest, middle=self.middle)
+
+    def _time_in_hands(self, others: int, hands: Box) -> tuple[bool, bool]:
+        """Say whether the time that is left is shown in few words, and whether it has room in the column."""
+        if self.pad is not None or self.time.isHidden():
+            return False, False
+        for short in (False, True):
+            if others + self._gap() + self.time.height_at(hands.width, short=short) <= hands.height:
+                return short, True
+        return False, False
 
     def _hands_height(self, answers: Sequence[TouchButton], room: int) -> int:
         """Return how high the answers are in their column: larger than they must be where there is room, px."""

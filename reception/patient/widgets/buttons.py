@@ -313,13 +313,11 @@ class TouchButton(BigButton):
     def _inset(self) -> tuple[int, int]:
         """Return what stays free at the sides, and above and below, in px."""
         px = self.look.sizes.px
-        return (
-            (px(2.2), px(1.5))
-            if self.primary
-            else (px(1.3), px(0.9))
-            if self._size == "secondary"
-            else (px(0.6), px(0.5))
-        )
+        if isinstance(self, KeyButton):
+            return px(0.7), px(0.7)
+        if self.primary:
+            return px(2.2), px(1.5)
+        return (px(0.8), px(0.8)) if self._size == "secondary" else (px(0.6), px(0.5))
 
     def _laid(self, width: int) -> "_Laid":
         """Return what stands where at a width, which Qt asks for several times for each height and picture."""
