@@ -79,7 +79,7 @@ class Gate:
 
 @dataclass(frozen=True, config=STRICT)
 class Face:
-    """The decision policy; the defaults' error rates stand in README, measured with facts/face.md's method."""
+    """The decision policy; docs/guide/how-sure-is-the-face.md has the defaults' error rates, as measured."""
 
     model: str = ""
     """File of other weights for face_recognition's network (dlib's format, 150 px, 128 numbers); as Camera.clip.
@@ -99,7 +99,7 @@ class Face:
     spacing_ms: Annotated[float, Field(ge=0, le=5000)] = 300.0
     every_frame: bool = False
     """Whether the good frames between those that are compared go into the mean. Means of more frames come out nearer to
-    everybody, so that ``threshold`` must be measured anew; what was measured: README.
+    everybody, so that ``threshold`` must be measured anew; what was measured: docs/guide/how-sure-is-the-face.md.
     """
     max_frames: Annotated[int, Field(ge=1, le=50)] = 5
     """After this many compared frames that did not match, the face is refused."""
@@ -107,7 +107,7 @@ class Face:
     tries: Annotated[int, Field(ge=1, le=10)] = 3
     """How often the face may fail in one visit before only the other ways are offered."""
     photo_check: bool = False
-    """Whether a face that moves like a flat photograph is turned away; what that stops, and what not: README."""
+    """Whether a face that moves like a flat photograph is turned away; see docs/guide/how-sure-is-the-face.md."""
     challenge: Annotated[int, Field(ge=0, le=3)] = 0
     """How many moves (turn left, turn right, blink; drawn anew each time) are asked for after the face matched."""
     challenge_step_s: Seconds = 5.0

@@ -49,7 +49,7 @@ class HelpPanel(Group):
 
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Offer what can be done now."""
-        state = State(snapshot.state)
+        state = snapshot.state
         self._desk_open = snapshot.desk_open
         if snapshot.visit != self._visit:
             self._visit = snapshot.visit

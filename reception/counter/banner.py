@@ -6,7 +6,6 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QW
 
 from reception.counter import wording
 from reception.counter.style import Text, Tone, set_tone
-from reception.flow.failures import FailureCode
 from reception.terminal.snapshot import Health, Snapshot
 from reception.texts.failures import FAILURES
 from reception.texts.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF
@@ -22,7 +21,7 @@ class Banner(QFrame):
     def __init__(self, beside: list[QWidget], now: Callable[[], float]) -> None:
         super().__init__()
         self._now, self._since = now, now()
-        self._occasion: tuple[str, str] = ("", "")
+        self._shown: tuple[str, str] = ("", "")
         self._wanted = False
         self.setProperty("tone", "plain")
         self._state = Text("heading", name="state")
@@ -50,8 +49,8 @@ class Banner(QFrame):
         """Show it; ``sound`` is how the voice is. Calls for attention when the patient begins to need staff."""
         alone = snapshot.screen == "CALL_STAFF" and snapshot.failure in WITHOUT_STAFF
         self._state.setText(wording.STATES["TAKE_CARD" if alone else snapshot.screen])
-        if (snapshot.visit, snapshot.screen) != self._occasion:
-            self._occasion, self._since = (snapshot.visit, snapshot.screen), self._now()
+        if (snapshot.visit, snapshot.screen) != self._shown:
+            self._shown, self._since = (snapshot.visit, snapshot.screen), self._now()
         self.look_at_the_clock()
         details = " ・ ".join(filter(None, _details(snapshot)))
         self._step.setText(details or "受付中の方はいません")
@@ -70,7 +69,7 @@ class Banner(QFrame):
     def look_at_the_clock(self) -> None:
         """Say how long it has been so."""
         minutes = int((self._now() - self._since) // 60)
-        busy = self._occasion[1] not in ("WAITING", "DESK_CLOSED", "COMPLETE")
+        busy = self._shown[1] not in ("WAITING", "DESK_CLOSED", "COMPLETE")
         self._waited.show_text(f"{minutes} 分経過" if busy and minutes else "")
 
     def _show_failure(self, snapshot: Snapshot) -> None:
@@ -78,7 +77,7 @@ class Banner(QFrame):
             self._failure.show_text("")
             self._remedy.show_text("")
             return
-        failure = FAILURES[FailureCode(snapshot.failure)]
+        failure = FAILURES[snapshot.failure]
         self._failure.show_text(f"! {failure.patient}")
         self._remedy.show_text(f"→ {failure.staff}  (患者の画面: {failure.next_step})")
 

@@ -67,7 +67,7 @@ from reception.flow.events import (
     TimePassed,
     WorkFailed,
 )
-from reception.flow.session import Session
+from reception.flow.session import Desk, Session, VisitProgress
 from reception.flow.states import (
     ANSWERABLE,
     COMMITTED,
@@ -112,6 +112,7 @@ __all__ = [
     "ChoosePrescription",
     "CloseDesk",
     "ConfirmAnswers",
+    "Desk",
     "DisplayMode",
     "Effect",
     "Event",
@@ -159,6 +160,7 @@ __all__ = [
     "TakeOnCall",
     "TimePassed",
     "Transition",
+    "VisitProgress",
     "WorkFailed",
     "advance",
     "next_moment",

@@ -10,7 +10,7 @@ from reception.flow.states import DisplayMode, HelpTopic, Language, Method, Staf
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened; what carries a ``ticket`` is the answer to one piece of work and is dropped if late."""
+    """Something that happened; what carries an ``occasion`` answers work begun on it, and is dropped if late."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class CardMute(Event):
 
 @dataclass(frozen=True)
 class CardRemoved(Event):
-    """The card is gone; with a ticket when a piece of work noticed it, before or after the reader did."""
+    """The card is gone; with an occasion when a piece of work noticed it, before or after the reader did."""
 
-    ticket: int | None = None
+    occasion: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,21 @@ class ChoosePhone(Event):
 class PhoneRead(Event):
     """The phone gave its certificate and signed the server's challenge."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class PhoneLastTry(Event):
     """The phone has one PIN try left, and was not asked to spend it."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class PhoneFailed(Event):
     """The phone was not read; ``pin_sent``: the PIN may have reached it, so that it must be typed anew."""
 
-    ticket: int
+    occasion: int
     code: FailureCode
     pin_sent: bool = False
 
@@ -102,7 +102,7 @@ class PhoneFailed(Event):
 class CardRead(Event):
     """What the first look at the card told."""
 
-    ticket: int
+    occasion: int
     has_photo: bool
     pin_tries_left: int | None
     photo_genuine: bool = True
@@ -139,7 +139,7 @@ class MatchCodeRefused(Event):
 class WorkFailed(Event):
     """A piece of work for READING, CHECKING or SENDING failed."""
 
-    ticket: int
+    occasion: int
     code: FailureCode
 
 
@@ -188,14 +188,14 @@ class AcceptLastTry(Event):
 class PinVerified(Event):
     """The card accepted the PIN."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class PinMissed(Event):
     """The card refused the PIN; 0 tries left means that it is blocked."""
 
-    ticket: int
+    occasion: int
     tries_left: int
 
 
@@ -213,7 +213,7 @@ class CameraLost(Event):
 class FaceGuided(Event):
     """What the face gate asks of the patient now; empty: all is well."""
 
-    ticket: int
+    occasion: int
     guidance: str
 
 
@@ -221,14 +221,14 @@ class FaceGuided(Event):
 class FaceMatched(Event):
     """The live face is that of the card's photo."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class FaceFailed(Event):
     """The face could not be matched; ``usable``: it makes sense to offer it again."""
 
-    ticket: int
+    occasion: int
     code: FailureCode
     usable: bool = True
 
@@ -242,7 +242,7 @@ class BackToChoice(Event):
 class Identified(Event):
     """The server accepted the identity and says which questions apply."""
 
-    ticket: int
+    occasion: int
     questions: tuple[Item, ...]
     bundled: bool = False
     """包括同意, one answer for all questions, is offered too."""
@@ -310,7 +310,7 @@ class StaffRefuseVisual(Event):
 class Recorded(Event):
     """The server acknowledged the consents."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
@@ -409,7 +409,7 @@ class TimePassed(Event):
 
 
 class Effect(StrEnum):
-    """What the conductor does for the flow; answers carry the session's occasion as their ticket."""
+    """What the conductor does for the flow; answers carry the session's occasion."""
 
     READ_CARD = "READ_CARD"
     START_FACE = "START_FACE"

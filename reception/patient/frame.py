@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from reception import flow
 from reception.flow import DisplayMode
+from reception.flow.failures import FailureCode
 from reception.patient.grid import MARGIN, PAD, Box, Zones, gap_of, zones
 from reception.patient.look import LookChoices, LookPanel, LookStrip, chosen
 from reception.patient.pages import FaceMatchPage, Page, page_for
@@ -40,7 +41,7 @@ class WaysOut(QWidget, Painted):
         """Offer what the flow takes now."""
         in_visit = snapshot.screen not in _NO_WAY_OUT
         self.cancel.setVisible(in_visit and snapshot.screen not in _NOTHING_TO_LEAVE)
-        called = snapshot.staff_called or snapshot.failure == "STAFF_CALLED"
+        called = snapshot.staff_called or snapshot.failure is FailureCode.STAFF_CALLED
         self.call.setVisible(in_visit and not called)
 
     def _widths(self, width: int) -> tuple[int, int]:
@@ -118,7 +119,7 @@ class Frame(QWidget, Painted):
         self._steps.show_step(STEP_NUMBERS.get(snapshot.step, 0), all_done=snapshot.completed)
         self._ways.show_snapshot(snapshot)
         for choices in self._choices:
-            choices.show_mode(DisplayMode(snapshot.display_mode))
+            choices.show_mode(snapshot.display_mode)
         self._badge.setVisible(snapshot.simulated)
         self.place()
 

@@ -2,7 +2,7 @@
 
 A ``Look`` is a value, made from the size and density of the display and the mode that the patient chose; nothing else
 decides how large anything is. Every length is given in units of the grid: one unit is one millimetre on a display that
-just has room for the composition, and more on a larger one.
+just has room for the composition, and more on a larger one. Colours and contrasts: docs/guide/patients-window.md.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from consent.choices import ConsentAnswer, PrescriptionForm
 from reception import flow
 from reception.flow import HelpTopic
+from reception.flow.failures import FailureCode
 from reception.terminal.snapshot import Snapshot
 from reception.texts import wording
 
@@ -67,7 +68,7 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
                 Choice(given, flow.Answer(ConsentAnswer.GIVEN)),
                 Choice(declined, flow.Answer(ConsentAnswer.DECLINED)),
             )
-        case "HELP" if snapshot.help == HelpTopic.LIST:
+        case "HELP" if snapshot.help is HelpTopic.LIST:
             return (*TROUBLES, Choice(wording.GO_BACK, flow.LeaveHelp()))
         case "HELP":
             return (Choice(wording.GO_BACK, flow.AskHelp()),)
@@ -80,13 +81,13 @@ def back(snapshot: Snapshot) -> flow.Event | None:
     if snapshot.screen in ("PIN_ENTRY", "LAST_TRY", "FACE_MATCH") or OTHER_WAY in choices(snapshot):
         return flow.BackToChoice()
     if snapshot.screen == "HELP":
-        return flow.LeaveHelp() if snapshot.help == HelpTopic.LIST else flow.AskHelp()
+        return flow.LeaveHelp() if snapshot.help is HelpTopic.LIST else flow.AskHelp()
     return None if snapshot.screen in NO_WAY_OUT or snapshot.screen == "CALL_STAFF" else flow.Cancel()
 
 
 def staff(snapshot: Snapshot) -> flow.Event | None:
     """Return what the plus key does: call staff, wherever the window offers it."""
-    called = snapshot.failure == "STAFF_CALLED"
+    called = snapshot.failure is FailureCode.STAFF_CALLED
     return None if snapshot.screen in NO_WAY_OUT or called else flow.CallStaff()
 
 
@@ -98,4 +99,6 @@ def other_language(snapshot: Snapshot) -> flow.ChooseLanguage | None:
     """Return what that digit does: on the screens where a visit begins."""
     if snapshot.screen not in ("WAITING", "METHOD_CHOICE"):
         return None
-    return flow.ChooseLanguage(flow.Language.JA if snapshot.language == "en" else flow.Language.EN)
+    return flow.ChooseLanguage(
+        flow.Language.JA if snapshot.language is flow.Language.EN else flow.Language.EN
+    )

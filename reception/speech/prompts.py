@@ -8,7 +8,7 @@ from itertools import product
 
 from consent.choices import Item
 from hardware.face.policy import Guidance
-from reception.flow import HelpTopic
+from reception.flow import HelpTopic, Language, Method
 from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language
 from reception.terminal.snapshot import Snapshot
@@ -97,7 +97,7 @@ def _reason(snapshot: Snapshot, t: Catalogue) -> list[str]:
     """What went wrong and what to do now, where the screen shows it."""
     if not snapshot.failure:
         return []
-    failure = FAILURES[FailureCode(snapshot.failure)]
+    failure = FAILURES[snapshot.failure]
     what, next_step = wording.failure_texts(snapshot, t)
     match snapshot.screen:
         case "WAITING":
@@ -106,9 +106,9 @@ def _reason(snapshot: Snapshot, t: Catalogue) -> list[str]:
             return [what, next_step]
         case "OUT_OF_SERVICE":
             return [what]
-        case "PIN_ENTRY" if snapshot.failure == FailureCode.PHONE_MOVED_AFTER_PIN:
+        case "PIN_ENTRY" if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
             return [what]
-        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure == FailureCode.PIN_WRONG:
+        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure is FailureCode.PIN_WRONG:
             return [what]
     return []
 
@@ -139,7 +139,7 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
         case "PHONE_TAP" if snapshot.reading_phone:
             return (wording.READING_PHONE, wording.PHONE_STILL)
         case "PHONE_TAP":
-            first = wording.PHONE_FIRST if snapshot.phone == "iphone" else ""
+            first = wording.PHONE_FIRST if snapshot.phone is Method.IPHONE else ""
             return (wording.LAY_PHONE, first, wording.PHONE_UNTIL_READ)
         case "TAKE_CARD":
             then = wording.TAKE_CARD if snapshot.card_in else wording.UNTIL_CALLED
@@ -218,14 +218,14 @@ def every_sentence(language: str) -> frozenset[str]:
     for facility in ("clinic", "pharmacy"):
         for screen, failure, card_in, by_phone in product(SCREENS, failures, yes_no, yes_no):
             base = Snapshot(
-                language=language,
+                language=Language(language),
                 facility=facility,
                 screen=screen,
                 failure=failure,
                 card_in=card_in,
                 by_phone=by_phone,
-                question="MEDICATION",
-                methods=("iphone", "android") if by_phone else ("face", "pin"),
+                question=Item.MEDICATION,
+                methods=(Method.IPHONE, Method.ANDROID) if by_phone else (Method.FACE, Method.PIN),
                 phones_ready=True,
                 help=HelpTopic.LIST,
             )
@@ -241,8 +241,8 @@ def every_sentence(language: str) -> frozenset[str]:
 def _variants(base: Snapshot) -> Iterator[Snapshot]:
     """The ways in which a screen says something else."""
     yield replace(base, reading_phone=True)
-    yield replace(base, phone="iphone")
-    yield replace(base, methods=("face",))
+    yield replace(base, phone=Method.IPHONE)
+    yield replace(base, methods=(Method.FACE,))
     for topic in HelpTopic:
         yield replace(base, help=topic)
     for notice in wording.NOTICES:

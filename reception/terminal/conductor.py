@@ -212,7 +212,7 @@ class Terminal:
                 self._jobs.ask_ahead(self._visit)
             self._follow_visual(before)
             if before.state is not self._session.state:
-                _log.info("visit %s: %s", self._session.visit or "-", self._session.state)
+                _log.info("visit %s: %s", self._session.visit.id or "-", self._session.state)
             self._publish()
             if not sending:
                 # After it was shown: "completed" stands only for what the patient was told.
@@ -256,7 +256,7 @@ class Terminal:
         if len(code) != 14 or not (code.isascii() and code.isdigit()):
             return
         if self._session.match_code_wanted:
-            self._jobs.read_photo(self._visit, self._session.visit, code)
+            self._jobs.read_photo(self._visit, self._session.visit.id, code)
         elif self._session.state in (flow.State.WAITING, flow.State.READING):
             self._match_code = (code, self._now() + MATCH_CODE_KEPT_S)
 
@@ -276,38 +276,38 @@ class Terminal:
         self._snapshot = replace(
             self._snapshot,
             number=self._snapshot.number + 1,
-            visit=session.visit,
+            visit=session.visit.id,
             step=flow.STEP_OF.get(session.state, ""),
-            state=session.state.value,
+            state=session.state,
             screen=session.screen,
             match_code_wanted=session.match_code_wanted,
-            match_code_tries_left=session.match_code_tries_left,
+            match_code_tries_left=session.visit.match_code_tries_left,
             visual_possible=session.visual_possible,
             occasion=session.occasion,
-            question=question.value if question else "",
-            question_number=len(session.answers) + 1 if question else 0,
-            question_count=len(session.questions),
-            methods=tuple(method.value for method in session.methods),
-            phones_ready=session.phones_ready,
-            phone=session.phone.value if session.phone else "",
-            by_phone=session.by_phone,
+            question=question or "",
+            question_number=len(session.visit.answers) + 1 if question else 0,
+            question_count=len(session.visit.questions),
+            methods=session.methods,
+            phones_ready=session.desk.phones_ready,
+            phone=session.visit.phone or "",
+            by_phone=session.visit.by_phone,
             reading_phone=session.verifying and session.state is flow.State.PHONE_TAP,
             pin_digits=session.pin_digits,
-            pin_tries_left=session.pin_tries_left,
+            pin_tries_left=session.visit.pin_tries_left,
             guidance=session.guidance,
-            identity=session.identity.value if session.identity else "",
-            failure=session.failure.value if session.failure else "",
-            completed=session.completed,
-            card_in=session.card_in,
+            identity=session.visit.identity or "",
+            failure=session.visit.failure or "",
+            completed=session.visit.completed,
+            card_in=session.visit.card_in,
             seconds_left=None if left is None else max(0, round(left)),
             reminders=session.reminders,
             notice=self._visit.notice,
-            help=session.help.value if session.help else "",
-            staff_message=session.staff_text.value,
-            desk_open=session.desk_open,
+            help=session.help or "",
+            staff_message=session.visit.staff_text,
+            desk_open=session.desk.open,
             facility=session.config.site.facility_kind,
-            language=session.language.value,
-            display_mode=session.display.value,
+            language=session.desk.language,
+            display_mode=session.desk.display,
             health=self._health,
         )
         self._snapshots.tell(self._snapshot)
@@ -367,7 +367,7 @@ class Terminal:
             self._hide_visual()
             self._visual_occasion = session.occasion if is_on else None
         if is_on:
-            self._jobs.show_photo(session.occasion, session.visit, self._visit)
+            self._jobs.show_photo(session.occasion, session.visit.id, self._visit)
 
     def _hide_visual(self) -> None:
         if self._visual is None:

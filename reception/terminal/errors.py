@@ -46,7 +46,7 @@ def reader_failure(error: ReaderError) -> FailureCode:
             return FailureCode.READER_LOST
 
 
-def failed(ticket: int, lane: str, error: Exception) -> Event:
+def failed(occasion: int, lane: str, error: Exception) -> Event:
     """Turn the error of a piece of work into the event that tells the flow."""
     match error:
         case WrongCard():
@@ -70,5 +70,5 @@ def failed(ticket: int, lane: str, error: Exception) -> Event:
             _log.error("unforeseen %s in the %s worker", type(error).__name__, lane)
             code = FailureCode.TERMINAL_FAULT
     if lane == "face":
-        return flow.FaceFailed(ticket, code, usable=False)
-    return flow.WorkFailed(ticket, code)
+        return flow.FaceFailed(occasion, code, usable=False)
+    return flow.WorkFailed(occasion, code)

@@ -154,23 +154,23 @@ class Jobs:
 
     def do(self, effect: Effect, session: Session, visit: VisitMemory, pin: bytearray) -> None:
         """Do one piece of work; ``pin`` is ours and gets wiped."""
-        ticket = session.occasion
+        occasion = session.occasion
         match effect:
             case Effect.READ_CARD:
-                self._run("card", lambda: self._read_card(ticket, visit), ticket)
+                self._run("card", lambda: self._read_card(occasion, visit), occasion)
             case Effect.VERIFY_PIN:
-                self._run("card", lambda: _verify_pin(ticket, visit, pin), ticket)
+                self._run("card", lambda: _verify_pin(occasion, visit, pin), occasion)
             case Effect.READ_PHONE:
-                self._run("phone", lambda: self._read_phone(ticket, visit, session, pin), ticket)
+                self._run("phone", lambda: self._read_phone(occasion, visit, session, pin), occasion)
             case Effect.START_FACE:
                 stop = visit.stop_face = threading.Event()
-                self._run("face", lambda: self._match_face(ticket, visit, stop), ticket)
+                self._run("face", lambda: self._match_face(occasion, visit, stop), occasion)
             case Effect.IDENTIFY:
-                self._run("server", lambda: self._identify(ticket, visit, session), ticket)
+                self._run("server", lambda: self._identify(occasion, visit, session), occasion)
             case Effect.ANSWER_CARD_USE:
-                self._run("server", lambda: self._answer_card_use(ticket, visit, session), ticket)
+                self._run("server", lambda: self._answer_card_use(occasion, visit, session), occasion)
             case Effect.SEND_CONSENTS:
-                self._run("server", lambda: self._send(ticket, visit, session), ticket)
+                self._run("server", lambda: self._send(occasion, visit, session), occasion)
 
     def ask_ahead(self, visit: VisitMemory) -> None:
         """Have a challenge asked for that the visit will need, while the patient types or looks into the camera."""
@@ -200,31 +200,31 @@ class Jobs:
         visit.embedding = None
         return self._devices.engine.embed_photo(visit.photo or b"")
 
-    def _run(self, lane: str, job: Callable[[], Event | None], ticket: int) -> None:
+    def _run(self, lane: str, job: Callable[[], Event | None], occasion: int) -> None:
         def run() -> None:
             try:
                 event = job()
             except CardSwapped:
                 # Unlike after a removal, a card is still in and has to be taken.
-                event = flow.WorkFailed(ticket, FailureCode.CARD_SWAPPED)
+                event = flow.WorkFailed(occasion, FailureCode.CARD_SWAPPED)
             except CardRemovedError:
-                event = flow.CardRemoved(ticket)
+                event = flow.CardRemoved(occasion)
             except Exception as error:
                 if isinstance(error, Unreachable | TimedOut | BadAnswer):
                     # Until the next look at the server finds it well.
                     self._health(server="down")
-                event = failed(ticket, lane, error)
+                event = failed(occasion, lane, error)
             if event is not None:
                 self._post(event)
 
         self._lanes[lane].submit(run)
 
-    def _read_card(self, ticket: int, visit: VisitMemory) -> Event:
+    def _read_card(self, occasion: int, visit: VisitMemory) -> Event:
         visit.channel = self._devices.reader.connect()
         visit.card = MyNumberCard(visit.channel)
         visit.facts = visit.card.read()
         if visit.facts.medium != "card":
-            return flow.WorkFailed(ticket, FailureCode.PHONE_ON_CARD_READER)
+            return flow.WorkFailed(occasion, FailureCode.PHONE_ON_CARD_READER)
         code, visit.match_code = visit.match_code or self._devices.scan(), None
         genuine = True
         if code is not None:
@@ -234,7 +234,7 @@ class Jobs:
                 _log.info("the match code was refused, %d tries left", wrong.tries_left)
         self._embed_ahead(visit)
         sought = code is not None
-        return flow.CardRead(ticket, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
+        return flow.CardRead(occasion, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
 
     def read_photo(self, visit: VisitMemory, name: str, code: str) -> None:
         """Have the photo read with 照合番号B as staff typed it, for the visit of that name."""
@@ -277,7 +277,7 @@ class Jobs:
 
         self._lanes["staff"].submit(verify)
 
-    def show_photo(self, ticket: int, visit_id: str, visit: VisitMemory) -> None:
+    def show_photo(self, occasion: int, visit_id: str, visit: VisitMemory) -> None:
         """Show staff the photo of the visit's card, after what is being done with the card."""
 
         def show() -> None:
@@ -286,13 +286,13 @@ class Jobs:
             except PhotoDamaged as damaged:
                 _log.info("the photo for staff %s", damaged)
                 picture = None
-            self._show_visual(ticket, VisualView(visit_id, picture))
+            self._show_visual(occasion, VisualView(visit_id, picture))
 
         self._lanes["card"].submit(show)
 
     # --- The phone's worker -------------------------------------------------------------------------------------
 
-    def _read_phone(self, ticket: int, visit: VisitMemory, session: Session, pin: bytearray) -> Event:
+    def _read_phone(self, occasion: int, visit: VisitMemory, session: Session, pin: bytearray) -> Event:
         """Read a phone in one go: it is held there by hand, for a second or two."""
         assert self._devices.phone_reader is not None
         pin_sent = False
@@ -303,28 +303,28 @@ class Jobs:
             phone = MyNumberCard(channel)
             facts = phone.read()
             if facts.medium == "card":
-                return flow.PhoneFailed(ticket, FailureCode.CARD_ON_PHONE_READER)
-            if _PHONES[facts.medium] is not session.phone:
-                return flow.PhoneFailed(ticket, FailureCode.PHONE_WRONG_KIND)
+                return flow.PhoneFailed(occasion, FailureCode.CARD_ON_PHONE_READER)
+            if _PHONES[facts.medium] is not session.visit.phone:
+                return flow.PhoneFailed(occasion, FailureCode.PHONE_WRONG_KIND)
             certificate = facts.certificate
             if facts.medium == "android":
-                if facts.pin_tries_left == 1 and not session.last_try_accepted:
-                    return flow.PhoneLastTry(ticket)
+                if facts.pin_tries_left == 1 and not session.visit.last_try_accepted:
+                    return flow.PhoneLastTry(occasion)
                 pin_sent = True
                 phone.verify_pin(pin)
                 certificate = phone.read_certificate()
             visit.phone = PhoneProof(certificate, challenge, phone.sign(challenge.nonce))
-            return flow.PhoneRead(ticket)
+            return flow.PhoneRead(occasion)
         except PinWrong as wrong:
-            return flow.PinMissed(ticket, wrong.tries_left)
+            return flow.PinMissed(occasion, wrong.tries_left)
         except PinBlocked:
-            return flow.PinMissed(ticket, 0)
+            return flow.PinMissed(occasion, 0)
         except CardRemovedError:
             moved = FailureCode.PHONE_MOVED_AFTER_PIN if pin_sent else FailureCode.PHONE_MOVED
-            return flow.PhoneFailed(ticket, moved, pin_sent)
+            return flow.PhoneFailed(occasion, moved, pin_sent)
         except (CardError, ReaderError) as error:
             _log.info("phone: %s", error)
-            return flow.PhoneFailed(ticket, FailureCode.PHONE_UNREADABLE, pin_sent)
+            return flow.PhoneFailed(occasion, FailureCode.PHONE_UNREADABLE, pin_sent)
         finally:
             for at in range(len(pin)):
                 pin[at] = 0
@@ -333,9 +333,9 @@ class Jobs:
 
     # --- The face's worker --------------------------------------------------------------------------------------
 
-    def _match_face(self, ticket: int, visit: VisitMemory, stop: threading.Event) -> Event | None:
+    def _match_face(self, occasion: int, visit: VisitMemory, stop: threading.Event) -> Event | None:
         def guided(guidance: Guidance | None) -> None:
-            self._post(flow.FaceGuided(ticket, guidance.value if guidance else ""))
+            self._post(flow.FaceGuided(occasion, guidance.value if guidance else ""))
 
         def seen(frame: Frame) -> None:
             self._show_frame(frame.image)
@@ -345,7 +345,7 @@ class Jobs:
                 _log.info("face: %s", result.outcome)
                 visit.distance = result.distance or 0.0
                 # Now, and not when the camera has been let go.
-                self._post(flow.FaceMatched(ticket))
+                self._post(flow.FaceMatched(occasion))
 
         try:
             photo = self._embedding(visit)
@@ -353,17 +353,17 @@ class Jobs:
             with self._camera_health.in_use():
                 result = match.match(self._devices.camera, photo, seen, guided, stop, decided)
         except PhotoUnusable:
-            return flow.FaceFailed(ticket, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
+            return flow.FaceFailed(occasion, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
         except CameraError:
-            return flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)
+            return flow.FaceFailed(occasion, FailureCode.FACE_CAMERA_LOST, usable=False)
         except EngineLost as error:
             _log.info("face engine: %s", error)
             self._devices.engine.revive()
-            return flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST)
+            return flow.FaceFailed(occasion, FailureCode.FACE_ENGINE_LOST)
         if stop.is_set() or result.accepted:
             return None
         _log.info("face: %s %s", result.outcome, result.reason)
-        return flow.FaceFailed(ticket, _FACE_FAILURES.get(result.outcome, FailureCode.FACE_NOT_SEEN))
+        return flow.FaceFailed(occasion, _FACE_FAILURES.get(result.outcome, FailureCode.FACE_NOT_SEEN))
 
     def _camera_told(self, fault: str) -> None:
         self._health(camera="down" if fault else "ok", camera_fault=fault)
@@ -371,29 +371,29 @@ class Jobs:
 
     # --- The server's worker ------------------------------------------------------------------------------------
 
-    def _identify(self, ticket: int, visit: VisitMemory, session: Session) -> Event:
+    def _identify(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
         told = (
             self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
         )
-        return self._told(ticket, visit, session, told)
+        return self._told(occasion, visit, session, told)
 
-    def _answer_card_use(self, ticket: int, visit: VisitMemory, session: Session) -> Event:
-        assert session.card_use is not None
-        told = self._devices.server.answer_card_use(session.visit, session.card_use)
-        if session.card_use is ConsentAnswer.DECLINED:
-            return flow.WorkFailed(ticket, FailureCode.CARD_USE_DECLINED)
-        return self._told(ticket, visit, session, told)
+    def _answer_card_use(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
+        assert session.visit.card_use is not None
+        told = self._devices.server.answer_card_use(session.visit.id, session.visit.card_use)
+        if session.visit.card_use is ConsentAnswer.DECLINED:
+            return flow.WorkFailed(occasion, FailureCode.CARD_USE_DECLINED)
+        return self._told(occasion, visit, session, told)
 
-    def _told(self, ticket: int, visit: VisitMemory, session: Session, told: Eligibility) -> Event:
+    def _told(self, occasion: int, visit: VisitMemory, session: Session, told: Eligibility) -> Event:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
         failure = _INSURANCE_FAILURES.get(told.status)
         # Staff must know whom to help, all the more when the visit cannot go on.
-        self._tell_counter(visit, _counter_view(session.visit, told))
+        self._tell_counter(visit, _counter_view(session.visit.id, told))
         if failure is not None and not told.card_use_offered:
-            return flow.WorkFailed(ticket, failure)
+            return flow.WorkFailed(occasion, failure)
         return flow.Identified(
-            ticket,
+            occasion,
             told.questions,
             bundled=told.bundled,
             prescription_offered=told.prescription_offered,
@@ -405,40 +405,42 @@ class Jobs:
         if card is None or facts is None:
             raise CardRemovedError("the card left before its holder was identified")
         challenge = self._challenge(visit)
-        if session.identity is Method.PIN:
+        if session.visit.identity is Method.PIN:
             signature = self._lanes["card"].submit(card.sign, challenge.nonce).result()
             return self._devices.server.identify_by_pin(
-                session.visit, challenge, facts.certificate, signature, facts.card_expires
+                session.visit.id, challenge, facts.certificate, signature, facts.card_expires
             )
         # The last look at the card: the photo that was compared was this card's.
         self._lanes["card"].submit(card.confirm).result()
-        if session.identity is Method.VISUAL:
+        if session.visit.identity is Method.VISUAL:
             return self._devices.server.identify_by_sight(
-                session.visit,
+                session.visit.id,
                 challenge,
                 facts.certificate,
-                session.staff,
-                session.visual_reason,
+                session.visit.staff,
+                session.visit.visual_reason,
                 facts.card_expires,
             )
         return self._devices.server.identify_by_face(
-            session.visit, challenge, facts.certificate, visit.distance, facts.card_expires
+            session.visit.id, challenge, facts.certificate, visit.distance, facts.card_expires
         )
 
     def _told_by_phone(self, proof: PhoneProof, session: Session) -> Eligibility:
         return self._devices.server.identify_by_phone(
-            session.visit, proof.challenge, proof.certificate, proof.signature
+            session.visit.id, proof.challenge, proof.certificate, proof.signature
         )
 
-    def _send(self, ticket: int, visit: VisitMemory, session: Session) -> Event:
-        answers_sent = dict(session.answers)
-        receipt = self._devices.server.send_consents(session.visit, answers_sent, session.prescription)
+    def _send(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
+        answers_sent = dict(session.visit.answers)
+        receipt = self._devices.server.send_consents(
+            session.visit.id, answers_sent, session.visit.prescription
+        )
         if visit.counter is not None:
-            kept = recorded(dict(session.answers), self._config.profile)
+            kept = recorded(dict(session.visit.answers), self._config.profile)
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
             limit = receipt.limit_category
             self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
-        return flow.Recorded(ticket)
+        return flow.Recorded(occasion)
 
     def _tell_counter(self, visit: VisitMemory, view: CounterView) -> None:
         visit.counter = view
@@ -455,19 +457,19 @@ def _read_photo(visit: VisitMemory, code: str) -> bool:
     return face.signature_valid
 
 
-def _verify_pin(ticket: int, visit: VisitMemory, pin: bytearray) -> Event:
+def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
     try:
         if visit.card is None:
             raise CardRemovedError("the card left before its PIN was sent")
         visit.card.verify_pin(pin)
     except PinWrong as wrong:
-        return flow.PinMissed(ticket, wrong.tries_left)
+        return flow.PinMissed(occasion, wrong.tries_left)
     except PinBlocked:
-        return flow.PinMissed(ticket, 0)
+        return flow.PinMissed(occasion, 0)
     finally:
         for at in range(len(pin)):
             pin[at] = 0
-    return flow.PinVerified(ticket)
+    return flow.PinVerified(occasion)
 
 
 def _wipe(embedded: "Future[Embedding]") -> None:

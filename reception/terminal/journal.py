@@ -126,14 +126,14 @@ class Journal:
 
     def note(self, before: Session, after: Session) -> None:
         """Keep what changed; a visit in SENDING is on the disk when this returns."""
-        self.current = after.visit if after.state not in _RESTS else ""
-        left_behind = before.visit if before.visit != after.visit else ""
+        self.current = after.visit.id if after.state not in _RESTS else ""
+        left_behind = before.visit.id if before.visit.id != after.visit.id else ""
         if left_behind:
-            self._end(left_behind, before.failure or "ended")
-        if not after.visit or (before.state is after.state and not left_behind):
+            self._end(left_behind, before.visit.failure or "ended")
+        if not after.visit.id or (before.state is after.state and not left_behind):
             return
         if after.state in _RESTS:
-            self._end(after.visit, after.failure or "ended")
+            self._end(after.visit.id, after.visit.failure or "ended")
             return
         self._step(after)
 
@@ -208,17 +208,17 @@ class Journal:
 
     def _step(self, session: Session) -> None:
         now = self.now().isoformat()
-        identity = session.identity.value if session.identity else ""
+        identity = session.visit.identity.value if session.visit.identity else ""
         # The one step that must survive a power failure; the others are worth no wait for the disk.
         durable = session.state is State.SENDING
-        outcome = COMPLETED if session.completed else ""
-        receipt = "due" if session.completed and self._receipts else ""
+        outcome = COMPLETED if session.visit.completed else ""
+        receipt = "due" if session.visit.completed and self._receipts else ""
         self._write(
             "INSERT INTO visits VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (visit) DO UPDATE SET"
             " state = excluded.state, changed_at = excluded.changed_at, identity = excluded.identity,"
             " outcome = excluded.outcome, receipt = iif(receipt = '', excluded.receipt, receipt)",
-            (session.visit, now, session.state.value, now, identity, outcome, receipt),
-            ("INSERT INTO steps VALUES (?, ?, ?)", (session.visit, now, session.state.value)),
+            (session.visit.id, now, session.state.value, now, identity, outcome, receipt),
+            ("INSERT INTO steps VALUES (?, ?, ?)", (session.visit.id, now, session.state.value)),
             durable=durable,
         )
 

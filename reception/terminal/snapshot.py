@@ -3,9 +3,18 @@
 import json
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from enum import StrEnum
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from consent.choices import ConsentAnswer, Item
+from reception.flow import DisplayMode, HelpTopic, Language, Method, StaffText, State, Step
+from reception.flow.failures import FailureCode
+
+Nothing = Literal[""]
+"""None of it, as it stands in the JSON."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +39,20 @@ class Snapshot:
     number: int = 0
     """Counts up with every snapshot of this terminal."""
     visit: str = ""
-    step: str = ""
-    """READ, IDENTITY, CONSENT or COMPLETE; empty outside a visit."""
-    state: str = "OUT_OF_SERVICE"
+    step: Step | Nothing = ""
+    """Empty outside a visit."""
+    state: State = State.OUT_OF_SERVICE
     screen: str = "OUT_OF_SERVICE"
     """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
     cannot go on; DESK_CLOSED: staff have closed the reception; LEAVE: whether the visit is to end is asked; SUMMARY:
     every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment."""
     occasion: int = 0
-    """Counts up whenever something is asked anew: a state is entered, the next question, another PIN try."""
-    question: str = ""
-    """The Item that is asked, in CONSENT and LIMIT_CONSENT."""
-    answers: tuple[tuple[str, str], ...] = ()
-    """What was answered so far, by item: "given" or "declined"."""
+    """Counts up whenever something is asked anew (Session.occasion)."""
+    question: Item | Nothing = ""
+    """What is asked, in CONSENT and LIMIT_CONSENT."""
+    answers: tuple[tuple[Item, ConsentAnswer], ...] = ()
+    """What was answered so far."""
     age_known: bool = True
     """The patient's age is known, so that nobody is asked who is too young for a question."""
     until: str = ""
@@ -56,11 +65,11 @@ class Snapshot:
     """The patient confirmed before all digits were there, in PIN_ENTRY."""
     question_number: int = 0
     question_count: int = 0
-    methods: tuple[str, ...] = ()
-    """Ways to verify identity on offer now: "face", "pin"; kinds of phone: "iphone", "android"."""
+    methods: tuple[Method, ...] = ()
+    """Ways to verify identity on offer now; of a visit by phone: kinds of phone."""
     phones_ready: bool = False
     """A visit by phone can begin, in WAITING."""
-    phone: str = ""
+    phone: Method | Nothing = ""
     """The kind of phone that this visit is made with; empty: with a card, or not chosen yet."""
     by_phone: bool = False
     """This visit is made with a phone; no card is in."""
@@ -76,10 +85,10 @@ class Snapshot:
     """After the card refused 照合番号B."""
     visual_possible: bool = False
     """Staff may compare the patient with the card's photo now."""
-    identity: str = ""
-    """How identity was verified: "face", "pin", "visual", "iphone"; empty before. Android's PIN is a "pin"."""
-    failure: str = ""
-    """Last FailureCode of this visit; empty when there was none."""
+    identity: Method | Nothing = ""
+    """How identity was verified; empty before. Android's PIN is a PIN."""
+    failure: FailureCode | Nothing = ""
+    """The last one of this visit."""
     completed: bool = False
     """The server has acknowledged and the patient has been told."""
     card_in: bool = False
@@ -90,22 +99,44 @@ class Snapshot:
     notice: str = ""
     """What the patient should know of the certificate once it was checked: "", "expires-soon" (three months or
     less), "grace" (expired, accepted for a short while)."""
-    help: str = ""
-    """The topic on the screen HELP: "list", or one of HelpTopic."""
-    staff_message: str = ""
-    """What staff want the patient to read (flow.StaffText); empty: nothing."""
+    help: HelpTopic | Nothing = ""
+    """The topic on the screen HELP."""
+    staff_message: StaffText = StaffText.NONE
+    """What staff want the patient to read."""
     desk_open: bool = True
     """Staff have not closed the reception; a visit that is on still ends as any other."""
     facility: str = "clinic"
     """Or "pharmacy", which has some words of its own."""
-    language: str = "ja"
-    display_mode: str = "normal"
+    language: Language = Language.JA
+    display_mode: DisplayMode = DisplayMode.NORMAL
     health: Health = field(default_factory=Health)
     simulated: bool = False
 
     def to_json(self) -> str:
-        """Return the snapshot as JSON."""
+        """Return the snapshot as JSON; what there is none of is an empty string."""
         return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Snapshot":
+        """Return the snapshot that ``to_json`` wrote."""
+        told: dict[str, Any] = json.loads(text)
+        enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
+        enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["staff_message"] = StaffText(told["staff_message"])
+        return cls(**{**told, **enums, "health": Health(**told["health"])})
+
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    "step": Step,
+    "state": State,
+    "question": Item,
+    "phone": Method,
+    "identity": Method,
+    "failure": FailureCode,
+    "help": HelpTopic,
+    "language": Language,
+    "display_mode": DisplayMode,
+}
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from consent.choices import Item
 from hardware.face.policy import Guidance
-from reception.flow import HelpTopic, StaffText
+from reception.flow import HelpTopic, Method, StaffText
 from reception.flow.failures import FailureCode
 from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue
@@ -301,7 +301,7 @@ def failure_texts(snapshot: Snapshot, t: Catalogue) -> tuple[str, str]:
     """Return what happened and what to do next; empty texts when nothing failed."""
     if not snapshot.failure:
         return "", ""
-    failure = FAILURES[FailureCode(snapshot.failure)]
+    failure = FAILURES[snapshot.failure]
     take = TAKE if failure.take and snapshot.card_in else ""
     what = t.joined(t(failure.what), t(NOT_COMPLETE) if failure.ends else "")
     return what, t.joined(t(take), t(failure.next_step))
@@ -324,7 +324,7 @@ def which_way(snapshot: Snapshot) -> str:
     """Return what is to be chosen in METHOD_CHOICE."""
     if snapshot.by_phone:
         return N_("スマートフォンの種類を選んでください")
-    if {"face", "pin"} <= set(snapshot.methods):
+    if {Method.FACE, Method.PIN} <= set(snapshot.methods):
         return N_("顔認証または暗証番号のどちらかを選んでください")
     return N_("本人確認の方法を選んでください")
 
@@ -375,7 +375,7 @@ def answer_at_end(snapshot: Snapshot) -> str:
         return DO_NOT_REGISTER
     if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
         return ""
-    return ANSWERS[Item.LIMIT_AMOUNT][1] if snapshot.question == Item.LIMIT_AMOUNT else PLAIN_ANSWERS[1]
+    return ANSWERS[Item.LIMIT_AMOUNT][1] if snapshot.question is Item.LIMIT_AMOUNT else PLAIN_ANSWERS[1]
 
 
 def until(snapshot: Snapshot, t: Catalogue) -> str:

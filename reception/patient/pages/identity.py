@@ -2,6 +2,7 @@
 
 from hardware.face.policy import Guidance
 from reception import flow
+from reception.flow import Method
 from reception.flow.failures import FailureCode
 from reception.patient.pages.ending import tone_of
 from reception.patient.pages.page import TWO_IN_A_ROW, Page, Send
@@ -25,7 +26,7 @@ DIGITS = 4
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
     """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
-    return wording.failure_texts(snapshot, t)[0] if snapshot.failure == FailureCode.PIN_WRONG else ""
+    return wording.failure_texts(snapshot, t)[0] if snapshot.failure is FailureCode.PIN_WRONG else ""
 
 
 class MethodChoicePage(Page):
@@ -112,7 +113,7 @@ class PinEntryPage(Page):
         t, left = self.t, snapshot.pin_tries_left
         tries = "" if left is None else t(wording.TRIES_LEFT, count=left)
         wrong = pin_was_wrong(snapshot, t)
-        if snapshot.failure == FailureCode.PHONE_MOVED_AFTER_PIN:
+        if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
             wrong = wording.failure_texts(snapshot, t)[0]
         short = t(wording.PIN_MORE, count=DIGITS - snapshot.pin_digits) if snapshot.pin_short else ""
         if snapshot.pin_short:
@@ -177,7 +178,7 @@ class PhoneTapPage(Page):
         t, reading = self.t, snapshot.reading_phone
         self.reason.show_message(*wording.failure_texts(snapshot, t), tone_of(snapshot.failure))
         self.heading.show_text(t(wording.READING_PHONE if reading else wording.LAY_PHONE))
-        first = t(wording.PHONE_FIRST) if snapshot.phone == "iphone" else ""
+        first = t(wording.PHONE_FIRST) if snapshot.phone is Method.IPHONE else ""
         still = t.joined(first, t(wording.PHONE_UNTIL_READ))
         self.hint.show_text(t(wording.PHONE_STILL) if reading else still)
         self.working.setVisible(reading)

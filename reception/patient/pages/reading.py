@@ -32,11 +32,11 @@ class WaitingPage(Page):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t, card_in = self.t, snapshot.card_in
-        called = snapshot.failure == FailureCode.STAFF_CALLED
+        called = snapshot.failure is FailureCode.STAFF_CALLED
         if called:
             self.notice.show_message(t(wording.STAFF_ON_THE_WAY), t(wording.PLEASE_WAIT), "info")
         elif snapshot.failure:
-            failure = FAILURES[FailureCode(snapshot.failure)]
+            failure = FAILURES[snapshot.failure]
             next_step = wording.failure_texts(snapshot, t)[1]
             told = t.joined(t(failure.what), next_step)
             self.notice.show_message(t(NOT_COMPLETE).rstrip("。."), told, tone_of(snapshot.failure))

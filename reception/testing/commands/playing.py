@@ -62,7 +62,12 @@ def add(command: AddCommand) -> None:
     matrix.add_argument(
         "--rules", action="store_true", help="print the rules with their reasons; play nothing"
     )
-    matrix.add_argument("--readme", type=Path, metavar="F", help="write the table into this README, too")
+    matrix.add_argument(
+        "--readme",
+        type=Path,
+        metavar="F",
+        help="write the table into this file, too (docs/reference/matrix.md)",
+    )
 
 
 def _card(options: argparse.Namespace) -> int:

@@ -110,7 +110,7 @@ class Recorder:
         with self._lock:
             self._shown = snapshot
             anew = self._course.note(snapshot, time.monotonic())
-            if anew and State(snapshot.state) in _REST:
+            if anew and snapshot.state in _REST:
                 self._result.seconds = time.monotonic() - self._course.began
                 self._kept = _Kept(len(self._rules), deepcopy(self._result), self._course.visit, self._person)
 
@@ -159,7 +159,7 @@ class Recorder:
         self._note(verb, shown, {})
 
     def _note(self, verb: Verb, shown: Snapshot, more: dict[str, Any]) -> Noted:
-        state = State(shown.state)
+        state = shown.state
         visit = self._course.times[state]
         if not visit:
             # Before the terminal was up; it is done as soon as it is.
@@ -176,7 +176,7 @@ class Recorder:
         ``tries``: the PIN tries left of the card, where they can be asked.
         """
         with self._lock:
-            now_at_rest = State(self._shown.state) in _REST
+            now_at_rest = self._shown.state in _REST
             kept = self._kept
             if now_at_rest and kept is not None:
                 self._result.seconds = kept.result.seconds

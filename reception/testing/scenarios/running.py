@@ -237,8 +237,8 @@ class _Run:
                 if trace:
                     trace.snapshots.append((round(stamp - began, 4), snapshot))
                 if self._course.note(snapshot, stamp):
-                    acted = self._act(snapshot) and State(snapshot.state) in _REST and not self._pending
-                at_rest = State(snapshot.state) in _REST and not self._pending
+                    acted = self._act(snapshot) and snapshot.state in _REST and not self._pending
+                at_rest = snapshot.state in _REST and not self._pending
                 rested = at_rest and not acted and self._course.times.total() > 1
         finally:
             self._deaf()
@@ -267,7 +267,7 @@ class _Run:
 
     def _act(self, seen: Snapshot) -> bool:
         """Run the rules of this occasion; True when there were any."""
-        state = State(seen.state)
+        state = seen.state
         due = [rule for rule in self._pending if rule.state is state and self._applies(rule, seen)]
         self._pending = [rule for rule in self._pending if rule not in due]
         for rule in due:

@@ -34,7 +34,7 @@ from hardware.simulation.pcscd import READER, SECOND_READER, PcscdBench, service
 from reception import doctor
 from reception.__main__ import main
 from reception.doctor import Check, Finding, Grade
-from reception.flow import Session, State
+from reception.flow import Session, State, VisitProgress
 from reception.terminal.assembly import journal_file, open_journal
 from tests.support import ROOT, cards, servers
 from tests.support.pcscd import running_pcscd
@@ -559,7 +559,7 @@ def test_a_journal_in_use_is_read_and_left_as_it_is(tmp_path: Path) -> None:
     path = journal_file(SHIPPED, tmp_path)
     with closing(open_journal(SHIPPED, path)) as journal:
         rest = Session(SHIPPED)
-        reading = replace(rest, visit="visit-1", state=State.READING)
+        reading = replace(rest, visit=VisitProgress("visit-1"), state=State.READING)
         journal.note(rest, reading)
         assert look("journal", state=tmp_path).what == "opens, visits: 1"
         (entry,) = journal.entries()

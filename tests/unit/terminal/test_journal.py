@@ -26,7 +26,7 @@ class Clock:
         return self.time
 
 
-class Desk:
+class NotedFlow:
     """A flow whose every change is noted, as the terminal does it."""
 
     def __init__(self, journal: Journal) -> None:
@@ -43,7 +43,9 @@ class Desk:
 
     def up_to_sending(self, visit: str = "visit-1") -> None:
         self.on(
-            flow.CardInserted(visit), lambda ticket: flow.CardRead(ticket, False, 3), flow.Choose(Method.PIN)
+            flow.CardInserted(visit),
+            lambda occasion: flow.CardRead(occasion, False, 3),
+            flow.Choose(Method.PIN),
         )
         self.on(
             flow.PinTyped(4),
@@ -55,8 +57,8 @@ class Desk:
         assert self.session.state is flow.State.SENDING
 
     @staticmethod
-    def identified(ticket: int) -> flow.Event:
-        return flow.Identified(ticket, QUESTIONS)
+    def identified(occasion: int) -> flow.Event:
+        return flow.Identified(occasion, QUESTIONS)
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def outcomes(journal: Journal) -> dict[str, str]:
 
 def test_a_visit_that_completes_stands_there_with_its_steps(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock)
-    desk = Desk(journal)
+    desk = NotedFlow(journal)
     desk.up_to_sending()
     desk.on(flow.Recorded, flow.CardRemoved(), flow.CardInserted("visit-2"))
 
@@ -89,7 +91,7 @@ def test_a_visit_that_completes_stands_there_with_its_steps(path: Path, clock: C
 
 def test_a_visit_that_ends_early_stands_there_with_its_reason(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock)
-    Desk(journal).on(flow.CardInserted("visit-1"), flow.CardRemoved())
+    NotedFlow(journal).on(flow.CardInserted("visit-1"), flow.CardRemoved())
     assert outcomes(journal) == {"visit-1": "READING_CARD_REMOVED"}
 
 
@@ -98,9 +100,11 @@ def test_a_visit_whose_answer_was_lost_stays_unsettled_whatever_comes_after(
     path: Path, clock: Clock, code: FailureCode
 ) -> None:
     journal = Journal(path, clock)
-    desk = Desk(journal)
+    desk = NotedFlow(journal)
     desk.up_to_sending()
-    desk.on(lambda ticket: flow.WorkFailed(ticket, code), flow.CardRemoved(), flow.CardInserted("visit-2"))
+    desk.on(
+        lambda occasion: flow.WorkFailed(occasion, code), flow.CardRemoved(), flow.CardInserted("visit-2")
+    )
     desk.on(flow.CardRemoved())
 
     assert [each.visit for each in journal.unsettled()] == ["visit-1"]
@@ -109,8 +113,8 @@ def test_a_visit_whose_answer_was_lost_stays_unsettled_whatever_comes_after(
 
 def test_after_a_power_failure_only_visits_in_sending_are_open(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock)
-    Desk(journal).up_to_sending("visit-1")
-    Desk(journal).on(flow.CardInserted("visit-2"))
+    NotedFlow(journal).up_to_sending("visit-1")
+    NotedFlow(journal).on(flow.CardInserted("visit-2"))
     # No close(): the process is gone.
     again = Journal(path, clock)
 
@@ -123,7 +127,7 @@ def test_what_the_server_said_settles_a_visit_for_good(
     path: Path, clock: Clock, recorded: bool, outcome: str
 ) -> None:
     journal = Journal(path, clock)
-    Desk(journal).up_to_sending()
+    NotedFlow(journal).up_to_sending()
     (open_visit,) = journal.unsettled()
 
     assert journal.settle(open_visit, recorded=recorded)
@@ -137,7 +141,7 @@ def test_visits_are_kept_for_the_configured_days_and_unsettled_ones_until_they_a
     path: Path, clock: Clock
 ) -> None:
     journal = Journal(path, clock, keep_days=30)
-    desk = Desk(journal)
+    desk = NotedFlow(journal)
     desk.on(flow.CardInserted("old"), flow.CardRemoved())
     desk.up_to_sending("open")
     clock.time += timedelta(days=29)
@@ -168,13 +172,13 @@ def test_a_journal_of_another_release_is_named_and_left_alone(path: Path, clock:
 
 def test_a_journal_on_a_full_disk_is_told_and_loses_nothing_of_before(path: Path, clock: Clock) -> None:
     journal = Journal(path, clock)
-    desk = Desk(journal)
+    desk = NotedFlow(journal)
     desk.up_to_sending()
     journal._database.execute("PRAGMA max_page_count=1")
 
     def fill() -> None:
         for number in range(2000):
-            desk.session = Session(Config(), state=flow.State.WAITING, reader_ready=True)
+            desk.session = Session(Config(), flow.Desk(reader_ready=True), state=flow.State.WAITING)
             desk.on(flow.CardInserted(f"more-{number}"), flow.CardRemoved())
 
     with pytest.raises(JournalError, match="full"):
