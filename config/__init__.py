@@ -144,6 +144,8 @@ class Delays:
     reminder_s: Seconds = 10.0
     """Card still in after completion: time between two reminders."""
     farewell_s: Seconds = 3.0
+    matched_s: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """How long 本人確認ができました stays at least, before the next thing is asked; 0: it is not shown."""
     notice_s: Seconds = 10.0
     """How long a visit that ended early is explained on the welcome screen."""
     call_staff_s: Seconds = 60.0
@@ -241,7 +243,9 @@ class Screen:
         if self.height < self.width < 1024:
             raise ValueError("screen.width must be at least 1024 where it is above screen.height")
         if 0 < self.density_dpi < 60:
-            raise ValueError("screen.density_dpi must be 0, which means as the system knows it, or from 60 to 300")
+            raise ValueError(
+                "screen.density_dpi must be 0, which means as the system knows it, or from 60 to 300"
+            )
         return self
 
 
@@ -252,6 +256,8 @@ class Config:
     profile: Profile = "leaflet-2023"
     grace_months: Annotated[int, Field(ge=0, le=12)] = 3
     """Months after the month in which the certificate expired, for eligibility without consents (sources differ)."""
+    confirm_answers: bool = True
+    """Show every answer once more before they are sent."""
     site: Site = field(default_factory=Site)
     reader: Reader = field(default_factory=Reader)
     phone_reader: PhoneReader = field(default_factory=PhoneReader)

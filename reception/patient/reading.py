@@ -70,9 +70,7 @@ class Reading(QWidget, Painted):
                 rows.append([piece])
         return rows
 
-    def _placed(
-        self, width: int, more: int = 0
-    ) -> tuple[list[tuple[Piece, QRect]], list[int], int]:
+    def _placed(self, width: int, more: int = 0) -> tuple[list[tuple[Piece, QRect]], list[int], int]:
         """Return where every piece lies, where a page may begin, and how high everything is, in px.
 
         ``more``: px by which the pieces are further apart than they must be.

@@ -122,6 +122,7 @@ class Snapshot:
         told: dict[str, Any] = json.loads(text)
         enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
         enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["answers"] = tuple((Item(item), ConsentAnswer(answer)) for item, answer in told["answers"])
         enums["staff_message"] = StaffText(told["staff_message"])
         return cls(**{**told, **enums, "health": Health(**told["health"])})
 

@@ -173,11 +173,11 @@ SAMPLES: dict[str, Snapshot] = {
     ),
     "35-pin-short": replace(_PIN, pin_digits=2, pin_short=True),
     "36-limit-current": replace(_LIMIT, step=Step.CONSENT, question_number=3),
-    "37-age-unknown": replace(
-        _CONSENT, question=Item.HEALTH_CHECKUP, question_number=2, age_known=False
-    ),
+    "37-age-unknown": replace(_CONSENT, question=Item.HEALTH_CHECKUP, question_number=2, age_known=False),
     "38-help-in-visit": replace(_IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.PIN),
-    "38-help-list-in-visit": replace(_IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.LIST),
+    "38-help-list-in-visit": replace(
+        _IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.LIST
+    ),
     "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
 }
 """A snapshot for every screen, and for the ways in which some of them look different."""

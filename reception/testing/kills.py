@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 
 PERSON = "age45"
 _QUICK: dict[str, Any] = {
+    "confirm_answers": False,
     "delays": {
         "told_s": 0.01,
         "farewell_s": 0.01,
+        "matched_s": 0.0,
         "notice_s": 0.01,
         "call_staff_s": 0.01,
         "device_retry_s": 0.1,

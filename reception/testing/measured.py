@@ -72,7 +72,9 @@ def measured(window: QWidget, density_dpi: float) -> dict[str, object]:
         parts.append(part)
     for widget in window.findChildren(QLabel):
         if widget.isVisible() and not isinstance(widget, Words):
-            parts.append({"part": "badge", "label": widget.text(), "rect": list(box(window, widget).getRect())})
+            parts.append(
+                {"part": "badge", "label": widget.text(), "rect": list(box(window, widget).getRect())}
+            )
     assert not [each for each in window.findChildren(QPushButton) if not isinstance(each, TouchButton)]
     return {"buttons": buttons, "parts": parts}
 

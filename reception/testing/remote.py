@@ -40,6 +40,9 @@ _PRESSES: dict[str, flow.Event] = {
     "agree_to_all": flow.AnswerAll(ConsentAnswer.GIVEN),
     "decline_all": flow.AnswerAll(ConsentAnswer.DECLINED),
     "one_by_one": flow.OneByOne(),
+    "previous_question": flow.PreviousQuestion(),
+    "confirm_answers": flow.ConfirmAnswers(),
+    "keep_on": flow.KeepOn(),
     "cancel": flow.Cancel(),
     "call_staff": flow.CallStaff(),
 }
@@ -121,7 +124,8 @@ class Remote:
             raise Refused("a real card is used by scenario files only, which protect its PIN tries")
         kind = self._plan.simulated_kind if self._plan else cast(BenchKind, self._name)
         settings = config.load()
-        settings = replace(settings, delays=replace(settings.delays, **scenarios.HURRY["delays"]))
+        delays = replace(settings.delays, **scenarios.HURRY["delays"])
+        settings = replace(settings, delays=delays, confirm_answers=False)
         holder = load_person(person, Path(beside))
         self._seen = Seen()
         bench = Bench(

@@ -345,7 +345,9 @@ class Page(QWidget, Painted):
         if picture is None:
             # Nothing at the right: a long text has the whole width.
             free = floor == hands.bottom
-            self.reading.lay(rest._replace(width=hands.right - rest.left) if free else rest, middle=self.middle)
+            self.reading.lay(
+                rest._replace(width=hands.right - rest.left) if free else rest, middle=self.middle
+            )
             return
         if floor - top >= least:
             picture.setGeometry(hands.left, top, hands.width, floor - top)

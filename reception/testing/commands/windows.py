@@ -29,16 +29,20 @@ def add(command: AddCommand) -> None:
         "--frames", action="store_true", help="also keep what the camera saw while a face was matched"
     )
 
-
     gallery = command("gallery", _gallery, "every page of the patient's window as a picture, with pages.json")
     gallery.add_argument("folder", type=Path, metavar="DIR", help="where to write; it is made")
-    gallery.add_argument("--size", type=_size, default=(800, 1280), metavar="WxH", help="px (default: 800x1280)")
+    gallery.add_argument(
+        "--size", type=_size, default=(800, 1280), metavar="WxH", help="px (default: 800x1280)"
+    )
     gallery.add_argument("--language", default="ja", help="ja, ja-easy, en, zh, ko, pt or vi (default: ja)")
     gallery.add_argument(
         "--mode", choices=("normal", "large", "black"), default="normal", help="how the patient wants it"
     )
     gallery.add_argument(
-        "--density", type=float, metavar="DPI", help="px per inch of the display (default: as such a display has)"
+        "--density",
+        type=float,
+        metavar="DPI",
+        help="px per inch of the display (default: as such a display has)",
     )
 
 

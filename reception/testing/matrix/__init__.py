@@ -40,6 +40,7 @@ __all__ = [
 _BRIEF: dict[str, Any] = {
     "told_s": 0.05,
     "farewell_s": 0.03,
+    "matched_s": 0.0,
     "notice_s": 0.03,
     "call_staff_s": 0.05,
     "reminder_s": 0.5,
@@ -162,6 +163,7 @@ def _bench(timing: TimingProfile, kind: Kind, folder: Path, own: Path, engine: F
     for name in ("face", "req", "res"):
         (own / "receipts" / name).mkdir(parents=True, exist_ok=True)
     said = {
+        "confirm_answers": False,
         **timing.overrides,
         "delays": _BRIEF | timing.overrides.get("delays", {}),
         "receipt": {"folder": str(own / "receipts")},

@@ -20,7 +20,15 @@ TODAY = date(2026, 4, 1)
 """The date of a run on a simulated bench that names none."""
 
 HURRY: dict[str, Any] = {
-    "delays": {"told_s": 0.3, "farewell_s": 0.3, "notice_s": 2.0, "call_staff_s": 2.0, "device_retry_s": 0.5}
+    "confirm_answers": False,
+    "delays": {
+        "told_s": 0.3,
+        "farewell_s": 0.3,
+        "matched_s": 0.0,
+        "notice_s": 2.0,
+        "call_staff_s": 2.0,
+        "device_retry_s": 0.5,
+    },
 }
 """Nobody reads the screens of a bench, so what is only there to be read is short; a scenario may say otherwise."""
 
@@ -78,6 +86,12 @@ BUTTONS: dict[str, flow.Event] = {
     "agree_to_all": flow.AnswerAll(ConsentAnswer.GIVEN),
     "decline_all": flow.AnswerAll(ConsentAnswer.DECLINED),
     "one_by_one": flow.OneByOne(),
+    "previous_question": flow.PreviousQuestion(),
+    "confirm_answers": flow.ConfirmAnswers(),
+    "ask_cancel": flow.AskCancel(),
+    "keep_on": flow.KeepOn(),
+    "take_on_call": flow.TakeOnCall(),
+    **{f"change_{item}": flow.ChangeAnswer(item) for item in Item},
     "cancel": flow.Cancel(),
     "call_staff": flow.CallStaff(),
     "leave_help": flow.LeaveHelp(),

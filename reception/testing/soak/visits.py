@@ -129,9 +129,11 @@ def plans(seed: int, people: Sequence[str] = PEOPLE, *, only: str = "") -> Itera
 
 
 _AT_ONCE: dict[str, Any] = {
+    "confirm_answers": False,
     "delays": {
         "told_s": 0.01,
         "farewell_s": 0.01,
+        "matched_s": 0.0,
         "notice_s": 0.01,
         "call_staff_s": 0.01,
         "device_retry_s": 0.2,

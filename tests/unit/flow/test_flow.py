@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config import Config
+from config import Config, Delays
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.flow import COMMITTED, REVOCABLE, TRANSITIONS, Effect, Event, Method, Session, State
@@ -17,7 +17,8 @@ from reception.flow.failures import FailureCode
 from reception.flow.outcomes import enter, new_visit
 from reception.flow.session import VisitProgress
 
-CONFIG = Config()
+CONFIG = Config(confirm_answers=False, delays=Delays(matched_s=0))
+"""Without what is only shown: the summary, and the moment after a match, have tests of their own."""
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 T = TypeVar("T")
 QUESTIONS = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
