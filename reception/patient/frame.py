@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from reception import flow
@@ -23,6 +23,16 @@ Send = Callable[[flow.Event], None]
 _NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
 """Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
 _NOTHING_TO_LEAVE = {"CALL_STAFF", "HELP", "LEAVE"}
+
+
+class Badge(QLabel):
+    """The sign that this is a simulation; whoever tries it out opens the bench's window with it."""
+
+    pressed = Signal()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.pressed.emit()
+        super().mousePressEvent(event)
 
 
 class WaysOut(QWidget, Painted):
@@ -80,7 +90,7 @@ class Frame(QWidget, Painted):
         self._choices = [LookChoices(t, choose_mode, change_sound, rank) for rank in ("hint", "secondary")]
         self._strip = LookStrip(t, self._choices[0], lambda: self.panel.open())
         self._steps = StepBar(t)
-        self._badge = QLabel(t(N_("模擬")))
+        self.badge = self._badge = Badge(t(N_("模擬")))
         self._badge.setProperty("kind", "badge")
         self._badge.setAccessibleName(self._badge.text())
         self._badge.setIndent(0)

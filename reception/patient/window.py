@@ -36,6 +36,9 @@ class PatientWindow(QWidget):
     sound_pressed = Signal()
     """The patient wants the voice to be softer, silent, or as before."""
 
+    simulation_pressed = Signal()
+    """The sign of a simulation was pressed, which is there on a simulated bench only."""
+
     def __init__(self, terminal: TerminalLike, screen: Screen = UPRIGHT) -> None:
         super().__init__()
         self._sound = ""
@@ -79,6 +82,7 @@ class PatientWindow(QWidget):
         """Make everything that the window shows, in the language and for the facility of the snapshot."""
         t = catalogue(self._shown.language, self._shown.facility)
         frame = Frame(t, self._send, self.sound_pressed.emit)
+        frame.badge.pressed.connect(self.simulation_pressed.emit)
         frame.show_sound(self._sound)
         frame.setParent(self)
         frame.setGeometry(self.rect())

@@ -12,7 +12,8 @@ from reception.commands.arguments import AddCommand, has_display, refuse
 from reception.commands.windows import show_windows
 
 if TYPE_CHECKING:
-    from reception.commands.program import Opened
+    from reception.commands.program import Opened, PanelLike
+    from reception.testing.testbench import Bench
 
 
 def add(command: AddCommand) -> None:
@@ -101,8 +102,14 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
         from reception.commands.program import Opened
         from reception.testing.testbench import Bench
 
-        with Bench(settings, options.state, engine=engine) as bench:
-            yield Opened(bench.terminal, bench.office, bench)
+        with Bench(settings, options.state, engine=engine, keep_cards=True) as bench:
+            yield Opened(bench.terminal, bench.office, bench, partial(_panel, bench))
+
+
+def _panel(bench: "Bench") -> "PanelLike":
+    from reception.testing.panel import panel_of
+
+    return panel_of(bench)
 
 
 @contextmanager
@@ -131,11 +138,14 @@ def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
             vpcd_port=port,
             journal=journal_file(settings, options.state),
             staff=staff_file(options.state) if staff_file(options.state).exists() else None,
+            keep_cards=True,
         ) as bench:
             if port is not None:
                 to = f"127.0.0.1:{port}"
                 print(f"cards attach at {to}: ./run card PERSON --vpcd {to}", flush=True)
-            yield Opened(bench.terminal, bench.office, bench if port is None else None)
+            shown = bench if port is None else None
+            panel = None if shown is None else partial(_panel, bench)
+            yield Opened(bench.terminal, bench.office, shown, panel)
 
 
 def _hil_record(options: argparse.Namespace) -> int:
