@@ -22,8 +22,8 @@ class TimingProfile:
         return replace(self, **{name: {**getattr(self, name), **table} for name, table in tables.items()})
 
     def tables(self) -> dict[str, Any]:
-        """Return the tables as they stand in a configuration file."""
-        return {name: dict(table) for name, table in vars(self).items() if table}
+        """Return the tables as they stand in a configuration file; the summary of the answers is not asked for."""
+        return {"confirm_answers": False} | {name: dict(table) for name, table in vars(self).items() if table}
 
     def settings(self, **tables: Mapping[str, Any]) -> config.Config:
         """Return the shipped settings with this profile, and with other ``tables`` beside it; raises ConfigError."""
@@ -35,6 +35,7 @@ FAST = TimingProfile(
     delays={
         "told_s": 0.03,
         "farewell_s": 0.03,
+        "matched_s": 0.0,
         "notice_s": 0.05,
         "call_staff_s": 0.05,
         "device_retry_s": 0.1,
