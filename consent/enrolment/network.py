@@ -27,7 +27,7 @@ from consent.enrolment.state_files import (
     write_first,
     written,
 )
-from consent.enrolment.terminal_key import TERMINAL_ID, enrol_terminal
+from consent.enrolment.terminal_key import TERMINAL_ID, enrol_auditor, enrol_terminal
 
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=365)
@@ -46,17 +46,19 @@ def write_certificates(
     *,
     brokers: Sequence[str] = (),
     boards: Sequence[str] = (),
+    auditor: bool = False,
 ) -> list[Path]:
     """Enrol terminals and write ``ca.pem`` and a certificate with its key for each machine; return the paths.
 
-    ``hosts`` are the server's names, ``brokers`` the broker's, ``boards`` and ``terminals`` ids. The CA is made in the
-    state folder at first use and stays; all others get new certificates each time.
-    Raises StateError, ValueError for an unfit id, and OSError.
+    ``hosts`` are the server's names, ``brokers`` the broker's, ``boards`` and ``terminals`` ids; ``auditor``: one, too,
+    for who reads the server's audit. The CA is made in the state folder at first use and stays; all others get new
+    certificates each time. Raises StateError, ValueError for an unfit id, and OSError.
     """
     if both := set(boards) & set(terminals):
         raise ValueError(f"{min(both)}: is the id of a terminal and of a board")
     ca = _ca(state, now)
     enrolled = [enrol_terminal(state, terminal) for terminal in terminals]
+    enrolled += [enrol_auditor(state)] if auditor else []
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = {"ca.pem": ca.certificate.public_bytes(serialization.Encoding.PEM)}
     if hosts:

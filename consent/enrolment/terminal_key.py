@@ -8,6 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from consent.enrolment.state_files import key_of, parsed_rsa_key, read
 
+AUDITOR = "auditor"
+"""Whose key reads the server's audit, and nothing else; no terminal's id."""
 TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -24,8 +26,22 @@ def enrol_terminal(state: Path, terminal_id: str) -> TerminalKey:
 
     Raises ValueError for an unfit id, StateError and StateDamaged.
     """
+    if terminal_id == AUDITOR:
+        raise ValueError(f"{AUDITOR} is no terminal's id: it reads the audit")
     # Read anew each time: removing its file ends a terminal's enrolment at once.
     return TerminalKey(terminal_id, key_of(_file(state, terminal_id)))
+
+
+def enrol_auditor(state: Path) -> TerminalKey:
+    """Return the key that reads the server's audit, made at first use; raises StateError and StateDamaged."""
+    return TerminalKey(AUDITOR, key_of(_file(state, AUDITOR)))
+
+
+def enrolled_key(state: Path, terminal_id: str) -> TerminalKey | None:
+    """Return a terminal's key if it has one; makes none. Raises ValueError, StateError and StateDamaged."""
+    path = _file(state, terminal_id)
+    content = read(path)
+    return None if content is None else TerminalKey(terminal_id, parsed_rsa_key(path, content))
 
 
 def terminal_public_key(state: Path, terminal_id: str) -> rsa.RSAPublicKey | None:

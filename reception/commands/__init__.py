@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from reception.commands import counter, serving, upkeep, windows
+from reception.commands import card_info, counter, serving, upkeep, windows
 from reception.commands.arguments import REFUSED, AddCommand, Command, refuse
 
 __all__ = ["REFUSED", "Command", "Workshop", "parser", "refuse"]
@@ -54,6 +54,7 @@ def parser(workshop: Workshop) -> argparse.ArgumentParser:
     serving.add(command)
     workshop.add(command)
     upkeep.add(command)
+    card_info.add(command)
     return whole
 
 

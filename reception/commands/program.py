@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
@@ -17,21 +17,36 @@ from reception.patient.first import FirstScreen
 from reception.patient.kiosk import Kiosk
 
 if TYPE_CHECKING:
-    from reception.counter.simulation import BenchLike
     from reception.terminal.back_office import BackOffice
     from reception.terminal.conductor import Terminal
     from reception.terminal.snapshot import Snapshot
+
+TITLE_BAR = 40
+"""px that a window manager takes of the height."""
+SMALLEST_SCALE = 0.75
+"""Of the size that is set; below it the letters would be too small on an ordinary display."""
 
 _log = logging.getLogger("reception.start")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A running terminal with what its windows show; ``bench``: where people act at simulated devices."""
+    """A running terminal with what its windows show."""
 
     terminal: "Terminal"
     office: "BackOffice"
-    bench: "BenchLike | None" = None
+    panel: "Callable[[], PanelLike] | None" = None
+    """Makes a window of the bench's own."""
+
+
+class PanelLike(Protocol):
+    """The window of a simulated bench."""
+
+    def open(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def hide(self) -> None: ...
 
 
 Opening = Callable[[], AbstractContextManager[Opened]]
@@ -58,6 +73,26 @@ def show(opening: Opening, *, simulated: bool = False, kiosk: int | None = None)
         program.close()
     if program.failure is not None:
         raise program.failure
+
+
+def place_patient(window: QWidget) -> None:
+    """Make the window as large as fits its display, in the shape in which letters and buttons are largest."""
+    free = window.screen().availableGeometry()
+    size = fitted(window.width(), window.height(), free.width(), free.height() - TITLE_BAR)
+    window.resize(*size)
+    window.move(free.topLeft())
+
+
+def fitted(width: int, height: int, free_width: int, free_height: int) -> tuple[int, int]:
+    """Return the size of a window that wants so many px on a display that has so many free.
+
+    What does not fit is made smaller in its own shape; where little would be left of it, the window takes all that is
+    free, and is composed for that.
+    """
+    scale = min(1.0, free_width / width, free_height / height)
+    if scale >= SMALLEST_SCALE:
+        return int(width * scale), int(height * scale)
+    return free_width, free_height
 
 
 class _Surroundings(QObject):
@@ -143,7 +178,7 @@ class _Program(QObject):
         self._loading = threading.Thread(target=self._load, name="loading")
         first.painted.connect(self._surroundings.start)
         if kiosk is None:
-            first.move(0, 0)
+            place_patient(first)
             first.show()
 
     def close(self) -> None:
@@ -188,12 +223,8 @@ class _Program(QObject):
         self._rest_came.emit()
 
     def _complete(self) -> None:
-        """Show the panel of a simulated bench, which nobody waits for as a patient does."""
-        opened = self._surroundings.opened
-        with self._failing():
-            if opened is not None and opened.bench is not None:
-                self._show_panel(opened.bench)
-            settle()
+        """All that the first visit needs is loaded."""
+        settle()
 
     def _show(self, opened: Opened) -> None:
         from reception.patient.keys import SpokenKeys
@@ -204,26 +235,25 @@ class _Program(QObject):
 
         terminal, config = opened.terminal, opened.terminal.config
         patient = PatientWindow(terminal, config.screen)
+        place_patient(patient)
         StaffNote(patient, terminal)
         self._windows.append(patient)
         if self._kiosk is not None:
             self._release()
             self._filled = Kiosk(self._application, patient, None, self._kiosk)
         else:
-            patient.move(0, 0)
             patient.show()
         self._first.close()
+        if opened.panel is not None and self._kiosk is None:
+            panel = opened.panel()
+            self._ends.append(panel.stop)
+            self._ends.append(panel.hide)
+            patient.simulation_pressed.connect(panel.open)
+            panel.open()
+            patient.activateWindow()
         self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
         keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
-
-    def _show_panel(self, bench: "BenchLike") -> None:
-        from reception.counter.simulation import BenchPanel
-
-        panel = BenchPanel(bench)
-        self._windows.append(panel)
-        panel.move(self._windows[0].width() + 20, 0)
-        panel.show()
 
     def _ready(self, snapshot: "Snapshot") -> None:
         if snapshot.state == "WAITING":

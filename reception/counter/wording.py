@@ -38,6 +38,7 @@ PARTS = {
     "server": "資格確認サーバー",
     "sound": "音声",
     "journal": "受付の控え",
+    "threads": "端末の処理",
 }
 """By field of Health, and the voice."""
 REMEDIES = {
@@ -48,6 +49,7 @@ REMEDIES = {
     "server": FAILURES[FailureCode.SERVER_UNREACHABLE].staff,
     "sound": "音声が出ません。スピーカーの接続を確認してください。受付は続けられます。",
     "journal": NOTICES[NoticeCode.JOURNAL_UNUSABLE].remedy,
+    "threads": NOTICES[NoticeCode.PART_FAILED].remedy,
 }
 """What staff can do about a part that is down."""
 CAMERA_FAULTS = {
@@ -56,6 +58,8 @@ CAMERA_FAULTS = {
     "black": "映像が真っ暗です。レンズの覆いと照明を確認してください。",
     "frozen": "映像が止まっています。カメラをつなぎ直してください。",
     "slow": "映像が遅れています。カメラをつなぎ直してください。続く場合は保守に連絡してください。",
+    "denied": "カメラを使う権限がありません。保守に連絡してください。",
+    "unfit": "このカメラの映像は使えません。保守に連絡してください。",
 }
 """The remedy for the camera, by Health.camera_fault."""
 HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 確認中", "none": "- なし"}

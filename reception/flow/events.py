@@ -109,6 +109,15 @@ class CardRead(Event):
     """False: the card holds a photo that nobody vouches for, and which is not used."""
     photo_sought: bool = True
     """False: nobody knew 照合番号B, which opens the photo; staff may still type it."""
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
+    """Why a photo that is not genuine is not used."""
+
+
+@dataclass(frozen=True)
+class CardAwaited(Event):
+    """The card is in, and cannot be read yet: another program has the reader."""
+
+    occasion: int
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,7 @@ class PhotoRead(Event):
     visit: str
     has_photo: bool
     photo_genuine: bool = True
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -197,6 +207,8 @@ class PinMissed(Event):
 
     occasion: int
     tries_left: int
+    code: FailureCode = FailureCode.PIN_WRONG
+    """PIN_ANSWER_LOST: nobody knows whether it was right, and no try is gone."""
 
 
 @dataclass(frozen=True)
@@ -369,6 +381,38 @@ class ShowStaffText(Event):
     """Staff have a text shown on the patient's window, until the visit is over or they take it away."""
 
     text: StaffText
+
+
+@dataclass(frozen=True)
+class AskCancel(Event):
+    """The patient pressed やめる; it is asked once whether that is meant."""
+
+
+@dataclass(frozen=True)
+class KeepOn(Event):
+    """The patient goes on with the visit after all: staff were called, or やめる was pressed."""
+
+
+@dataclass(frozen=True)
+class PreviousQuestion(Event):
+    """The patient wants to answer the question before once more."""
+
+
+@dataclass(frozen=True)
+class ChangeAnswer(Event):
+    """The patient changes one answer on the summary: a yes becomes a no, and the other way round."""
+
+    item: Item
+
+
+@dataclass(frozen=True)
+class ConfirmAnswers(Event):
+    """The patient has read the summary, and it may be sent."""
+
+
+@dataclass(frozen=True)
+class TakeOnCall(Event):
+    """A clerk goes to the patient who has called."""
 
 
 @dataclass(frozen=True)

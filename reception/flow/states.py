@@ -141,5 +141,8 @@ REVOCABLE = (
 )
 """States in which removing the card ends the visit with nothing sent."""
 
+READER_BUSY = "READER_BUSY"
+"""What the patient waits for in READING: another program has the card reader."""
+
 COMMITTED = (S.SENDING, S.TAKE_CARD, S.COMPLETE)
 """States in which neither card nor reader is needed any more."""

@@ -10,28 +10,33 @@ from reception.flow.events import (
     Answer,
     AnswerAll,
     AnswerCardUse,
+    AskCancel,
     AskHelp,
     BackToChoice,
     CallStaff,
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
     CardRemoved,
+    ChangeAnswer,
     Choose,
     ChooseDisplay,
     ChooseLanguage,
     ChoosePhone,
     ChoosePrescription,
     CloseDesk,
+    ConfirmAnswers,
     Effect,
     Event,
     FaceFailed,
     FaceGuided,
     FaceMatched,
     Identified,
+    KeepOn,
     LeaveHelp,
     MatchCodeRefused,
     MoreTime,
@@ -49,6 +54,7 @@ from reception.flow.events import (
     PinSubmit,
     PinTyped,
     PinVerified,
+    PreviousQuestion,
     ReaderLost,
     ReaderReady,
     Recorded,
@@ -56,6 +62,7 @@ from reception.flow.events import (
     StaffConfirmVisual,
     StaffRefuseVisual,
     StaffStartVisual,
+    TakeOnCall,
     TimePassed,
     WorkFailed,
 )
@@ -103,7 +110,8 @@ def advance(session: Session, event: Event, now: float) -> Outcome:
 
 def next_moment(session: Session) -> float | None:
     """Return when TimePassed is due, on the clock of ``now``; None: nothing is waited for."""
-    moments = [moment for moment in (session.warn_at, session.deadline) if moment is not None]
+    due = (session.warn_at, session.deadline, session.matched_until)
+    moments = [moment for moment in due if moment is not None]
     return min(moments, default=None)
 
 
@@ -214,6 +222,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "card taken, the reason stays shown for a while",
     ),
     _row((S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), handlers.read, "offers what the card allows"),
+    _row((S.READING,), CardAwaited, (S.READING,), handlers.card_awaited, "another program has the reader"),
     _row(
         (S.METHOD_CHOICE,), PhotoRead, (S.METHOD_CHOICE,), handlers.photo_read, "by the code that staff typed"
     ),
@@ -278,12 +287,27 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         (S.CHECKING,),
         Identified,
-        (S.CARD_USE_OFFER, *_AFTER_ANSWER),
+        (S.CHECKING, S.CARD_USE_OFFER, *_AFTER_ANSWER),
         handlers.identified,
-        "the questions that apply",
+        "the questions that apply, once the match was shown",
     ),
     _row((S.CARD_USE_OFFER,), AnswerCardUse, (S.CHECKING,), handlers.card_use_answered, "the server is told"),
     _row((S.CONSENT, S.LIMIT_CONSENT), Answer, _AFTER_ANSWER, handlers.answered, "next question, or send"),
+    _row(
+        (S.CONSENT, S.LIMIT_CONSENT),
+        PreviousQuestion,
+        (S.CONSENT, S.LIMIT_CONSENT),
+        handlers.previous_asked,
+        "the question before is asked again",
+    ),
+    _row(
+        (S.CONSENT, S.LIMIT_CONSENT),
+        ChangeAnswer,
+        (S.CONSENT, S.LIMIT_CONSENT),
+        handlers.answer_changed,
+        "on the summary",
+    ),
+    _row((S.CONSENT, S.LIMIT_CONSENT), ConfirmAnswers, (S.SENDING,), handlers.confirmed, "on the summary"),
     _row((S.CONSENT,), AnswerAll, _AFTER_ANSWER, handlers.all_answered, "one answer for all, if offered"),
     _row((S.CONSENT,), OneByOne, (S.CONSENT,), handlers.one_by_one, "not all at once"),
     _row((S.CONSENT,), ChoosePrescription, _AFTER_ANSWER, handlers.prescription_chosen, "when that is asked"),
@@ -299,13 +323,23 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row((S.SENDING,), Recorded, (S.TAKE_CARD,), handlers.recorded, "the server has acknowledged"),
     _row(ANSWERABLE, MoreTime, ANSWERABLE, handlers.more_time, "the wait begins anew"),
     _row((S.WAITING,), MoreTime, (S.WAITING,), handlers.help_kept, "help is read on"),
+    _row(_IN_VISIT, AskCancel, _IN_VISIT, handlers.cancel_asked, "whether that is meant is asked once"),
+    _row(_IN_VISIT, KeepOn, _IN_VISIT, handlers.kept_on, "it was not meant"),
+    _row(
+        (S.CALL_STAFF,),
+        KeepOn,
+        (S.READING, S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT, *_CHOICE),
+        handlers.resumed,
+        "the visit goes on where staff were called",
+    ),
+    _row(tuple(State), TakeOnCall, tuple(State), handlers.call_taken_on, "a clerk goes to who has called"),
     _row(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), handlers.cancelled, "nothing sent; take the card"),
     _row(
         (S.WAITING, *_IN_VISIT, S.CALL_STAFF),
         CallStaff,
         (S.CALL_STAFF,),
         handlers.staff_called,
-        "nothing sent; staff come",
+        "staff come; the visit can go on",
     ),
     _row(tuple(State), ChooseLanguage, tuple(State), handlers.language_chosen, "until the visit is over"),
     _row(tuple(State), ChooseDisplay, tuple(State), handlers.display_chosen, "until the visit is over"),

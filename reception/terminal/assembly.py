@@ -8,9 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from config import Config, Server
+from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
+from hardware.card import CardAuthority, RsaKey
 from hardware.face.engine import FaceEngine
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
@@ -18,6 +20,15 @@ from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes, staff_file
 
 JAPAN = timezone(timedelta(hours=9))
+
+
+def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
+    """Return whose word on the photo of real cards counts. Raises ConfigError."""
+    path = Path(config.card.authorities) if config.card.authorities else None
+    return tuple(
+        CardAuthority(each.id_bytes(), RsaKey(each.exponent, each.modulus_number()), each.begins, each.ends)
+        for each in load_authorities(path)
+    )
 
 
 def journal_file(config: Config, state: Path) -> Path:
@@ -71,9 +82,9 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
 
     with ExitStack() as ends:
         clip = config.camera.clip
-        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera)
         ends.callback(camera.close)
-        reader = PcscReader(config.reader.name)
+        reader = PcscReader(config.reader.name, besides=config.phone_reader.name)
         ends.callback(reader.close)
         phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
         if phone_reader is not None:
@@ -94,6 +105,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             phone_reader=phone_reader,
             journal=journal,
             staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
+            authorities=authorities_of(config),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.choices import Item
-from reception.flow import STEP_OF, DisplayMode, HelpTopic, Language, Method, Session, StaffText, State, Step
+from consent.choices import ConsentAnswer, Item
+from reception.flow import DisplayMode, HelpTopic, Language, Method, Session, StaffText, State, Step
 from reception.flow.failures import FailureCode
 
 Nothing = Literal[""]
@@ -29,7 +29,10 @@ class Health:
     phone_reader: str = "none"
     """Also "none": this terminal has no reader for phones."""
     camera_fault: str = ""
-    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
+    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen", "slow", "denied"
+    or "unfit"."""
+    threads: str = "ok"
+    """"down" while one of the terminal's own threads has died or hangs, until it works again; the log has its name."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,24 @@ class Snapshot:
     screen: str = "OUT_OF_SERVICE"
     """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
-    cannot go on; DESK_CLOSED: staff have closed the reception."""
+    cannot go on; DESK_CLOSED: staff have closed the reception; LEAVE: whether the visit is to end is asked; SUMMARY:
+    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment."""
     occasion: int = 0
     """Counts up whenever something is asked anew (Session.occasion)."""
     question: Item | Nothing = ""
     """What is asked, in CONSENT and LIMIT_CONSENT."""
+    answers: tuple[tuple[Item, ConsentAnswer], ...] = ()
+    """What was answered so far."""
+    age_known: bool = True
+    """The patient's age is known, so that nobody is asked who is too young for a question."""
+    until: str = ""
+    """Until when what was agreed may be looked at, YYYY-MM-DDTHH:MM, local; once it was sent."""
+    staff_called: bool = False
+    """The patient has called staff, and no clerk has taken it on yet."""
+    interrupted: bool = False
+    """The visit waits while staff come, in CALL_STAFF, and can go on."""
+    pin_short: bool = False
+    """The patient confirmed before all digits were there, in PIN_ENTRY."""
     question_number: int = 0
     question_count: int = 0
     methods: tuple[Method, ...] = ()
@@ -65,7 +81,9 @@ class Snapshot:
     pin_digits: int = 0
     pin_tries_left: int | None = None
     guidance: str = ""
-    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH."""
+    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH; in READING what the card
+    waits for (flow.READER_BUSY): another program has the reader.
+    """
     match_code_wanted: bool = False
     """Staff can open the way by face, by typing 照合番号B."""
     match_code_tries_left: int | None = None
@@ -109,6 +127,7 @@ class Snapshot:
         told: dict[str, Any] = json.loads(text)
         enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
         enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["answers"] = tuple((Item(item), ConsentAnswer(answer)) for item, answer in told["answers"])
         enums["staff_message"] = StaffText(told["staff_message"])
         return cls(**{**told, **enums, "health": Health(**told["health"])})
 
@@ -135,7 +154,7 @@ def snapshot_of(
         before,
         number=before.number + 1,
         visit=session.visit.id,
-        step=STEP_OF.get(session.state, ""),
+        step=session.step or "",
         state=session.state,
         screen=session.screen,
         match_code_wanted=session.match_code_wanted,
@@ -143,6 +162,10 @@ def snapshot_of(
         visual_possible=session.visual_possible,
         occasion=session.occasion,
         question=question or "",
+        answers=session.visit.answers,
+        staff_called=session.desk.called,
+        interrupted=session.visit.interrupted is not None,
+        pin_short=session.pin_short,
         question_number=len(session.visit.answers) + 1 if question else 0,
         question_count=len(session.visit.questions),
         methods=session.methods,
@@ -192,6 +215,8 @@ class CounterView:
     """What the certificate is still good for (consent.choices.Standing)."""
     reference_number: str = field(default="", repr=False)
     """The facility's own chart number (照会番号); empty when none is registered."""
+    conflicts: tuple[str, ...] = ()
+    """Why this may be another chart's patient than it seems (consent.wire.Conflict); staff decide."""
 
 
 @dataclass(frozen=True)

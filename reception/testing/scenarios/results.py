@@ -34,6 +34,8 @@ class Result:
     identity: str = ""
     completed: bool = False
     pin_tries_left: int | None = None
+    receipt_answers: list[str] = field(default_factory=list)
+    """Codes of the answers to ``ask_receipt``; not in the JSON."""
     seconds: float = 0.0
     why: str = ""
     faults: list[Fault] = field(default_factory=list)
