@@ -118,6 +118,7 @@ class Terminal:
         """The patient answers all questions, is told of the end and takes the card."""
         for _ in QUESTIONS:
             self.actor.submit(flow.Answer(ConsentAnswer.GIVEN))
+        self.actor.submit(flow.ConfirmAnswers())
         given = tuple((item.value, "given") for item in QUESTIONS)
         self.actor.knows(view_of(self.person, self.actor.visit, given))
         self.actor.submit(flow.Recorded(self.actor.occasion))
