@@ -256,10 +256,40 @@ class Journal:
 
 @dataclass(frozen=True, config=STRICT)
 class Counter:
-    """The counter's window."""
+    """The counter's page, and what the terminal keeps for it."""
 
     hide_after_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
-    """A name is forgotten so long after its visit, and the window locks itself when nobody uses it so long."""
+    """A name is forgotten so long after its visit."""
+    logout_after_s: Annotated[float, Field(ge=10, le=43_200)] = 900.0
+    """Who does not use the page so long is logged out."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address that the page's program listens on; any other than this machine's own needs ``cert`` and ``key``."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8480
+    names: tuple[str, ...] = ()
+    """By which other names browsers know this machine."""
+    cert: str = ""
+    """The page's certificate for TLS (PEM). Paths as in Receipt.folder."""
+    key: str = ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fleet:
+    """The broker (MQTT over TLS) by which boards watch and steer this terminal."""
+
+    broker: str = ""
+    """Its host; empty: no broker."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8883
+    ca: str = ""
+    """Who issues the certificates of broker, boards and terminals (PEM). Paths as in Receipt.folder."""
+    cert: str = ""
+    """This machine's certificate (PEM); its common name is the terminal's or board's id."""
+    key: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.broker and not (self.ca and self.cert and self.key):
+            raise ValueError("fleet.broker needs fleet.ca, fleet.cert and fleet.key")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -315,6 +345,7 @@ class Config:
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
+    fleet: Fleet = field(default_factory=Fleet)
     sound: Sound = field(default_factory=Sound)
     screen: Screen = field(default_factory=Screen)
 
@@ -327,6 +358,8 @@ class Config:
         if self.server.budget_s > self.delays.sending_s:
             # Else consents would still be sent after the patient was told that nothing came of it.
             raise ValueError("server.budget_s must not be above delays.sending_s")
+        if bool(self.counter.cert) != bool(self.counter.key):
+            raise ValueError("counter.cert and counter.key go together")
         if self.face.photo_check and self.face.time_limit_s < 2:
             raise ValueError("face.photo_check needs a face.time_limit_s of at least 2")
         return self
@@ -356,7 +389,8 @@ _PATHS = (
     ("card", "authorities"),
     ("face", "model"),
     ("receipt", "folder"),
-    *(("server", key) for key in ("ca", "cert", "key")),
+    *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
+    *(("counter", key) for key in ("cert", "key")),
 )
 
 

@@ -30,7 +30,7 @@ from reception.terminal.errors import reader_failure
 from reception.terminal.health import PartsHealth
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, VisitMemory
 from reception.terminal.journal import Journal, JournalError
-from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView, snapshot_of
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
 from reception.terminal.supervisor import Pulse, Supervisor
@@ -321,50 +321,9 @@ class Terminal:
 
     def _publish(self) -> None:
         session = self._session
-        question = session.question
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
-        self._snapshot = replace(
-            self._snapshot,
-            number=self._snapshot.number + 1,
-            visit=session.visit.id,
-            step=session.step or "",
-            state=session.state,
-            screen=session.screen,
-            match_code_wanted=session.match_code_wanted,
-            match_code_tries_left=session.visit.match_code_tries_left,
-            visual_possible=session.visual_possible,
-            occasion=session.occasion,
-            question=question or "",
-            answers=session.visit.answers,
-            until=self._until if session.visit.completed else "",
-            staff_called=session.desk.called,
-            interrupted=session.visit.interrupted is not None,
-            pin_short=session.pin_short,
-            question_number=len(session.visit.answers) + 1 if question else 0,
-            question_count=len(session.visit.questions),
-            methods=session.methods,
-            phones_ready=session.desk.phones_ready,
-            phone=session.visit.phone or "",
-            by_phone=session.visit.by_phone,
-            reading_phone=session.verifying and session.state is flow.State.PHONE_TAP,
-            pin_digits=session.pin_digits,
-            pin_tries_left=session.visit.pin_tries_left,
-            guidance=session.guidance,
-            identity=session.visit.identity or "",
-            failure=session.visit.failure or "",
-            completed=session.visit.completed,
-            card_in=session.visit.card_in,
-            seconds_left=None if left is None else max(0, round(left)),
-            reminders=session.reminders,
-            notice=self._visit.notice,
-            help=session.help or "",
-            staff_message=session.visit.staff_text,
-            desk_open=session.desk.open,
-            facility=session.config.site.facility_kind,
-            language=session.desk.language,
-            display_mode=session.desk.display,
-            health=self._health,
-        )
+        until = self._until if session.visit.completed else ""
+        self._snapshot = snapshot_of(session, self._snapshot, self._health, left, self._visit.notice, until)
         self._snapshots.tell(self._snapshot)
 
     def _is(self, **health: Any) -> None:

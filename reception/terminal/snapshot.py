@@ -1,7 +1,7 @@
 """What the outside sees of a visit: an immutable picture of the terminal without anything personal."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.choices import ConsentAnswer, Item
-from reception.flow import DisplayMode, HelpTopic, Language, Method, StaffText, State, Step
+from reception.flow import DisplayMode, HelpTopic, Language, Method, Session, StaffText, State, Step
 from reception.flow.failures import FailureCode
 
 Nothing = Literal[""]
@@ -143,6 +143,58 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "language": Language,
     "display_mode": DisplayMode,
 }
+
+
+def snapshot_of(
+    session: Session, before: Snapshot, health: Health, left: float | None, notice: str = "", until: str = ""
+) -> Snapshot:
+    """Return the snapshot that follows ``before``.
+
+    ``left``: the seconds left, once they are announced; ``until``: how long what was agreed may be looked at.
+    """
+    question = session.question
+    return replace(
+        before,
+        number=before.number + 1,
+        visit=session.visit.id,
+        step=session.step or "",
+        state=session.state,
+        screen=session.screen,
+        match_code_wanted=session.match_code_wanted,
+        match_code_tries_left=session.visit.match_code_tries_left,
+        visual_possible=session.visual_possible,
+        occasion=session.occasion,
+        question=question or "",
+        answers=session.visit.answers,
+        until=until,
+        staff_called=session.desk.called,
+        interrupted=session.visit.interrupted is not None,
+        pin_short=session.pin_short,
+        question_number=len(session.visit.answers) + 1 if question else 0,
+        question_count=len(session.visit.questions),
+        methods=session.methods,
+        phones_ready=session.desk.phones_ready,
+        phone=session.visit.phone or "",
+        by_phone=session.visit.by_phone,
+        reading_phone=session.verifying and session.state is State.PHONE_TAP,
+        pin_digits=session.pin_digits,
+        pin_tries_left=session.visit.pin_tries_left,
+        guidance=session.guidance,
+        identity=session.visit.identity or "",
+        failure=session.visit.failure or "",
+        completed=session.visit.completed,
+        card_in=session.visit.card_in,
+        seconds_left=None if left is None else max(0, round(left)),
+        reminders=session.reminders,
+        notice=notice,
+        help=session.help or "",
+        staff_message=session.visit.staff_text,
+        desk_open=session.desk.open,
+        facility=session.config.site.facility_kind,
+        language=session.desk.language,
+        display_mode=session.desk.display,
+        health=health,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
 import errno
+import json
 import os
 import signal
 import time
@@ -49,7 +50,7 @@ from hardware.simulation.virtual_card import (
 from reception.terminal.assembly import JAPAN, authorities_of, back_office, open_journal
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
-from reception.terminal.staff import Staff, read_hashes
+from reception.terminal.staff import Staff, read_hashes, staff_file
 from reception.testing.testbench.operators import Hand, Operator, Simulated, Together
 from reception.testing.testbench.real import RealBench
 from reception.testing.testbench.trouble import BenchTrouble
@@ -67,11 +68,23 @@ __all__ = [
     "insured",
     "make_card",
     "whatever_comes",
+    "write_staff_file",
 ]
 
 STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
 """Who can make a visual check on a bench; public, so a site's own file never knows them."""
 _STAFF_HASH = "$argon2id$v=19$m=8,t=1,p=1$UF7bdCkWyhXL3rPiRJ3DJg$2Y4ZwMrDSv84nNs71KpZ7Z6SVY+AoOx4IFpjN0hMfyw"
+
+
+def write_staff_file(folder: Path) -> None:
+    """Let the bench's own staff log in at a counter's page whose state is in this folder, as an administrator."""
+    for path, content in (
+        (staff_file(folder), {STAFF: _STAFF_HASH}),
+        (folder / "staff-administrators.json", [STAFF]),
+    ):
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
 
 BenchKind = Literal["simulated", "pcsc"]
 
