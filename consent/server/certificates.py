@@ -99,6 +99,21 @@ class Authority:
         """Return the CAs of user-authentication certificates; the signature CA vouches for no login."""
         return [self._ca(_AUTHENTICATION).certificate]
 
+    def signature_signer(self) -> Subject:
+        """Return the CA of signature certificates (署名用) with its key."""
+        return self._ca(_SIGNATURE)
+
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes:
+        """Return a person's signature certificate (DER); empty for those too young for one.
+
+        Without ``make`` also empty where no card of theirs was made yet.
+        """
+        if _age_at_issue(person) < SIGNATURE_FROM_AGE:
+            return b""
+        if not make and not self._holder_path(person, _SIGNATURE).exists():
+            return b""
+        return self._holder(person, _SIGNATURE).der
+
     def crl_signer(self) -> Subject:
         """Return the CA of user-authentication certificates with its key: it signs the revocation list itself."""
         return self._ca(_AUTHENTICATION)
@@ -125,6 +140,9 @@ class Authority:
         name = f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}"
         return self._subject(name, lambda: _new_holder(ca, purpose, begin, end), ca)
 
+    def _holder_path(self, person: Person, purpose: str) -> Path:
+        return self._pki / f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}.pem"
+
     def _subject(self, name: str, make: Callable[[], Subject], issuer: Subject | None) -> Subject:
         if name not in self._subjects:
             path = self._pki / f"{name}.pem"
@@ -144,6 +162,8 @@ def _identity_hash(person: Person) -> str:
     """Another holder, or the same one with a renewed certificate, has other keys; PIN and insurance do not count."""
     identity = [person.id, person.name, person.name_kana, person.birth_date.isoformat(), person.sex]
     identity += [person.address, person.certificate.expires.isoformat()]
+    if person.certificate.issue > 1:
+        identity.append(str(person.certificate.issue))
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 

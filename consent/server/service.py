@@ -23,6 +23,7 @@ from consent.choices import (
     recorded,
     standing,
 )
+from consent.enrolment.state_files import Subject
 from consent.server import insurance
 from consent.server.identity import Challenges, Terminal, check_proof, issuer_of, presented
 from consent.server.people import Holder, People
@@ -45,6 +46,8 @@ class Authority(RevocationAuthority, Protocol):
     """Whose certificates and terminals count; consent.server.certificates has the real one."""
 
     def certificate_for(self, person: Person) -> bytes: ...
+    def signature_signer(self) -> Subject: ...
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes: ...
     def trusted_cas(self) -> list[x509.Certificate]: ...
     def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None: ...
 

@@ -22,6 +22,7 @@ ROOMS = (
     "consent/wire",
     "consent/copay_limits",
     "consent/eligibility",
+    "consent/attributes",
     "consent/receipt_files",
     "consent/enrolment",
     "consent/server",
