@@ -107,11 +107,9 @@ class Ledger:
 
     def keep_consents(self, consents: Iterable[KeptConsent]) -> None:
         """Keep consents, each in place of an earlier one with the same id."""
+        rows = [_consent_row(each) for each in consents]
         with self._writing() as database:
-            database.executemany(
-                "INSERT OR REPLACE INTO consents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [_consent_row(each) for each in consents],
-            )
+            database.executemany("INSERT OR REPLACE INTO consents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def consents(self, *states: ConsentState) -> list[KeptConsent]:
         """Return the consents in these states, all without any; oldest first."""
@@ -146,7 +144,7 @@ class Ledger:
 
     # --- Cases --------------------------------------------------------------------------------------------------
 
-    def found(self, cases: Iterable[KeptCase]) -> int:
+    def found(self, cases: Sequence[KeptCase]) -> int:
         """Write new cases down, all or none; return how many were new."""
         with self._writing() as database:
             before = database.total_changes

@@ -149,7 +149,7 @@ class NightlyJob:
         self._worklist.forget_patient(consent.customer)
 
     def _write_down(self, matches: Sequence[wire.Match]) -> None:
-        self._ledger.found(self._new_cases(matches))
+        self._ledger.found(tuple(self._new_cases(matches)))
 
     def _new_cases(self, matches: Sequence[wire.Match]) -> Iterator[KeptCase]:
         for match in matches:

@@ -103,6 +103,11 @@ class Authority:
         """Return the CA of signature certificates (署名用) with its key."""
         return self._ca(_SIGNATURE)
 
+    def signature_status_signer(self) -> Subject:
+        """Return the responder to which that CA delegated its answers on single certificates."""
+        ca = self._ca(_SIGNATURE)
+        return self._subject("digital-signature-responder", lambda: _new_responder(ca), ca)
+
     def signature_certificate_for(self, person: Person, *, make: bool) -> bytes:
         """Return a person's signature certificate (DER); empty for those too young for one.
 

@@ -199,7 +199,7 @@ def believed_status(
         _unavailable("the responder's answer is to another question")
     if end is None or not begin - CLOCKS_DIFFER <= now <= end:
         _unavailable("the responder's answer is of another time")
-    _check_signer(answer, ca, now)
+    check_signer(answer, ca, now)
     if status is ocsp.OCSPCertStatus.GOOD:
         return "good"
     if status is ocsp.OCSPCertStatus.UNKNOWN:
@@ -207,7 +207,7 @@ def believed_status(
     return "on-hold" if reason is x509.ReasonFlags.certificate_hold else "revoked"
 
 
-def _check_signer(answer: ocsp.OCSPResponse, ca: x509.Certificate, now: datetime) -> None:
+def check_signer(answer: ocsp.OCSPResponse, ca: x509.Certificate, now: datetime) -> None:
     """Accept only a responder that this CA named as one."""
     for signer in answer.certificates:
         key, algorithm = signer.public_key(), answer.signature_hash_algorithm

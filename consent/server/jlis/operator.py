@@ -18,6 +18,7 @@ from consent.server.identity import issuer_of, presented
 from consent.server.jlis.registry import Registry, new_token, serial_text
 from consent.server.jlis.store import PartiesStore, customers, invitations, matches
 from consent.server.refusal import Refusal
+from consent.server.revocation import check_signer
 from consent.wire import from_base64
 
 INVITED_FOR = timedelta(minutes=10)
@@ -186,7 +187,6 @@ class PlatformOperator:
 
     def _one_by_one(self, jlis: Registry, serials: list[str]) -> dict[str, RevocationReason]:
         ca = self._signature_ca().certificate
-        key = ca.public_key()
         name_hash, key_hash = _issuer_hashes(ca)
         found = {}
         for serial in serials:
@@ -197,12 +197,9 @@ class PlatformOperator:
             answer = ocsp.load_der_ocsp_response(content)
             if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
                 raise Refusal(503, _AWAY, "J-LIS does not answer this question")
-            if not isinstance(key, rsa.RSAPublicKey) or answer.serial_number != int(serial, 16):
+            if answer.serial_number != int(serial, 16):
                 raise Refusal(503, _AWAY, "the answer is to another question")
-            try:
-                key.verify(answer.signature, answer.tbs_response_bytes, padding.PKCS1v15(), hashes.SHA256())
-            except InvalidSignature:
-                raise Refusal(503, _AWAY, "the answer is not J-LIS's") from None
+            check_signer(answer, ca, self._clock())
             if answer.certificate_status is ocsp.OCSPCertStatus.REVOKED and answer.revocation_reason:
                 found[serial] = _REASONS[answer.revocation_reason]
         return found

@@ -39,13 +39,13 @@ from consent.wire import JAPAN
 
 OCSP_EVERY = timedelta(minutes=15)
 """How often the responder's database is renewed."""
-_LIST_AT = ("jlis", "list")
 
 
 class SignatureAuthority(Protocol):
     """Who issues signature certificates."""
 
     def signature_signer(self) -> Subject: ...
+    def signature_status_signer(self) -> Subject: ...
     def signature_certificate_for(self, person: Person, *, make: bool) -> bytes: ...
 
 
@@ -206,7 +206,7 @@ class Registry:
             return ocsp.OCSPResponseBuilder.build_unsuccessful(malformed).public_bytes(
                 serialization.Encoding.DER
             )
-        ca, now = self._authority.signature_signer(), self._clock()
+        signer, now = self._authority.signature_status_signer(), self._clock()
         as_of, database = self._renewed()
         serial = serial_text(asked.serial_number)
         status, at, reason = ocsp.OCSPCertStatus.UNKNOWN, None, None
@@ -227,8 +227,9 @@ class Registry:
             revocation_time=at,
             revocation_reason=reason,
         )
-        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, ca.certificate)
-        return builder.sign(ca.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+        builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer.certificate)
+        builder = builder.certificates([signer.certificate])
+        return builder.sign(signer.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
     def _renewed(self) -> tuple[datetime, dict[str, tuple[str, datetime] | None]]:
         now = self._clock().astimezone(JAPAN)
