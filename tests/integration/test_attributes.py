@@ -37,6 +37,7 @@ def town(tmp_path: Path, authority_state: Path) -> Iterator[Town]:
 METHODS: tuple[wire.Method, ...] = ("crl", "ocsp")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("method", METHODS)
 def test_of_10_000_customers_exactly_the_100_who_moved_are_found(
     tmp_path: Path, authority_state: Path, method: wire.Method

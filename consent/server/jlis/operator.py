@@ -78,10 +78,10 @@ class PlatformOperator:
             connection.execute(sa.insert(customers), key | {"consent_id": consent_id, "serial": serial})
 
     def _answer(self, consent_id: str, provider: str) -> wire.ConsentAnswer:
-        known = self._registry.consent(consent_id, provider)
-        if known is None:
+        known = self._registry.consents([consent_id], provider)
+        if consent_id not in known:
             raise Refusal(404, "CONSENT_UNKNOWN", "there is no such consent")
-        state, received, held = known
+        state, received, held = known[consent_id]
         return wire.ConsentAnswer(
             consent_id=consent_id,
             state=state,
@@ -92,13 +92,11 @@ class PlatformOperator:
 
     def consents(self, asked: wire.ConsentsQuestion) -> wire.ConsentsStanding:
         """Ask J-LIS what these consents are worth."""
-        jlis = self._jlis()
-        states, received = {}, {}
-        for consent_id in asked.consents:
-            known = jlis.consent(consent_id, asked.institution_code)
-            if known is not None:
-                states[consent_id], received[consent_id] = known[:2]
-        return wire.ConsentsStanding(states=states, received_at=received)
+        known = self._jlis().consents(asked.consents, asked.institution_code)
+        return wire.ConsentsStanding(
+            states={each: worth[0] for each, worth in known.items()},
+            received_at={each: worth[1] for each, worth in known.items()},
+        )
 
     def withdraw(self, asked: wire.Withdrawal) -> wire.WithdrawnAnswer:
         """Have a consent withdrawn."""

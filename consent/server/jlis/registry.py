@@ -292,14 +292,18 @@ class Registry:
                     .values(withdrawn_at=self._clock().isoformat())
                 )
 
-    def consent(self, consent_id: str, provider: str) -> tuple[ConsentState, datetime, Period] | None:
-        """Return what a provider's consent is worth, and since when; None: there is none."""
+    def consents(
+        self, consent_ids: Sequence[str], provider: str
+    ) -> dict[str, tuple[ConsentState, datetime, Period]]:
+        """Return what a provider's consents are worth, and since when; what it does not have is left out."""
+        mine = consents.c.consent_id.in_(consent_ids) & (consents.c.provider == provider)
         with self._store.reading() as connection:
-            known = _consent(connection, consent_id)
-        if known is None or known.provider != provider:
-            return None
-        received = datetime.fromisoformat(known.received_at)
-        return self._worth(known), received, period(received)
+            rows = connection.execute(sa.select(consents).where(mine)).all()
+        found = {}
+        for row in rows:
+            received = datetime.fromisoformat(row.received_at)
+            found[row.consent_id] = (self._worth(row), received, period(received))
+        return found
 
     def _worth(self, row: Any) -> ConsentState:
         withdrawn = datetime.fromisoformat(row.withdrawn_at) if row.withdrawn_at else None
