@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from consent.server.certificates import Authority
+    from hardware.face.engine import FaceEngine
 
 # Before anything imports Qt.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -129,6 +130,15 @@ def authority(made_state: Path) -> "Authority":
     from consent.server.certificates import Authority
 
     return Authority(made_state)
+
+
+@pytest.fixture(scope="module")
+def engine() -> "Iterator[FaceEngine]":
+    """A face engine that runs; its models are loaded meanwhile."""
+    from hardware.face.engine import FaceEngine
+
+    with FaceEngine() as engine:
+        yield engine
 
 
 def begun_state(folder: Path, made_state: Path) -> Path:

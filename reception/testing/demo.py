@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from reception.flow import State
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
+from reception.testing.timing import FOLLOWED
 
 _ANSWERS = (
     scenarios.Rule(state=State.CONSENT, do="answer_all", value="given"),
@@ -57,7 +56,7 @@ def plans() -> list[scenarios.Play]:
             scenarios.Scenario(title=title, person=person, on=rules, expect=expect),
             load_person(person),
             None,
-            config.load(None, (scenarios.HURRY, TomlFile(Path(title), "", scenarios.HURRY))),
+            FOLLOWED.settings(),
             scenarios.TODAY,
         )
         for title, person, rules in _VISITS

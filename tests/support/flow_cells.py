@@ -15,7 +15,8 @@ from reception import flow
 from reception.flow import DisplayMode, Effect, Event, HelpTopic, Language, Method, StaffText, State
 from reception.flow.failures import FailureCode
 from reception.testing.matrix.rules import IDENTITY_FAILS, Disturbance, Outcome, expected, failures_of
-from tests.unit.flow.test_flow import QUESTIONS, Walk, in_state
+from reception.testing.verbs import Patient
+from tests.support.walk import QUESTIONS, Walk, in_state
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 S, D, O = State, Disturbance, Outcome  # noqa: E741
@@ -42,8 +43,6 @@ class Surroundings:
         match session.state:
             case S.READING:
                 return (flow.CardRead(occasion, True, 3),)
-            case S.METHOD_CHOICE:
-                return (flow.Choose(Method.IPHONE if session.visit.by_phone else Method.PIN),)
             case S.FACE_MATCH:
                 return (flow.FaceMatched(occasion),)
             case S.PIN_ENTRY:
@@ -52,23 +51,19 @@ class Surroundings:
                 if self.server_fails:
                     return (flow.PhoneLaid(), flow.WorkFailed(occasion, self.server_fails))
                 return (flow.PhoneLaid(), flow.PhoneRead(occasion))
-            case S.VISUAL_CHECK:
-                return (flow.StaffConfirmVisual("other"),)
             case S.CHECKING | S.SENDING if self.server_fails:
                 return (flow.WorkFailed(occasion, self.server_fails),)
             case S.CHECKING if session.visit.card_use is DECLINED:
                 return (flow.WorkFailed(occasion, FailureCode.CARD_USE_DECLINED),)
             case S.CHECKING:
                 return (flow.Identified(occasion, QUESTIONS),)
-            case S.CARD_USE_OFFER:
-                return (flow.AnswerCardUse(GIVEN),)
-            case S.CONSENT | S.LIMIT_CONSENT:
-                return (flow.Answer(GIVEN),)
             case S.SENDING:
                 return (flow.Recorded(occasion),)
             case S.TAKE_CARD if session.visit.card_in:
                 return (flow.CardRemoved(),)
-        return ()
+        patient = Patient(Method.IPHONE if session.visit.by_phone else Method.PIN)
+        tap = patient.tap(session.state)
+        return () if tap is None else (tap,)
 
     def go_on(self, walk: Walk, *until: State, same: bool = True) -> None:
         """Go on to one of these states; ``same``: of this visit only."""
@@ -162,14 +157,8 @@ def _run_out(walk: Walk) -> None:
 
 
 def _tap_twice(walk: Walk) -> None:
-    tapped: dict[State, Event] = {
-        S.METHOD_CHOICE: flow.Choose(Method.PIN),
-        S.PIN_ENTRY: flow.PinSubmit(),
-        S.VISUAL_CHECK: flow.StaffConfirmVisual("other"),
-        S.CARD_USE_OFFER: flow.AnswerCardUse(GIVEN),
-        S.LIMIT_CONSENT: flow.Answer(GIVEN),
-    }
-    event = tapped[walk.state()]
+    event = Patient().tap(walk.state())
+    assert event is not None
     if walk.state() is S.PIN_ENTRY:
         walk.on(flow.PinTyped(4))
     assert walk.on(event) != (Effect.LOG_LATE_EVENT,), "the first tap was not heard"

@@ -20,8 +20,8 @@ from consent.receipt_files.files import ResponseFile, Status, read_result
 from consent.receipt_files.folder import RETRY_S, SETTLED_S, ReceiptFolderService
 from consent.server.certificates import Authority
 from consent.wire import Qualification
+from tests.support.receipts import QUERY, REGISTRATION, texts
 from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
-from tests.unit.consent.test_receipt_files import QUERY, REGISTRATION, texts
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 SITE = Site(institution_code="1311111111")

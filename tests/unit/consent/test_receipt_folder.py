@@ -39,7 +39,7 @@ from consent.receipt_files.folder import (
 from consent.receipt_files.xml import MAX_BYTES, Fault
 from consent.wire import JAPAN
 from reception.testing.fuzz.receipt import check_requests
-from tests.unit.consent.test_receipt_files import HANAKO, INSTITUTION, QUERY, REGISTRATION
+from tests.support.receipts import HANAKO, INSTITUTION, QUERY, REGISTRATION
 
 AT = datetime(2026, 4, 1, 9, 0, 5, 987_654, tzinfo=JAPAN)
 SOON = SETTLED_S + 0.01

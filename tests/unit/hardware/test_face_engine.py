@@ -32,12 +32,6 @@ SETTINGS = config.Face()
 
 
 @pytest.fixture(scope="module")
-def engine() -> Iterator[FaceEngine]:
-    with FaceEngine() as engine:
-        yield engine
-
-
-@pytest.fixture(scope="module")
 def photos(engine: FaceEngine) -> dict[str, Embedding]:
     return {name: engine.embed_photo(card_photo(portrait_path(name))) for name in SHIPPED}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface, QFontDatabase, QFontInfo, QImage, QMouseEvent
+from PySide6.QtGui import QFontDatabase, QFontInfo, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -28,6 +28,7 @@ from reception.terminal.snapshot import Snapshot
 from reception.testing.gallery import SAMPLES, StillTerminal, save_gallery
 from reception.texts import catalogue, wording
 from reception.texts.failures import FAILURES
+from tests.support.accessibility import accessible_texts
 from tests.support.geometry import troubles
 
 JA = catalogue("ja")
@@ -101,21 +102,6 @@ def click(window: QWidget, name: str) -> None:
 
 def assert_everything_fits(window: PatientWindow) -> None:
     assert list(troubles(window, window.look, (WIDTH, HEIGHT))) == []
-
-
-def accessible_texts(window: QWidget) -> list[str]:
-    texts = []
-
-    def walk(node: QAccessibleInterface) -> None:
-        for kind in (QAccessible.Text.Name, QAccessible.Text.Value, QAccessible.Text.Description):
-            texts.append(node.text(kind))
-        for at in range(node.childCount()):
-            child = node.child(at)
-            if child is not None:
-                walk(child)
-
-    walk(QAccessible.queryAccessibleInterface(window))
-    return texts
 
 
 def test_calls_into_qt_leave_pythons_own_constants_alone(window: PatientWindow) -> None:

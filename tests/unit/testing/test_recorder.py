@@ -31,7 +31,7 @@ from reception.testing import scenarios
 from reception.testing.scenarios.frames import KeptFrames
 from reception.testing.scenarios.recorder import Frame, NothingRecorded, Recorder, as_toml
 from reception.testing.scenarios.recording import Session
-from reception.testing.scenarios.scenario import BUTTONS
+from reception.testing.verbs import BUTTONS
 
 PERSON = load_person("age45")
 WRONG_PIN = "8417"
