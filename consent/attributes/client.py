@@ -23,6 +23,10 @@ class Operator(Protocol):
         """Ask what consents are worth."""
         ...
 
+    def withdraw(self, consent_id: str) -> bool:
+        """Take a consent back; False: there is no such consent."""
+        ...
+
     def matches(self, method: wire.Method, *, link_serials: bool) -> wire.MatchesAnswer:
         """Ask whose certificates have ended."""
         ...

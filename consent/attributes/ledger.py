@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS cases (
     match_id TEXT PRIMARY KEY, customer TEXT NOT NULL, consent_id TEXT NOT NULL, reason TEXT NOT NULL,
     found_at TEXT NOT NULL, state TEXT NOT NULL, decided_at TEXT NOT NULL, decided_by TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS declined (customer TEXT PRIMARY KEY, declined_on TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS consents_by_customer ON consents (customer);
 CREATE INDEX IF NOT EXISTS cases_by_state ON cases (state);
 """
@@ -127,12 +128,15 @@ class Ledger:
         rows = self._rows(query, (customer, ConsentState.COMING, ConsentState.STANDS))
         return _consent(rows[0]) if rows else None
 
-    def set_states(self, states: Sequence[tuple[str, ConsentState]]) -> None:
-        """Note what J-LIS said of consents."""
+    def declined(self, customer: str, today: date) -> None:
+        """Note that a patient does not want it, so as not to ask at every visit."""
         with self._writing() as database:
-            database.executemany(
-                "UPDATE consents SET state = ? WHERE consent_id = ?", [(new, each) for each, new in states]
-            )
+            database.execute("INSERT OR REPLACE INTO declined VALUES (?, ?)", (customer, today.isoformat()))
+
+    def declined_on(self, customer: str) -> date | None:
+        """Return when a patient last said no."""
+        rows = self._rows("SELECT declined_on FROM declined WHERE customer = ?", (customer,))
+        return date.fromisoformat(rows[0][0]) if rows else None
 
     def reminded(self, consent_ids: Iterable[str], today: date) -> None:
         """Note that the yearly reminders were given."""

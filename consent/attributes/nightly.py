@@ -110,6 +110,9 @@ class NightlyJob:
     def _look_at_consents(self, report: Report) -> Report:
         """Poll: J-LIS announces no withdrawal. What is withdrawn is forgotten before anything else is asked."""
         today = self._now().astimezone(JAPAN).date()
+        for consent in self._ledger.consents(ConsentState.TO_WITHDRAW):
+            self._operator.withdraw(consent.consent_id)
+            self._ledger.keep_consents([replace(consent, state=ConsentState.WITHDRAWN)])
         known = self._ledger.consents(ConsentState.INVITED, *_HELD)
         now_worth: list[KeptConsent] = []
         for at in range(0, len(known), wire.MOST_AT_ONCE):

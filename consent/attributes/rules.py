@@ -29,6 +29,8 @@ class ConsentState(StrEnum):
 
     INVITED = "invited"
     """The patient was led to the page for their own phone, and has not signed there yet."""
+    TO_WITHDRAW = "to-withdraw"
+    """The patient was told that it was not recorded, but it may have been: it is taken back."""
     COMING = "coming"
     """Received, and valid from the next midnight on."""
     STANDS = "stands"

@@ -63,9 +63,7 @@ class Case:
 class Worklist:
     """The files below ``folder/attributes``; safe for one program at a time. Every method raises WorklistError."""
 
-    def __init__(
-        self, folder: Path, encoding: str = "utf-8", sync: Callable[[int], None] = os.fsync
-    ) -> None:
+    def __init__(self, folder: Path, encoding: str = "utf-8", sync: Callable[[int], None] = os.fsync) -> None:
         self._folder, self._encoding, self._sync = folder / "attributes", encoding, sync
 
     def keep_patient(self, patient: Patient) -> None:
@@ -100,7 +98,9 @@ class Worklist:
     def cases(self) -> tuple[Case, ...]:
         """Return the changes to look at, oldest first."""
         found = [self.case(name) for name in self._names("pending")]
-        return tuple(sorted((each for each in found if each), key=lambda each: (each.found_at, each.match_id)))
+        return tuple(
+            sorted((each for each in found if each), key=lambda each: (each.found_at, each.match_id))
+        )
 
     def case(self, match_id: str) -> Case | None:
         """Return one change; None: it is not on the list, or no longer."""
@@ -126,9 +126,7 @@ class Worklist:
             return False
         self._write("notes", f"AttributeNote_{at:%Y%m%d}_{match_id}.xml", _note(case, by, at, self._encoding))
         known = self.patient(case.customer)
-        self.keep_patient(
-            Patient(case.customer, known.reference_number, {**known.attributes, **case.new})
-        )
+        self.keep_patient(Patient(case.customer, known.reference_number, {**known.attributes, **case.new}))
         self._remove("pending", f"{match_id}.json")
         return True
 

@@ -137,7 +137,9 @@ def check(person: Person, acts: Sequence[Act], act: Act) -> None:
     """Raise LifeError unless the act can be done now."""
     who = f"person {person.id!r}"
     if act.medium == "phone" and not person.card.is_phone:
-        raise LifeError(f'{who}: brings a card; take a person file with card.kind "phone-android" or "phone-ios"')
+        raise LifeError(
+            f'{who}: brings a card; take a person file with card.kind "phone-android" or "phone-ios"'
+        )
     now = generations(person, acts)[-1]
     state = now.state
     if person.card.is_phone and act.medium == "card":
@@ -147,7 +149,9 @@ def check(person: Person, acts: Sequence[Act], act: Act) -> None:
         case "issue" if state != "revoked":
             raise LifeError(f"{who}: {what} is {state}; revoke it first, or renew it")
         case "issue" if act.medium == "phone" and card_state(acts) != "good":
-            raise LifeError(f"{who}: a phone's certificate is issued from the card's, which is {card_state(acts)}")
+            raise LifeError(
+                f"{who}: a phone's certificate is issued from the card's, which is {card_state(acts)}"
+            )
         case "renew" if act.medium == "phone":
             raise LifeError(f"{who}: a phone's certificate is not renewed; issue a new one from the card's")
         case "renew" if state == "revoked":

@@ -1,11 +1,21 @@
 """All that the flow knows of a visit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.flow.failures import FailureCode
-from reception.flow.states import ANSWERABLE, DisplayMode, HelpTopic, Language, Method, S, StaffText, State
+from reception.flow.states import (
+    ANSWERABLE,
+    AttributeOutcome,
+    DisplayMode,
+    HelpTopic,
+    Language,
+    Method,
+    S,
+    StaffText,
+    State,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,35 @@ class Desk:
     """The camera can be used, as far as is known."""
     language: Language = Language.JA
     display: DisplayMode = DisplayMode.NORMAL
+
+
+@dataclass(frozen=True)
+class AttributeProgress:
+    """The offer to tell the clinic of a new name or address; begins once the visit is complete."""
+
+    items: tuple[str, ...] = ()
+    """What is asked for, in asking order."""
+    answers: tuple[ConsentAnswer, ...] = ()
+    tries_left: int | None = None
+    """Of the signing password; None: not known yet."""
+    missed: bool = False
+    """The last password was wrong."""
+    invitation: str = ""
+    """Where the patient's own phone signs."""
+    by_phone: bool = False
+    """The patient signs on their own phone."""
+    outcome: AttributeOutcome = AttributeOutcome.NONE
+
+    @property
+    def asked(self) -> str:
+        """The attribute that is asked for now; empty once all are answered."""
+        return self.items[len(self.answers)] if len(self.answers) < len(self.items) else ""
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What the patient agreed to."""
+        pairs = zip(self.items, self.answers, strict=False)
+        return tuple(item for item, answer in pairs if answer is ConsentAnswer.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -62,6 +101,8 @@ class VisitProgress:
     """Staff asked for the visual check when the card had to be read anew for it."""
     staff: str = ""
     visual_reason: VisualReason = "other"
+    attributes: "AttributeProgress" = field(default_factory=lambda: AttributeProgress())
+    """How far the offer after the check-in has come."""
     staff_text: StaffText = StaffText.NONE
     """What staff have shown to the patient."""
     failure: FailureCode | None = None
@@ -98,6 +139,7 @@ class Session:
     pin_digits: int = 0
     verifying: bool = False
     """Card or phone are being asked about the PIN; a second confirmation meanwhile must not cost a try."""
+    signing_characters: int = 0
     guidance: str = ""
     help: HelpTopic | None = None
     """Shown in place of the state's screen."""
@@ -163,6 +205,8 @@ class Session:
             return "HELP"
         if self.state is S.OUT_OF_SERVICE and not self.desk.open:
             return "DESK_CLOSED"
+        if self.state is S.ATTRIBUTE_SIGN and self.visit.attributes.by_phone:
+            return "ATTRIBUTE_QR"
         if self.state is S.CONSENT and self.visit.bundled and not self.visit.answers:
             return "BUNDLE"
         if self.state is S.CONSENT and self.question is None:

@@ -55,6 +55,10 @@ class InProcess:
         self._told()
         return told
 
+    def withdraw(self, consent_id: str) -> bool:
+        self._operator.withdraw(wire.Withdrawal(institution_code=CLINIC, consent_id=consent_id))
+        return True
+
     def matches(self, method: wire.Method, *, link_serials: bool) -> wire.MatchesAnswer:
         told = self._operator.matches(
             wire.MatchQuestion(institution_code=CLINIC, method=method, link_serials=link_serials)
@@ -83,7 +87,9 @@ class InProcess:
 class Town:
     """So many residents, all of them the clinic's customers with a consent that stands."""
 
-    def __init__(self, folder: Path, state: Path, residents: int, items: tuple[Attribute, ...] = ITEMS) -> None:
+    def __init__(
+        self, folder: Path, state: Path, residents: int, items: tuple[Attribute, ...] = ITEMS
+    ) -> None:
         self.now = DAY
         self.parties = Parties("sqlite://", Authority(state), lambda: self.now)
         self.operator = InProcess(self.parties)
@@ -148,7 +154,9 @@ class Town:
         holders = [self.people[number].id for number in numbers]
         with self.parties.acts.writing() as connection:
             end_signers(connection, holders, RevocationReason.AFFILIATION_CHANGED, self.now)
-            insert_signers(connection, [(f"a{number:08x}", self.people[number].id, self.now) for number in numbers])
+            insert_signers(
+                connection, [(f"a{number:08x}", self.people[number].id, self.now) for number in numbers]
+            )
 
     def job(self, method: wire.Method = "crl", **more: bool) -> NightlyJob:
         """The clinic's job, as a new process would have it."""

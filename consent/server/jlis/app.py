@@ -102,7 +102,9 @@ class _Portal:
                 serial = self._serial_of(given.get("person", ""))
                 answer = self._operator.signed_by_phone(token, serial)
                 until = answer.ends_at.strftime("%Y年%m月%d日")
-                return self._shown(token, f"同意を受け付けました。{until}まで有効です。いつでも取り消せます。")
+                return self._shown(
+                    token, f"同意を受け付けました。{until}まで有効です。いつでも取り消せます。"
+                )
             case "withdrawn":
                 self._registry.withdraw(invitation.consent_id)
                 return self._shown(token, "同意を取り消しました。")

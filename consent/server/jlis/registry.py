@@ -118,9 +118,7 @@ class Registry:
                 connection.execute(sa.update(signers).where(held).values(ended_at=None, reason=None))
                 return
             case "revoke":
-                end_signers(
-                    connection, [act.person], REASONS.get(act.reason, RevocationReason.CESSATION), at
-                )
+                end_signers(connection, [act.person], REASONS.get(act.reason, RevocationReason.CESSATION), at)
                 return
             case "move":
                 end_signers(connection, [act.person], RevocationReason.AFFILIATION_CHANGED, at)
@@ -134,9 +132,7 @@ class Registry:
     def register(self, person: Person) -> None:
         """Know a person as a resident with the signature certificate of their card; again changes nothing."""
         with self._store.reading() as connection:
-            known = connection.scalar(
-                sa.select(residents.c.holder).where(residents.c.holder == person.id)
-            )
+            known = connection.scalar(sa.select(residents.c.holder).where(residents.c.holder == person.id))
         if known is None:
             self.register_all([(person, "")])
         self._note_card_of(person)
