@@ -217,6 +217,7 @@ class EligibilityServer:
         service = Service(people, self._authority, store, clock, self._grace_months, self._trust_cas, status)
         responder = Responder(people, self._authority, self._clock)
         refusals = Refusals(service.note_refusal)
+        parties.registry.people = lambda: [parties.current(one) for one in self._given]
         calls = make_app(service, responder, refusals)
         add_parties(calls, service, refusals, parties.operator, parties.registry, people)
         app = with_faults(calls, self.faults)

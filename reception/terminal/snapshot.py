@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.choices import Item
-from reception.flow import DisplayMode, HelpTopic, Language, Method, StaffText, State, Step
+from reception.flow import AttributeOutcome, DisplayMode, HelpTopic, Language, Method, StaffText, State, Step
 from reception.flow.failures import FailureCode
 
 Nothing = Literal[""]
@@ -43,7 +43,7 @@ class Snapshot:
     """Empty outside a visit."""
     state: State = State.OUT_OF_SERVICE
     screen: str = "OUT_OF_SERVICE"
-    """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
+    """The state, or ATTRIBUTE_QR: the page for the patient's own phone; LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
     cannot go on; DESK_CLOSED: staff have closed the reception."""
     occasion: int = 0
@@ -90,6 +90,25 @@ class Snapshot:
     """The topic on the screen HELP."""
     staff_message: StaffText = StaffText.NONE
     """What staff want the patient to read."""
+    attribute: str = ""
+    """Of which attribute's changes the clinic would like to learn, in ATTRIBUTE_OFFER."""
+    signing_characters: int = 0
+    """Characters of the signing password typed so far, in ATTRIBUTE_SIGN."""
+    signing_tries_left: int | None = None
+    signing_missed: bool = False
+    """The last signing password was wrong."""
+    signing: bool = False
+    """The card, or the operator, is being asked."""
+    qr: str = ""
+    """Address of the page for the patient's own phone, good for a few minutes and for this offer only."""
+    attribute_outcome: AttributeOutcome = AttributeOutcome.NONE
+    """What came of the offer."""
+    queue_number: str = ""
+    """As it is called out; once the visit is complete, where the site gives numbers."""
+    wait_at: str = ""
+    """Where to wait; empty: the usual words."""
+    registered: bool = False
+    """The card's use as insurance card was registered in this visit."""
     desk_open: bool = True
     """Staff have not closed the reception; a visit that is on still ends as any other."""
     facility: str = "clinic"
@@ -109,6 +128,7 @@ class Snapshot:
         told: dict[str, Any] = json.loads(text)
         enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
         enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["attribute_outcome"] = AttributeOutcome(told["attribute_outcome"])
         enums["staff_message"] = StaffText(told["staff_message"])
         return cls(**{**told, **enums, "health": Health(**told["health"])})
 

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -56,6 +56,8 @@ class Registry:
         self, store: PartiesStore, authority: SignatureAuthority, clock: Callable[[], datetime]
     ) -> None:
         self._store, self._authority, self._clock = store, authority, clock
+        self.people: Callable[[], Iterable[Person]] = tuple
+        """Everybody whose card the authority may have issued, each as they are now."""
         self._lock = threading.Lock()
         self._list: tuple[datetime, bytes] | None = None
         self._snapshot: tuple[datetime, dict[str, tuple[str, datetime] | None]] | None = None
@@ -157,6 +159,15 @@ class Registry:
 
     def holder_of(self, serial: str) -> str | None:
         """Return whose signature certificate this is."""
+        known = self._holder_of(serial)
+        if known is None:
+            # A card that was made since J-LIS last looked.
+            for person in self.people():
+                self.register(person)
+            known = self._holder_of(serial)
+        return known
+
+    def _holder_of(self, serial: str) -> str | None:
         with self._store.reading() as connection:
             return connection.scalar(sa.select(signers.c.holder).where(signers.c.serial == serial))
 

@@ -34,6 +34,7 @@ from hardware.simulation.virtual_card import (
     foreign_card,
 )
 from reception.terminal.assembly import JAPAN, back_office, open_journal
+from reception.terminal.attributes import attribute_service
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes
@@ -136,6 +137,7 @@ class Bench:
         self._waited_before_s = self._real.waited_s if self._real else 0.0
         self._own_server = own_server
         self._journal_file, self._staff = journal, staff
+        self._ledger_file = journal.with_name("attributes.sqlite") if journal else None
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -148,7 +150,7 @@ class Bench:
             self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
         else:
             self.camera = open_camera(camera)
-        clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        clock = self._clinic_clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
         self.server = EligibilityServer(
             insured(self._people.values()),
             self.authority,
@@ -204,6 +206,17 @@ class Bench:
                 simulated=self._real is None or self._clip is not None,
                 journal=journal,
                 staff=_staff(self._staff),
+                attributes=ends.enter_context(
+                    attribute_service(
+                        config,
+                        self._ledger_file,
+                        settings,
+                        config.site.terminal_id,
+                        self.client,
+                        self._clinic_clock,
+                        self._sync_receipt,
+                    )
+                ),
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
