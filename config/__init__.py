@@ -144,6 +144,8 @@ class Delays:
     reminder_s: Seconds = 10.0
     """Card still in after completion: time between two reminders."""
     farewell_s: Seconds = 3.0
+    matched_s: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """How long 本人確認ができました stays at least, before the next thing is asked; 0: it is not shown."""
     notice_s: Seconds = 10.0
     """How long a visit that ended early is explained on the welcome screen."""
     call_staff_s: Seconds = 60.0
@@ -268,9 +270,9 @@ class Screen:
 
     width: Annotated[int, Field(ge=800, le=4096)] = 800
     height: Annotated[int, Field(ge=600, le=4096)] = 1280
-    """px of the window; a kiosk fills its display instead, whatever its size."""
-    density_dpi: Annotated[float, Field(ge=60, le=170)] = 150.0
-    """px per inch: 150 is 800 x 1280 on 10.1 inch, 170 is 1024 x 600 on 7 inch. Targets are 20 and 12 mm by it."""
+    """px of the window; a kiosk fills its display instead, and elsewhere a window is made smaller until it fits."""
+    density_dpi: Annotated[float, Field(ge=0, le=300)] = 0.0
+    """px per inch of the display; 0: as the system knows it. 150 is 800 x 1280 on 10.1 inch, 170 is 1024 x 600 on 7."""
 
     @model_validator(mode="after")
     def _is_large_enough(self) -> Self:
@@ -278,6 +280,10 @@ class Screen:
             raise ValueError("screen.height must be at least 1280 where it is not below screen.width")
         if self.height < self.width < 1024:
             raise ValueError("screen.width must be at least 1024 where it is above screen.height")
+        if 0 < self.density_dpi < 60:
+            raise ValueError(
+                "screen.density_dpi must be 0, which means as the system knows it, or from 60 to 300"
+            )
         return self
 
 
@@ -288,6 +294,8 @@ class Config:
     profile: Profile = "leaflet-2023"
     grace_months: Annotated[int, Field(ge=0, le=12)] = 3
     """Months after the month in which the certificate expired, for eligibility without consents (sources differ)."""
+    confirm_answers: bool = True
+    """Show every answer once more before they are sent."""
     site: Site = field(default_factory=Site)
     reader: Reader = field(default_factory=Reader)
     phone_reader: PhoneReader = field(default_factory=PhoneReader)

@@ -66,9 +66,9 @@ class Report:
         """Return the report for a person, a line each."""
         charge = f"{self.charged} cases delivered"
         charge += f", {self.charged * self.yen_per_case} yen" if self.yen_per_case else ", one charge each"
+        ended = f"{self.withdrawn} ended since the last run, {len(self.reminders)} reminders due"
         return (
-            f"consents: {self.consents} stand, {self.withdrawn} ended since the last run, "
-            f"{len(self.reminders)} reminders due",
+            f"consents: {self.consents} stand, {ended}",
             f"customers: {self.customers}, certificates ended: {self.matched}",
             f"asked: {self.asked}, newer: {self.delivered}, no new certificate yet: {self.waiting}",
             f"cost: {self.seconds:.2f} s, {self.authority_requests} requests to J-LIS by {self.method}, {charge}",
@@ -76,7 +76,7 @@ class Report:
 
 
 class NightlyJob:
-    """One clinic's job; run() raises EligibilityError, LedgerError or WorklistError, and may be run again at any time."""
+    """One clinic's job, to be run again at any time; run() raises EligibilityError, LedgerError, WorklistError."""
 
     def __init__(
         self,

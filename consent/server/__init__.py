@@ -199,12 +199,11 @@ class EligibilityServer:
         from consent.server.app import make_app, make_responder_app
         from consent.server.connections import ConnectionLimits, protocol_at
         from consent.server.faults import skewed, with_faults
+        from consent.server.jlis.app import add_parties
         from consent.server.people import People
         from consent.server.rate_limits import Buckets, Limits, Refusals, with_limits
         from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
         from consent.server.service import Service
-
-        from consent.server.jlis.app import add_parties
 
         store = self._store = self._store or _opened(self._database)
         parties = self.parties

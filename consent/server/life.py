@@ -25,7 +25,7 @@ CERTIFICATE_YEARS = 5
 
 
 class LifeError(Exception):
-    """This cannot be done to the certificate now; ``str()`` says why and what can."""
+    """It cannot be done to the certificate now; ``str()`` says why and what can."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def check(person: Person, acts: Sequence[Act], act: Act) -> None:
 
 
 def next_expiry(birth: date, today: date) -> date:
-    """Return the last day of a certificate issued today: the fifth birthday from now on, or less by a part of a year."""
+    """Return the last day of a certificate issued today: the fifth birthday from now on."""
     passed = (today.month, today.day) >= (birth.month, birth.day)
     year = today.year + CERTIFICATE_YEARS + (0 if passed else -1)
     day = 28 if (birth.month, birth.day) == (2, 29) else birth.day

@@ -169,7 +169,9 @@ class MyNumberCard:
     def signing_tries_left(self) -> int:
         """Ask how many tries of the signature password (署名用) are left, which costs none; 0: locked, or none set."""
         self._select_jpki()
-        return _tries(self._link.send(0x00, 0x20, 0x00, 0x80 | SIGNATURE_PASSWORD), "signature password tries")
+        return _tries(
+            self._link.send(0x00, 0x20, 0x00, 0x80 | SIGNATURE_PASSWORD), "signature password tries"
+        )
 
     def sign_as_holder(self, password: bytearray, message: bytes) -> tuple[bytes, bytes]:
         """Sign with the signature key (署名用): its certificate (DER), and PKCS #1 v1.5 over SHA-256, 256 bytes.

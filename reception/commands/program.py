@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from reception.terminal.conductor import Terminal
     from reception.terminal.snapshot import Snapshot
 
+TITLE_BAR = 40
+"""px that a window manager takes of the height."""
+SMALLEST_SCALE = 0.75
+"""Of the size that is set; below it the letters would be too small on an ordinary display."""
+
 _log = logging.getLogger("reception.start")
 
 
@@ -32,6 +37,18 @@ class Opened:
     terminal: "Terminal"
     office: "BackOffice"
     bench: "BenchLike | None" = None
+    panel: "Callable[[], PanelLike] | None" = None
+    """Makes a window of the bench's own."""
+
+
+class PanelLike(Protocol):
+    """The window of a simulated bench."""
+
+    def open(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def hide(self) -> None: ...
 
 
 Opening = Callable[[], AbstractContextManager[Opened]]
@@ -61,6 +78,33 @@ def show(
         program.close()
     if program.failure is not None:
         raise program.failure
+
+
+def place_patient(window: QWidget) -> None:
+    """Make the window as large as fits its display, in the shape in which letters and buttons are largest."""
+    free = window.screen().availableGeometry()
+    size = fitted(window.width(), window.height(), free.width(), free.height() - TITLE_BAR)
+    window.resize(*size)
+    window.move(free.topLeft())
+
+
+def place_beside(window: QWidget, patient: QWidget) -> None:
+    """Put a window at the right of the patient's; where there is no room, at the right edge of the display."""
+    free = patient.screen().availableGeometry()
+    left = min(patient.geometry().right() + 20, max(free.left(), free.right() - window.width()))
+    window.move(left, free.top())
+
+
+def fitted(width: int, height: int, free_width: int, free_height: int) -> tuple[int, int]:
+    """Return the size of a window that wants so many px on a display that has so many free.
+
+    What does not fit is made smaller in its own shape; where little would be left of it, the window takes all that is
+    free, and is composed for that.
+    """
+    scale = min(1.0, free_width / width, free_height / height)
+    if scale >= SMALLEST_SCALE:
+        return int(width * scale), int(height * scale)
+    return free_width, free_height
 
 
 class _Surroundings(QObject):
@@ -147,7 +191,7 @@ class _Program(QObject):
         self._loading = threading.Thread(target=self._load, name="loading")
         first.painted.connect(self._surroundings.start)
         if kiosk is None:
-            first.move(0, 0)
+            place_patient(first)
             first.show()
 
     def close(self) -> None:
@@ -208,15 +252,22 @@ class _Program(QObject):
 
         terminal, config = opened.terminal, opened.terminal.config
         patient = PatientWindow(terminal, config.screen)
+        place_patient(patient)
         StaffNote(patient, terminal)
         self._windows.append(patient)
         if self._kiosk is not None:
             self._release()
             self._filled = Kiosk(self._application, patient, None, self._kiosk)
         else:
-            patient.move(0, 0)
             patient.show()
         self._first.close()
+        if opened.panel is not None and self._kiosk is None:
+            panel = opened.panel()
+            self._ends.append(panel.stop)
+            self._ends.append(panel.hide)
+            patient.simulation_pressed.connect(panel.open)
+            panel.open()
+            patient.activateWindow()
         self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
         keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
@@ -238,7 +289,7 @@ class _Program(QObject):
         if self._filled is not None:
             self._filled.add(counter)
         else:
-            counter.move(self._windows[0].width() + 20, 0)
+            place_beside(counter, self._windows[0])
             counter.show()
 
     def _ready(self, snapshot: "Snapshot") -> None:

@@ -29,6 +29,9 @@ class HelpPanel(Group):
         self._hide = button("hide_text", "表示を消す", key="F7")
         self.more_time = button("give_time", "時間を延ばす", key="F4")
         self.cancel = button("cancel_visit", "受付を取り消す", key="F8")
+        self.called = button("take_on_call", "呼び出しに対応する", "fill")
+        self.called.clicked.connect(lambda: terminal.submit(flow.TakeOnCall()))
+        self.called.hide()
         self.desk = button("desk", "受付を休止する", key="F9")
         self._show.clicked.connect(self._show_text)
         self._hide.clicked.connect(lambda: terminal.submit(flow.ShowStaffText(StaffText.NONE)))
@@ -39,6 +42,7 @@ class HelpPanel(Group):
         self._unsure.setSingleShot(True)
         self._unsure.setInterval(SURE_MS)
         self._unsure.timeout.connect(self._not_cancelled)
+        self.column.addWidget(self.called)
         self.column.addWidget(self.texts)
         for row in ((self._show, self._hide), (self.more_time, self.cancel), (self.desk,)):
             line = QHBoxLayout()
@@ -55,6 +59,7 @@ class HelpPanel(Group):
             self._visit = snapshot.visit
             self._not_cancelled()
         self._hide.setVisible(bool(snapshot.staff_message))
+        self.called.setVisible(snapshot.staff_called)
         self.more_time.setVisible(state in ANSWERABLE)
         self.cancel.setVisible(state in (*REVOCABLE, State.LIMIT_CONSENT, State.PHONE_TAP))
         relabel(self.desk, "受付を休止する" if snapshot.desk_open else "受付を再開する")

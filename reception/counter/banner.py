@@ -28,6 +28,7 @@ class Banner(QFrame):
         self._waited = Text("strong", name="waited", wraps=False)
         self._step = Text("body", name="step")
         self._done = Text("strong", name="done")
+        self._call = Text("strong", name="call")
         self._failure = Text("strong", name="failure")
         self._remedy = Text("body", name="remedy")
         self._parts = Text("body", name="parts_down")
@@ -41,7 +42,7 @@ class Banner(QFrame):
         column.setContentsMargins(16, 8, 12, 8)
         column.setSpacing(4)
         column.addLayout(top)
-        for text in (self._step, self._done, self._failure, self._remedy, self._parts):
+        for text in (self._call, self._step, self._done, self._failure, self._remedy, self._parts):
             column.addWidget(text)
         self.setAccessibleName("受付端末の状態")
 
@@ -59,7 +60,10 @@ class Banner(QFrame):
         self._show_failure(snapshot)
         down = _parts_down(snapshot.health, sound)
         self._parts.show_text("\n".join(f"! {part}: {remedy}" for part, remedy in down))
-        wanted = not alone and snapshot.screen in ("CALL_STAFF", "OUT_OF_SERVICE")
+        # A call stays until somebody has taken it on, whatever the patient does meanwhile.
+        self._call.show_text("! 患者が係を呼んでいます" if snapshot.staff_called else "")
+        needed = not alone and snapshot.screen in ("CALL_STAFF", "OUT_OF_SERVICE")
+        wanted = needed or snapshot.staff_called
         set_tone(self, _tone(snapshot, wanted=wanted, down=bool(down)))
         if wanted and not self._wanted:
             QApplication.beep()

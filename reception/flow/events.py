@@ -447,6 +447,38 @@ class ShowStaffText(Event):
 
 
 @dataclass(frozen=True)
+class AskCancel(Event):
+    """The patient pressed やめる; it is asked once whether that is meant."""
+
+
+@dataclass(frozen=True)
+class KeepOn(Event):
+    """The patient goes on with the visit after all: staff were called, or やめる was pressed."""
+
+
+@dataclass(frozen=True)
+class PreviousQuestion(Event):
+    """The patient wants to answer the question before once more."""
+
+
+@dataclass(frozen=True)
+class ChangeAnswer(Event):
+    """The patient changes one answer on the summary: a yes becomes a no, and the other way round."""
+
+    item: Item
+
+
+@dataclass(frozen=True)
+class ConfirmAnswers(Event):
+    """The patient has read the summary, and it may be sent."""
+
+
+@dataclass(frozen=True)
+class TakeOnCall(Event):
+    """A clerk goes to the patient who has called."""
+
+
+@dataclass(frozen=True)
 class TimePassed(Event):
     """The moment that ``next_moment`` named has come."""
 

@@ -69,3 +69,6 @@ CARD_REMOVED_WHILE = {
     code.removesuffix("_CARD_REMOVED"): code for code in FailureCode if code.endswith("_CARD_REMOVED")
 }
 """The failure of pulling the card, by the name of the state in which it was pulled."""
+
+READER_TROUBLE = (FailureCode.READER_LOST, FailureCode.READER_BUSY, FailureCode.READER_SERVICE_DOWN)
+"""What is over as soon as the reader can be used again."""

@@ -94,9 +94,16 @@ def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
     return enter(over, S.WAITING if over.ready else S.OUT_OF_SERVICE, now), _LET_GO
 
 
+def interrupt(session: Session, now: float) -> Outcome:
+    """Let the visit wait while staff come; nothing of it is given up."""
+    visit = replace(session.visit, failure=FailureCode.STAFF_CALLED, interrupted=session.state)
+    return enter(replace(session, visit=visit), S.CALL_STAFF, now), (Effect.STOP_FACE, Effect.WIPE_PIN)
+
+
 def give_up(session: Session, failure: FailureCode, now: float) -> Outcome:
     """End the visit incomplete, with words that stay until the card is taken."""
-    return enter(replace(session, visit=replace(session.visit, failure=failure)), S.CALL_STAFF, now), _LET_GO
+    visit = replace(session.visit, failure=failure, interrupted=None)
+    return enter(replace(session, visit=visit), S.CALL_STAFF, now), _LET_GO
 
 
 def choose_again(session: Session, failure: FailureCode | None, now: float) -> Outcome:

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
+from reception.flow.events import Identified
 from reception.flow.failures import FailureCode
 from reception.flow.states import (
     ANSWERABLE,
+    STEP_OF,
     AttributeOutcome,
     DisplayMode,
     HelpTopic,
@@ -15,6 +17,7 @@ from reception.flow.states import (
     S,
     StaffText,
     State,
+    Step,
 )
 
 
@@ -33,6 +36,8 @@ class Desk:
     """The camera can be used, as far as is known."""
     language: Language = Language.JA
     display: DisplayMode = DisplayMode.NORMAL
+    called: bool = False
+    """A patient has called staff, and no clerk has taken it on yet; the patient may have left."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ class VisitProgress:
     """What staff have shown to the patient."""
     failure: FailureCode | None = None
     completed: bool = False
+    interrupted: State | None = None
+    """Where the visit was when staff were called; it can go on from there."""
 
     def over(self, failure: FailureCode | None) -> "VisitProgress":
         """Return what is still shown of the visit once it is over; all else of it is forgotten."""
@@ -140,7 +147,15 @@ class Session:
     verifying: bool = False
     """Card or phone are being asked about the PIN; a second confirmation meanwhile must not cost a try."""
     signing_characters: int = 0
+    pin_short: bool = False
+    """The PIN was confirmed before all digits were there."""
     guidance: str = ""
+    leaving: bool = False
+    """やめる was pressed, and whether that is meant is asked in place of the state's screen."""
+    matched_until: float | None = None
+    """本人確認 has just succeeded, and is shown until then."""
+    held: Identified | None = None
+    """What the server answered meanwhile."""
     help: HelpTopic | None = None
     """Shown in place of the state's screen."""
 
@@ -200,7 +215,11 @@ class Session:
     def screen(self) -> str:
         """What is shown: the state's screen, or one of those that a state has beside it."""
         if self.asks_last_try:
-            return "LAST_TRY"
+            return "LEAVE" if self.leaving else "LAST_TRY"
+        if self.leaving:
+            return "LEAVE"
+        if self.matched_until is not None:
+            return "MATCHED"
         if self.help:
             return "HELP"
         if self.state is S.OUT_OF_SERVICE and not self.desk.open:
@@ -209,9 +228,26 @@ class Session:
             return "ATTRIBUTE_QR"
         if self.state is S.CONSENT and self.visit.bundled and not self.visit.answers:
             return "BUNDLE"
+        if self.asks_to_confirm:
+            return "SUMMARY"
         if self.state is S.CONSENT and self.question is None:
             return "PRESCRIPTION"
         return self.state.value
+
+    @property
+    def step(self) -> Step | None:
+        """The leaflet's step; None outside a visit."""
+        if self.state is S.LIMIT_CONSENT and self.config.profile != "leaflet-2023":
+            return Step.CONSENT
+        if self.state is S.CALL_STAFF and self.visit.interrupted is not None:
+            return STEP_OF.get(self.visit.interrupted)
+        return STEP_OF.get(self.state)
+
+    @property
+    def asks_to_confirm(self) -> bool:
+        """Every question is answered, and the answers are shown once more."""
+        asked = self.state in (S.CONSENT, S.LIMIT_CONSENT) and self.question is None
+        return asked and not self.visit.prescription_asked
 
     @property
     def asks_last_try(self) -> bool:

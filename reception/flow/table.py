@@ -11,6 +11,7 @@ from reception.flow.events import (
     AnswerAll,
     AnswerAttribute,
     AnswerCardUse,
+    AskCancel,
     AskHelp,
     AttributesDone,
     BackToChoice,
@@ -22,18 +23,21 @@ from reception.flow.events import (
     CardMute,
     CardRead,
     CardRemoved,
+    ChangeAnswer,
     Choose,
     ChooseDisplay,
     ChooseLanguage,
     ChoosePhone,
     ChoosePrescription,
     CloseDesk,
+    ConfirmAnswers,
     Effect,
     Event,
     FaceFailed,
     FaceGuided,
     FaceMatched,
     Identified,
+    KeepOn,
     LeaveHelp,
     MatchCodeRefused,
     MoreTime,
@@ -52,6 +56,7 @@ from reception.flow.events import (
     PinSubmit,
     PinTyped,
     PinVerified,
+    PreviousQuestion,
     ReaderLost,
     ReaderReady,
     Recorded,
@@ -65,6 +70,7 @@ from reception.flow.events import (
     StaffConfirmVisual,
     StaffRefuseVisual,
     StaffStartVisual,
+    TakeOnCall,
     TimePassed,
     WorkFailed,
 )
@@ -112,7 +118,8 @@ def advance(session: Session, event: Event, now: float) -> Outcome:
 
 def next_moment(session: Session) -> float | None:
     """Return when TimePassed is due, on the clock of ``now``; None: nothing is waited for."""
-    moments = [moment for moment in (session.warn_at, session.deadline) if moment is not None]
+    due = (session.warn_at, session.deadline, session.matched_until)
+    moments = [moment for moment in due if moment is not None]
     return min(moments, default=None)
 
 
@@ -287,12 +294,27 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         (S.CHECKING,),
         Identified,
-        (S.CARD_USE_OFFER, *_AFTER_ANSWER),
+        (S.CHECKING, S.CARD_USE_OFFER, *_AFTER_ANSWER),
         handlers.identified,
-        "the questions that apply",
+        "the questions that apply, once the match was shown",
     ),
     _row((S.CARD_USE_OFFER,), AnswerCardUse, (S.CHECKING,), handlers.card_use_answered, "the server is told"),
     _row((S.CONSENT, S.LIMIT_CONSENT), Answer, _AFTER_ANSWER, handlers.answered, "next question, or send"),
+    _row(
+        (S.CONSENT, S.LIMIT_CONSENT),
+        PreviousQuestion,
+        (S.CONSENT, S.LIMIT_CONSENT),
+        handlers.previous_asked,
+        "the question before is asked again",
+    ),
+    _row(
+        (S.CONSENT, S.LIMIT_CONSENT),
+        ChangeAnswer,
+        (S.CONSENT, S.LIMIT_CONSENT),
+        handlers.answer_changed,
+        "on the summary",
+    ),
+    _row((S.CONSENT, S.LIMIT_CONSENT), ConfirmAnswers, (S.SENDING,), handlers.confirmed, "on the summary"),
     _row((S.CONSENT,), AnswerAll, _AFTER_ANSWER, handlers.all_answered, "one answer for all, if offered"),
     _row((S.CONSENT,), OneByOne, (S.CONSENT,), handlers.one_by_one, "not all at once"),
     _row((S.CONSENT,), ChoosePrescription, _AFTER_ANSWER, handlers.prescription_chosen, "when that is asked"),
@@ -344,13 +366,23 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row(ANSWERABLE, MoreTime, ANSWERABLE, handlers.more_time, "the wait begins anew"),
     _row((S.WAITING,), MoreTime, (S.WAITING,), handlers.help_kept, "help is read on"),
+    _row(_IN_VISIT, AskCancel, _IN_VISIT, handlers.cancel_asked, "whether that is meant is asked once"),
+    _row(_IN_VISIT, KeepOn, _IN_VISIT, handlers.kept_on, "it was not meant"),
+    _row(
+        (S.CALL_STAFF,),
+        KeepOn,
+        (S.READING, S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT, *_CHOICE),
+        handlers.resumed,
+        "the visit goes on where staff were called",
+    ),
+    _row(tuple(State), TakeOnCall, tuple(State), handlers.call_taken_on, "a clerk goes to who has called"),
     _row(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), handlers.cancelled, "nothing sent; take the card"),
     _row(
         (S.WAITING, *_IN_VISIT, S.CALL_STAFF),
         CallStaff,
         (S.CALL_STAFF,),
         handlers.staff_called,
-        "nothing sent; staff come",
+        "staff come; the visit can go on",
     ),
     _row(tuple(State), ChooseLanguage, tuple(State), handlers.language_chosen, "until the visit is over"),
     _row(tuple(State), ChooseDisplay, tuple(State), handlers.display_chosen, "until the visit is over"),

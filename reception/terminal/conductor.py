@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from config import Config
@@ -35,6 +35,8 @@ from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
 from reception.terminal.watch import watch
 
+CONSENTS_LAST = timedelta(hours=24)
+"""How long what was agreed may be looked at, from when it was recorded on."""
 MATCH_CODE_KEPT_S = 120.0
 """Staff type it off the card just before the patient puts the card in; another card would lose a try to it."""
 
@@ -79,6 +81,8 @@ class Terminal:
         self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
+        self._until = ""
+        """Until when the consents of this visit are kept."""
         self._counter: CounterView | None = None
         self._counter_changes = threading.Lock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -211,6 +215,10 @@ class Terminal:
             if sending:
                 # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
                 self._note(before)
+            if self._session.visit.completed and not before.visit.completed:
+                # The server has just recorded the consents, which it keeps for a day.
+                local = datetime.now(UTC).astimezone().replace(tzinfo=None)
+                self._until = (local + CONSENTS_LAST).isoformat(timespec="minutes")
             if Effect.LOG_LATE_EVENT not in effects:
                 self._happenings.tell((event, self._snapshot))
             for effect in effects:
@@ -299,7 +307,7 @@ class Terminal:
             self._snapshot,
             number=self._snapshot.number + 1,
             visit=session.visit.id,
-            step=flow.STEP_OF.get(session.state, ""),
+            step=session.step or "",
             state=session.state,
             screen=session.screen,
             match_code_wanted=session.match_code_wanted,
@@ -307,6 +315,11 @@ class Terminal:
             visual_possible=session.visual_possible,
             occasion=session.occasion,
             question=question or "",
+            answers=session.visit.answers,
+            until=self._until if session.visit.completed else "",
+            staff_called=session.desk.called,
+            interrupted=session.visit.interrupted is not None,
+            pin_short=session.pin_short,
             question_number=len(session.visit.answers) + 1 if question else 0,
             question_count=len(session.visit.questions),
             methods=session.methods,

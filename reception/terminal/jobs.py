@@ -463,9 +463,7 @@ class Jobs:
         service = self._devices.attributes
         return service.items_for(_certificate_of(visit)) if service else ()
 
-    def _sign(
-        self, occasion: int, visit: VisitMemory, session: Session, password: bytearray
-    ) -> Event:
+    def _sign(self, occasion: int, visit: VisitMemory, session: Session, password: bytearray) -> Event:
         """Have the card sign, and hand the consent in; the password is ours and gets wiped."""
         service, card = self._devices.attributes, visit.card
         assert service is not None

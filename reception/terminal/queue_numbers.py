@@ -69,8 +69,12 @@ def label_of(number: int, settings: Ticket) -> str:
 def print_ticket(command: Sequence[str], text: str) -> bool:
     """Print by the site's own program; False: it failed, and the number on the screen has to do."""
     try:
-        done = subprocess.run(  # noqa: S603 - the site's own setting
-            list(command), input=text.encode("utf-8"), timeout=PRINT_WITHIN_S, check=False, capture_output=True
+        done = subprocess.run(
+            list(command),
+            input=text.encode("utf-8"),
+            timeout=PRINT_WITHIN_S,
+            check=False,
+            capture_output=True,
         )
     except (OSError, subprocess.SubprocessError):
         return False

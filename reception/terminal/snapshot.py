@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.choices import Item
+from consent.choices import ConsentAnswer, Item
 from reception.flow import AttributeOutcome, DisplayMode, HelpTopic, Language, Method, StaffText, State, Step
 from reception.flow.failures import FailureCode
 
@@ -43,13 +43,27 @@ class Snapshot:
     """Empty outside a visit."""
     state: State = State.OUT_OF_SERVICE
     screen: str = "OUT_OF_SERVICE"
-    """The state, or ATTRIBUTE_QR: the page for the patient's own phone; LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
+    """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
-    cannot go on; DESK_CLOSED: staff have closed the reception."""
+    cannot go on; DESK_CLOSED: staff have closed the reception; LEAVE: whether the visit is to end is asked; SUMMARY:
+    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment; ATTRIBUTE_QR: the page for the
+    patient's own phone, as a QR code."""
     occasion: int = 0
     """Counts up whenever something is asked anew (Session.occasion)."""
     question: Item | Nothing = ""
     """What is asked, in CONSENT and LIMIT_CONSENT."""
+    answers: tuple[tuple[Item, ConsentAnswer], ...] = ()
+    """What was answered so far."""
+    age_known: bool = True
+    """The patient's age is known, so that nobody is asked who is too young for a question."""
+    until: str = ""
+    """Until when what was agreed may be looked at, YYYY-MM-DDTHH:MM, local; once it was sent."""
+    staff_called: bool = False
+    """The patient has called staff, and no clerk has taken it on yet."""
+    interrupted: bool = False
+    """The visit waits while staff come, in CALL_STAFF, and can go on."""
+    pin_short: bool = False
+    """The patient confirmed before all digits were there, in PIN_ENTRY."""
     question_number: int = 0
     question_count: int = 0
     methods: tuple[Method, ...] = ()
@@ -129,6 +143,7 @@ class Snapshot:
         enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
         enums["methods"] = tuple(Method(method) for method in told["methods"])
         enums["attribute_outcome"] = AttributeOutcome(told["attribute_outcome"])
+        enums["answers"] = tuple((Item(item), ConsentAnswer(answer)) for item, answer in told["answers"])
         enums["staff_message"] = StaffText(told["staff_message"])
         return cls(**{**told, **enums, "health": Health(**told["health"])})
 

@@ -16,6 +16,8 @@ class TimingProfile:
     delays: Mapping[str, float] = field(default_factory=dict)
     server: Mapping[str, float] = field(default_factory=dict)
     face: Mapping[str, float] = field(default_factory=dict)
+    confirm_answers: bool = False
+    """Nobody looks through the answers before they are sent."""
 
     def but(self, **tables: Mapping[str, float]) -> "TimingProfile":
         """Return a profile in which these settings are others."""
@@ -23,7 +25,10 @@ class TimingProfile:
 
     def tables(self) -> dict[str, Any]:
         """Return the tables as they stand in a configuration file."""
-        return {name: dict(table) for name, table in vars(self).items() if table}
+        tables = {
+            name: dict(table) for name, table in vars(self).items() if isinstance(table, Mapping) and table
+        }
+        return {"confirm_answers": self.confirm_answers, **tables}
 
     def settings(self, **tables: Mapping[str, Any]) -> config.Config:
         """Return the shipped settings with this profile, and with other ``tables`` beside it; raises ConfigError."""
@@ -35,6 +40,7 @@ FAST = TimingProfile(
     delays={
         "told_s": 0.03,
         "farewell_s": 0.03,
+        "matched_s": 0.0,
         "notice_s": 0.05,
         "call_staff_s": 0.05,
         "device_retry_s": 0.1,

@@ -31,7 +31,7 @@ NOT_COMPLETE = N_("受付は完了していません。")
 TAKE = N_("カードをお取りください。")
 
 _PUT_IN_AGAIN = N_("もう一度、カードを入れてください。")
-_ASK = N_("受付の係にお声がけください。")
+_ASK = N_("受付の係の人にお声がけください。")
 _CHOOSE_AGAIN = N_("もう一度ためすか、ほかの方法を選んでください。")
 _STAFF_NOT_CHECKED_IN = "受付は未完了です。患者にもう一度カードを入れてもらってください。"
 _STAFF_SERVER = "ネットワークと資格確認サーバーの状態を確認し、復旧まで通常の窓口受付で対応してください。"
@@ -49,7 +49,7 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.CHECKING_CARD_REMOVED: _removed(N_("資格の確認中にカードが抜かれました。")),
     FailureCode.CONSENT_CARD_REMOVED: _removed(N_("同意の途中でカードが抜かれました。")),
     FailureCode.CARD_USE_OFFER_CARD_REMOVED: _removed(N_("利用登録の前にカードが抜かれました。")),
-    FailureCode.VISUAL_CHECK_CARD_REMOVED: _removed(N_("係の確認の途中でカードが抜かれました。")),
+    FailureCode.VISUAL_CHECK_CARD_REMOVED: _removed(N_("係の人の確認の途中で、カードが抜かれました。")),
     FailureCode.CARD_UNREADABLE: Failure(
         N_("カードを読み取れませんでした。"),
         N_("ケースから出して、向きを確かめて入れ直してください。"),
@@ -114,7 +114,7 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.PHONE_PIN_BLOCKED: Failure(
         N_("スマートフォンの暗証番号がロックされています。"),
-        N_("カードを入れるか、受付の係にお声がけください。"),
+        N_("カードを入れるか、受付の係の人にお声がけください。"),
         "カードか資格確認書で受け付けてください。ロックの解除はスマートフォンの発行元の案内に従います。",
         ends=True,
     ),
@@ -125,7 +125,7 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.PHONE_READER_LOST: Failure(
         N_("スマートフォンを読み取る機械が使えません。"),
-        N_("カードを入れるか、受付の係にお声がけください。"),
+        N_("カードを入れるか、受付の係の人にお声がけください。"),
         "スマートフォン用の読み取り機のケーブルを確認してください。つながると自動で使えるようになります。",
         ends=True,
     ),
@@ -187,7 +187,7 @@ FAILURES: dict[FailureCode, Failure] = {
         take=True,
     ),
     FailureCode.VISUAL_REFUSED: Failure(
-        N_("係の確認では、本人確認ができませんでした。"),
+        N_("係の人の確認では、本人確認ができませんでした。"),
         N_("ほかの方法を選んでください。"),
         "暗証番号か顔認証をご案内ください。難しければ資格確認書などで受け付けてください。",
     ),
@@ -205,14 +205,14 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.CERTIFICATE_EXPIRED: Failure(
         N_("カードの電子証明書の有効期限が切れています。"),
-        N_("受付の係にお声がけください。更新は市区町村の窓口でできます。"),
+        N_("受付の係の人にお声がけください。更新は市区町村の窓口でできます。"),
         "資格確認書などで受け付け、市区町村での更新をご案内ください。",
         ends=True,
         take=True,
     ),
     FailureCode.CERTIFICATE_REVOKED: Failure(
         N_("カードの電子証明書が使えなくなっています。"),
-        N_("受付の係にお声がけください。手続きは市区町村の窓口でできます。"),
+        N_("受付の係の人にお声がけください。手続きは市区町村の窓口でできます。"),
         "失効した証明書です。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
         ends=True,
         take=True,
@@ -297,7 +297,6 @@ FAILURES: dict[FailureCode, Failure] = {
         N_("係の人を呼んでいます。"),
         N_("そのままお待ちください。"),
         "患者が呼んでいます。端末までおいでください。",
-        ends=True,
     ),
     FailureCode.TERMINAL_FAULT: Failure(
         N_("機械の中で問題が起きました。"),

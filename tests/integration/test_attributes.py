@@ -34,6 +34,14 @@ def town(tmp_path: Path, authority_state: Path) -> Iterator[Town]:
     made.close()
 
 
+def _killed(town: Town) -> bool:
+    try:
+        town.job().run()
+    except Killed:
+        return True
+    return False
+
+
 METHODS: tuple[wire.Method, ...] = ("crl", "ocsp")
 
 
@@ -43,7 +51,7 @@ def test_of_10_000_customers_exactly_the_100_who_moved_are_found(
     tmp_path: Path, authority_state: Path, method: wire.Method
 ) -> None:
     town = Town(tmp_path, authority_state, 10_000)
-    moved = sorted(random.Random(20).sample(range(10_000), 100))  # noqa: S311
+    moved = sorted(random.Random(20).sample(range(10_000), 100))
     town.move_all(moved)
     town.midnight()
     report = town.job(method).run()
@@ -68,9 +76,8 @@ def test_killed_after_any_answer_nobody_is_asked_or_charged_twice(
         town.move_all(range(8))
         town.midnight()
         town.operator.after = after
-        with pytest.raises(Killed):
-            while True:
-                town.job().run()
+        while not _killed(town):
+            pass
         town.reopen()
         town.operator.after = 0
         town.job().run()

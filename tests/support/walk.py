@@ -1,12 +1,13 @@
 """A visit walked through the flow alone, on a made clock."""
 
-from config import Config
+from config import Config, Delays
 from consent.choices import ConsentAnswer, Item
 from reception import flow
 from reception.flow import Effect, Event, Method, Session, State
 
 GIVEN = ConsentAnswer.GIVEN
-CONFIG = Config()
+CONFIG = Config(confirm_answers=False, delays=Delays(matched_s=0))
+"""Without what is only shown: the summary, and the moment after a match, have tests of their own."""
 QUESTIONS = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
 
 

@@ -319,7 +319,7 @@ class Registry:
     def newest(
         self, match_id: str, provider: str, consent_id: str, serial: str, items: Sequence[Attribute]
     ) -> tuple[Answer, dict[Attribute, str], bool]:
-        """Return the newest attributes of a certificate's holder, as far as the consent goes; and whether it is charged.
+        """Return the newest attributes of a certificate's holder, as far as the consent goes; and whether it costs.
 
         The same match_id again gets the same answer, and is charged once.
         """

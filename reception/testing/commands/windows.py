@@ -12,7 +12,8 @@ from reception.commands.arguments import AddCommand, has_display, refuse
 from reception.commands.windows import show_windows
 
 if TYPE_CHECKING:
-    from reception.commands.program import Opened
+    from reception.commands.program import Opened, PanelLike
+    from reception.testing.testbench import Bench
 
 
 def add(command: AddCommand) -> None:
@@ -28,6 +29,46 @@ def add(command: AddCommand) -> None:
     record.add_argument(
         "--frames", action="store_true", help="also keep what the camera saw while a face was matched"
     )
+
+    gallery = command("gallery", _gallery, "every page of the patient's window as a picture, with pages.json")
+    gallery.add_argument("folder", type=Path, metavar="DIR", help="where to write; it is made")
+    gallery.add_argument(
+        "--size", type=_size, default=(800, 1280), metavar="WxH", help="px (default: 800x1280)"
+    )
+    gallery.add_argument("--language", default="ja", help="ja, ja-easy, en, zh, ko, pt or vi (default: ja)")
+    gallery.add_argument(
+        "--mode", choices=("normal", "large", "black"), default="normal", help="how the patient wants it"
+    )
+    gallery.add_argument(
+        "--density",
+        type=float,
+        metavar="DPI",
+        help="px per inch of the display (default: as such a display has)",
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, x, height = text.partition("x")
+    if not (x and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}: should be WIDTHxHEIGHT in px, like 1366x768")
+    return int(width), int(height)
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    from reception.texts import LANGUAGES
+
+    if options.language not in LANGUAGES:
+        return refuse(f"gallery: --language {options.language}: should be one of {', '.join(LANGUAGES)}")
+    from reception.testing import demo
+    from reception.testing.gallery import save_gallery, screen_of, without_display
+
+    screen = screen_of(*options.size, options.density)
+    without_display()
+    mode = "contrast" if options.mode == "black" else options.mode
+    frame = demo.sample_frame(options.state)
+    paths = save_gallery(options.folder, frame, screen=screen, language=options.language, mode=mode)
+    print(f"{len(paths)} pictures and pages.json: {options.folder}")
+    return 0
 
 
 def add_bench(terminal: argparse.ArgumentParser) -> None:
@@ -61,8 +102,14 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
         from reception.commands.program import Opened
         from reception.testing.testbench import Bench
 
-        with Bench(settings, options.state, engine=engine) as bench:
-            yield Opened(bench.terminal, bench.office, bench)
+        with Bench(settings, options.state, engine=engine, keep_cards=True) as bench:
+            yield Opened(bench.terminal, bench.office, bench, partial(_panel, bench))
+
+
+def _panel(bench: "Bench") -> "PanelLike":
+    from reception.testing.panel import panel_of
+
+    return panel_of(bench)
 
 
 @contextmanager
@@ -91,11 +138,14 @@ def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
             vpcd_port=port,
             journal=journal_file(settings, options.state),
             staff=staff_file(options.state) if staff_file(options.state).exists() else None,
+            keep_cards=True,
         ) as bench:
             if port is not None:
                 to = f"127.0.0.1:{port}"
                 print(f"cards attach at {to}: ./run card PERSON --vpcd {to}", flush=True)
-            yield Opened(bench.terminal, bench.office, bench if port is None else None)
+            shown = bench if port is None else None
+            panel = None if shown is None else partial(_panel, bench)
+            yield Opened(bench.terminal, bench.office, shown, panel)
 
 
 def _hil_record(options: argparse.Namespace) -> int:

@@ -247,6 +247,10 @@ class _Run:
         self._pending = [rule for rule in self._pending if rule not in due]
         for rule in due:
             self._do(rule, seen)
+        if seen.screen == "SUMMARY" and not due:
+            # No rule says otherwise, so what was answered is what is to be sent.
+            self._bench.terminal.submit(flow.ConfirmAnswers())
+            return True
         sticky = self._answer_all.get(state)
         if sticky and not any(rule.do in ("answer", "answer_all") for rule in due):
             self._bench.terminal.submit(flow.Answer(sticky))

@@ -20,7 +20,7 @@ from consent.eligibility import EligibilityClient
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
 from hardware.camera import FrameSource, open_camera
-from hardware.card import STALL_LIMIT_S, CardReader, match_code_b
+from hardware.card import STALL_LIMIT_S, CardReader, Presence, match_code_b
 from hardware.face.engine import FaceEngine
 from hardware.simulation.steerable_clip import SteerableClip
 from hardware.simulation.virtual_card import (
@@ -103,7 +103,7 @@ class Bench:
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
     SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
-    the staff's passwords, in place of the bench's own STAFF. ``stall_limit_s``: how long a card may take for one
+    the staff's passwords, in place of the bench's own STAFF. ``keep_cards``: a person brings the same card each time. ``stall_limit_s``: how long a card may take for one
     answer, on a simulated reader. ``slot``, ``phone_slot`` and ``faults`` reach into
     simulated readers; a RealBench has only its operator's hands.
     """
@@ -131,6 +131,7 @@ class Bench:
         camera: int | None = None,
         staff: Path | None = None,
         stall_limit_s: float = STALL_LIMIT_S,
+        keep_cards: bool = False,
     ) -> None:
         self.kind = kind
         self._real = kind if isinstance(kind, RealBench) else None
@@ -162,6 +163,8 @@ class Bench:
         self.engine = engine or FaceEngine(network=config.face.model)
         self._own_engine = engine is None
         self._config = config
+        self._kept: dict[str, SmartCard] | None = {} if keep_cards else None
+        self.now = clock
         self._fixed_clip = clip is not None
         self._ends, self._terminal_ends = ExitStack(), ExitStack()
         self._pcscd: PcscdBench | None = None
@@ -242,6 +245,15 @@ class Bench:
     def people(self) -> list[str]:
         """Return the ids of the people who can come."""
         return list(self._people)
+
+    def everybody(self) -> list[Person]:
+        """Return the people who can come."""
+        return list(self._people.values())
+
+    def laid(self) -> tuple[bool, bool]:
+        """Return whether a card is in, and whether a phone lies on its reader; raises ReaderError."""
+        phone = self.phone_reader is not None and self.phone_reader.presence() is not Presence.EMPTY
+        return self._card_reader.presence() is not Presence.EMPTY, phone
 
     # --- Hands --------------------------------------------------------------------------------------------------
 
@@ -387,7 +399,13 @@ class Bench:
 
     def _reader_hands(self) -> Operator:
         def card(person: Person | None) -> SmartCard:
-            return whatever_comes(person or self.person, self.authority)
+            holder = person or self.person
+            if self._kept is None:
+                return whatever_comes(holder, self.authority)
+            # The same card each time: PIN tries that were spent stay spent.
+            if holder.id not in self._kept:
+                self._kept[holder.id] = whatever_comes(holder, self.authority)
+            return self._kept[holder.id]
 
         slot, phones, faults = self.slot, self.phone_slot, self.faults
         return Simulated(
