@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from reception.commands.program import Opened, PanelLike
     from reception.terminal.back_office import BackOffice
     from reception.terminal.conductor import Terminal
-    from reception.testing.testbench import Bench
 
 
 def add(command: AddCommand) -> None:
@@ -113,7 +112,7 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
             yield Opened(bench.terminal, bench.office, partial(_panel, bench))
 
 
-def _panel(bench: "Bench") -> "PanelLike":
+def _panel(bench: object) -> "PanelLike":
     from reception.testing.panel import panel_of
 
     return panel_of(bench)
@@ -193,7 +192,7 @@ def _hil_record(options: argparse.Namespace) -> int:
             session.running(options.state, frames=options.frames) as (terminal, office, bench),
             watched(terminal, office, session.settings, options.state),
         ):
-            yield Opened(terminal, office, bench)
+            yield Opened(terminal, office, partial(_panel, bench) if bench is not None else None)
             said.extend(session.write(options.title))
 
     print("Make one visit, or several. Closing the windows ends the recording.", flush=True)
