@@ -106,7 +106,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
                 config,
                 ledger_of(config, state),
                 config.server,
-                config.site.terminal_id,
+                identity,
                 client,
                 journal.now,
             )

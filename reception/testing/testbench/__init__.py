@@ -285,7 +285,7 @@ class Bench:
                         config,
                         self._ledger_file,
                         settings,
-                        config.site.terminal_id,
+                        identity,
                         self.client,
                         self.now,
                         self._sync_receipt,
