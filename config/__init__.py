@@ -208,10 +208,48 @@ class Consents:
     specific_disease: bool = False
     medical_subsidy: bool = False
     """医療費助成 (PMH): ask whether the certificate of entitlement may be used."""
+    record_sharing: bool = False
+    """電子カルテ情報共有サービス: ask whether letters and the six kinds of records of other clinics may be seen."""
     prescription: bool = False
     """Ask in which form a prescription is wanted; only where ``facility_kind`` is ``clinic``."""
     bundled: bool = True
     """Offer 包括同意, one answer for all questions, beside one by one."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Attributes:
+    """最新の利用者情報(4情報)提供サービス: the clinic learns of a patient's new name or address, after a consent."""
+
+    offer: bool = False
+    """Offer it on a page of its own after the check-in; needs ``receipt.folder``, where the worklist lies."""
+    items: Annotated[
+        tuple[Literal["name", "address", "birth_date", "sex"], ...], Field(min_length=1, max_length=4)
+    ] = ("name", "address")
+    """What is asked for, one question each."""
+    ask_again_days: Annotated[int, Field(ge=0, le=3650)] = 365
+    """Who said no is asked again after so many days."""
+    method: Literal["crl", "ocsp"] = "crl"
+    """How the operator finds ended certificates: by the daily list, or certificate by certificate."""
+    link_serials: bool = True
+    """Let the operator follow a customer from the old certificate to the new one."""
+    yen_per_case: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """What the operator charges for a delivered case; 0: not known."""
+    url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""
+    """The platform operator; empty: the same as ``server.url``."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Ticket:
+    """What the patient has in hand after the check-in."""
+
+    number: bool = False
+    """Give a queue number, which begins anew every day."""
+    prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{0,2}$")] = ""
+    """Before the number; of several terminals each has its own."""
+    wait_at: Annotated[str, Field(max_length=20)] = ""
+    """Where to wait, as "2番窓口"; empty: the usual words."""
+    print_command: tuple[str, ...] = ()
+    """Program and arguments that print what comes on standard input, as ("lp", "-d", "ticket"); empty: only shown."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -342,6 +380,8 @@ class Config:
     delays: Delays = field(default_factory=Delays)
     consents: Consents = field(default_factory=Consents)
     server: Server = field(default_factory=Server)
+    attributes: Attributes = field(default_factory=Attributes)
+    ticket: Ticket = field(default_factory=Ticket)
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
@@ -360,6 +400,8 @@ class Config:
             raise ValueError("server.budget_s must not be above delays.sending_s")
         if bool(self.counter.cert) != bool(self.counter.key):
             raise ValueError("counter.cert and counter.key go together")
+        if self.attributes.offer and not self.receipt.folder:
+            raise ValueError("attributes.offer needs a receipt.folder")
         if self.face.photo_check and self.face.time_limit_s < 2:
             raise ValueError("face.photo_check needs a face.time_limit_s of at least 2")
         return self

@@ -74,6 +74,8 @@ class PersonCertificate:
     status: CertificateState = "good"
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """Of a real card's certificate (DER), hex: who shows it is this person. Empty: the test authority issues one."""
+    issue: Annotated[int, Field(ge=1, le=1000)] = 1
+    """The how-manieth certificate of this holder it is; each has keys of its own."""
 
 
 @dataclass(frozen=True, config=STRICT)

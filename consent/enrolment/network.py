@@ -44,9 +44,9 @@ def write_certificates(
     now: datetime,
     life: timedelta = LIFE,
     *,
+    auditor: bool = False,
     brokers: Sequence[str] = (),
     boards: Sequence[str] = (),
-    auditor: bool = False,
 ) -> list[Path]:
     """Enrol terminals and write ``ca.pem`` and a certificate with its key for each machine; return the paths.
 

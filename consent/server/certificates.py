@@ -109,6 +109,26 @@ class Authority:
         """Return the CAs of user-authentication certificates; the signature CA vouches for no login."""
         return [self._ca(_AUTHENTICATION).certificate]
 
+    def signature_signer(self) -> Subject:
+        """Return the CA of signature certificates (署名用) with its key."""
+        return self._ca(_SIGNATURE)
+
+    def signature_status_signer(self) -> Subject:
+        """Return the responder to which that CA delegated its answers on single certificates."""
+        ca = self._ca(_SIGNATURE)
+        return self._subject("digital-signature-responder", lambda: _new_responder(ca), ca)
+
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes:
+        """Return a person's signature certificate (DER); empty for those too young for one.
+
+        Without ``make`` also empty where no card of theirs was made yet.
+        """
+        if _age_at_issue(person) < SIGNATURE_FROM_AGE:
+            return b""
+        if not make and not self._holder_path(person, _SIGNATURE).exists():
+            return b""
+        return self._holder(person, _SIGNATURE).der
+
     def crl_signer(self) -> Subject:
         """Return the CA of user-authentication certificates with its key: it signs the revocation list itself."""
         return self._ca(_AUTHENTICATION)
@@ -140,6 +160,9 @@ class Authority:
         next_generation = person.card.generation == "next"
         return self._subject(name, lambda: _new_holder(ca, purpose, begin, end, next_generation), ca)
 
+    def _holder_path(self, person: Person, purpose: str) -> Path:
+        return self._pki / f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}.pem"
+
     def _subject(self, name: str, make: Callable[[], Subject], issuer: Subject | None) -> Subject:
         if name not in self._subjects:
             path = self._pki / f"{name}.pem"
@@ -161,6 +184,8 @@ def _identity_hash(person: Person) -> str:
     identity += [person.address, person.certificate.expires.isoformat()]
     if person.card.generation != "current":
         identity.append(person.card.generation)
+    if person.certificate.issue > 1:
+        identity.append(str(person.certificate.issue))
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 

@@ -124,6 +124,14 @@ def open_engine(database: str) -> sa.Engine:
     return engine
 
 
+def bare_engine(database: str) -> sa.Engine:
+    """Return an engine for tables of another party, which come without migrations; raises SQLAlchemyError."""
+    try:
+        return _engine(database)
+    except (ImportError, ValueError) as error:
+        raise sa.exc.ArgumentError(type(error).__name__) from None
+
+
 def _engine(database: str) -> sa.Engine:
     url = sa.make_url(database)
     if url.get_backend_name() == "postgresql":

@@ -50,6 +50,7 @@ SHA256_DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
 
 # File ids within the applications; all are below 1F, so that most cards let commands name them without a SELECT.
 TOKEN_INFO, CERTIFICATES_THERE, CERTIFICATE, KEY, PIN = 0x06, 0x08, 0x0A, 0x17, 0x18
+SIGNATURE_CERTIFICATE, SIGNATURE_KEY, SIGNATURE_PASSWORD = 0x01, 0x1A, 0x1B
 TOKEN_INFO_BYTES = 160
 FACE_RECORD, FACE_CERTIFICATE, MATCH_CODE_B = 0x02, 0x04, 0x12
 
@@ -265,6 +266,44 @@ class MyNumberCard:
     @property
     def _key(self) -> str:
         return self._facts.key if self._facts else RSA_2048
+
+    def signing_tries_left(self) -> int:
+        """Ask how many tries of the signature password (署名用) are left, which costs none; 0: locked, or none set."""
+        self._select_jpki()
+        return _tries(
+            self._link.send(0x00, 0x20, 0x00, 0x80 | SIGNATURE_PASSWORD), "signature password tries"
+        )
+
+    def sign_as_holder(self, password: bytearray, message: bytes) -> tuple[bytes, bytes]:
+        """Sign with the signature key (署名用): its certificate (DER), and PKCS #1 v1.5 over SHA-256, 256 bytes.
+
+        ``password``: 6 to 16 capital letters and digits; our copies are wiped, the caller wipes it. The tries are asked
+        for first, and nothing is sent at 0. Raises PinWrong, PinBlocked.
+        """
+        if not 6 <= len(password) <= 16 or not password.isalnum() or password.upper() != password:
+            raise ValueError("a signature password has 6 to 16 capital letters and digits")
+        self._select_jpki()
+        self._look_again()
+        if self.signing_tries_left() == 0:
+            raise PinBlocked("no try of the signature password is left")
+        status = self._link.send(0x00, 0x20, 0x00, 0x80 | SIGNATURE_PASSWORD, password).status
+        match status:
+            case 0x9000:
+                self._verified = True
+            case 0x63C0 | 0x6983 | 0x6984:
+                raise PinBlocked("no try of the signature password is left")
+            case _ if status >> 4 == 0x63C:
+                raise PinWrong(status & 0xF)
+            case _:
+                self.confirm()
+                raise CardProtocolError("signature password", status)
+        head = self._link.read_block(SIGNATURE_CERTIFICATE).ok("signature certificate")
+        certificate = self._link.read_rest(head, certificate_size(head), "signature certificate")
+        digest_info = SHA256_DIGEST_INFO + hashlib.sha256(message).digest()
+        answer = self._link.send(0x80, 0x2A, 0x00, 0x80 | SIGNATURE_KEY, digest_info, le=256)
+        if answer.status != OK:
+            self.confirm()
+        return certificate, answer.ok("signature")
 
     def _signature(self, message: bytes) -> CardResponse:
         if self._key == RSA_2048:

@@ -31,7 +31,7 @@ _log = logging.getLogger("reception.start")
 
 @dataclass(frozen=True)
 class Opened:
-    """A running terminal with what its windows show."""
+    """A running terminal with what its windows show; ``bench``: where people act at simulated devices."""
 
     terminal: "Terminal"
     office: "BackOffice"
@@ -81,6 +81,13 @@ def place_patient(window: QWidget) -> None:
     size = fitted(window.width(), window.height(), free.width(), free.height() - TITLE_BAR)
     window.resize(*size)
     window.move(free.topLeft())
+
+
+def place_beside(window: QWidget, patient: QWidget) -> None:
+    """Put a window at the right of the patient's; where there is no room, at the right edge of the display."""
+    free = patient.screen().availableGeometry()
+    left = min(patient.geometry().right() + 20, max(free.left(), free.right() - window.width()))
+    window.move(left, free.top())
 
 
 def fitted(width: int, height: int, free_width: int, free_height: int) -> tuple[int, int]:
@@ -223,8 +230,9 @@ class _Program(QObject):
         self._rest_came.emit()
 
     def _complete(self) -> None:
-        """All that the first visit needs is loaded."""
-        settle()
+        """Settle what was loaded behind the patient's window."""
+        with self._failing():
+            settle()
 
     def _show(self, opened: Opened) -> None:
         from reception.patient.keys import SpokenKeys

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.flow.failures import FailureCode
-from reception.flow.states import DisplayMode, HelpTopic, Language, Method, StaffText
+from reception.flow.states import AttributeOutcome, DisplayMode, HelpTopic, Language, Method, StaffText
 
 
 @dataclass(frozen=True)
@@ -323,6 +323,81 @@ class Recorded(Event):
     """The server acknowledged the consents."""
 
     occasion: int
+    attributes: tuple[str, ...] = ()
+    """Attributes of whose changes the patient is offered to tell the clinic."""
+
+
+@dataclass(frozen=True)
+class AnswerAttribute(Event):
+    """The patient answered whether the clinic may learn of changes of the attribute that is asked."""
+
+    answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class SigningKey(Event):
+    """A character of the signing password; the conductor keeps it and tells the flow only how many there are."""
+
+    character: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SigningBackspace(Event):
+    """The last character is taken back."""
+
+
+@dataclass(frozen=True)
+class SigningTyped(Event):
+    """That many characters of the signing password are there now."""
+
+    characters: int
+
+
+@dataclass(frozen=True)
+class SigningSubmit(Event):
+    """The patient confirmed the signing password."""
+
+
+@dataclass(frozen=True)
+class SigningTries(Event):
+    """How many tries of the signing password the card has left."""
+
+    occasion: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class SigningMissed(Event):
+    """The card refused the signing password; 0 tries left means that it is blocked."""
+
+    occasion: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class SignByPhone(Event):
+    """The patient would rather sign on their own phone, by a QR code."""
+
+
+@dataclass(frozen=True)
+class PhoneInvited(Event):
+    """The page for the patient's phone is there; its address is shown as a QR code."""
+
+    occasion: int
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AttributesDone(Event):
+    """What came of the signed consent."""
+
+    occasion: int
+    outcome: AttributeOutcome
+
+
+@dataclass(frozen=True)
+class SkipSigning(Event):
+    """The patient does not want to sign after all."""
 
 
 @dataclass(frozen=True)
@@ -432,6 +507,10 @@ class Effect(StrEnum):
     IDENTIFY = "IDENTIFY"
     ANSWER_CARD_USE = "ANSWER_CARD_USE"
     SEND_CONSENTS = "SEND_CONSENTS"
+    COUNT_SIGNING_TRIES = "COUNT_SIGNING_TRIES"
+    SIGN_ATTRIBUTES = "SIGN_ATTRIBUTES"
+    INVITE_PHONE = "INVITE_PHONE"
+    DECLINE_ATTRIBUTES = "DECLINE_ATTRIBUTES"
     POWER_OFF_CARD = "POWER_OFF_CARD"
     FORGET_VISIT = "FORGET_VISIT"
     LOG_LATE_EVENT = "LOG_LATE_EVENT"

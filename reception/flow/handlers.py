@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from consent.choices import ConsentAnswer, Item
+from reception.flow import offer
 from reception.flow.events import (
     AcceptLastTry,
     Answer,
@@ -78,7 +79,7 @@ from reception.flow.outcomes import (
     waiting,
 )
 from reception.flow.session import Session
-from reception.flow.states import COMMITTED, READER_BUSY, DisplayMode, Language, Method, S
+from reception.flow.states import COMMITTED, OFFERING, READER_BUSY, DisplayMode, Language, Method, S
 
 
 def reader_ready(session: Session, event: ReaderReady, now: float) -> Outcome:
@@ -154,6 +155,8 @@ def reader_lost(session: Session, event: ReaderLost, now: float) -> Outcome:
     session = replace(session, desk=replace(session.desk, reader_ready=False), visit=visit)
     if visit.by_phone and session.state not in (S.CALL_STAFF, *COMMITTED):
         return session, ()
+    if session.state in OFFERING:
+        return offer.reader_lost(session, now)
     if session.state in COMMITTED:
         shorter = now + session.config.delays.told_s if session.state is S.TAKE_CARD else session.deadline
         return replace(session, deadline=shorter), ()
@@ -527,6 +530,8 @@ def previous_asked(session: Session, event: PreviousQuestion, now: float) -> Out
 
 def recorded(session: Session, event: Recorded, now: float) -> Outcome:
     done = replace(session, visit=replace(session.visit, completed=True, failure=None))
+    if event.attributes:
+        return offer.offered(done, event.attributes, now)
     return enter(done, S.TAKE_CARD, now), (Effect.POWER_OFF_CARD,)
 
 
@@ -619,6 +624,8 @@ def time_passed(session: Session, event: TimePassed, now: float) -> Outcome:
             return ask_next(replace(session, visit=replace(session.visit, prescription_asked=False)), now)
         case S.CONSENT | S.LIMIT_CONSENT:
             return answered(session, Answer(ConsentAnswer.DECLINED), now)
+        case S.ATTRIBUTE_OFFER | S.ATTRIBUTE_SIGN:
+            return offer.time_over(session, now)
         case S.TAKE_CARD:
             if not session.visit.card_in:
                 return enter(session, S.COMPLETE, now), ()

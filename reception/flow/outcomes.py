@@ -50,7 +50,10 @@ def _wait_in(session: Session) -> float | None:
             return delays.phone_s
         case S.CHECKING:
             return delays.checking_s
-        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER:
+        case S.ATTRIBUTE_SIGN:
+            # A password of up to 16 characters, or a phone to be taken out.
+            return 2 * delays.question_s
+        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER | S.ATTRIBUTE_OFFER:
             return delays.question_s
         case S.SENDING:
             return delays.sending_s

@@ -14,9 +14,11 @@ from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
 from hardware.card import CardAuthority, RsaKey
 from hardware.face.engine import FaceEngine
+from reception.terminal.attributes import attribute_service, ledger_of
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
+from reception.terminal.queue_numbers import QueueNumbers
 from reception.terminal.staff import Staff, read_hashes, staff_file
 
 JAPAN = timezone(timedelta(hours=9))
@@ -34,6 +36,11 @@ def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
 def journal_file(config: Config, state: Path) -> Path:
     """Return where the configured terminal keeps its journal."""
     return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def queue_file(config: Config, state: Path) -> Path:
+    """Return where the configured terminal keeps the last queue number."""
+    return state / f"queue-{config.site.terminal_id}.json"
 
 
 def open_journal(
@@ -94,6 +101,16 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
         ends.callback(client.close)
         journal = open_journal(config, journal_file(config, state))
         ends.callback(journal.close)
+        attributes = ends.enter_context(
+            attribute_service(
+                config,
+                ledger_of(config, state),
+                config.server,
+                identity,
+                client,
+                journal.now,
+            )
+        )
         terminal = Terminal(
             config,
             reader=reader,
@@ -106,6 +123,8 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             journal=journal,
             staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
             authorities=authorities_of(config),
+            attributes=attributes,
+            queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

@@ -26,10 +26,12 @@ from hardware.card import (
 from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.flow import Effect, Event, Session
+from reception.terminal.attributes import AttributeService
 from reception.terminal.errors import reader_failure
 from reception.terminal.health import PartsHealth
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, VisitMemory
 from reception.terminal.journal import Journal, JournalError
+from reception.terminal.queue_numbers import QueueNumbers, label_of
 from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView, snapshot_of
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
@@ -66,6 +68,8 @@ class Terminal:
         phone_reader: CardReader | None = None,
         journal: Journal | None = None,
         staff: Staff | None = None,
+        attributes: AttributeService | None = None,
+        queue_numbers: QueueNumbers | None = None,
         now: Callable[[], float] = time.monotonic,
         authorities: Sequence[CardAuthority] = (),
         today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
@@ -83,6 +87,9 @@ class Terminal:
         self._health_changes = threading.Lock()
         self._visit = VisitMemory()
         self._pin = bytearray()
+        self._password = bytearray()
+        """Of the signature certificate, as far as it is typed."""
+        self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
         self._until = ""
@@ -113,6 +120,7 @@ class Terminal:
                 phones,
                 self._staff,
                 lambda: CardRules(tuple(authorities), today(), config.card),
+                attributes,
             ),
             post=self._events.put,
             health=self._is,
@@ -228,6 +236,8 @@ class Terminal:
     def _deal_with(self, event: Event) -> None:
         if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
             event = self._typed(event)
+        if isinstance(event, flow.SigningKey | flow.SigningBackspace):
+            event = self._signing_typed(event)
         if isinstance(event, flow.MatchCodeTyped):
             self._use_match_code(event.code)
             return
@@ -301,6 +311,18 @@ class Terminal:
                     self._wipe_pin()
         return flow.PinTyped(len(self._pin))
 
+    def _signing_typed(self, event: Event) -> Event:
+        """Keep a character of the signing password here; the flow learns how many there are."""
+        session = self._session
+        if session.screen == "ATTRIBUTE_SIGN" and not session.verifying:
+            match event:
+                case flow.SigningKey(character) if len(self._password) < 16 and _signs(character):
+                    self._password.append(ord(character))
+                case flow.SigningBackspace() if self._password:
+                    self._password[-1] = 0
+                    del self._password[-1]
+        return flow.SigningTyped(len(self._password))
+
     def _use_match_code(self, code: str) -> None:
         """Read the photo of the card that is in, or keep the code for the one that comes next, for a while."""
         if len(code) != 14 or not (code.isascii() and code.isdigit()):
@@ -315,16 +337,29 @@ class Terminal:
         return code if code and self._now() < until else None
 
     def _wipe_pin(self) -> None:
-        for at in range(len(self._pin)):
-            self._pin[at] = 0
-        self._pin = bytearray()
+        for typed in (self._pin, self._password):
+            typed[:] = bytes(len(typed))
+        self._pin, self._password = bytearray(), bytearray()
 
     def _publish(self) -> None:
         session = self._session
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
-        shown = snapshot_of(session, self._snapshot, self._health, left, self._visit.notice)
-        self._snapshot = replace(shown, until=self._until if session.visit.completed else "")
+        until = self._until if session.visit.completed else ""
+        self._snapshot = snapshot_of(
+            session, self._snapshot, self._health, left, self._visit.notice, until, self._number(session)
+        )
         self._snapshots.tell(self._snapshot)
+
+    def _number(self, session: Session) -> str:
+        """Return the queue number of a visit that is complete; given once, when it is first shown."""
+        settings = session.config.ticket
+        if not (settings.number and session.visit.completed and session.state in flow.COMMITTED):
+            return ""
+        if not self._visit.queue_label:
+            self._visit.queue_label = label_of(self._queue.take(), settings)
+            if settings.print_command:
+                self._jobs.print_ticket(self._visit.queue_label)
+        return self._visit.queue_label
 
     def _is(self, **health: Any) -> None:
         """Note how parts are, from any thread; a change is published at once, whatever the visit does."""
@@ -353,6 +388,9 @@ class Terminal:
             case Effect.VERIFY_PIN:
                 pin, self._pin = self._pin, bytearray()
                 self._jobs.do(effect, self._session, self._visit, pin)
+            case Effect.SIGN_ATTRIBUTES:
+                password, self._password = self._password, bytearray()
+                self._jobs.do(effect, self._session, self._visit, password)
             case Effect.READ_PHONE:
                 # A copy: a phone that moved before its PIN was sent is only laid on again.
                 self._jobs.do(effect, self._session, self._visit, bytearray(self._pin))
@@ -434,6 +472,11 @@ class Terminal:
     ) -> None:
         retry_s = self.config.delays.device_retry_s
         watch(reader, pulse, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
+
+
+def _signs(character: str) -> bool:
+    """Say whether a signing password can have this character: a capital letter or a digit."""
+    return len(character) == 1 and character in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def _presence_event(seen: Presence, already_in: bool) -> Event:

@@ -21,6 +21,7 @@ from consent.eligibility import (
     TimedOut,
     Unreachable,
 )
+from consent.wire import japan_now
 from hardware.camera import CameraError, Frame, FrameSource
 from hardware.camera.health import CameraHealth
 from hardware.card import (
@@ -45,9 +46,11 @@ from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
 from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
 from reception import flow
-from reception.flow import Effect, Event, Method, Session
+from reception.flow import AttributeOutcome, Effect, Event, Method, Session
 from reception.flow.failures import FailureCode
+from reception.terminal.attributes import AttributeService
 from reception.terminal.errors import DISTRUSTED, failed
+from reception.terminal.queue_numbers import print_ticket, ticket_text
 from reception.terminal.snapshot import CounterView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
 from reception.terminal.supervisor import Supervisor
@@ -80,6 +83,8 @@ class VisitMemory:
     match_code: str | None = field(default=None, repr=False)
     """照合番号B as staff typed it before the card came."""
     counter: CounterView | None = None
+    queue_label: str = ""
+    """The queue number that was given to this visit."""
     embedding: "Future[Embedding] | None" = field(default=None, repr=False)
     """Of the photo, made while the patient chooses."""
     challenge: "tuple[float, Future[Challenge]] | None" = None
@@ -108,6 +113,8 @@ class Devices:
     staff: Staff
     rules: Callable[[], CardRules]
     """What is believed of cards today."""
+    attributes: AttributeService | None = None
+    """None: the clinic does not take part in 最新4情報."""
 
 
 class Jobs:
@@ -141,7 +148,7 @@ class Jobs:
         """End all work, and power the visit's card off."""
         visit.stop_face.set()
         # The phone's work asks the server's lane, and that one the card's.
-        for name in ("phone", "server", "face", "staff"):
+        for name in ("phone", "server", "face", "staff", "ticket"):
             self._lanes[name].shutdown()
         self.power_off(visit)
         self._lanes["card"].shutdown()
@@ -184,6 +191,14 @@ class Jobs:
                 self._run("server", lambda: self._answer_card_use(occasion, visit, session), occasion)
             case Effect.SEND_CONSENTS:
                 self._run("server", lambda: self._send(occasion, visit, session), occasion)
+            case Effect.COUNT_SIGNING_TRIES:
+                self._run_offer("card", lambda: _count_signing_tries(occasion, visit), occasion)
+            case Effect.SIGN_ATTRIBUTES:
+                self._run_offer("server", lambda: self._sign(occasion, visit, session, pin), occasion)
+            case Effect.INVITE_PHONE:
+                self._run_offer("server", lambda: self._invite(occasion, visit, session), occasion)
+            case Effect.DECLINE_ATTRIBUTES:
+                self._run_offer("server", lambda: self._decline(visit), occasion)
 
     def ask_ahead(self, visit: VisitMemory) -> None:
         """Have a challenge asked for that the visit will need, while the patient types or looks into the camera."""
@@ -479,7 +494,75 @@ class Jobs:
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
             limit = receipt.limit_category
             self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
-        return flow.Recorded(occasion)
+        return flow.Recorded(occasion, self._attributes_for(visit))
+
+    # --- The offer after the check-in ---------------------------------------------------------------------------
+
+    def _attributes_for(self, visit: VisitMemory) -> tuple[str, ...]:
+        service = self._devices.attributes
+        return service.items_for(_certificate_of(visit)) if service else ()
+
+    def _sign(self, occasion: int, visit: VisitMemory, session: Session, password: bytearray) -> Event:
+        """Have the card sign, and hand the consent in; the password is ours and gets wiped."""
+        service, card = self._devices.attributes, visit.card
+        assert service is not None
+        try:
+            if card is None:
+                raise CardRemovedError("the card left before it signed")
+
+            def sign(statement: bytes) -> tuple[bytes, bytes]:
+                return self._lanes["card"].submit(card.sign_as_holder, password, statement).result()
+
+            items = session.visit.attributes.given
+            outcome = service.sign_up(session.visit.id, _certificate_of(visit), items, sign)
+            return flow.AttributesDone(occasion, outcome)
+        except PinWrong as wrong:
+            return flow.SigningMissed(occasion, wrong.tries_left)
+        except PinBlocked:
+            return flow.SigningMissed(occasion, 0)
+        finally:
+            password[:] = bytes(len(password))
+
+    def _invite(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
+        service = self._devices.attributes
+        assert service is not None
+        url = service.invite(session.visit.id, _certificate_of(visit), session.visit.attributes.given)
+        if url:
+            return flow.PhoneInvited(occasion, url)
+        return flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+
+    def _decline(self, visit: VisitMemory) -> None:
+        if self._devices.attributes and (certificate := _certificate_of(visit)):
+            self._devices.attributes.declined(certificate)
+
+    def _run_offer(self, lane: str, job: Callable[[], Event | None], occasion: int) -> None:
+        """Do a piece of work for a visit that is complete: whatever goes wrong, nothing was recorded."""
+
+        def run() -> None:
+            try:
+                event = job()
+            except CardSwapped:
+                event = flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+            except CardRemovedError:
+                event = flow.CardRemoved(occasion)
+            except Exception as error:
+                _log.info("attributes: %s in the %s worker", type(error).__name__, lane)
+                event = flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+            if event is not None:
+                self._post(event)
+
+        self._lanes[lane].submit(run)
+
+    def print_ticket(self, label: str) -> None:
+        """Have the queue number printed, beside everything else."""
+        settings = self._config.ticket
+        text = ticket_text(label, settings.wait_at, japan_now())
+
+        def run() -> None:
+            if not print_ticket(settings.print_command, text):
+                _log.error("the ticket printer failed: %s", settings.print_command[0])
+
+        self._lanes["ticket"].submit(run)
 
     def _tell_counter(self, visit: VisitMemory, view: CounterView) -> None:
         visit.counter = view
@@ -525,6 +608,19 @@ def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
     return flow.PinVerified(occasion)
 
 
+def _count_signing_tries(occasion: int, visit: VisitMemory) -> Event:
+    if visit.card is None:
+        raise CardRemovedError("the card left before its tries were counted")
+    return flow.SigningTries(occasion, visit.card.signing_tries_left())
+
+
+def _certificate_of(visit: VisitMemory) -> bytes:
+    """Return the user-authentication certificate (DER) that this visit was made with."""
+    if visit.phone is not None:
+        return visit.phone.certificate
+    return visit.facts.certificate if visit.facts is not None else b""
+
+
 def _wipe(embedded: "Future[Embedding]") -> None:
     if not embedded.cancelled() and embedded.exception() is None:
         embedded.result().fill(0)
@@ -536,7 +632,7 @@ def _longest_job_s(config: Config) -> float:
     return 60.0 + face.time_limit_s + face.challenge * face.challenge_step_s + 3 * server.budget_s
 
 
-_LANES = ("card", "phone", "face", "server", "staff")
+_LANES = ("card", "phone", "face", "server", "staff", "ticket")
 """One thread each."""
 
 _PHONES = {"android": Method.ANDROID, "ios": Method.IPHONE}

@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.choices import ConsentAnswer, Item
-from reception.flow import DisplayMode, HelpTopic, Language, Method, Session, StaffText, State, Step
+from reception.flow import (
+    AttributeOutcome,
+    DisplayMode,
+    HelpTopic,
+    Language,
+    Method,
+    Session,
+    StaffText,
+    State,
+    Step,
+)
 from reception.flow.failures import FailureCode
 
 Nothing = Literal[""]
@@ -49,7 +59,8 @@ class Snapshot:
     """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
     cannot go on; DESK_CLOSED: staff have closed the reception; LEAVE: whether the visit is to end is asked; SUMMARY:
-    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment."""
+    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment; ATTRIBUTE_QR: the page for the
+    patient's own phone, as a QR code."""
     occasion: int = 0
     """Counts up whenever something is asked anew (Session.occasion)."""
     question: Item | Nothing = ""
@@ -108,6 +119,25 @@ class Snapshot:
     """The topic on the screen HELP."""
     staff_message: StaffText = StaffText.NONE
     """What staff want the patient to read."""
+    attribute: str = ""
+    """Of which attribute's changes the clinic would like to learn, in ATTRIBUTE_OFFER."""
+    signing_characters: int = 0
+    """Characters of the signing password typed so far, in ATTRIBUTE_SIGN."""
+    signing_tries_left: int | None = None
+    signing_missed: bool = False
+    """The last signing password was wrong."""
+    signing: bool = False
+    """The card, or the operator, is being asked."""
+    qr: str = ""
+    """Address of the page for the patient's own phone, good for a few minutes and for this offer only."""
+    attribute_outcome: AttributeOutcome = AttributeOutcome.NONE
+    """What came of the offer."""
+    queue_number: str = ""
+    """As it is called out; once the visit is complete, where the site gives numbers."""
+    wait_at: str = ""
+    """Where to wait; empty: the usual words."""
+    registered: bool = False
+    """The card's use as insurance card was registered in this visit."""
     desk_open: bool = True
     """Staff have not closed the reception; a visit that is on still ends as any other."""
     facility: str = "clinic"
@@ -127,6 +157,7 @@ class Snapshot:
         told: dict[str, Any] = json.loads(text)
         enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
         enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["attribute_outcome"] = AttributeOutcome(told["attribute_outcome"])
         enums["answers"] = tuple((Item(item), ConsentAnswer(answer)) for item, answer in told["answers"])
         enums["staff_message"] = StaffText(told["staff_message"])
         return cls(**{**told, **enums, "health": Health(**told["health"])})
@@ -146,10 +177,20 @@ _ENUMS: dict[str, type[StrEnum]] = {
 
 
 def snapshot_of(
-    session: Session, before: Snapshot, health: Health, left: float | None, notice: str = ""
+    session: Session,
+    before: Snapshot,
+    health: Health,
+    left: float | None,
+    notice: str = "",
+    until: str = "",
+    queue_number: str = "",
 ) -> Snapshot:
-    """Return the snapshot that follows ``before``; ``left``: the seconds left, once they are announced."""
-    question = session.question
+    """Return the snapshot that follows ``before``.
+
+    ``left``: the seconds left, once they are announced; ``until``: how long what was agreed may be looked at;
+    ``queue_number``: as it is called out.
+    """
+    question, offer = session.question, session.visit.attributes
     return replace(
         before,
         number=before.number + 1,
@@ -163,6 +204,7 @@ def snapshot_of(
         occasion=session.occasion,
         question=question or "",
         answers=session.visit.answers,
+        until=until,
         staff_called=session.desk.called,
         interrupted=session.visit.interrupted is not None,
         pin_short=session.pin_short,
@@ -177,6 +219,16 @@ def snapshot_of(
         pin_tries_left=session.visit.pin_tries_left,
         guidance=session.guidance,
         identity=session.visit.identity or "",
+        attribute=offer.asked if session.state is State.ATTRIBUTE_OFFER else "",
+        signing_characters=session.signing_characters,
+        signing_tries_left=offer.tries_left,
+        signing_missed=offer.missed,
+        signing=session.verifying and session.state is State.ATTRIBUTE_SIGN,
+        qr=offer.invitation,
+        attribute_outcome=offer.outcome,
+        queue_number=queue_number,
+        wait_at=session.config.ticket.wait_at,
+        registered=session.visit.card_use is ConsentAnswer.GIVEN,
         failure=session.visit.failure or "",
         completed=session.visit.completed,
         card_in=session.visit.card_in,

@@ -16,14 +16,20 @@ class TimingProfile:
     delays: Mapping[str, float] = field(default_factory=dict)
     server: Mapping[str, float] = field(default_factory=dict)
     face: Mapping[str, float] = field(default_factory=dict)
+    confirm_answers: bool = False
+    """Nobody looks through the answers before they are sent."""
 
     def but(self, **tables: Mapping[str, float]) -> "TimingProfile":
         """Return a profile in which these settings are others."""
-        return replace(self, **{name: {**getattr(self, name), **table} for name, table in tables.items()})
+        changed: dict[str, Any] = {name: {**getattr(self, name), **table} for name, table in tables.items()}
+        return replace(self, **changed)
 
     def tables(self) -> dict[str, Any]:
-        """Return the tables as they stand in a configuration file; the summary of the answers is not asked for."""
-        return {"confirm_answers": False} | {name: dict(table) for name, table in vars(self).items() if table}
+        """Return the tables as they stand in a configuration file."""
+        tables = {
+            name: dict(table) for name, table in vars(self).items() if isinstance(table, Mapping) and table
+        }
+        return {"confirm_answers": self.confirm_answers, **tables}
 
     def settings(self, **tables: Mapping[str, Any]) -> config.Config:
         """Return the shipped settings with this profile, and with other ``tables`` beside it; raises ConfigError."""

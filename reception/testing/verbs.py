@@ -64,6 +64,8 @@ BUTTONS: dict[str, flow.Event] = {
     "keep_on": flow.KeepOn(),
     "take_on_call": flow.TakeOnCall(),
     **{f"change_{item}": flow.ChangeAnswer(item) for item in Item},
+    "sign_by_phone": flow.SignByPhone(),
+    "skip_signing": flow.SkipSigning(),
     "cancel": flow.Cancel(),
     "call_staff": flow.CallStaff(),
     "leave_help": flow.LeaveHelp(),

@@ -169,7 +169,7 @@ def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
                 if not options.no_counter:
                     opening = opened_to_counters(bench.terminal, bench.office, settings, options.state)
                     ends.enter_context(opening)
-                panel = partial(_panel, bench) if port is None else None
+                panel = None if port is not None else partial(_panel, bench)
                 yield Opened(bench.terminal, bench.office, panel)
 
 

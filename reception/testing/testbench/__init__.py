@@ -48,6 +48,7 @@ from hardware.simulation.virtual_card import (
     forged_card,
 )
 from reception.terminal.assembly import JAPAN, authorities_of, back_office, open_journal
+from reception.terminal.attributes import attribute_service
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes, staff_file
@@ -206,6 +207,7 @@ class Bench:
         self._waited_before_s = self._real.waited_s if self._real else 0.0
         self._own_server = own_server
         self._journal_file, self._staff = journal, staff
+        self._ledger_file = journal.with_name("attributes.sqlite") if journal else None
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -278,6 +280,17 @@ class Bench:
                 staff=_staff(self._staff),
                 authorities=authorities_of(config) if self._real else card_authorities(self.authority),
                 today=lambda: self.now().date(),
+                attributes=ends.enter_context(
+                    attribute_service(
+                        config,
+                        self._ledger_file,
+                        settings,
+                        identity,
+                        self.client,
+                        self.now,
+                        self._sync_receipt,
+                    )
+                ),
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)

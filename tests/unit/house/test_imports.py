@@ -23,6 +23,7 @@ ROOMS = (
     "consent/signatures",
     "consent/copay_limits",
     "consent/eligibility",
+    "consent/attributes",
     "consent/receipt_files",
     "consent/enrolment",
     "consent/server",
