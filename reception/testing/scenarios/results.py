@@ -34,6 +34,8 @@ class Result:
     identity: str = ""
     completed: bool = False
     pin_tries_left: int | None = None
+    attributes: str = ""
+    worklist: int = 0
     seconds: float = 0.0
     why: str = ""
     faults: list[Fault] = field(default_factory=list)
@@ -61,6 +63,8 @@ _KEYS = (
     "identity",
     "completed",
     "pin_tries_left",
+    "attributes",
+    "worklist",
     "seconds",
 )
 

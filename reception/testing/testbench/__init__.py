@@ -39,6 +39,7 @@ from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes
 from reception.testing.testbench.operators import Hand, Operator, Simulated, Together
+from reception.testing.testbench.outside import Outside
 from reception.testing.testbench.real import RealBench
 from reception.testing.testbench.trouble import BenchTrouble
 
@@ -57,6 +58,8 @@ __all__ = [
     "whatever_comes",
 ]
 
+SIGNING_PASSWORD = "ABC123"  # noqa: S105 - public, of simulated cards
+"""Of every simulated card's signature certificate (hardware.simulation.virtual_card)."""
 STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
 """Who can make a visual check on a bench; public, so a site's own file never knows them."""
 _STAFF_HASH = "$argon2id$v=19$m=8,t=1,p=1$UF7bdCkWyhXL3rPiRJ3DJg$2Y4ZwMrDSv84nNs71KpZ7Z6SVY+AoOx4IFpjN0hMfyw"
@@ -103,9 +106,9 @@ class Bench:
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
     SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
-    the staff's passwords, in place of the bench's own STAFF. ``keep_cards``: a person brings the same card each time. ``stall_limit_s``: how long a card may take for one
-    answer, on a simulated reader. ``slot``, ``phone_slot`` and ``faults`` reach into
-    simulated readers; a RealBench has only its operator's hands.
+    the staff's passwords, in place of the bench's own STAFF. ``keep_cards``: a person brings the same card each time.
+    ``stall_limit_s``: how long a card may take for one answer, on a simulated reader. ``slot``, ``phone_slot`` and
+    ``faults`` reach into simulated readers; a RealBench has only its operator's hands.
     """
 
     slot: CardSlot
@@ -151,7 +154,9 @@ class Bench:
             self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
         else:
             self.camera = open_camera(camera)
-        clock = self._clinic_clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        self._days = timedelta()
+        running = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        clock = self._clinic_clock = lambda: running() + self._days
         self.server = EligibilityServer(
             insured(self._people.values()),
             self.authority,
@@ -160,6 +165,7 @@ class Bench:
             grace_months=config.grace_months,
             trust_cas=self._real.plan.trust_cas if self._real else (),
         )
+        self.outside = Outside(config, self.server, clock)
         self.engine = engine or FaceEngine(network=config.face.model)
         self._own_engine = engine is None
         self._config = config
@@ -198,6 +204,17 @@ class Bench:
             ends.callback(self.client.close)
             journal = self.journal = open_journal(config, self._journal_file, self._wall_clock)
             ends.callback(journal.close)
+            service = self.outside.service = ends.enter_context(
+                attribute_service(
+                    config,
+                    self._ledger_file,
+                    settings,
+                    config.site.terminal_id,
+                    self.client,
+                    self._clinic_clock,
+                    self._sync_receipt,
+                )
+            )
             self.terminal = Terminal(
                 config,
                 reader=self._card_reader,
@@ -209,17 +226,7 @@ class Bench:
                 simulated=self._real is None or self._clip is not None,
                 journal=journal,
                 staff=_staff(self._staff),
-                attributes=ends.enter_context(
-                    attribute_service(
-                        config,
-                        self._ledger_file,
-                        settings,
-                        config.site.terminal_id,
-                        self.client,
-                        self._clinic_clock,
-                        self._sync_receipt,
-                    )
-                ),
+                attributes=service,
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
@@ -326,6 +333,17 @@ class Bench:
         """
         self.kill_terminal()
         self._begin_terminal(before_start)
+
+    # --- Away from the terminal ---------------------------------------------------------------------------------
+
+    def act(self, kind: str, medium: str = "card", reason: str = "") -> None:
+        """Have something done to the certificates of the bench's person, who comes with the new card from then on."""
+        self.person = self.outside.act(self.person, kind, medium, reason)
+        self._people[self.person.id] = self.person
+
+    def pass_days(self, days: int) -> None:
+        """Let days pass for clinic, server and authorities."""
+        self._days += timedelta(days=days)
 
     def jump_clock(self, seconds: float) -> None:
         """Put the terminal's wall clock forward, or back, as somebody or a time server does; waits go on as before."""
