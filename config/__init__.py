@@ -198,6 +198,14 @@ class Attributes:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Announcements:
+    """Dated lines on the patient's window."""
+
+    file: str = ""
+    """Relative to the file that names it; empty: the shipped ``announcements.toml``."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Ticket:
     """What the patient has in hand after the check-in."""
 
@@ -306,6 +314,7 @@ class Config:
     server: Server = field(default_factory=Server)
     attributes: Attributes = field(default_factory=Attributes)
     ticket: Ticket = field(default_factory=Ticket)
+    announcements: Announcements = field(default_factory=Announcements)
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
@@ -351,6 +360,7 @@ _PATHS = (
     ("camera", "clip"),
     ("face", "model"),
     ("receipt", "folder"),
+    ("announcements", "file"),
     *(("server", key) for key in ("ca", "cert", "key")),
 )
 

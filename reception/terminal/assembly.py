@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from config import Config, Server
+from config.announcements import Announcement, load_announcements
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
@@ -25,6 +26,11 @@ JAPAN = timezone(timedelta(hours=9))
 def journal_file(config: Config, state: Path) -> Path:
     """Return where the configured terminal keeps its journal."""
     return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def announcements_of(config: Config) -> tuple[Announcement, ...]:
+    """Return the dated lines of a site; raises ConfigError."""
+    return load_announcements(Path(config.announcements.file) if config.announcements.file else None)
 
 
 def queue_file(config: Config, state: Path) -> Path:
@@ -113,6 +119,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
             attributes=attributes,
             queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
+            announcements=announcements_of(config),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

@@ -5,16 +5,18 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config import Config
+from config.announcements import Announcement, Place, shown
 from consent.choices import ConsentAnswer
 from consent.eligibility import (
     EligibilityClient,
 )
+from consent.wire import JAPAN
 from hardware.camera import FrameSource
 from hardware.card import (
     CardReader,
@@ -64,6 +66,8 @@ class Terminal:
         staff: Staff | None = None,
         attributes: AttributeService | None = None,
         queue_numbers: QueueNumbers | None = None,
+        announcements: Sequence[Announcement] = (),
+        today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
@@ -78,6 +82,7 @@ class Terminal:
         self._pin = bytearray()
         self._password = bytearray()
         """Of the signature certificate, as far as it is typed."""
+        self._announcements, self._today = tuple(announcements), today
         self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
@@ -302,6 +307,7 @@ class Terminal:
     def _publish(self) -> None:
         session = self._session
         question, offer = session.question, session.visit.attributes
+        line = self._announcement(session)
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
         self._snapshot = replace(
             self._snapshot,
@@ -341,6 +347,8 @@ class Terminal:
             queue_number=self._number(session),
             wait_at=session.config.ticket.wait_at,
             registered=session.visit.card_use is ConsentAnswer.GIVEN,
+            announcement=line.text if line else "",
+            announcement_qr=line.qr if line else "",
             failure=session.visit.failure or "",
             completed=session.visit.completed,
             card_in=session.visit.card_in,
@@ -356,6 +364,18 @@ class Terminal:
             health=self._health,
         )
         self._snapshots.tell(self._snapshot)
+
+    def _announcement(self, session: Session) -> Announcement | None:
+        """Return the line of the day for what is shown now; the most particular one."""
+        today = self._today()
+        if session.state is flow.State.WAITING:
+            return shown(self._announcements, "welcome", today)
+        if session.state not in (flow.State.TAKE_CARD, flow.State.COMPLETE):
+            return None
+        places: list[Place] = ["registered"] if session.visit.card_use is ConsentAnswer.GIVEN else []
+        places += ["expiring"] if self._visit.notice else []
+        found = (shown(self._announcements, place, today) for place in (*places, "complete"))
+        return next(filter(None, found), None)
 
     def _number(self, session: Session) -> str:
         """Return the queue number of a visit that is complete; given once, when it is first shown."""

@@ -121,6 +121,10 @@ class Snapshot:
     """As it is called out; once the visit is complete, where the site gives numbers."""
     wait_at: str = ""
     """Where to wait; empty: the usual words."""
+    announcement: str = ""
+    """A dated line of the site (config.announcements), where it belongs on this screen."""
+    announcement_qr: str = ""
+    """Address of a page with more about it."""
     registered: bool = False
     """The card's use as insurance card was registered in this visit."""
     desk_open: bool = True

@@ -33,7 +33,7 @@ from hardware.simulation.virtual_card import (
     card_for,
     foreign_card,
 )
-from reception.terminal.assembly import JAPAN, back_office, open_journal
+from reception.terminal.assembly import JAPAN, announcements_of, back_office, open_journal
 from reception.terminal.attributes import attribute_service
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
@@ -227,6 +227,8 @@ class Bench:
                 journal=journal,
                 staff=_staff(self._staff),
                 attributes=service,
+                announcements=announcements_of(config),
+                today=lambda: self._clinic_clock().astimezone(JAPAN).date(),
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
