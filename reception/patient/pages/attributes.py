@@ -2,6 +2,7 @@
 
 from consent.choices import ConsentAnswer
 from reception import flow
+from reception.patient.grid import Box, Zones, gap_of
 from reception.patient.pages.page import TWO_IN_A_ROW, Page, Send
 from reception.patient.widgets import Fact, Message, Words
 from reception.patient.widgets.password import PasswordKeys
@@ -58,15 +59,43 @@ class AttributeSignPage(Page):
             spare=(self.note,),
         )
 
+    def place(self, zones: Zones | None = None) -> None:
+        """Give the keys the whole width of a small lying window; what is read stands beside the steps."""
+        self._zones = zones or self._zones
+        if self._zones is None or self.look.sizes.composition != "compact":
+            super().place(zones)
+            return
+        at, gap = self._zones, gap_of(self.look.sizes)
+        right, bottom = at.hands.right, at.ways.top - gap
+        high = self.keys.sizeHint().height()
+        self.keys.setGeometry(at.content.left, bottom - high, right - at.content.left, high)
+        wide = (right - at.ways.left - gap) // 2
+        for number, button in enumerate(self.minor):
+            button.alike(0, above=False)
+            button.setGeometry(at.ways.left + number * (wide + gap), at.ways.top, wide, at.ways.height)
+        words = Box(at.hands.left, at.hands.top, at.hands.width, bottom - high - gap - at.hands.top)
+        # For some seconds the time that is left has the place of the words.
+        self.reading.setVisible(self.time.isHidden())
+        if not self.time.isHidden():
+            high = min(words.height, self.time.height_at(words.width, short=True))
+            self.time.lay(words._replace(height=high), short=True)
+            return
+        self.reading.lay(words, middle=True)
+
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t, left = self.t, attributes.tries(snapshot, self.t)
         missed = snapshot.signing_missed and not snapshot.signing
-        self.wrong.show_message(t(attributes.WRONG) if missed else "", left if missed else "", "caution")
-        self.heading.show_text(t(attributes.SIGNING if snapshot.signing else attributes.SIGN))
+        # A small window has one line for what is asked, or for what went wrong.
+        compact = self.look.sizes.composition == "compact"
+        wrong = t(attributes.WRONG) if missed else ""
+        self.wrong.show_message("" if compact else wrong, left if wrong and not compact else "", "caution")
+        asked = t(attributes.SIGNING if snapshot.signing else attributes.SIGN)
+        self.heading.show_text((wrong or t(attributes.PASSWORD)) if compact else asked)
         typed = "●" * snapshot.signing_characters
         count = t(attributes.CHARACTERS, count=snapshot.signing_characters) if typed else ""
-        self.count.show_text("  ".join(filter(None, (typed, count))) or ("" if missed else left))
-        self.note.setVisible(not missed and not snapshot.signing)
+        said = typed if compact else "  ".join(filter(None, (typed, count)))
+        self.count.show_text(said or (left if compact or not missed else ""))
+        self.note.setVisible(not missed and not snapshot.signing and not compact)
 
 
 class AttributeQrPage(Page):
