@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
+from config.face_networks import NETWORKS, network_of
 from config.toml_file import STRICT, ConfigError, TomlFile
 
 __all__ = ["HOME", "Config", "ConfigError", "load"]
@@ -15,8 +17,8 @@ HOME = Path(__file__).parent
 """The folder of the shipped configuration: terminal.toml, people/."""
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-Distance = Annotated[float, Field(gt=0, le=0.45)]
-"""Distance of two face embeddings. Above 0.45 more than 1 % of strangers pass (facts: measured on 40 identities)."""
+Distance = Annotated[float, Field(gt=0, le=1)]
+"""Distance of two face embeddings; how far it may be set is up to the network, see config.face_networks."""
 
 Profile = Literal["leaflet-2023", "current"]
 
@@ -26,7 +28,7 @@ class Site:
     """Which terminal this is and where it stands."""
 
     terminal_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "terminal-1"
-    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345678"
+    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345676"
     facility_kind: Literal["clinic", "pharmacy"] = "clinic"
 
 
@@ -35,7 +37,9 @@ class Reader:
     """A card reader, found by its PC/SC name."""
 
     name: Annotated[str, Field(min_length=1)] = "*"
-    """Shell pattern; the first reader that matches is used."""
+    """Pattern in which * and ? stand for anything; all else is literal, brackets too. Letter case, the index and the
+    serial number that PC/SC puts behind a name do not count. A card counts in every reader that matches.
+    """
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -43,7 +47,27 @@ class PhoneReader:
     """The reader that phones are laid on, beside the one for cards."""
 
     name: str = ""
-    """Shell pattern of its PC/SC name; empty: there is none, and phones are not offered."""
+    """Pattern of its PC/SC name, as Reader.name; empty: there is none, and phones are not offered."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Card:
+    """What is believed of cards, and what is not published yet of the next ones (docs/guide/card-authenticity.md)."""
+
+    authorities: str = ""
+    """File of the authorities whose word on a card's photo counts; empty: the shipped card_authorities.toml."""
+    proof_limit_s: Annotated[float, Field(gt=0, le=5)] = 1.0
+    """Longest time that a chip may take to sign a challenge; one that is elsewhere takes longer."""
+    next_labels: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")], ...] = ("JPKIAPICCTOKEN3",)
+    """What the JPKI application of the next card calls itself; unpublished."""
+    next_application: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{10,32})?$")] = ""
+    """AID of the next card's JPKI application, hex; empty: the same as today."""
+    next_signs: Literal["digest", "message"] = "digest"
+    """What the next card is given to sign with P-384: the SHA-384 digest, or what is to be signed; the other one is
+    tried where the signature does not come out right.
+    """
+    next_sign_p1: Annotated[int, Field(ge=0, le=255)] = 0
+    """P1 of its signing command."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -51,6 +75,13 @@ class Camera:
     """The patient camera, or recorded frames in its place."""
 
     index: Annotated[int, Field(ge=0)] = 0
+    """Its number; once opened, it is found again when it comes back under another one."""
+    device: str = ""
+    """In place of the number: a path, best one in /dev/v4l/by-id, or a shell pattern for a name there."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise that make its pictures upright, where it is mounted turned."""
+    mirror: bool = False
+    """Its driver gives mirrored pictures."""
     clip: str = ""
     """Folder of recorded frames; relative to the file that names it. Empty: the camera."""
 
@@ -79,22 +110,20 @@ class Gate:
 
 @dataclass(frozen=True, config=STRICT)
 class Face:
-    """The decision policy; docs/guide/how-sure-is-the-face.md has the defaults' error rates, as measured."""
+    """The decision policy; the defaults' error rates: docs/guide/how-sure-is-the-face.md."""
 
     model: str = ""
-    """File of other weights for face_recognition's network (dlib's format, 150 px, 128 numbers); as Camera.clip.
+    """Which network compares: "sface" (as ""), "dlib", or a file of other weights for either; as Camera.clip.
 
-    Thresholds belong to a model, so that those of such a file must stand beside it. Empty: the installed weights.
+    A file that ends in .onnx is of SFace's kind (112 px), any other of face_recognition's (dlib's format, 150 px); both
+    give 128 numbers. Thresholds belong to weights, so that those of such a file must stand beside it.
     """
-    threshold: Distance = 0.36
-    """Largest distance between the card photo and the mean embedding of ``frames`` frames."""
-    fast_accept: Distance = 0.35
-    """A single gated frame at most this far is accepted at once, if it is clear."""
+    threshold: Distance = field(default=NETWORKS["sface"].threshold)
+    """Largest distance between the card photo and the mean embedding of ``frames`` frames; default: the network's."""
+    fast_accept: Distance = field(default=NETWORKS["sface"].fast_accept)
+    """A single gated frame at most this far is accepted at once, if it is clear; default: the network's."""
     clear_score: float = 0.5
-    """HOG score from which a frame is clear enough to decide alone; frontal faces in even light have 1 and more.
-
-    Measured: in patchy light a 50/50 morph came as near as 0.349 to one of its persons in a frame of score 0.40.
-    """
+    """The finder's score from which a frame is clear enough to decide alone."""
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     spacing_ms: Annotated[float, Field(ge=0, le=5000)] = 300.0
     every_frame: bool = False
@@ -109,20 +138,32 @@ class Face:
     photo_check: bool = False
     """Whether a face that moves like a flat photograph is turned away; see docs/guide/how-sure-is-the-face.md."""
     challenge: Annotated[int, Field(ge=0, le=3)] = 0
-    """How many moves (turn left, turn right, blink; drawn anew each time) are asked for after the face matched."""
+    """How many moves (turn left, turn right; drawn anew each time) are asked for after the face matched."""
     challenge_step_s: Seconds = 5.0
     gate: Gate = field(default_factory=Gate)
 
     @model_validator(mode="before")
     @classmethod
-    def _thresholds_of_the_model(cls, given: Any) -> Any:
-        if (
-            isinstance(given, dict)
-            and given.get("model")
-            and not {"threshold", "fast_accept"} <= given.keys()
-        ):
+    def _numbers_of_the_network(cls, given: Any) -> Any:
+        """Fill in what belongs to the network; of a file's weights nothing is known, so its numbers must be given."""
+        if isinstance(given, ArgsKwargs):
+            given = dict(given.kwargs or {})
+        model = given.get("model", "") if isinstance(given, dict) else None
+        if not isinstance(model, str):
+            return given
+        if model and model not in NETWORKS and not {"threshold", "fast_accept"} <= given.keys():
             raise ValueError("face.model needs its own face.threshold and face.fast_accept")
-        return given
+        network = network_of(model)
+        return {"threshold": network.threshold, "fast_accept": network.fast_accept, **given}
+
+    @model_validator(mode="after")
+    def _within_the_network(self) -> Self:
+        network = network_of(self.model)
+        if self.threshold > network.ceiling:
+            raise ValueError(
+                f"face.threshold should be at most {network.ceiling} with the network {network.name}"
+            )
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -246,6 +287,10 @@ class Receipt:
     """cp932 is what receipt computers call Shift_JIS."""
     answer_requests: bool = True
     """Of several terminals with one folder, only one may answer requests."""
+    prescription_in: Literal["body", "result"] = "body"
+    """Where the patient's choice of the prescription's form stands: readers look in one place or the other."""
+    flags_2025: bool = False
+    """Write the six consent flags that came in 2025, for receipt computers that know them."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -257,10 +302,40 @@ class Journal:
 
 @dataclass(frozen=True, config=STRICT)
 class Counter:
-    """The counter's window."""
+    """The counter's page, and what the terminal keeps for it."""
 
     hide_after_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
-    """A name is forgotten so long after its visit, and the window locks itself when nobody uses it so long."""
+    """A name is forgotten so long after its visit."""
+    logout_after_s: Annotated[float, Field(ge=10, le=43_200)] = 900.0
+    """Who does not use the page so long is logged out."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address that the page's program listens on; any other than this machine's own needs ``cert`` and ``key``."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8480
+    names: tuple[str, ...] = ()
+    """By which other names browsers know this machine."""
+    cert: str = ""
+    """The page's certificate for TLS (PEM). Paths as in Receipt.folder."""
+    key: str = ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fleet:
+    """The broker (MQTT over TLS) by which boards watch and steer this terminal."""
+
+    broker: str = ""
+    """Its host; empty: no broker."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8883
+    ca: str = ""
+    """Who issues the certificates of broker, boards and terminals (PEM). Paths as in Receipt.folder."""
+    cert: str = ""
+    """This machine's certificate (PEM); its common name is the terminal's or board's id."""
+    key: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.broker and not (self.ca and self.cert and self.key):
+            raise ValueError("fleet.broker needs fleet.ca, fleet.cert and fleet.key")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -307,6 +382,7 @@ class Config:
     site: Site = field(default_factory=Site)
     reader: Reader = field(default_factory=Reader)
     phone_reader: PhoneReader = field(default_factory=PhoneReader)
+    card: Card = field(default_factory=Card)
     camera: Camera = field(default_factory=Camera)
     face: Face = field(default_factory=Face)
     delays: Delays = field(default_factory=Delays)
@@ -318,6 +394,7 @@ class Config:
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
+    fleet: Fleet = field(default_factory=Fleet)
     sound: Sound = field(default_factory=Sound)
     screen: Screen = field(default_factory=Screen)
 
@@ -330,6 +407,8 @@ class Config:
         if self.server.budget_s > self.delays.sending_s:
             # Else consents would still be sent after the patient was told that nothing came of it.
             raise ValueError("server.budget_s must not be above delays.sending_s")
+        if bool(self.counter.cert) != bool(self.counter.key):
+            raise ValueError("counter.cert and counter.key go together")
         if self.attributes.offer and not self.receipt.folder:
             raise ValueError("attributes.offer needs a receipt.folder")
         if self.face.photo_check and self.face.time_limit_s < 2:
@@ -358,10 +437,12 @@ def load(path: Path | None = None, *overrides: tuple[dict[str, Any], TomlFile]) 
 
 _PATHS = (
     ("camera", "clip"),
+    ("card", "authorities"),
     ("face", "model"),
     ("receipt", "folder"),
     ("announcements", "file"),
-    *(("server", key) for key in ("ca", "cert", "key")),
+    *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
+    *(("counter", key) for key in ("cert", "key")),
 )
 
 
@@ -370,8 +451,9 @@ def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
     found = dict(data)
     for table, key in _PATHS:
         inside = found.get(table)
-        if isinstance(inside, dict) and isinstance(inside.get(key), str) and inside[key]:
-            found[table] = {**inside, key: str((file.parent / inside[key]).absolute())}
+        named = inside.get(key) if isinstance(inside, dict) else None
+        if isinstance(named, str) and named and not (key == "model" and named in NETWORKS):
+            found[table] = {**inside, key: str((file.parent / named).absolute())}
     return found
 
 

@@ -33,7 +33,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 DEAR = (
     *("scenarios_simulated", "desktop_visits", "scenarios_pcsc", "face_engine", "disturbances", "kills"),
     *("nothing_kept", "screens", "pcsc", "bench_file", "server_doors", "look", "server", "eligibility"),
-    *("spoken_keys", "server_fuzz", "parallel", "soak", "desktop", "plugin", "bench_face", "receipt_folder"),
+    *(
+        "spoken_keys",
+        "counter_page",
+        "fleet",
+        "server_fuzz",
+        "parallel",
+        "soak",
+        "desktop",
+        "plugin",
+        "bench_face",
+        "receipt_folder",
+    ),
 )
 """The files that take longest, by seconds: begun first, none is left for one process alone at the end of a run."""
 

@@ -149,6 +149,11 @@ class People:
         acts = self._acts.acts_of(person.id) if self._acts else ()
         return generations(person, acts)[-1].person
 
+    def certificates_of(self, person_id: str) -> tuple[str, ...]:
+        """Return the SHA-256 of a person's certificates; somebody's that nobody asked for yet are not made for this."""
+        with self._lock:
+            return tuple(key for key, holder in self._holders.items() if holder.person.id == person_id)
+
     def everyone(self) -> tuple[Holder, ...]:
         with self._lock:
             self._look_around()

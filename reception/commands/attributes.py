@@ -38,9 +38,9 @@ def _attributes(options: argparse.Namespace) -> int:
     if not settings.receipt.folder:
         return refuse("attributes: [receipt] folder is not set; the worklist lies in it")
     chosen, site = settings.attributes, settings.site
-    enrol_terminal(options.state, site.terminal_id)
+    identity = enrol_terminal(options.state, site.terminal_id)
     patient = replace(settings.server, read_timeout_s=PATIENCE_S, budget_s=PATIENCE_S)
-    operator = OperatorClient(operator_settings(settings, patient), site.terminal_id, site)
+    operator = OperatorClient(operator_settings(settings, patient), identity, site)
     worklist = Worklist(Path(settings.receipt.folder), settings.receipt.encoding)
     method = cast(Method, options.method or chosen.method)
     how = Settings(method, chosen.link_serials, chosen.yen_per_case)

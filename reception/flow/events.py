@@ -109,6 +109,15 @@ class CardRead(Event):
     """False: the card holds a photo that nobody vouches for, and which is not used."""
     photo_sought: bool = True
     """False: nobody knew 照合番号B, which opens the photo; staff may still type it."""
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
+    """Why a photo that is not genuine is not used."""
+
+
+@dataclass(frozen=True)
+class CardAwaited(Event):
+    """The card is in, and cannot be read yet: another program has the reader."""
+
+    occasion: int
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,7 @@ class PhotoRead(Event):
     visit: str
     has_photo: bool
     photo_genuine: bool = True
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -197,6 +207,8 @@ class PinMissed(Event):
 
     occasion: int
     tries_left: int
+    code: FailureCode = FailureCode.PIN_WRONG
+    """PIN_ANSWER_LOST: nobody knows whether it was right, and no try is gone."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from reception.flow.events import (
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
@@ -78,7 +79,7 @@ from reception.flow.outcomes import (
     waiting,
 )
 from reception.flow.session import Session
-from reception.flow.states import COMMITTED, OFFERING, DisplayMode, Language, Method, S
+from reception.flow.states import COMMITTED, OFFERING, READER_BUSY, DisplayMode, Language, Method, S
 
 
 def reader_ready(session: Session, event: ReaderReady, now: float) -> Outcome:
@@ -228,16 +229,20 @@ def read(session: Session, event: CardRead, now: float) -> Outcome:
     session = replace(session, visit=visit)
     if session.visit.visual_wanted:
         return _compare_by_sight(session, now)
-    failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = None if event.photo_genuine else event.photo_failure
     if event.pin_tries_left == 0:
         failure = FailureCode.PIN_BLOCKED
     return choose_again(session, failure, now)
 
 
+def card_awaited(session: Session, event: CardAwaited, now: float) -> Outcome:
+    return replace(session, guidance=READER_BUSY), ()
+
+
 def photo_read(session: Session, event: PhotoRead, now: float) -> Outcome:
     if event.visit != session.visit.id or session.visit.photo_sought:
         return session, (Effect.LOG_LATE_EVENT,)
-    failure = session.visit.failure if event.has_photo else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = session.visit.failure if event.has_photo else event.photo_failure
     visit = replace(session.visit, has_photo=event.has_photo, photo_sought=True, failure=failure)
     return replace(session, visit=replace(visit, match_code_tries_left=None)), ()
 
@@ -356,7 +361,7 @@ def pin_verified(session: Session, event: PinVerified, now: float) -> Outcome:
 
 
 def pin_missed(session: Session, event: PinMissed, now: float) -> Outcome:
-    visit = replace(session.visit, pin_tries_left=event.tries_left, failure=FailureCode.PIN_WRONG)
+    visit = replace(session.visit, pin_tries_left=event.tries_left, failure=event.code)
     session = replace(session, visit=visit)
     if event.tries_left == 0 and session.visit.by_phone:
         return give_up(session, FailureCode.PHONE_PIN_BLOCKED, now)

@@ -41,8 +41,8 @@ def _wait_in(session: Session) -> float | None:
         case S.FACE_MATCH:
             # The match ends by itself; this catches an engine that does not.
             face = session.config.face
-            # Each move of the challenge, and looking straight after it; a blink may be replaced by a turn.
-            moves_s = (2 * face.challenge + 1) * face.challenge_step_s if face.challenge else 0.0
+            # Each move of the challenge, and looking straight after it.
+            moves_s = 2 * face.challenge * face.challenge_step_s if face.challenge else 0.0
             return face.time_limit_s + moves_s + delays.checking_s
         case S.PIN_ENTRY:
             return delays.pin_s

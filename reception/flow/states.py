@@ -162,6 +162,9 @@ REVOCABLE = (
 )
 """States in which removing the card ends the visit with nothing sent."""
 
+READER_BUSY = "READER_BUSY"
+"""What the patient waits for in READING: another program has the card reader."""
+
 OFFERING = (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN)
 """The visit is complete, and something more is offered that nobody has to take."""
 

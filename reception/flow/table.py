@@ -19,6 +19,7 @@ from reception.flow.events import (
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
@@ -230,6 +231,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "card taken, the reason stays shown for a while",
     ),
     _row((S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), handlers.read, "offers what the card allows"),
+    _row((S.READING,), CardAwaited, (S.READING,), handlers.card_awaited, "another program has the reader"),
     _row(
         (S.METHOD_CHOICE,), PhotoRead, (S.METHOD_CHOICE,), handlers.photo_read, "by the code that staff typed"
     ),

@@ -8,7 +8,7 @@ from itertools import product
 
 from consent.choices import ConsentAnswer, Item
 from hardware.face.policy import Guidance
-from reception.flow import AttributeOutcome, HelpTopic, Language, Method, State
+from reception.flow import READER_BUSY, AttributeOutcome, HelpTopic, Language, Method, State
 from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language
 from reception.terminal.snapshot import Snapshot
@@ -72,6 +72,8 @@ def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
         return tuple(sentences_of([t(_typed(before.pin_digits, now.pin_digits))], t))
     if now.screen == "FACE_MATCH" and now.guidance != before.guidance:
         return tuple(sentences_of([t(wording.guidance(now))], t))
+    if now.screen == "READING" and now.guidance == READER_BUSY != before.guidance:
+        return tuple(sentences_of([t(wording.OTHER_PROGRAM)], t))
     if now.reminders > before.reminders and now.card_in:
         return tuple(sentences_of([t(wording.DO_NOT_FORGET), t(wording.TAKE_CARD)], t))
     return ()
@@ -124,9 +126,7 @@ def _reason(snapshot: Snapshot, t: Catalogue) -> list[str]:
             return [what, next_step]
         case "OUT_OF_SERVICE":
             return [what]
-        case "PIN_ENTRY" if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
-            return [what]
-        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure is FailureCode.PIN_WRONG:
+        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure in wording.OF_THE_PIN:
             return [what]
     return []
 
@@ -254,7 +254,11 @@ SCREENS = (
 def every_sentence(language: str) -> frozenset[str]:
     """Return every sentence that can be said in a language: each needs its recording."""
     t = catalogue(language)
-    said = set(sentences_of([KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED))], t))
+    said = set(
+        sentences_of(
+            [KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED, wording.OTHER_PROGRAM))], t
+        )
+    )
     failures = ("", *FailureCode)
     yes_no = (False, True)
     for facility in ("clinic", "pharmacy"):

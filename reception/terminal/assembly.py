@@ -9,9 +9,11 @@ from pathlib import Path
 
 from config import Config, Server
 from config.announcements import Announcement, load_announcements
+from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
+from hardware.card import CardAuthority, RsaKey
 from hardware.face.engine import FaceEngine
 from reception.terminal.attributes import attribute_service, ledger_of
 from reception.terminal.back_office import BackOffice
@@ -21,6 +23,15 @@ from reception.terminal.queue_numbers import QueueNumbers
 from reception.terminal.staff import Staff, read_hashes, staff_file
 
 JAPAN = timezone(timedelta(hours=9))
+
+
+def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
+    """Return whose word on the photo of real cards counts. Raises ConfigError."""
+    path = Path(config.card.authorities) if config.card.authorities else None
+    return tuple(
+        CardAuthority(each.id_bytes(), RsaKey(each.exponent, each.modulus_number()), each.begins, each.ends)
+        for each in load_authorities(path)
+    )
 
 
 def journal_file(config: Config, state: Path) -> Path:
@@ -84,9 +95,9 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
 
     with ExitStack() as ends:
         clip = config.camera.clip
-        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera)
         ends.callback(camera.close)
-        reader = PcscReader(config.reader.name)
+        reader = PcscReader(config.reader.name, besides=config.phone_reader.name)
         ends.callback(reader.close)
         phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
         if phone_reader is not None:
@@ -101,7 +112,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
                 config,
                 ledger_of(config, state),
                 config.server,
-                config.site.terminal_id,
+                identity,
                 client,
                 journal.now,
             )
@@ -117,6 +128,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             phone_reader=phone_reader,
             journal=journal,
             staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
+            authorities=authorities_of(config),
             attributes=attributes,
             queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
             announcements=announcements_of(config),

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,14 +28,18 @@ from hardware.card import (
     CardChannel,
     CardError,
     CardFacts,
-    CardReader,
     CardRemovedError,
+    CardRules,
     CardSwapped,
+    CardTrouble,
     MatchCodeWrong,
     MyNumberCard,
+    PhotoTrust,
     PinBlocked,
+    PinFateUnknown,
     PinWrong,
     ReaderError,
+    SteadyReader,
 )
 from hardware.card.photo import PhotoDamaged, decoded
 from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
@@ -45,10 +49,11 @@ from reception import flow
 from reception.flow import AttributeOutcome, Effect, Event, Method, Session
 from reception.flow.failures import FailureCode
 from reception.terminal.attributes import AttributeService
-from reception.terminal.errors import failed
+from reception.terminal.errors import DISTRUSTED, failed
 from reception.terminal.queue_numbers import print_ticket, ticket_text
 from reception.terminal.snapshot import CounterView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
+from reception.terminal.supervisor import Supervisor
 
 _log = logging.getLogger("reception.terminal")
 
@@ -68,6 +73,9 @@ class VisitMemory:
     card: MyNumberCard | None = None
     facts: CardFacts | None = None
     photo: bytes | None = field(default=None, repr=False)
+    """Only one that is genuine."""
+    birth_date: str = field(default="", repr=False)
+    """Of the card's holder, as its signed record has it: the server compares it with the certificate's."""
     distance: float = 0.0
     notice: str = ""
     stop_face: threading.Event = field(default_factory=threading.Event)
@@ -96,13 +104,15 @@ class PhoneProof:
 class Devices:
     """What a terminal works with."""
 
-    reader: CardReader
+    reader: SteadyReader
     camera: FrameSource
     engine: FaceEngine
     server: EligibilityClient
     scan: CardFaceScan
-    phone_reader: CardReader | None
+    phone_reader: SteadyReader | None
     staff: Staff
+    rules: Callable[[], CardRules]
+    """What is believed of cards today."""
     attributes: AttributeService | None = None
     """None: the clinic does not take part in 最新4情報."""
 
@@ -113,6 +123,7 @@ class Jobs:
     def __init__(
         self,
         config: Config,
+        supervisor: Supervisor,
         devices: Devices,
         *,
         post: Callable[[Event], None],
@@ -125,16 +136,17 @@ class Jobs:
         self._post, self._health = post, health
         self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
-        self._lanes = {name: ThreadPoolExecutor(1, name) for name in _LANES}
+        supervisor.loop("camera-health", self._camera_health.watch)
+        limit_s = _longest_job_s(config)
+        self._lanes = {name: supervisor.lane(name, limit_s) for name in _LANES}
 
-    def start(self) -> None:
-        """Begin to look after the camera."""
-        self._camera_health.start()
+    def let_go(self) -> None:
+        """Have what looks after the camera end at once."""
+        self._camera_health.stop()
 
     def stop(self, visit: VisitMemory) -> None:
         """End all work, and power the visit's card off."""
         visit.stop_face.set()
-        self._camera_health.stop()
         # The phone's work asks the server's lane, and that one the card's.
         for name in ("phone", "server", "face", "staff", "ticket"):
             self._lanes[name].shutdown()
@@ -149,6 +161,7 @@ class Jobs:
         if visit.channel is not None:
             visit.channel.close()
         visit.channel = visit.card = visit.facts = visit.photo = None
+        visit.birth_date = ""
         embedding, visit.embedding = visit.embedding, None
         if embedding is None:
             return
@@ -235,35 +248,55 @@ class Jobs:
         self._lanes[lane].submit(run)
 
     def _read_card(self, occasion: int, visit: VisitMemory) -> Event:
-        visit.channel = self._devices.reader.connect()
-        visit.card = MyNumberCard(visit.channel)
-        visit.facts = visit.card.read()
-        if visit.facts.medium != "card":
+        try:
+            facts = self._open_card(occasion, visit)
+        except CardTrouble as trouble:
+            # No PIN was sent: begun anew from power-up, the card may be as good as ever.
+            _log.info("card: %s; begun anew", trouble)
+            self._close_card(visit)
+            facts = self._open_card(occasion, visit)
+        if facts.medium != "card":
             return flow.WorkFailed(occasion, FailureCode.PHONE_ON_CARD_READER)
         code, visit.match_code = visit.match_code or self._devices.scan(), None
-        genuine = True
+        failure, sought = None, code is not None
         if code is not None:
             try:
-                genuine = _read_photo(visit, code)
+                failure = _read_photo(visit, code)
             except MatchCodeWrong as wrong:
                 _log.info("the match code was refused, %d tries left", wrong.tries_left)
         self._embed_ahead(visit)
-        sought = code is not None
-        return flow.CardRead(occasion, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
+        has_photo, genuine = visit.photo is not None, failure is None
+        why = failure or FailureCode.FACE_PHOTO_UNUSABLE
+        return flow.CardRead(occasion, has_photo, facts.pin_tries_left, genuine, sought, why)
+
+    def _open_card(self, occasion: int, visit: VisitMemory) -> CardFacts:
+        awaited = flow.CardAwaited(occasion)
+        visit.channel = self._devices.reader.connect(lambda: self._post(awaited))
+        visit.card = MyNumberCard(visit.channel, self._devices.rules())
+        visit.facts = visit.card.read()
+        return visit.facts
+
+    @staticmethod
+    def _close_card(visit: VisitMemory) -> None:
+        if visit.channel is not None:
+            visit.channel.close()
+        visit.channel = visit.card = visit.facts = None
 
     def read_photo(self, visit: VisitMemory, name: str, code: str) -> None:
         """Have the photo read with 照合番号B as staff typed it, for the visit of that name."""
 
         def read() -> Event:
+            failure: FailureCode | None
             try:
-                genuine = _read_photo(visit, code)
+                failure = _read_photo(visit, code)
             except MatchCodeWrong as wrong:
                 return flow.MatchCodeRefused(name, wrong.tries_left)
-            except CardError as error:
+            except (CardError, ReaderError) as error:
                 _log.info("photo: %s", error)
-                genuine = False
+                failure = FailureCode.FACE_PHOTO_UNUSABLE
             self._embed_ahead(visit)
-            return flow.PhotoRead(name, visit.photo is not None, genuine)
+            why = failure or FailureCode.FACE_PHOTO_UNUSABLE
+            return flow.PhotoRead(name, visit.photo is not None, failure is None, why)
 
         self._lanes["card"].submit(lambda: self._post(read()))
 
@@ -315,7 +348,7 @@ class Jobs:
         try:
             challenge = self._lanes["server"].submit(self._challenge, visit).result()
             channel = self._devices.phone_reader.connect()
-            phone = MyNumberCard(channel)
+            phone = MyNumberCard(channel, self._devices.rules())
             facts = phone.read()
             if facts.medium == "card":
                 return flow.PhoneFailed(occasion, FailureCode.CARD_ON_PHONE_READER)
@@ -435,9 +468,15 @@ class Jobs:
                 session.visit.staff,
                 session.visit.visual_reason,
                 facts.card_expires,
+                visit.birth_date,
             )
         return self._devices.server.identify_by_face(
-            session.visit.id, challenge, facts.certificate, visit.distance, facts.card_expires
+            session.visit.id,
+            challenge,
+            facts.certificate,
+            visit.distance,
+            facts.card_expires,
+            visit.birth_date,
         )
 
     def _told_by_phone(self, proof: PhoneProof, session: Session) -> Eligibility:
@@ -530,14 +569,26 @@ class Jobs:
         self._show_counter(visit, view)
 
 
-def _read_photo(visit: VisitMemory, code: str) -> bool:
-    """Read the photo and the card's end; return whether the photo's signature holds. Raises MatchCodeWrong."""
+def _read_photo(visit: VisitMemory, code: str) -> FailureCode | None:
+    """Read the photo and the card's end; return why the photo is not used. Raises MatchCodeWrong.
+
+    A card whose face application cannot be read is as good as any for a PIN.
+    """
     if visit.card is None or visit.facts is None:
         raise CardRemovedError("the card left before its photo was read")
-    face = visit.card.read_face(code)
-    visit.photo = face.photo_jp2 if face.signature_valid else None
+    try:
+        face, trust = visit.card.read_face(code)
+    except (CardRemovedError, MatchCodeWrong):
+        raise
+    except CardError as error:
+        _log.info("the card's face application: %s", error)
+        return FailureCode.FACE_PHOTO_UNUSABLE
     visit.facts = replace(visit.facts, card_expires=face.expires)
-    return face.signature_valid
+    if trust is not PhotoTrust.GENUINE:
+        _log.info("the card's photo: %s", trust)
+        return DISTRUSTED[trust]
+    visit.photo, visit.birth_date = face.photo_jp2, face.birth_date
+    return None
 
 
 def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
@@ -549,6 +600,8 @@ def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
         return flow.PinMissed(occasion, wrong.tries_left)
     except PinBlocked:
         return flow.PinMissed(occasion, 0)
+    except PinFateUnknown as unknown:
+        return flow.PinMissed(occasion, unknown.tries_left, FailureCode.PIN_ANSWER_LOST)
     finally:
         for at in range(len(pin)):
             pin[at] = 0
@@ -571,6 +624,12 @@ def _certificate_of(visit: VisitMemory) -> bytes:
 def _wipe(embedded: "Future[Embedding]") -> None:
     if not embedded.cancelled() and embedded.exception() is None:
         embedded.result().fill(0)
+
+
+def _longest_job_s(config: Config) -> float:
+    """Return the time that no job takes: each wait for a device, the server or a face has its own end."""
+    face, server = config.face, config.server
+    return 60.0 + face.time_limit_s + face.challenge * face.challenge_step_s + 3 * server.budget_s
 
 
 _LANES = ("card", "phone", "face", "server", "staff", "ticket")
@@ -613,4 +672,5 @@ def _counter_view(visit: str, told: Eligibility) -> CounterView:
         status=told.status.value,
         standing=told.standing.value,
         reference_number=person.reference_number,
+        conflicts=tuple(conflict.value for conflict in told.conflicts),
     )

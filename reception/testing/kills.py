@@ -208,7 +208,9 @@ def _compare(state: Path, url: str, seen: _Seen, report: KillsReport) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while _unsettled(state) and time.monotonic() < deadline:
             time.sleep(0.05)
-    client = EligibilityClient(_settings(url).server, Authority(state).enrol_terminal("judge"))
+    client = EligibilityClient(
+        _settings(url).server, Authority(state).enrol_terminal(config.load().site.terminal_id)
+    )
     profile = config.load().profile
     report.shown = len(seen.shown)
     for visit, answers in seen.answers.items():

@@ -78,7 +78,7 @@ class Remote:
             person=holder,
             today=date.fromisoformat(today) if today else scenarios.TODAY,
             engine=self._running_engine(),
-            camera=self._plan.file.camera.index if self._plan else None,
+            camera=self._plan.file.camera.real if self._plan else None,
         )
         self._driver = VisitDriver(self._ends.enter_context(bench))
         self._ends.callback(self._driver.close)

@@ -22,7 +22,8 @@ class TimingProfile:
 
     def but(self, **tables: Mapping[str, Any]) -> "TimingProfile":
         """Return a profile in which these settings are others."""
-        return replace(self, **{name: {**getattr(self, name), **table} for name, table in tables.items()})
+        changed: dict[str, Any] = {name: {**getattr(self, name), **table} for name, table in tables.items()}
+        return replace(self, **changed)
 
     def tables(self) -> dict[str, Any]:
         """Return the tables as they stand in a configuration file."""

@@ -40,6 +40,9 @@ Verb = Literal[
     "staff_confirm_visual",
     "staff_refuse_visual",
     "show",
+    "fail_power_ups",
+    "lose_exchanges",
+    "reader_quirk",
     "kill_engine",
     "stop_server",
     "start_server",
@@ -47,6 +50,7 @@ Verb = Literal[
     "fill_folder",
     "empty_folder",
     "jump_clock",
+    "ask_receipt",
     "kill_terminal",
     "restart_terminal",
     "wait",
@@ -160,7 +164,11 @@ class Rule:
     password: str = ""
     """Of the bench's staff; empty: the right one."""
     seconds: Annotated[float, Field(ge=-_YEAR_S, le=_YEAR_S)] = 1.0
-    """Of jump_clock forwards or, negative, back; of wait and stall_card at most an hour."""
+    """Of jump_clock forwards or, negative, back; of wait, stall_card and hold_reader at most an hour."""
+    count: Annotated[int, Field(ge=0, le=250)] = 1
+    """Of fail_power_ups and lose_exchanges: how many."""
+    after: Annotated[int, Field(ge=0, le=250)] = 0
+    """Of lose_exchanges: how many pass before."""
 
 
 def agrees(question: str) -> ConsentAnswer:

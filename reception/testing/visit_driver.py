@@ -15,7 +15,7 @@ from typing import Any, cast
 from config.person import Person, load_person
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError, VisitRecord
-from hardware.simulation.virtual_card import RecordingCard, SmartCard
+from hardware.simulation.virtual_card import Quirk, RecordingCard, SmartCard
 from reception import flow
 from reception.flow import Method, StaffText, State
 from reception.terminal.conductor import Terminal
@@ -147,15 +147,22 @@ class VisitDriver:
             case "empty_folder":
                 bench.empty_folder()
             case "jump_clock":
-                bench.jump_clock(rule.seconds)
+                jump = bench.jump_server_clock if rule.kind == "server" else bench.jump_clock
+                jump(rule.seconds)
             case "kill_terminal":
                 bench.kill_terminal()
             case "restart_terminal":
                 self.restart()
             case "wait":
                 time.sleep(rule.seconds)
+            case "fail_power_ups":
+                bench.faults.fail_power_ups(rule.count)
+            case "lose_exchanges":
+                bench.faults.lose_exchanges(rule.count, rule.after, executed=rule.kind == "executed")
+            case "reader_quirk":
+                bench.faults.take_on(cast(Quirk, rule.kind))
             case hand if hand in HANDS:
-                bench.do(cast(Hand, hand), rule.seconds if hand == "stall_card" else 0.0)
+                bench.do(cast(Hand, hand), rule.seconds)
             case _:
                 self.terminal.submit(event_of(rule.do, rule.value))
 

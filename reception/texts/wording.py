@@ -23,16 +23,16 @@ GUIDANCE = {
     Guidance.ONE_PERSON: N_("お一人ずつ、写ってください"),
     Guidance.MORE_LIGHT: N_("暗いため、明るい方を向いてください"),
     Guidance.LESS_LIGHT: N_("明るすぎるため、光をさけてください"),
+    Guidance.WHOLE_FACE: N_("お顔全体が、枠に入るようにしてください"),
     Guidance.CLOSER: N_("もう少し、近づいてください"),
     Guidance.FURTHER: N_("もう少し、はなれてください"),
     Guidance.LOOK_STRAIGHT: N_("正面を向いてください"),
     Guidance.HOLD_STILL: N_("そのまま、動かないでください"),
-    Guidance.UNCOVER_MOUTH: N_("マスクを、外してください"),
+    Guidance.UNCOVER_MOUTH: N_("マスクを、あごの下まで下げてください"),
     Guidance.UNCOVER_EYES: N_("サングラスや帽子を、外してください"),
     Guidance.MOVE_A_LITTLE: N_("お顔を少し、左右に向けてください"),
     Guidance.TURN_LEFT: N_("← ゆっくり、左を向いてください"),
     Guidance.TURN_RIGHT: N_("ゆっくり、右を向いてください →"),
-    Guidance.BLINK: N_("ゆっくり、まばたきをしてください"),
 }
 """One short sentence for everything the face gate can ask."""
 LOOKING_GOOD = N_("そのまま、お待ちください")
@@ -129,10 +129,14 @@ WITHOUT_STAFF = {
     FailureCode.ANSWER_TIMED_OUT,
     FailureCode.CARD_UNREADABLE,
     FailureCode.CARD_WRONG,
+    FailureCode.CARD_TROUBLE,
     FailureCode.CARD_STALLED,
     FailureCode.CARD_SWAPPED,
 }
 """Ends of a visit after which the patient can start again without staff."""
+
+OF_THE_PIN = (FailureCode.PIN_WRONG, FailureCode.PIN_ANSWER_LOST, FailureCode.PHONE_MOVED_AFTER_PIN)
+"""What is told where the PIN is typed; other failures of the visit do not belong there."""
 
 CHECKED_IN = N_("受付が完了しました")
 TAKE_CARD = N_("カードをカードリーダーからお取りください")
@@ -140,6 +144,7 @@ PUT_IN = N_("マイナンバーカードをカードリーダーに入れてく�
 RIGHT_WAY = N_("ケースから出して、向きを確かめて入れてください。")
 STAY = N_("カードは、そのまま入れておいてください。")
 PHONE_AWAY = N_("スマートフォンは、しまってもかまいません。")
+OTHER_PROGRAM = N_("ほかのプログラムが終わるのを待っています。")
 PLEASE_WAIT = N_("そのままお待ちください。")
 UNTIL_CALLED = N_("お呼びするまでお待ちください")
 GET_WELL = N_("お大事になさってください。")

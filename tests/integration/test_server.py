@@ -34,6 +34,7 @@ from tests.support.servers import (
     by_pin,
     put,
     refusal_of,
+    whole,
 )
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
@@ -187,10 +188,10 @@ def test_a_word_signed_by_another_terminal_is_refused(running: Bench) -> None:
 
 def test_the_same_consents_get_the_same_answer_and_others_are_refused(running: Bench) -> None:
     by_pin(running)
-    first = put(running, {"answers": {"MEDICATION": "given"}})
+    first = put(running, {"answers": whole(MEDICATION="given")})
     running.clock.forward(10)
-    assert put(running, {"answers": {"MEDICATION": "given"}}).content == first.content
-    other = put(running, {"answers": {"MEDICATION": "declined"}})
+    assert put(running, {"answers": whole(MEDICATION="given")}).content == first.content
+    other = put(running, {"answers": whole(MEDICATION="declined")})
     assert (other.status_code, other.json()["code"]) == (409, "CONSENTS_DIFFER")
 
 
@@ -199,7 +200,7 @@ def test_many_senders_at_once_make_one_record(running: Bench) -> None:
     answers: list[bytes] = []
 
     def send() -> None:
-        answers.append(put(running, {"answers": {"MEDICATION": "given"}}).content)
+        answers.append(put(running, {"answers": whole(MEDICATION="given")}).content)
 
     senders = [threading.Thread(target=send) for _ in range(8)]
     for sender in senders:
@@ -212,9 +213,9 @@ def test_many_senders_at_once_make_one_record(running: Bench) -> None:
 
 def test_what_was_not_asked_cannot_be_given_but_declined(running: Bench) -> None:
     by_pin(running)
-    given = put(running, {"answers": {"OPERATION": "given"}})
+    given = put(running, {"answers": whole(OPERATION="given")})
     assert (given.status_code, given.json()["code"]) == (409, "CONSENT_NOT_ASKED")
-    assert put(running, {"answers": {"OPERATION": "declined"}}).status_code == 200
+    assert put(running, {"answers": whole(OPERATION="declined")}).status_code == 200
 
 
 @pytest.mark.parametrize("medication", [{}, {"MEDICATION": "declined"}])
@@ -222,22 +223,22 @@ def test_diagnoses_are_given_only_with_the_question_that_stands_for_them(
     running: Bench, medication: dict[str, str]
 ) -> None:
     by_pin(running)
-    alone = put(running, {"answers": {"DIAGNOSIS": "given", **medication}})
+    alone = put(running, {"answers": whole(DIAGNOSIS="given", **medication)})
     assert (alone.status_code, alone.json()["code"]) == (409, "CONSENT_NOT_ASKED")
-    assert put(running, {"answers": {"DIAGNOSIS": "given", "MEDICATION": "given"}}).status_code == 200
+    assert put(running, {"answers": whole(DIAGNOSIS="given", MEDICATION="given")}).status_code == 200
 
 
 def test_a_complete_visit_is_not_identified_anew(running: Bench) -> None:
     by_pin(running)
     by_pin(running)
-    running.client().send_consents("visit-1", {Item.MEDICATION: DECLINED})
+    running.client().send_consents("visit-1", whole(MEDICATION=DECLINED))
     assert refusal_of(lambda: by_pin(running)) == "VISIT_DIFFERS"
 
 
 def test_another_terminal_cannot_consent_for_this_visit(running: Bench) -> None:
     by_pin(running)
     other = running.client("terminal-2")
-    code = refusal_of(lambda: other.send_consents("visit-1", {Item.MEDICATION: GIVEN}))
+    code = refusal_of(lambda: other.send_consents("visit-1", whole(MEDICATION=GIVEN)))
     assert code == "VISIT_OF_OTHER_TERMINAL"
 
 
@@ -279,7 +280,7 @@ def test_a_failing_authority_is_a_server_error_without_details(
 def test_stopping_does_not_wait_for_a_request_held_back(running: Bench) -> None:
     running.server.faults.next("delay", "/health")
     with socket.create_connection(("127.0.0.1", int(running.server.url.rsplit(":", 1)[1]))) as request:
-        request.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        request.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while running.server.faults._waiting:
             pass
         running.server.stop()
@@ -306,7 +307,7 @@ def test_visits_survive_in_a_database_file_without_personal_data(
     database = f"sqlite:///{tmp_path / 'visits.db'}"
     with bench(authority, database=database) as made:
         by_pin(made)
-        made.client().send_consents("visit-1", {Item.MEDICATION: GIVEN})
+        made.client().send_consents("visit-1", whole(MEDICATION=GIVEN))
         with sqlite3.connect(tmp_path / "visits.db") as file:
             assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         file.close()

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from config.person import Person
-from consent.choices import ConsentAnswer, Item
+from consent.choices import ConsentAnswer
 from consent.eligibility import Refused
 from consent.server.certificates import Authority
 from reception.testing.benchmarks.postgres import OwnPostgres
@@ -18,7 +18,6 @@ from tests.support.servers import (
     ON_HOLD,
     REVOKED,
     STRANGER,
-    TERMINAL,
     UNKNOWN,
     Bench,
     bench,
@@ -26,6 +25,7 @@ from tests.support.servers import (
     outcome,
     put,
     refusal_of,
+    whole,
 )
 
 GIVEN = ConsentAnswer.GIVEN
@@ -130,12 +130,12 @@ def test_the_list_of_visits_holds_answers_and_nothing_personal(running: Bench) -
     by_pin(running, visit_id="visit-b")
     running.clock.forward(1)
     by_pin(running, visit_id="visit-a")
-    running.client().send_consents("visit-b", {Item.MEDICATION: GIVEN})
-    headers = {"X-Terminal-Id": TERMINAL}
-    answer = httpx.get(f"{running.server.url}/v1/visits", headers=headers, verify=False, trust_env=False)
+    running.client().send_consents("visit-b", whole(MEDICATION=GIVEN))
+    url = f"{running.server.url}/v1/visits"
+    answer = httpx.get(url, auth=running.signed(), verify=False, trust_env=False)
     visits = answer.json()["visits"]
     assert [visit["visit_id"] for visit in visits] == ["visit-b", "visit-a"]
-    assert visits[0]["answers"] == {"MEDICATION": "given", "DIAGNOSIS": "given"}
+    assert visits[0]["answers"] == whole(MEDICATION="given", DIAGNOSIS="given")
     assert visits[0]["available_until"] == (NOON + timedelta(hours=24, seconds=1)).isoformat()
     assert not any(secret in answer.text for secret in (HANAKO.name, "345678", "1980"))
 
@@ -153,9 +153,9 @@ def test_a_stopped_server_starts_again_on_its_port_and_remembers(running: Bench)
 def test_changing_an_answer_takes_the_card_again(running: Bench) -> None:
     assert outcome(running, HANAKO) == "ok"
     client = running.client()
-    client.send_consents("visit-1", {Item.MEDICATION: ConsentAnswer.GIVEN})
+    client.send_consents("visit-1", whole(MEDICATION=ConsentAnswer.GIVEN))
     with pytest.raises(Refused, match="CONSENTS_DIFFER"):
-        client.send_consents("visit-1", {Item.MEDICATION: ConsentAnswer.DECLINED})
+        client.send_consents("visit-1", whole(MEDICATION=ConsentAnswer.DECLINED))
     assert outcome(running, HANAKO) == "VISIT_DIFFERS"
     assert outcome(running, HANAKO, "visit-2") == "ok"
-    client.send_consents("visit-2", {Item.MEDICATION: ConsentAnswer.DECLINED})
+    client.send_consents("visit-2", whole(MEDICATION=ConsentAnswer.DECLINED))

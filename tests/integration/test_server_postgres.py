@@ -14,7 +14,7 @@ from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.store import ConsentsDiffer, Store
 from reception.testing.benchmarks.postgres import OwnPostgres
-from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of
+from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of, whole
 
 pytestmark = pytest.mark.usefixtures("postgres")
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
@@ -35,8 +35,8 @@ def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authori
         second.identify_by_face("visit-1", challenge, two.certificate(), 0.3)
         with pytest.raises(Refused, match="CHALLENGE_USED"):
             first.identify_by_face("visit-1", challenge, one.certificate(), 0.3)
-        receipt = first.send_consents("visit-1", {Item.MEDICATION: GIVEN})
-        assert second.send_consents("visit-1", {Item.MEDICATION: GIVEN}) == receipt
+        receipt = first.send_consents("visit-1", whole(MEDICATION=GIVEN))
+        assert second.send_consents("visit-1", whole(MEDICATION=GIVEN)) == receipt
 
 
 def test_consents_sent_many_times_at_once_are_recorded_once(database: str) -> None:
@@ -104,7 +104,7 @@ def test_a_database_that_stops_and_starts_under_load_loses_and_doubles_nothing(a
     def one_visit(client: Any, made: Bench, visit: str, answer: ConsentAnswer) -> None:
         try:
             client.identify_by_face(visit, client.challenge(), made.certificate(), 0.3)
-            client.send_consents(visit, {Item.MEDICATION: answer})
+            client.send_consents(visit, whole(MEDICATION=answer))
         except Unreachable:
             return
         except EligibilityError as error:

@@ -13,11 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from config import Consents, Server, Site
 from config.person import Insurance, Person, PersonCard, PersonCertificate
+from consent import signatures
 from consent.choices import ConsentAnswer, EligibilityStatus, Item, Standing
 from consent.eligibility import Challenge, EligibilityClient, Refused
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.store import Recorded, StoredVisit
+from consent.signatures import Identity
 from consent.wire import JAPAN
 
 TERMINAL = "terminal-1"
@@ -53,6 +55,26 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+def whole(**answers: ConsentAnswer | str) -> dict[Item, ConsentAnswer]:
+    """The answers to all that the leaflet asks of somebody of 40 and more; what is not said is declined."""
+    asked = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
+    said = {Item[name]: ConsentAnswer(answer) for name, answer in answers.items()}
+    return dict.fromkeys(asked, ConsentAnswer.DECLINED) | said
+
+
+class Signed(httpx.Auth):
+    """Signs what a test sends by itself, as a terminal does."""
+
+    requires_request_body = True
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    def auth_flow(self, request: httpx.Request) -> Iterator[httpx.Request]:  # type: ignore[override]
+        signatures.sign(request, request.content, self.identity)
+        yield request
+
+
 @dataclass
 class Bench:
     server: EligibilityServer
@@ -65,6 +87,16 @@ class Bench:
         # Its digits are not those of anybody's insurance, which tests look for.
         site = Site(institution_code="1310000000")
         client = EligibilityClient(Server(url=self.server.url, **settings), identity, site=site)
+        self.clients.append(client)
+        return client
+
+    def signed(self, terminal: str = TERMINAL) -> Signed:
+        """What signs a test's own requests for a terminal."""
+        return Signed(self.authority.enrol_terminal(terminal))
+
+    def auditor(self, **settings: Any) -> EligibilityClient:
+        """A client that may read the audit, and nothing else."""
+        client = EligibilityClient(Server(url=self.server.url, **settings), self.authority.enrol_auditor())
         self.clients.append(client)
         return client
 
@@ -116,9 +148,9 @@ def by_pin(made: Bench, someone: Person = HANAKO, visit_id: str = "visit-1") -> 
 
 
 def put(made: Bench, body: object, key: str = "visit-1", visit_id: str = "visit-1") -> httpx.Response:
-    headers = {"X-Terminal-Id": TERMINAL, "Idempotency-Key": key}
+    headers = {"Idempotency-Key": key}
     url = f"{made.server.url}/v1/visits/{visit_id}/consents"
-    return httpx.put(url, json=body, headers=headers, verify=False, trust_env=False)
+    return httpx.put(url, json=body, headers=headers, auth=made.signed(), verify=False, trust_env=False)
 
 
 def outcome(made: Bench, someone: Person, visit_id: str = "visit-1") -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from config import Config, ConfigError
+from config import Camera, Config, ConfigError
 from config.person import Person, load_person
 from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer
@@ -16,6 +16,7 @@ from reception import flow
 from reception.flow import State
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios.course import Course
+from reception.testing.scenarios.receipt_computer import ask
 from reception.testing.scenarios.results import Fault, Result, plain
 from reception.testing.scenarios.scenario import Play, clip_folder
 from reception.testing.scenarios.trace import Trace
@@ -38,13 +39,13 @@ def play_all(
     tell: Callable[[Result], None] = lambda result: None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     *,
-    camera: int | None = None,
+    camera: Camera | None = None,
     traced: bool = False,
     engine: FaceEngine | None = None,
 ) -> list[Result]:
     """Play scenarios one after the other with one face engine; without one that runs, a new one.
 
-    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. ``traced``:
+    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one. ``traced``:
     keep what happened, for a report. On a RealBench the first failure of a device ends the run, and is the reason why
     later scenarios were not played.
     """
@@ -117,7 +118,7 @@ def play_on_new_bench(
     kind: BenchKind | RealBench,
     engine: FaceEngine,
     *,
-    camera: int | None = None,
+    camera: Camera | None = None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> None:
     """Play one scenario, on a bench that is made for it and ends with it, into its blank result."""
@@ -156,10 +157,10 @@ def _on_disk(play: Play, ends: ExitStack) -> tuple[Config, Path | None]:
     """Return the settings and where the journal is: what a scenario fills, or starts anew, must be on a disk."""
     verbs, settings = {rule.do for rule in play.scenario.on}, play.settings
     offers = settings.attributes.offer
-    if not (offers or verbs & {"fill_folder", "kill_terminal"}):
+    if not (offers or verbs & {"fill_folder", "kill_terminal", "ask_receipt"}):
         return settings, None
     folder = Path(ends.enter_context(TemporaryDirectory(prefix="hil-")))
-    if offers or ("fill_folder" in verbs and not settings.receipt.folder):
+    if offers or (verbs & {"fill_folder", "ask_receipt"} and not settings.receipt.folder):
         for name in ("face", "req", "res"):
             (folder / "receipt" / name).mkdir(parents=True)
         settings = replace(settings, receipt=replace(settings.receipt, folder=str(folder / "receipt")))
@@ -270,6 +271,8 @@ class _Run:
         match rule.do:
             case "show":
                 self._bench.show_clip(clip_folder(rule.clip, self._play.path.parent, self._state))
+            case "ask_receipt":
+                self._ask_receipt(rule.value)
             case "restart_terminal":
                 self._course.restarted()
                 # What the old one still showed is of no interest.
@@ -280,6 +283,12 @@ class _Run:
                 if rule.do == "answer_all":
                     self._answer_all[rule.state] = ConsentAnswer(rule.value)
                 self._driver.do(rule, seen)
+
+    def _ask_receipt(self, kind: str) -> None:
+        """Ask as the receipt computer does, and keep the code of the answer."""
+        answers, settings = self._result.receipt_answers, self._bench.settings
+        folder, code = Path(settings.receipt.folder), settings.site.institution_code
+        answers.append(ask(folder, kind, self._bench.person, code, len(answers) + 1))
 
     def _chooses_kind_later(self) -> bool:
         return any(rule.do == "choose_phone" and rule.state is State.METHOD_CHOICE for rule in self._pending)
@@ -298,6 +307,7 @@ class _Run:
             "pin_tries_left": result.pin_tries_left,
             "attributes": result.attributes,
             "worklist": result.worklist,
+            "receipt_answers": tuple(result.receipt_answers),
         }
         for key, value in seen.items():
             wanted = getattr(expect, key)

@@ -12,8 +12,10 @@ import config
 from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
+from hardware.simulation.virtual_card import Quirk
 from reception.flow import AttributeOutcome, State
 from reception.flow.failures import FailureCode
+from reception.testing.scenarios.receipt_computer import KINDS
 from reception.testing.timing import FOLLOWED
 from reception.testing.verbs import BUTTONS, Rule
 
@@ -41,6 +43,8 @@ class Expect:
     """What came of the offer after the check-in."""
     worklist: Annotated[int, Field(ge=0)] | None = None
     """Changes that staff have to look at in the end."""
+    receipt_answers: tuple[str, ...] | None = None
+    """The code of each answer to ``ask_receipt``, in order; "" where there was no error."""
     within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
 
 
@@ -84,7 +88,8 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
-    person = load_person(scenario.person, path.parent)
+    day = today or scenario.today or unless_said
+    person = load_person(scenario.person, path.parent, day)
     # A scenario may say otherwise.
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(FOLLOWED.tables(), file), (scenario.config, file)]
     if scenario.config.get("attributes", {}).get("offer"):
@@ -103,9 +108,7 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
             read_picture(portrait_path(person.card.photo))
         except ConfigError as error:
             raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
-    return Play(
-        path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or unless_said
-    )
+    return Play(path, scenario, person, clip, config.load(None, *overrides), day)
 
 
 def clip_folder(name: str, beside: Path, state: Path) -> Path:
@@ -142,6 +145,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
             raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
         case "press" if rule.value not in BUTTONS:
             raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(BUTTONS)}")
+        case "ask_receipt" if rule.value not in KINDS:
+            raise file.mistake(
+                (*at, "value"), f"{rule.value!r} is not allowed: should be one of {list(KINDS)}"
+            )
+        case "jump_clock" if rule.kind not in ("", "server"):
+            raise file.mistake((*at, "kind"), f'{rule.kind!r} is not allowed: should be "" or "server"')
         case "choose_phone" if rule.value not in ("", "iphone", "android"):
             raise file.mistake(
                 (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'
@@ -151,7 +160,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
                 (*at, "value"),
                 f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
             )
-        case "wait" | "stall_card" if not 0 < rule.seconds <= _HOUR_S:
+        case "reader_quirk" if rule.kind not in get_args(Quirk):
+            known = [quirk for quirk in get_args(Quirk) if quirk]
+            raise file.mistake(
+                (*at, "kind"), f"{rule.kind!r} is not allowed: should be one of {known}, or empty"
+            )
+        case "wait" | "stall_card" | "hold_reader" if not 0 < rule.seconds <= _HOUR_S:
             raise file.mistake(
                 (*at, "seconds"),
                 f"{rule.seconds:g} is not allowed: should be above 0 and at most {_HOUR_S:g}",

@@ -350,8 +350,8 @@ def test_a_challenge_has_its_own_time() -> None:
         assert walk.state() is State.FACE_MATCH
         return flow.next_moment(walk.session) or 0.0
 
-    # Three moves with looking straight after each, and one more for a blink that was not seen.
-    assert patience(3) - patience(0) == 7 * 4.0
+    # Three moves with looking straight after each.
+    assert patience(3) - patience(0) == 6 * 4.0
 
 
 def test_a_lost_camera_costs_no_try_and_the_face_is_offered_again_once_it_is_back() -> None:

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import config
+from config import Server
 from config.person import load_person
+from consent.eligibility import EligibilityClient
 from reception import __main__ as command_line
 from reception import flow
 from reception.flow import State
@@ -225,7 +227,10 @@ def test_staff_who_compared_are_named_in_the_servers_audit(choosing: Desk) -> No
     choosing.now_in(State.CONSENT)
     assert choosing.terminal.snapshot.identity == "visual"
     visit = choosing.terminal.snapshot.visit
-    told = [(entry.staff, entry.reason) for entry in choosing.bench.client.audit() if entry.visit_id == visit]
+    bench = choosing.bench
+    auditor = EligibilityClient(Server(url=bench.server.url), bench.authority.enrol_auditor())
+    told = [(entry.staff, entry.reason) for entry in auditor.audit() if entry.visit_id == visit]
+    auditor.close()
     assert (STAFF, "pin-forgotten") in told
 
 
