@@ -239,6 +239,14 @@ class Attributes:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Announcements:
+    """Dated lines on the patient's window."""
+
+    file: str = ""
+    """Relative to the file that names it; empty: the shipped ``announcements.toml``."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Ticket:
     """What the patient has in hand after the check-in."""
 
@@ -382,6 +390,7 @@ class Config:
     server: Server = field(default_factory=Server)
     attributes: Attributes = field(default_factory=Attributes)
     ticket: Ticket = field(default_factory=Ticket)
+    announcements: Announcements = field(default_factory=Announcements)
     receipt: Receipt = field(default_factory=Receipt)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
@@ -431,6 +440,7 @@ _PATHS = (
     ("card", "authorities"),
     ("face", "model"),
     ("receipt", "folder"),
+    ("announcements", "file"),
     *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
     *(("counter", key) for key in ("cert", "key")),
 )

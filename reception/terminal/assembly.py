@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from config import Config, Server
+from config.announcements import Announcement, load_announcements
 from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.enrolment.terminal_key import enrol_terminal
@@ -36,6 +37,11 @@ def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
 def journal_file(config: Config, state: Path) -> Path:
     """Return where the configured terminal keeps its journal."""
     return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def announcements_of(config: Config) -> tuple[Announcement, ...]:
+    """Return the dated lines of a site; raises ConfigError."""
+    return load_announcements(Path(config.announcements.file) if config.announcements.file else None)
 
 
 def queue_file(config: Config, state: Path) -> Path:
@@ -125,6 +131,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             authorities=authorities_of(config),
             attributes=attributes,
             queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
+            announcements=announcements_of(config),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

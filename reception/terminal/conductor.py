@@ -11,9 +11,12 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 from config import Config
+from config.announcements import Announcement, Place, shown
+from consent.choices import ConsentAnswer
 from consent.eligibility import (
     EligibilityClient,
 )
+from consent.wire import JAPAN
 from hardware.camera import FrameSource
 from hardware.card import (
     CardAuthority,
@@ -70,6 +73,7 @@ class Terminal:
         staff: Staff | None = None,
         attributes: AttributeService | None = None,
         queue_numbers: QueueNumbers | None = None,
+        announcements: Sequence[Announcement] = (),
         now: Callable[[], float] = time.monotonic,
         authorities: Sequence[CardAuthority] = (),
         today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
@@ -89,6 +93,7 @@ class Terminal:
         self._pin = bytearray()
         self._password = bytearray()
         """Of the signature certificate, as far as it is typed."""
+        self._announcements, self._today = tuple(announcements), today
         self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
@@ -346,9 +351,28 @@ class Terminal:
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
         until = self._until if session.visit.completed else ""
         self._snapshot = snapshot_of(
-            session, self._snapshot, self._health, left, self._visit.notice, until, self._number(session)
+            session,
+            self._snapshot,
+            self._health,
+            left,
+            self._visit.notice,
+            until,
+            self._number(session),
+            self._announcement(session),
         )
         self._snapshots.tell(self._snapshot)
+
+    def _announcement(self, session: Session) -> Announcement | None:
+        """Return the line of the day for what is shown now; the most particular one."""
+        today = self._today()
+        if session.state is flow.State.WAITING:
+            return shown(self._announcements, "welcome", today)
+        if session.state not in (flow.State.TAKE_CARD, flow.State.COMPLETE):
+            return None
+        places: list[Place] = ["registered"] if session.visit.card_use is ConsentAnswer.GIVEN else []
+        places += ["expiring"] if self._visit.notice else []
+        found = (shown(self._announcements, place, today) for place in (*places, "complete"))
+        return next(filter(None, found), None)
 
     def _number(self, session: Session) -> str:
         """Return the queue number of a visit that is complete; given once, when it is first shown."""

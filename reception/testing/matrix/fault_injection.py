@@ -5,11 +5,12 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from hardware import card
 from reception import flow
 from reception.flow import State
-from reception.testing.matrix.rules import Disturbance, Kind
+from reception.testing.matrix.rules import OFFERING, Disturbance, Kind
 from reception.testing.timing import BROKEN_SERVER, FAST, TimingProfile
 from reception.testing.verbs import Patient
 from reception.testing.visit_driver import VisitDriver
@@ -100,6 +101,8 @@ def _tap_twice(driver: VisitDriver, state: State) -> None:
     assert tap is not None
     if state is State.PIN_ENTRY:
         driver.type_pin()
+    elif state is State.ATTRIBUTE_SIGN:
+        driver.type_password()
     else:
         driver.terminal.submit(tap)
     driver.terminal.submit(tap)
@@ -168,6 +171,17 @@ HASTY = TimingProfile(
 
 def timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
     """Return the profile that a cell needs; cells with the same share one bench."""
+    timing = _timing_for(state, disturbance)
+    return _offering(timing) if state in OFFERING else timing
+
+
+@cache
+def _offering(timing: TimingProfile) -> TimingProfile:
+    """Return a profile of a clinic that offers something once the visit is complete."""
+    return timing.but(attributes={"offer": True, "items": ("address",), "ask_again_days": 0})
+
+
+def _timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
     if disturbance is D.TIME_OUT:
         return HASTY
     if state is State.COMPLETE:
@@ -181,4 +195,4 @@ def timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
 
 def stall_limit_s(timing: TimingProfile, kind: Kind) -> float:
     """Return how long a card may take for one answer on the bench of a profile."""
-    return STALL_LIMIT_S[kind] if timing is STALLING else card.STALL_LIMIT_S
+    return STALL_LIMIT_S[kind] if timing in (STALLING, _offering(STALLING)) else card.STALL_LIMIT_S
