@@ -347,7 +347,7 @@ class FaceMatch:
         random: Random | None = None,
         presence: Presence | None = None,
     ) -> None:
-        """``presence``: the verdict of another sensor, without which nobody is accepted; None: there is no such sensor."""
+        """``presence``: another sensor's verdict, without which nobody is accepted; None: there is none."""
         self._engine = engine
         self._settings = settings
         self._random = random or SystemRandom()

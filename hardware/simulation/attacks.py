@@ -34,7 +34,9 @@ def telephone(photo: Path, seed: int = 1, held_still: bool = False) -> Iterator[
         turn = 0.0 if held_still else 2 * np.pi * number / FRAMES
         shift = 22 * np.sin(2 * turn), 14 * np.sin(3 * turn + 1)
         matrix = np.array([[0.75, 0, 80 + shift[0]], [0, 0.75, 40 + shift[1]]])
-        frame = cv2.copyMakeBorder(image[40:440, 150:490], 24, 24, 14, 14, cv2.BORDER_CONSTANT, value=(12, 12, 12))
+        frame = cv2.copyMakeBorder(
+            image[40:440, 150:490], 24, 24, 14, 14, cv2.BORDER_CONSTANT, value=(12, 12, 12)
+        )
         inside = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         inside[16 : 16 + frame.shape[0], 136 : 136 + frame.shape[1]] = frame
         shape = np.zeros_like(inside)
@@ -58,7 +60,9 @@ def room(seed: int) -> Image:
 def _outlines(photo: Path) -> Iterator[Any]:
     shape = np.zeros_like(upright(photo))
     cv2.ellipse(shape, (230, 190), (125, 175), 0, 0, 360, (255,) * 3, -1)
-    cv2.fillPoly(shape, [np.array([(0, 539), (40, 400), (150, 320), (310, 320), (420, 400), (459, 539)])], (255,) * 3)
+    cv2.fillPoly(
+        shape, [np.array([(0, 539), (40, 400), (150, 320), (310, 320), (420, 400), (459, 539)])], (255,) * 3
+    )
     shape[520:] = 255
     return moving_portrait(shape, Condition.CLEAN, FRAMES)
 

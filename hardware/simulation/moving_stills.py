@@ -196,7 +196,7 @@ def _with_backdrop(portrait: Image) -> Image:
 
 
 def held(portrait: Image, phase: float, bend: float, beyond: tuple[int, int, int] = (0, 0, 0)) -> Image:
-    """Return a portrait, framed as upright() frames it, as a print in somebody's hands; ``beyond`` is what is around."""
+    """Return a portrait that is framed as upright() frames it as a print in somebody's hands, ``beyond`` around it."""
     around = cv2.copyMakeBorder(portrait, *(_MARGIN,) * 4, cv2.BORDER_CONSTANT, value=beyond)
     return _held(cast(Image, around), phase, bend)
 
