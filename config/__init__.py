@@ -453,7 +453,7 @@ def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
         inside = found.get(table)
         named = inside.get(key) if isinstance(inside, dict) else None
         if isinstance(named, str) and named and not (key == "model" and named in NETWORKS):
-            found[table] = {**inside, key: str((file.parent / named).absolute())}
+            found[table] = {**found[table], key: str((file.parent / named).absolute())}
     return found
 
 
