@@ -97,6 +97,8 @@ class Page(QWidget, Painted):
         self.time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self.time.setParent(self)
         self._zones: Zones | None = None
+        self._gave_way: list[TouchButton] = []
+        """Minor buttons in whose place something else stands for a while."""
 
     def compose(
         self,
@@ -136,6 +138,9 @@ class Page(QWidget, Painted):
         self._zones = zones or self._zones
         if self._zones is None:
             return
+        for button in self._gave_way:
+            button.show()
+        self._gave_way = []
         if self.look.sizes.composition in self.side:
             self._beside(self._zones)
         else:
@@ -228,8 +233,9 @@ class Page(QWidget, Painted):
             high = self._grid_height(minor, 1, wide)
             self._lay_grid(minor, 1, Box(area.left, bottom - high, wide, high))
             return bottom - high - gap
+        letters = min(button.needs(each)[0] for button, each in zip(minor, widths, strict=True))
         for button in minor:
-            button.alike(0, above=False)
+            button.alike(letters, above=False)
         high = max(button.heightForWidth(each) for button, each in zip(minor, widths, strict=True))
         left = area.left
         for button, each in zip(minor, widths, strict=True):
@@ -311,6 +317,10 @@ class Page(QWidget, Painted):
         minor_high = self._minor_height(hands.width)
         top, floor, below = hands.top, hands.bottom, area.bottom
         short, in_hands = self._time_in_hands(answers_high + (minor_high + gap if minor_high else 0), hands)
+        left = minor_high + gap + self.reading.height_at(area.width)
+        if short and left <= area.height and self._time_in_hands(answers_high, hands) == (False, True):
+            # The minor buttons rather give way than the words that say what the end of the wait means.
+            short, minor_high = False, hands.height
         time_high = 0
         if in_hands:
             time_high = self.time.height_at(hands.width, short=short) + gap
@@ -319,8 +329,9 @@ class Page(QWidget, Painted):
             floor = self._lay_minor(hands, hands.bottom)
         elif self.pad is not None and sizes.composition == "compact" and not self.time.isHidden():
             # For these seconds the time that is left has the place of the minor buttons.
-            for button in self._shown(self.minor):
-                button.setGeometry(0, 0, 0, 0)
+            self._gave_way = self._shown(self.minor)
+            for button in self._gave_way:
+                button.hide()
         else:
             below = self._lay_minor(area, area.bottom)
         if in_hands:
