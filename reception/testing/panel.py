@@ -90,14 +90,18 @@ class BenchPanel(QWidget):
         self._pool = ThreadPoolExecutor(1, "bench-panel")
         self.setObjectName("bench_panel")
         self.setWindowTitle("模擬")
-        self.setStyleSheet(f"QWidget {{ font-size: 15px; font-family: {', '.join(map(repr, tokens.FONTS))}; }}")
+        self.setStyleSheet(
+            f"QWidget {{ font-size: 15px; font-family: {', '.join(map(repr, tokens.FONTS))}; }}"
+        )
         self.people = QComboBox()
         self.people.setObjectName("panel_people")
         self.people.setAccessibleName("来る人")
         self.card, self.phone = QCheckBox("カードが入っている"), QCheckBox("スマートフォンが置いてある")
         self.card.setObjectName("panel_card")
         self.phone.setObjectName("panel_phone")
-        self.card.clicked.connect(lambda on: self._have(self._bench.insert if on else None, self._bench.remove))
+        self.card.clicked.connect(
+            lambda on: self._have(self._bench.insert if on else None, self._bench.remove)
+        )
         self.phone.clicked.connect(
             lambda on: self._have(self._bench.tap_phone if on else None, self._bench.lift_phone)
         )
@@ -145,10 +149,14 @@ class BenchPanel(QWidget):
         rows = QFormLayout(group)
         for name, (label, on, off) in SWITCHES.items():
             if {on, off} <= self._bench.can:
-                switch = self._switch(name, label, on=lambda h=on: self._bench.do(h), off=lambda h=off: self._bench.do(h))
+                switch = self._switch(
+                    name, label, on=lambda h=on: self._bench.do(h), off=lambda h=off: self._bench.do(h)
+                )
                 rows.addRow(switch)
         rows.addRow(
-            self._switch("server", "資格確認サーバーが動いている", self._bench.server.start, self._bench.server.stop)
+            self._switch(
+                "server", "資格確認サーバーが動いている", self._bench.server.start, self._bench.server.stop
+            )
         )
         rows.addRow(self._button("カードの応答を5秒止める", lambda: self._bench.do("stall_card", 5.0)))
         rows.addRow(self._button("カメラを覆う", lambda: self._bench.do("black_camera")))

@@ -98,7 +98,10 @@ def answers_differ(one: TouchButton, other: TouchButton) -> str:
     edge = one.look.sizes.px(1)
     inside = np.s_[edge : one.height() - edge, edge : one.width() - edge]
     # The ground is the most frequent colour inside, the ink the next one.
-    inks = [[colour for colour, _ in Counter(map(bytes, each[inside].reshape(-1, 4))).most_common(2)] for each in (first, second)]
+    inks = [
+        [colour for colour, _ in Counter(map(bytes, each[inside].reshape(-1, 4))).most_common(2)]
+        for each in (first, second)
+    ]
     first[inside], second[inside] = 0, 0
     if not np.array_equal(first, second):
         return "the shapes differ"

@@ -41,7 +41,6 @@ class TimeLeft(QFrame, Painted):
     def show_texts(self, text: str, short: str) -> bool:
         """Show how long, or be gone; return whether it came or went."""
         was, self._long, self._short = self.isHidden(), text, short
-        self.seconds.setText(text)
         self.setVisible(bool(text))
         return was is bool(text)
 
@@ -67,12 +66,12 @@ class TimeLeft(QFrame, Painted):
 
     def _parts(self, width: int, *, short: bool) -> tuple[int, int, bool]:
         """Return the heights of text and button in px, and whether they stand beside each other."""
-        self.seconds.setText(self._short if short else self._long)
+        said = self._short if short else self._long
         inside, wide = width - 2 * self._margin(), self._button_width()
         left = inside - wide - gap_of(self.look.sizes)
         beside = left >= self.look.sizes.body * 6
         button = max(self.more.minimumHeight(), self.more.heightForWidth(wide if beside else inside))
-        return self.seconds.heightForWidth(left if beside else inside), button, beside
+        return self.seconds.height_of(said, left if beside else inside), button, beside
 
     def _button_width(self) -> int:
         return self.more.sizeHint().width() + self.look.sizes.px(1)
@@ -346,7 +345,8 @@ class Page(QWidget, Painted):
         floor -= time_high if in_hands else 0
         if self.pad is not None:
             high = self.pad.sizeHint().height()
-            high = max(high, min(hands.height, round(high * 1.1)))
+            if sizes.composition == "compact":
+                high = max(high, min(hands.height, round(high * 1.1)))
             self.pad.setGeometry(hands.left, hands.bottom - high, hands.width, high)
             floor = top
         below = self._lay_pinned(area, below)

@@ -68,7 +68,10 @@ class StepBar(QWidget, Painted):
         sizes = self.look.sizes
         if sizes.composition != "compact":
             return False
-        face, slot = self._font(ceil(tokens.HINT_MM * sizes.unit), bold=True), width / len(STEPS) - sizes.px(0.5)
+        face, slot = (
+            self._font(ceil(tokens.HINT_MM * sizes.unit), bold=True),
+            width / len(STEPS) - sizes.px(0.5),
+        )
         return max(width_of(word, face) for word in self._words) > slot
 
     def _slot(self, width: int) -> float:

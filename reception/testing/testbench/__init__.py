@@ -102,9 +102,9 @@ class Bench:
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
     SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
-    the staff's passwords, in place of the bench's own STAFF. ``keep_cards``: a person brings the same card each time. ``stall_limit_s``: how long a card may take for one
-    answer, on a simulated reader. ``slot``, ``phone_slot`` and ``faults`` reach into
-    simulated readers; a RealBench has only its operator's hands.
+    the staff's passwords, in place of the bench's own STAFF. ``stall_limit_s``: how long a card may take for one
+    answer, on a simulated reader. ``keep_cards``: a person brings the same card each time. ``slot``, ``phone_slot``
+    and ``faults`` reach into simulated readers; a RealBench has only its operator's hands.
     """
 
     slot: CardSlot
