@@ -54,7 +54,12 @@ ONLY_FOR = {
     "reception/testing": WORKSHOP,
     "hardware/simulation": (*WORKSHOP, "hardware/simulation"),
     # ``./run server`` runs the mock server.
-    "consent/server": (*WORKSHOP, "consent/server", "reception/commands/serving", "reception/commands/authority"),
+    "consent/server": (
+        *WORKSHOP,
+        "consent/server",
+        "reception/commands/serving",
+        "reception/commands/authority",
+    ),
 }
 """No part of the product imports these."""
 
