@@ -216,9 +216,7 @@ def _new_responder(ca: Subject) -> Subject:
     return Subject(key, builder.sign(ca.key, hashes.SHA256()))
 
 
-def _new_holder(
-    ca: Subject, purpose: str, begin: datetime, end: datetime, next_generation: bool
-) -> Subject:
+def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime, next_generation: bool) -> Subject:
     key: Key = ec.generate_private_key(ec.SECP384R1()) if next_generation else new_key()
     # Random, not derived from the person: the number tells nothing to whoever has only the certificate.
     name = x509.Name(

@@ -138,7 +138,9 @@ def issuer_of(
         # The same key may stand in a renewed certificate of the CA.
         over = True
     if over:
-        raise Refusal(403, "ISSUER_EXPIRED", "the authority that issued the certificate does not count any more")
+        raise Refusal(
+            403, "ISSUER_EXPIRED", "the authority that issued the certificate does not count any more"
+        )
     raise Refusal(403, "CERTIFICATE_UNTRUSTED", "no trusted authority issued the certificate")
 
 

@@ -127,7 +127,9 @@ def _certificate(link: CardLink, name: str, file: int) -> CertificateReport:
 
     head = link.read_block(file)
     if head.status != OK or not head.data.strip(b"\x00") or not head.data.strip(b"\xff"):
-        why = "not on the card" if head.status in (OK, NO_FILE, 0x6B00) else f"not readable ({head.status:04X})"
+        why = (
+            "not on the card" if head.status in (OK, NO_FILE, 0x6B00) else f"not readable ({head.status:04X})"
+        )
         return CertificateReport(name, note=why)
     try:
         size = certificate_size(head.data)
@@ -152,7 +154,9 @@ def _tries(status: int) -> str:
         return str(status & 0xF) if status & 0xF else "blocked"
     if status in BLOCKED:
         return "blocked"
-    return {0x6300: "no limit", NO_FILE: "not on the card", OK: "verified already"}.get(status, f"answer {status:04X}")
+    return {0x6300: "no limit", NO_FILE: "not on the card", OK: "verified already"}.get(
+        status, f"answer {status:04X}"
+    )
 
 
 def _look_at_authority(link: CardLink, report: CardReport, rules: CardRules) -> None:
@@ -190,7 +194,9 @@ def _look_as_terminal(channel: CardChannel, rules: CardRules, code: str, report:
     report.generation = f"{'current' if current else 'next'} ({facts.medium}, {facts.key})"
     expired = facts.certificate_expires is not None and facts.certificate_expires < rules.today
     usable = "the certificate has expired" if expired else "yes"
-    report.pin_way = {None: "no: the card has no PIN", 0: "no: the PIN is blocked"}.get(facts.pin_tries_left, usable)
+    report.pin_way = {None: "no: the card has no PIN", 0: "no: the PIN is blocked"}.get(
+        facts.pin_tries_left, usable
+    )
     report.face_way = "not looked at: 照合番号B was not given"
     if code:
         _look_at_photo(card, code, report)

@@ -67,9 +67,9 @@ def _header_size(body: bytes) -> tuple[int, int]:
         if kind == b"ihdr" and size is None and len(content) == 14:
             height, width = struct.unpack(">II", content[:8])
             size = width, height
-        elif kind == b"pclr" and (len(content) < 3 or content[2] > _MAX_COMPONENTS):
-            raise Jp2Error("has a palette of many colours for each point")
-        elif kind == b"cmap" and len(content) > 4 * _MAX_COMPONENTS:
+        elif (kind == b"pclr" and (len(content) < 3 or content[2] > _MAX_COMPONENTS)) or (
+            kind == b"cmap" and len(content) > 4 * _MAX_COMPONENTS
+        ):
             raise Jp2Error("has a palette of many colours for each point")
     if size is None:
         raise Jp2Error("has no image header")

@@ -15,7 +15,6 @@ from hardware.card.errors import (
     CardProtocolError,
     CardReset,
     CardSwapped,
-    CardTrouble,
     CardUnreadable,
     CertificateUnreadable,
     ExchangeLost,
@@ -471,9 +470,7 @@ class MyNumberCard:
         return "other"
 
 
-def match_code_b(
-    birth_date: date, expires: date, security_code: str, *, western: bool = False
-) -> str:
+def match_code_b(birth_date: date, expires: date, security_code: str, *, western: bool = False) -> str:
     """Return 照合番号B, 14 digits: birth date YYMMDD in the Japanese era, year of expiry, security code of the card.
 
     ``western``: the card of a foreign resident, on which the year of birth is that of the common era.

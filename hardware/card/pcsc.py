@@ -125,7 +125,9 @@ class PcscReader:
 
     def _look(self) -> Presence:
         with _context() as context, self._forgetting():
-            states = _next_states(context, dict.fromkeys(self._names(context), scard.SCARD_STATE_UNAWARE), 0.0)
+            states = _next_states(
+                context, dict.fromkeys(self._names(context), scard.SCARD_STATE_UNAWARE), 0.0
+            )
             now, self._reported = self._chosen(context, states)
             return now
 
@@ -288,7 +290,9 @@ class _Readers:
                 put_in.append(card)
             elif verdict is False:
                 self.residents.add(card)
-                _log.warning("%s holds what is no My Number card, and is passed over until it is out", card[0])
+                _log.warning(
+                    "%s holds what is no My Number card, and is passed over until it is out", card[0]
+                )
         return self.taken if self.taken in put_in else put_in[-1] if put_in else None
 
     def _verdict(
@@ -439,7 +443,9 @@ class _PcscChannel:
         deadline = time.monotonic() + _NOTICED_S
         flags = scard.SCARD_STATE_UNAWARE
         while True:
-            flags = _next_states(self._context, {self._name: flags}, max(0.0, deadline - time.monotonic()))[self._name]
+            flags = _next_states(self._context, {self._name: flags}, max(0.0, deadline - time.monotonic()))[
+                self._name
+            ]
             if _has_failed(flags):
                 raise NoReader("the reader failed or was taken away")
             if _presence_of(flags)[0] is Presence.EMPTY:
@@ -473,7 +479,7 @@ def _context() -> Iterator[Any]:
 
 
 def _next_states(context: Any, known: dict[str, int], timeout_s: float) -> dict[str, int]:
-    """Return the readers' states once one of them differs from what is known, or as known at the timeout or a cancel."""
+    """Return the readers' states once one differs from what is known, or as known at the timeout or a cancel."""
     status, states = scard.SCardGetStatusChange(context, int(timeout_s * 1000), list(known.items()))
     if _unsigned(status) in (_TIMEOUT, _CANCELLED):
         return known
@@ -482,7 +488,9 @@ def _next_states(context: Any, known: dict[str, int], timeout_s: float) -> dict[
 
 
 def _has_failed(flags: int) -> bool:
-    return bool(flags & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_IGNORE))
+    return bool(
+        flags & (scard.SCARD_STATE_UNAVAILABLE | scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_IGNORE)
+    )
 
 
 def _presence_of(flags: int) -> tuple[Presence, int]:

@@ -7,7 +7,9 @@ that changes whenever it is plugged in anew, and the slot of a reader that has s
 import re
 from collections.abc import Sequence
 
-_PARTS = re.compile(r"(?P<base>.*?)(?P<serial> \([^()]*\))?(?: (?P<index>[0-9a-f]{2}) (?P<slot>[0-9a-f]{2}))?", re.DOTALL)
+_PARTS = re.compile(
+    r"(?P<base>.*?)(?P<serial> \([^()]*\))?(?: (?P<index>[0-9a-f]{2}) (?P<slot>[0-9a-f]{2}))?", re.DOTALL
+)
 
 
 def matching(pattern: str, names: Sequence[str], besides: str = "") -> list[str]:

@@ -165,7 +165,9 @@ def certificate_facts(der: bytes) -> CertificateFacts:
         # Not by cryptography: it warns on stderr of a serial number that is not positive, which any bytes may hold.
         certificate = x509.Certificate.load(der, strict=True)
         validity = certificate["tbs_certificate"]["validity"]
-        begins, ends = (validity[name].native.astimezone(_JAPAN).date() for name in ("not_before", "not_after"))
+        begins, ends = (
+            validity[name].native.astimezone(_JAPAN).date() for name in ("not_before", "not_after")
+        )
         key = certificate.public_key
         if key.algorithm == "ec":
             kind = _CURVES.get(str(key.curve[1]), f"EC {key.curve[1]}")

@@ -19,13 +19,17 @@ WAIT_S = 30.0
 
 def add(command: AddCommand) -> None:
     """Add the command."""
-    info = command("card-info", _card_info, "examine one card without a PIN: what is on it, what of it can be used")
+    info = command(
+        "card-info", _card_info, "examine one card without a PIN: what is on it, what of it can be used"
+    )
     info.add_argument("--reader", metavar="NAME", help="pattern of its PC/SC name (default: [reader] name)")
     info.add_argument("--config", type=Path, help="settings (default: the shipped terminal.toml)")
     info.add_argument("--json", type=Path, metavar="F", help="write what was found as JSON, too")
     info.add_argument("--personal", action="store_true", help="also what the holder can be known by")
     info.add_argument(
-        "--code-b", action="store_true", help="ask for 照合番号B, which opens the photo; a wrong one costs a try"
+        "--code-b",
+        action="store_true",
+        help="ask for 照合番号B, which opens the photo; a wrong one costs a try",
     )
 
 
@@ -86,7 +90,10 @@ def lines(reader: str, report: "CardReport", *, personal: bool) -> list[str]:
         ("protocol", f"{report.protocol}, blocks of {report.block_size} bytes"),
         ("generation", " ".join(filter(None, (report.label, report.generation)))),
     ]
-    found += [("application", f"{name}: {'there' if there else 'no'}") for name, there in report.applications.items()]
+    found += [
+        ("application", f"{name}: {'there' if there else 'no'}")
+        for name, there in report.applications.items()
+    ]
     for each in report.certificates:
         dates = f"{each.begins} to {each.expires}, {each.key}" if each.expires else each.note
         found.append(("certificate", f"{each.name}: {dates}"))
@@ -97,7 +104,10 @@ def lines(reader: str, report: "CardReport", *, personal: bool) -> list[str]:
         ("photo is", report.photo_trust),
         ("usable by PIN", report.pin_way),
         ("usable by face", report.face_way),
-        ("bench file", f'certificate_sha256 = "{report.certificate_sha256}"' if report.certificate_sha256 else ""),
+        (
+            "bench file",
+            f'certificate_sha256 = "{report.certificate_sha256}"' if report.certificate_sha256 else "",
+        ),
     ]
     if personal:
         found += list(report.personal.items())

@@ -209,7 +209,11 @@ SCREENS = (
 def every_sentence(language: str) -> frozenset[str]:
     """Return every sentence that can be said in a language: each needs its recording."""
     t = catalogue(language)
-    said = set(sentences_of([KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED, wording.OTHER_PROGRAM))], t))
+    said = set(
+        sentences_of(
+            [KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED, wording.OTHER_PROGRAM))], t
+        )
+    )
     failures = ("", *FailureCode)
     yes_no = (False, True)
     for facility in ("clinic", "pharmacy"):

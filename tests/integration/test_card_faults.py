@@ -178,4 +178,4 @@ def test_a_fault_at_any_command_costs_a_second_and_not_the_visit(
     # Only what power-off has made the card forget cannot be done once more without the patient.
     allowed = 3 if name == "reset with power-off" else 0
     assert count - outcomes.completed <= allowed, outcomes
-    print(f"{method} with {name}: {outcomes.completed} of {count} complete, {dict(outcomes.told)}")  # noqa: T201
+    print(f"{method} with {name}: {outcomes.completed} of {count} complete, {dict(outcomes.told)}")

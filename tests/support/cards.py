@@ -71,7 +71,9 @@ def _credentials(holder: str) -> CardCredentials:
 def rules(**settings: Any) -> CardRules:
     """What is believed of these cards: their authority counts from 2024 on, and today is in 2026."""
     numbers = _key("card authority").public_key().public_numbers()
-    authority = CardAuthority(CardCredentials.card_authority_id, RsaKey(numbers.e, numbers.n), date(2024, 1, 1))
+    authority = CardAuthority(
+        CardCredentials.card_authority_id, RsaKey(numbers.e, numbers.n), date(2024, 1, 1)
+    )
     return CardRules((authority,), date(2026, 4, 1), config.Card(**settings))
 
 

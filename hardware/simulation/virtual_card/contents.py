@@ -71,9 +71,7 @@ class CardContents:
     @property
     def match_code_b(self) -> str:
         """Return 照合番号B, which opens the photo."""
-        return match_code_b(
-            self.birth_date, self.expires, self.security_code, western=self.foreign_resident
-        )
+        return match_code_b(self.birth_date, self.expires, self.security_code, western=self.foreign_resident)
 
 
 def card_contents(person: Person, credentials: CardCredentials, photo_jp2: bytes) -> CardContents:

@@ -85,4 +85,3 @@ class _RelayedCard(VirtualCard):
         if apdu[1] == 0x2A:
             time.sleep(RELAY_S)
         return super().process(apdu)
-

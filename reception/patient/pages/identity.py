@@ -4,7 +4,6 @@ from PySide6.QtCore import QRect
 
 from hardware.face.policy import Guidance
 from reception import flow
-from reception.flow.failures import FailureCode
 from reception.patient.pages.page import Page, Send
 from reception.patient.tokens import Look
 from reception.patient.widgets import (

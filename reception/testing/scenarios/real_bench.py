@@ -67,9 +67,12 @@ def _check_person(play: Play, real: RealBench, file: TomlFile) -> None:
         refusal = "shows its certificate after the PIN only, so a bench could not tell whose phone it is"
     elif card.is_phone and real.phone_reader is None:
         refusal = "this bench has no phone reader"
-    elif card.forgery or card.generation != "current":
-        refusal = "only a virtual card is like that"
-    elif card.kind not in ("standard", "phone-ios") or card.pin_tries_left != FULL_TRIES:
+    elif (
+        card.forgery
+        or card.generation != "current"
+        or card.kind not in ("standard", "phone-ios")
+        or card.pin_tries_left != FULL_TRIES
+    ):
         refusal = "only a virtual card is like that"
     elif play.person.certificate.status != "good":
         refusal = "only a virtual card's certificate is like that"

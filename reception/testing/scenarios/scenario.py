@@ -244,7 +244,9 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
             )
         case "reader_quirk" if rule.kind not in get_args(Quirk):
             known = [quirk for quirk in get_args(Quirk) if quirk]
-            raise file.mistake((*at, "kind"), f"{rule.kind!r} is not allowed: should be one of {known}, or empty")
+            raise file.mistake(
+                (*at, "kind"), f"{rule.kind!r} is not allowed: should be one of {known}, or empty"
+            )
         case "wait" | "stall_card" | "hold_reader" if not 0 < rule.seconds <= _HOUR_S:
             raise file.mistake(
                 (*at, "seconds"),

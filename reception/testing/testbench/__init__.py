@@ -95,7 +95,9 @@ def make_card(person: Person, authority: Authority) -> VirtualCard:
         past = pem_of(authority.card_authority(past=True))
         credentials = replace(credentials, card_authority_pem=past, card_authority_id=PAST_AUTHORITY)
     forger = person.card.forger_photo or person.card.photo
-    own = card_contents(_FORGER, CardCredentials(**vars(authority.issue(_FORGER))), card_photo(portrait_path(forger)))
+    own = card_contents(
+        _FORGER, CardCredentials(**vars(authority.issue(_FORGER))), card_photo(portrait_path(forger))
+    )
     return forged_card(card_contents(person, credentials, photo), forgery, own)
 
 

@@ -127,7 +127,9 @@ def test_a_card_that_another_program_keeps_is_told(pcscd: PcscdBench) -> None:
         pcscd.slot.remove()
 
 
-def test_authorities_of_card_photos_are_counted_and_a_file_with_none_for_today_is_told(tmp_path: Path) -> None:
+def test_authorities_of_card_photos_are_counted_and_a_file_with_none_for_today_is_told(
+    tmp_path: Path,
+) -> None:
     assert look("card authorities").what == "1 of 1 count today"
     past = tmp_path / "past.toml"
     shipped = (HOME / "card_authorities.toml").read_text(encoding="utf-8")

@@ -101,7 +101,10 @@ CARDS: dict[str, tuple[Callable[[], VirtualCard], PhotoTrust]] = {
         ),
         T.GENUINE,
     ),
-    **{f"certificate changed at {at}": (lambda at=at: faced(f04=changed(4, at)), None) for at in (8, 20, 40, 60, 200, 330, 500)},  # type: ignore[misc]
+    **{
+        f"certificate changed at {at}": (lambda at=at: faced(f04=changed(4, at)), None)
+        for at in (8, 20, 40, 60, 200, 330, 500)
+    },  # type: ignore[misc]
 }
 
 
@@ -116,7 +119,9 @@ def test_a_photo_is_believed_only_of_a_genuine_card(name: str) -> None:
 def test_no_forged_card_is_believed(forgery: Forgery) -> None:
     contents, forger = cards.card().contents, cards.card("forger").contents
     if forgery == "authority-expired":
-        rules = replace(cards.rules(), authorities=[replace(cards.rules().authorities[0], ends=date(2025, 1, 1))])
+        rules = replace(
+            cards.rules(), authorities=[replace(cards.rules().authorities[0], ends=date(2025, 1, 1))]
+        )
         assert believed(forged_card(contents, forgery, forger), rules) is T.AUTHORITY_EXPIRED
         return
     rules = cards.rules(proof_limit_s=0.5) if forgery == "relayed" else cards.rules()
@@ -216,8 +221,14 @@ source = "somebody"
     [
         (SOUND.format(modulus="C" * 511 + "\\u00e9"), "authority[1].modulus"),
         (SOUND.format(modulus="AB"), "authority[1].modulus"),
-        (SOUND.format(modulus="C" * 512).replace("begins = 2024-01-01\n", ""), "authority[1].begins: is missing"),
-        (SOUND.format(modulus="C" * 512).replace('source = "somebody"\n', ""), "authority[1].source: is missing"),
+        (
+            SOUND.format(modulus="C" * 512).replace("begins = 2024-01-01\n", ""),
+            "authority[1].begins: is missing",
+        ),
+        (
+            SOUND.format(modulus="C" * 512).replace('source = "somebody"\n', ""),
+            "authority[1].source: is missing",
+        ),
         (SOUND.format(modulus="C" * 512) * 2, "authority[2].key_id: is another authority's, too"),
         (SOUND.format(modulus="C" * 512) + "ends = 2023-01-01\n", "authority[1].ends: is before it begins"),
         (SOUND.format(modulus="C" * 512) + 'colour = "red"\n', "authority[1].colour: is not a known key"),

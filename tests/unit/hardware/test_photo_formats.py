@@ -30,9 +30,13 @@ def encoded(picture: np.ndarray) -> bytes:  # type: ignore[type-arg]
 FILE = encoded(PICTURE)
 TYPE = box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
 STREAM = FILE[FILE.index(b"\xff\x4f\xff\x51") :]
-HEADER = box(b"ihdr", struct.pack(">IIHBBBB", 320, 240, 1, 7, 7, 0, 0)) + box(b"colr", b"\x01\0\0" + (17).to_bytes(4))
+HEADER = box(b"ihdr", struct.pack(">IIHBBBB", 320, 240, 1, 7, 7, 0, 0)) + box(
+    b"colr", b"\x01\0\0" + (17).to_bytes(4)
+)
 GREY = bytes(range(256))
-PALETTE = box(b"pclr", struct.pack(">HB", 256, 1) + b"\x07" + GREY) + box(b"cmap", struct.pack(">HBB", 0, 1, 0))
+PALETTE = box(b"pclr", struct.pack(">HB", 256, 1) + b"\x07" + GREY) + box(
+    b"cmap", struct.pack(">HBB", 0, 1, 0)
+)
 
 
 def jp2(*boxes: bytes) -> bytes:
@@ -49,7 +53,9 @@ TAKEN = {
     "XLBox around the picture": jp2(box(b"jp2h", HEADER), long_box(b"jp2c", STREAM)),
     "XLBox around the header": jp2(long_box(b"jp2h", HEADER), box(b"jp2c", STREAM)),
     "picture up to the end": jp2(box(b"jp2h", HEADER), (0).to_bytes(4) + b"jp2c" + STREAM),
-    "uuid and xml": jp2(box(b"uuid", b"x" * 40), box(b"jp2h", HEADER), box(b"xml ", b"<a/>"), box(b"jp2c", STREAM)),
+    "uuid and xml": jp2(
+        box(b"uuid", b"x" * 40), box(b"jp2h", HEADER), box(b"xml ", b"<a/>"), box(b"jp2c", STREAM)
+    ),
     "sixty free boxes": jp2(box(b"free", b"") * 60, box(b"jp2h", HEADER), box(b"jp2c", STREAM)),
     "resolution": jp2(
         box(b"jp2h", HEADER + box(b"res ", box(b"resc", struct.pack(">HHHHbb", 300, 1, 300, 1, 2, 2)))),
