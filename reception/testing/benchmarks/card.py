@@ -171,7 +171,9 @@ def face_route(state: Path, rounds: int, say: Callable[[str], None]) -> list[dic
     added = rows[0]["ms"] - rows[1]["ms"]
     for row in rows:
         say(f"{row['driver']:30}{row['ms']:8.2f}{row['p95_ms']:8.2f}{row['apdus']:10} commands")
-    say(f"internal authentication, twice, adds {added:.2f} ms; {rows[0]['rsa_ms']:.2f} ms of it are the card's RSA")
+    say(
+        f"internal authentication, twice, adds {added:.2f} ms; {rows[0]['rsa_ms']:.2f} ms of it are the card's RSA"
+    )
     return rows
 
 
