@@ -46,8 +46,9 @@ def write_certificates(
 ) -> list[Path]:
     """Enrol terminals and write ``ca.pem`` and a certificate with its key for server and terminals; return the paths.
 
-    ``auditor``: one, too, for who reads the server's audit. The CA is made in the state folder at first use and stays; server and terminals get new certificates each time.
-    Raises StateError, ValueError for an unfit terminal id, and OSError.
+    ``auditor``: one, too, for who reads the server's audit. The CA is made in the state folder at first use and stays;
+    server and terminals get new certificates each time. Raises StateError, OSError, and ValueError for an
+    unfit terminal id.
     """
     ca = _ca(state, now)
     enrolled = [enrol_terminal(state, terminal) for terminal in terminals]

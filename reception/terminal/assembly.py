@@ -1,5 +1,7 @@
 """A terminal on the devices of its configuration, and what it has in common with one on a bench."""
 
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,13 +11,14 @@ from pathlib import Path
 
 from config import Config, Server
 from consent.eligibility import EligibilityClient, TerminalIdentity
+from consent.enrolment.state_files import StateError
 from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
 from hardware.face.engine import FaceEngine
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
-from reception.terminal.staff import Staff, read_hashes, staff_file
+from reception.terminal.staff import KeptMisses, Staff, misses_file, read_hashes, staff_file
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -62,6 +65,29 @@ def back_office(
 
 
 @contextmanager
+def alone(state: Path, terminal_id: str) -> Iterator[None]:
+    """Hold a state folder for one terminal, which would take another one's visit for one that broke off.
+
+    Raises StateError.
+    """
+    path = state / f"terminal-{terminal_id}.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from None
+    try:
+        # Gone with the process, however that ends.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StateError(f"{state}: terminal {terminal_id} runs already on this state folder") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
 def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[tuple[Terminal, BackOffice]]:
     """Run a terminal, and its back office, on the devices of the configuration.
 
@@ -70,6 +96,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
     from hardware.card.pcsc import PcscReader
 
     with ExitStack() as ends:
+        ends.enter_context(alone(state, config.site.terminal_id))
         clip = config.camera.clip
         camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
         ends.callback(camera.close)
@@ -93,7 +120,9 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             simulated=False,
             phone_reader=phone_reader,
             journal=journal,
-            staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
+            staff=Staff(
+                partial(read_hashes, staff_file(state)), time.monotonic, KeptMisses(misses_file(state))
+            ),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

@@ -168,7 +168,10 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
-    person = load_person(scenario.person, path.parent)
+    try:
+        person = load_person(scenario.person, path.parent)
+    except ConfigError as error:
+        raise file.mistake(("person",), str(error)) from None
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
