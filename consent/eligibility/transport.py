@@ -86,7 +86,10 @@ class Transport:
         while True:
             try:
                 status, content = self.once(method, path, body, headers, deadline)
-                return _parsed(status, content, expected)
+                try:
+                    return _parsed(status, content, expected)
+                finally:
+                    content[:] = bytes(len(content))
             except (Unreachable, TimedOut, BadAnswer):
                 harmless = retry or idempotency_key is not None
                 if not harmless or time.monotonic() + pause >= deadline:
@@ -97,7 +100,7 @@ class Transport:
 
     def once(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytearray]:
         """Ask once; return the answer's status and its body."""
         status, content, _ = self._request(method, path, body, headers, deadline)
         return status, content
@@ -127,7 +130,7 @@ class Transport:
 
     def _request(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, str]:
+    ) -> tuple[int, bytearray, str]:
         """Ask once; return the answer's status, its body and its Date."""
         if self._unusable:
             # It may have been put right meanwhile.
@@ -148,7 +151,7 @@ class Transport:
 
     def _exchange(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, str]:
+    ) -> tuple[int, bytearray, str]:
         left = max(deadline - time.monotonic(), 0.01)
         timeout = (min(self._settings.connect_timeout_s, left), min(self._settings.read_timeout_s, left))
         # An answer that drips must leave time for another try.
@@ -246,8 +249,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
-def _content(response: requests.Response, deadline: float) -> bytes:
-    """Read the body; a server that drips or floods is left."""
+def _content(response: requests.Response, deadline: float) -> bytearray:
+    """Read the body into one buffer, which who parses it wipes; a server that drips or floods is left."""
     content = bytearray()
     while chunk := response.raw.read1(65_536, decode_content=True):
         content += chunk
@@ -255,13 +258,13 @@ def _content(response: requests.Response, deadline: float) -> bytes:
             raise BadAnswer(f"the eligibility server's answer is longer than {MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
             raise TimedOut("the eligibility server did not finish its answer in time")
-    return bytes(content)
+    return content
 
 
 # --- What came of it --------------------------------------------------------------------------------------------
 
 
-def _parsed(status: int, content: bytes, expected: type[AnyMessage]) -> AnyMessage:
+def _parsed(status: int, content: bytearray, expected: type[AnyMessage]) -> AnyMessage:
     if status >= 500 or status == TOO_MANY_REQUESTS:
         raise Unreachable(f"the eligibility server is in trouble (HTTP {status})")
     try:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QInputEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QInputEvent, QInputMethodEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QSizePolicy, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from config.limits import Limits
@@ -48,6 +48,8 @@ class CounterWindow(QWidget):
 
     _today_came = Signal(object)
     _visual_came = Signal(object)
+    digit_refused = Signal()
+    """A digit came while the patient types a PIN, and was taken by nobody."""
     _unlocked = Signal(object)
 
     def __init__(
@@ -286,13 +288,16 @@ class CounterWindow(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 Qt's name
         # Asked for each event of the whole program: its class costs a tenth of its type.
-        if (
-            isinstance(event, QInputEvent)
-            and event.type() in (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress)
-            and isinstance(watched, QWidget)
-            and watched.window() is self
-        ):
+        if not isinstance(event, QInputEvent | QInputMethodEvent):
+            return False
+        if not (isinstance(watched, QWidget) and watched.window() is self):
+            return False
+        if event.type() in (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress):
             self._used_at = self._now()
+        # The patient's ten-key types into whichever window has the keyboard.
+        if self._snapshot.screen in _PIN_PAGES and any(each in _DIGITS for each in _typed(event)):
+            self.digit_refused.emit()
+            return True
         return False
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -313,6 +318,20 @@ class CounterWindow(QWidget):
         if self._hands is not None:
             self._hands.stop()
         super().closeEvent(event)
+
+
+def _typed(event: QEvent) -> str:
+    """Return the characters that an event brings."""
+    match event:
+        case QKeyEvent() if event.type() == QEvent.Type.KeyPress:
+            return event.text()
+        case QInputMethodEvent():
+            return event.commitString() + event.preeditString()
+    return ""
+
+
+_PIN_PAGES = ("PIN_ENTRY", "LAST_TRY")
+_DIGITS = "0123456789０１２３４５６７８９"
 
 
 def _told(ask: Callable[[], Today], tell: Callable[[Today], None]) -> None:

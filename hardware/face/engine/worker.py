@@ -71,7 +71,7 @@ def _answer(look: "Look", memory: mmap.mmap, command: str, given: list[Any]) -> 
         case "look_closely":
             return look.look_closely()
         case "embed_photo":
-            return look.embed_photo(given[0])
+            return look.embed_photo(memory[: given[0]])
         case "forget":
             return look.forget()
     raise NotImplementedError(command)

@@ -765,3 +765,20 @@ def test_what_staff_have_shown_lies_over_the_patients_window_until_it_is_taken_a
     assert note.isHidden()
     patient.close()
     assert terminal.snapshots == []
+
+
+@pytest.mark.parametrize("screen", ["PIN_ENTRY", "LAST_TRY"])
+def test_no_digit_gets_into_the_counter_while_a_pin_is_typed(
+    window: CounterWindow, qtbot: QtBot, screen: str
+) -> None:
+    """A kiosk's two windows share their keys: a PIN stood in the search field in clear."""
+    refused: list[int] = []
+    window.digit_refused.connect(lambda: refused.append(1))
+    window._tabs.setCurrentIndex(1)
+    search = window.today.search
+    window.render_snapshot(Snapshot(state=State.PIN_ENTRY, screen=screen))
+    QTest.keyClicks(search, "1a2b")
+    assert (search.text(), len(refused)) == ("ab", 2)
+    window.render_snapshot(Snapshot(state=State.CONSENT, screen="CONSENT"))
+    QTest.keyClicks(search, "12")
+    assert search.text() == "ab12"
