@@ -16,7 +16,9 @@ __all__ = ["HOME", "Config", "ConfigError", "load"]
 HOME = Path(__file__).parent
 """The folder of the shipped configuration: terminal.toml, people/."""
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Field(ge=0.001, le=3600)]
+Rest = Annotated[float, Field(ge=0.05, le=3600)]
+"""Seconds between two tries; less would keep a core busy with them."""
 Distance = Annotated[float, Field(gt=0, le=1)]
 """Distance of two face embeddings; how far it may be set is up to the network, see config.face_networks."""
 
@@ -193,7 +195,7 @@ class Delays:
     """How long the call-staff screen stays when no card is in."""
     settle_s: Seconds = 60.0
     """A visit whose sending broke off may still arrive; only after this is the server's "not recorded" believed."""
-    device_retry_s: Seconds = 2.0
+    device_retry_s: Rest = 2.0
     """How long a lost reader or camera is left alone before it is tried again."""
 
 

@@ -376,8 +376,13 @@ def dated(ahead_s: float) -> Callable[[BaseHTTPRequestHandler], None]:
 
 
 def test_an_enrolled_terminal_and_an_unknown_one(server: servers.Bench) -> None:
+    state = server.authority._state
+    stranger = look("eligibility server", asking(server.server.url), state)
+    assert_wrong(stranger, Grade.PROBLEM, "does not know terminal-1")
     server.authority.enrol_terminal(servers.TERMINAL)
-    assert look("eligibility server", asking(server.server.url)).grade is Grade.OK
+    assert look("eligibility server", asking(server.server.url), state).grade is Grade.OK
+    other_key = look("eligibility server", asking(server.server.url))
+    assert_wrong(other_key, Grade.PROBLEM, "knows another key of terminal-1")
     unknown = look("eligibility server", asking(server.server.url, "somebody"))
     assert_wrong(unknown, Grade.PROBLEM, "does not know somebody")
 
