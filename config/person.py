@@ -81,8 +81,6 @@ class Person:
     other_name: Annotated[str, Field(max_length=100)] = ""
     """通称名, as foreign residents may have one."""
     other_name_kana: Kana = ""
-    birth_unknown: Literal["", "day", "month"] = ""
-    """What of the date of birth nobody knows: its day, or day and month."""
     dispensings: tuple[Dispensing, ...] = ()
     """Drugs that pharmacies and hospitals gave out, made up."""
     checkups: tuple[Checkup, ...] = ()

@@ -73,6 +73,17 @@ class Answers(Desk, Protocol):
     def records(self, request: RecordsRequest) -> RecordsAnswer | Refusal: ...
 
 
+class Charts(Protocol):
+    """Where a visit goes besides, as FHIR; never waited for."""
+
+    def put(self, visit_id: str, confirmation: Confirmation) -> None: ...
+    def failed(self) -> tuple[str, ...]:
+        """Return, once each, the visits that could not be delivered."""
+        ...
+
+    def close(self) -> None: ...
+
+
 BULK_S = 0.2
 """How long one look works on bulk requests: with the pause between two looks, less than a third of the time."""
 
@@ -125,6 +136,8 @@ class FolderReport:
     """Kinds of requests that nobody here can answer; "?" for a name that says no kind."""
     taken: int = 0
     """Chart numbers that were refused because another person has them."""
+    undelivered: tuple[str, ...] = ()
+    """Visits whose FHIR Bundle was given up."""
     waiting: int = 0
     """Visits whose file is still to be written."""
     answered: int = 0
@@ -184,22 +197,10 @@ class ReceiptFolder:
     def write(self, folder: str, name: str, document: Document) -> None:
         """Write one whole file, or none."""
         place = self.path / folder
-        # Readers look for the final name. One unfinished name per file: what a crash left is written over.
-        unfinished = place / f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
         try:
-            try:
-                with open(os.open(unfinished, _NEW, 0o666), "wb") as file:
-                    file.write(document.content)
-                    file.flush()
-                    (self._sync or os.fsync)(file.fileno())
-                os.replace(unfinished, place / name)
-            except OSError:
-                with suppress(OSError):
-                    unfinished.unlink(missing_ok=True)
-                raise
+            write_whole(place, name, document.content, self._sync)
         except OSError as error:
             raise _trouble(error, place) from None
-        _sync(place)
 
     def requests(self) -> list[str]:
         """Return the names of waiting requests, at most MAX_REQUESTS, in order."""
@@ -269,6 +270,7 @@ class ReceiptFolderService:
         register: Register | None = None,
         further: Answers | None = None,
         *,
+        charts: Charts | None = None,
         clock: Callable[[], datetime] = japan_now,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -277,6 +279,7 @@ class ReceiptFolderService:
         self._lookup = lookup
         self._register = register
         self._further = further
+        self._charts = charts
         self._bulk = BulkDesk(folder.writer, further, clock, seconds) if further else None
         self._bulk_rests_until = float("-inf")
         self._clock = clock
@@ -292,6 +295,11 @@ class ReceiptFolderService:
         """Have the file of a completed visit written; from any thread, and harmless when repeated."""
         with self._lock:
             self._waiting.setdefault(visit_id, float("-inf"))
+
+    def close(self) -> None:
+        """End what goes on beside it; may be called once no thread looks any more."""
+        if self._charts:
+            self._charts.close()
 
     def look(self) -> FolderReport:
         """Write what waits and answer what is asked; never raises for the folder or the server.
@@ -312,6 +320,8 @@ class ReceiptFolderService:
                 self._folder_rests_until = self._seconds() + RETRY_S
         with self._lock:
             report.waiting = len(self._waiting)
+        if self._charts:
+            report.undelivered = self._charts.failed()
         report.problem = self._problem
         return report
 
@@ -345,6 +355,8 @@ class ReceiptFolderService:
                 report.unknown += (visit_id,)
             else:
                 report.written[visit_id] = self._folder.write_face(visit_id, confirmation)
+                if self._charts:
+                    self._charts.put(visit_id, confirmation)
             with self._lock:
                 self._waiting.pop(visit_id, None)
 
@@ -465,6 +477,23 @@ class ReceiptFolderService:
         if job is None:
             return writer.refused_file(_NUMBER_UNKNOWN, file_id, now)
         return self._bulk.fetch(job, file_id, now) if job.done else writer.running_file(file_id, now)
+
+
+def write_whole(place: Path, name: str, content: bytes, sync: Callable[[int], None] | None = None) -> None:
+    """Write one whole file, or none; raises OSError. ``sync``: see ReceiptFolder."""
+    # Readers look for the final name. One unfinished name per file: what a crash left is written over.
+    unfinished = place / f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
+    try:
+        with open(os.open(unfinished, _NEW, 0o666), "wb") as file:
+            file.write(content)
+            file.flush()
+            (sync or os.fsync)(file.fileno())
+        os.replace(unfinished, place / name)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        raise
+    _sync(place)
 
 
 def _let_others_run() -> None:
