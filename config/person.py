@@ -14,6 +14,21 @@ from config.insurance import Insurance, faults
 from config.records import Checkup, Dispensing, RemoteConsent
 from config.toml_file import STRICT, ConfigError, Key, TomlFile
 
+__all__ = [
+    "CardKind",
+    "CertificateState",
+    "ForeignKind",
+    "Insurance",
+    "Person",
+    "PersonCard",
+    "PersonCertificate",
+    "PersonClip",
+    "everybody",
+    "insured",
+    "load_person",
+    "shipped_people",
+]
+
 JAPAN = timezone(timedelta(hours=9))
 
 ForeignKind = Literal["juki", "transit", "payment", "mute"]

@@ -232,8 +232,9 @@ def _answers(writer: Writer, at: datetime) -> Iterator[tuple[str, Document, dict
 def _records(writer: Writer, person: Person, at: datetime) -> Iterator[tuple[str, Document, dict[str, Any]]]:
     one = person.insurance.known(person.birth_date)[0]
     header = RecordsHeader(writer.institution_code, one.number, one.insurer_number, one.symbol, one.branch)
-    for kind, prefix in (("drugs", "YZK"), ("checkups", "TKK")):
-        request = RecordsRequest(header, RecordsBody(), kind)  # type: ignore[arg-type]
+    kinds: dict[wire.RecordsKind, str] = {"drugs": "YZK", "checkups": "TKK"}
+    for kind, prefix in kinds.items():
+        request = RecordsRequest(header, RecordsBody(), kind)
         question = wire.RecordsQuery(
             institution_code=writer.institution_code,
             insurer_number=one.insurer_number,
