@@ -33,7 +33,21 @@ JAPAN = timezone(timedelta(hours=9))
 
 ForeignKind = Literal["juki", "transit", "payment", "mute"]
 """Cards that a terminal must refuse: the old 住民基本台帳カード, a FeliCa-like and an EMV-like one, one upside down."""
-CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"] | ForeignKind
+CardKind = (
+    Literal["standard", "face-only", "no-photo", "no-certificate", "phone-android", "phone-ios"] | ForeignKind
+)
+CardGeneration = Literal["current", "next"]
+"""next: the card announced for 2028, whose certificates have P-384 keys."""
+Forgery = Literal[
+    "",
+    "cloned",
+    "photo-of-another",
+    "photo-re-signed",
+    "authority-expired",
+    "authority-unknown",
+    "relayed",
+]
+"""What is wrong with a card that is not what it claims to be; see hardware.simulation.virtual_card.forged."""
 CertificateState = Literal["good", "revoked", "on-hold", "unknown"]
 Kana = Annotated[str, Field(max_length=100)]
 
@@ -49,6 +63,12 @@ class PersonCard:
     pin_tries_left: Annotated[int, Field(ge=0, le=3)] = 3
     photo: str = ""
     """A built-in portrait, or the resolved path of an image; empty only for kind ``no-photo``."""
+    generation: CardGeneration = "current"
+    foreign_resident: bool = False
+    """The holder is a foreign resident: 照合番号B has the year of birth of the common era."""
+    forgery: Forgery = ""
+    forger_photo: str = ""
+    """Whose portrait stands on a forged card, as ``photo``; empty: ``photo``."""
 
     @property
     def is_phone(self) -> bool:
@@ -69,6 +89,8 @@ class PersonCertificate:
     status: CertificateState = "good"
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """Of a real card's certificate (DER), hex: who shows it is this person. Empty: the test authority issues one."""
+    issue: Annotated[int, Field(ge=1, le=1000)] = 1
+    """The how-manieth certificate of this holder it is; each has keys of its own."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -118,6 +140,8 @@ def load_person(name: str, beside: Path | None = None, day: date | None = None) 
     card, clip = person.card, person.clip
     if _is_path(card.photo):
         card = replace(card, photo=str((path.parent / card.photo).resolve()))
+    if _is_path(card.forger_photo):
+        card = replace(card, forger_photo=str((path.parent / card.forger_photo).resolve()))
     if clip.path:
         clip = replace(clip, path=str((path.parent / clip.path).resolve()))
     return replace(person, id=path.stem, card=card, clip=clip)

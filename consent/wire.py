@@ -27,6 +27,7 @@ MOST_QUERIES = 100
 
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+AUDIT_PATH = "/v1/audit"
 TLS_REQUIRED = "TLS_REQUIRED"
 """The code by which a server that speaks TLS only answers plain HTTP."""
 FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
@@ -78,6 +79,8 @@ class Assertion(Message):
     nonce: Base64
     certificate_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     time: AwareDatetime
+    card_birth_date: Annotated[str, Field(pattern=r"^([0-9]{8})?$")] = ""
+    """As the card's signed record has it, YYYYMMDD, 00 for what is not known; empty where it was not read."""
 
     def canonical(self) -> str:
         """Return the JSON that is signed: sorted keys, no spaces."""
@@ -186,7 +189,11 @@ class VisitAnswer(Message):
 
 
 class VisitsAnswer(Message):
+    """One page of a terminal's own visits, in the order of identification."""
+
     visits: tuple[VisitAnswer, ...]
+    after: Annotated[str, Field(max_length=200)] = ""
+    """What to ask the next page with; empty: this is the last one."""
 
 
 Percent = Annotated[int, Field(ge=0, le=100)]

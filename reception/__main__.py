@@ -26,10 +26,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except OSError as error:
         return refuse(str(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return refuse(f"{error.name} is missing: install the extra, as in reception-terminal[{extra}]")
     except _config_error() as error:
         return refuse(str(error))
     except _known_errors() as error:
         return refuse(str(error))
+
+
+_EXTRA_OF = {
+    **dict.fromkeys(("PySide6",), "ui"),
+    **dict.fromkeys(("cv2", "dlib", "face_recognition_models", "numpy"), "face"),
+    **dict.fromkeys(("alembic", "fastapi", "psycopg", "sqlalchemy", "starlette", "uvicorn"), "server"),
+    **dict.fromkeys(("PIL", "pytest"), "testing"),
+}
+"""Which extra of the wheel brings a module that may be missing (pyproject.toml)."""
 
 
 def _config_error() -> type[Exception]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from socket import SHUT_RDWR, socket
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -24,6 +25,7 @@ from consent.eligibility.errors import (
     Unreachable,
     Untrusted,
 )
+from consent.signatures import Identity, sign
 
 MAX_ANSWER_BYTES = 1_000_000
 FIRST_PAUSE_S = 0.2
@@ -41,13 +43,13 @@ AnyMessage = TypeVar("AnyMessage", bound=wire.Message)
 class Transport:
     """Asks one server in the name of one terminal; every call raises EligibilityError and ends within the budget."""
 
-    def __init__(self, settings: Server, terminal_id: str) -> None:
+    def __init__(self, settings: Server, identity: Identity) -> None:
         self._settings = settings
         self._closed = threading.Event()
         self.session = requests.Session()
         # Proxies and .netrc of the machine's user have no say in where patients' data goes.
         self.session.trust_env = False
-        self.session.headers[wire.TERMINAL_HEADER] = terminal_id
+        self.session.auth = SignedBy(identity)
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, _Adapter())
         if settings.ca:
@@ -162,6 +164,19 @@ class Transport:
         return time.monotonic() + self._settings.budget_s
 
 
+class SignedBy(requests.auth.AuthBase):
+    """Signs each request of a terminal; /health and /ready are open to anybody, and are asked without a key."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if urlsplit(str(request.url)).path.startswith("/v1/"):
+            body = request.body or b""
+            sign(request, body if isinstance(body, bytes) else body.encode(), self.identity)
+        return request
+
+
 # --- Within its time --------------------------------------------------------------------------------------------
 
 
@@ -243,8 +258,8 @@ def _parsed(status: int, content: bytes, expected: type[AnyMessage]) -> AnyMessa
             return expected.model_validate_json(content)
         if 400 <= status < 500:
             code = wire.ErrorAnswer.model_validate_json(content).code
-            if code == wire.TLS_REQUIRED:
-                raise Untrusted("the server speaks TLS only: its address in [server] must begin with https")
+            if code in _DISTRUSTED:
+                raise Untrusted(_DISTRUSTED[code])
             raise Refused(code)
     except ValidationError:
         # The validation's own words would quote the answer.
@@ -273,6 +288,14 @@ def _told(error: Exception, settings: Server) -> EligibilityError:
     return Untrusted("a file named by ca, cert or key in [server] cannot be used")
 
 
+_DISTRUSTED = {
+    wire.TLS_REQUIRED: "the server speaks TLS only: its address in [server] must begin with https",
+    "TERMINAL_CERTIFICATE_MISSING": "the server wants a certificate from this terminal",
+    "TERMINAL_CERTIFICATE_UNTRUSTED": "the server does not know who issued this terminal's certificate",
+    "TERMINAL_CERTIFICATE_EXPIRED": "the server says that this terminal's certificate has expired",
+    "TERMINAL_CERTIFICATE_NAMELESS": "the server finds no name in this terminal's certificate",
+}
+"""What a server, or its front, says of who asks, in our words."""
 _ALERTS = {
     "alert certificate expired": "the server says that this terminal's certificate has expired",
     "alert unknown ca": "the server does not know who issued this terminal's certificate",

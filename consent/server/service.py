@@ -24,13 +24,22 @@ from consent.choices import (
     standing,
 )
 from consent.coverage import coverage_by_number
+from consent.enrolment.state_files import Subject
 from consent.server import insurance
 from consent.server.by_number import ByNumber, plain
-from consent.server.identity import Challenges, Terminal, check_proof, issuer_of, presented
+from consent.server.identity import (
+    Challenges,
+    Terminal,
+    check_proof,
+    check_same_person,
+    issuer_of,
+    presented,
+)
 from consent.server.people import Holder, People
 from consent.server.refusal import Refusal
 from consent.server.revocation import RevocationAuthority, StatusQuestion
 from consent.server.store import (
+    PAGE,
     CardUseDiffers,
     ConsentsDiffer,
     Recorded,
@@ -47,6 +56,9 @@ class Authority(RevocationAuthority, Protocol):
     """Whose certificates and terminals count; consent.server.certificates has the real one."""
 
     def certificate_for(self, person: Person) -> bytes: ...
+    def signature_signer(self) -> Subject: ...
+    def signature_status_signer(self) -> Subject: ...
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes: ...
     def trusted_cas(self) -> list[x509.Certificate]: ...
     def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None: ...
 
@@ -120,10 +132,12 @@ class Service:
     ) -> tuple[Holder, Standing]:
         """Return who it is and what the certificate is still good for; the responder is asked, nothing is kept."""
         shown = presented(wire.from_base64(request.certificate))
-        ca = issuer_of(shown.certificate, (*self._authority.trusted_cas(), *self._trust_cas))
+        trusted = (*self._authority.trusted_cas(), *self._trust_cas)
+        ca = issuer_of(shown.certificate, trusted, self._clock())
         vouched = check_proof(request, terminal, shown, nonce)
         note.staff, note.reason = vouched.staff, vouched.reason
         holder = self._holder(shown.fingerprint)
+        check_same_person(vouched.card_birth_date, holder.person.birth_date)
         if request.method == "visual" and holder.person.card.kind == "no-photo":
             raise Refusal(403, "VISUAL_NOT_POSSIBLE", "a card without photo shows nobody")
         good_for = self._still_good(shown.certificate, holder.person, request)
@@ -209,6 +223,11 @@ class Service:
         with self._audited("consents", terminal, visit_id):
             visit = self._own_visit(terminal, visit_id, idempotency_key)
             _check_consents(visit, request)
+            known = self._store.visit_record(visit_id)
+            recorded_before = known is not None and known.recorded_at is not None
+            # What an earlier version recorded is acknowledged again.
+            if not recorded_before and not set(visit.questions) <= request.answers.keys():
+                raise Refusal(422, "CONSENTS_INCOMPLETE", "not every question is answered")
             now = self._clock()
             answers = recorded(request.answers, visit.profile)
             new = Recorded(dict(request.answers), answers, request.prescription, now, available_until(now))
@@ -227,19 +246,27 @@ class Service:
 
     # --- What became of it --------------------------------------------------------------------------------------
 
-    def visit(self, visit_id: str) -> wire.VisitAnswer:
+    def visit(self, terminal: Terminal, visit_id: str) -> wire.VisitAnswer:
+        """Return the record of a visit; only to the terminal that identified it."""
         found = self._store.visit_record(visit_id)
         if found is None:
             raise _visit_unknown()
+        if found.terminal_id != terminal.id:
+            raise _of_other_terminal()
         return found
 
-    def visits(self) -> wire.VisitsAnswer:
-        return wire.VisitsAnswer(visits=self._store.records())
+    def visits(self, terminal: Terminal, since: datetime | None, after: str) -> wire.VisitsAnswer:
+        """Return a page of the terminal's own visits, from ``since`` on, after the page that ended with ``after``."""
+        begin = since.astimezone(wire.JAPAN).isoformat() if since else ""
+        at, _, visit_id = after.partition("~")
+        found = self._store.records(terminal.id, begin, (at, visit_id))
+        last = f"{found[-1].identified_at.isoformat()}~{found[-1].visit_id}" if len(found) == PAGE else ""
+        return wire.VisitsAnswer(visits=found, after=last)
 
     def result(self, terminal: Terminal, visit_id: str) -> wire.ResultAnswer:
         """Return what the receipt computer is told of a visit; only to the terminal that identified it."""
         with self._audited("result", terminal, visit_id):
-            visit, record = self._own_visit(terminal, visit_id, visit_id), self.visit(visit_id)
+            visit, record = self._own_visit(terminal, visit_id, visit_id), self.visit(terminal, visit_id)
             person = self._holder(visit.certificate_sha256).person
             limit = record.recorded_at is not None and provides_limit(visit.profile, record.answers)
             diseases = record.answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
@@ -434,7 +461,7 @@ class Service:
             raise Refusal(409, "IDEMPOTENCY_KEY_INVALID", f"{wire.IDEMPOTENCY_HEADER} must be the visit's id")
         visit = self._visit(visit_id)
         if visit.terminal_id != terminal.id:
-            raise Refusal(403, "VISIT_OF_OTHER_TERMINAL", "another terminal identified this visit")
+            raise _of_other_terminal()
         return visit
 
     def _today(self) -> date:
@@ -457,6 +484,10 @@ def _check_consents(visit: StoredVisit, request: wire.ConsentsRequest) -> None:
         # To decline what was not asked is harmless; to give it is not.
         if answer is ConsentAnswer.GIVEN and covered.get(item) is not ConsentAnswer.GIVEN:
             raise Refusal(409, "CONSENT_NOT_ASKED", f"{item} was not asked")
+
+
+def _of_other_terminal() -> Refusal:
+    return Refusal(403, "VISIT_OF_OTHER_TERMINAL", "another terminal identified this visit")
 
 
 def _visit_unknown() -> Refusal:

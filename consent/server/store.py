@@ -5,6 +5,7 @@ row, never by a lock of this process.
 """
 
 import hmac
+import os
 import secrets
 import threading
 from collections.abc import Collection, Iterator
@@ -31,6 +32,7 @@ from consent.server.tables import (
     card_uses,
     challenge_keys,
     consents,
+    file_of,
     open_engine,
     references,
     spent_challenges,
@@ -50,7 +52,9 @@ __all__ = [
 ]
 
 MOST_LISTED = 1000
-"""Visits and audit entries are listed at most so many at a time, the newest ones."""
+"""Audit entries are listed at most so many at a time, the newest ones."""
+PAGE = 200
+"""Visits are listed at most so many at a time."""
 
 
 class StoreUnavailable(Exception):
@@ -106,6 +110,8 @@ class Store:
 
     def __init__(self, database: str) -> None:
         self._engine = open_engine(database)
+        self._file = file_of(self._engine)
+        self._opened_file = _identity(self._file) if self._file else None
         sqlite_here = self._engine.dialect.name == "sqlite"
         # SQLite writes one at a time anyway: a queue of our own is fairer, and faster, than its waiting. What holds
         # between processes is in tables.py; and the connection of a database in memory is one for all threads.
@@ -152,6 +158,7 @@ class Store:
         if self._joined:
             yield self._joined
             return
+        self._is_still_there()
         with _available(), self._turn, self._engine.begin() as connection:
             yield connection
 
@@ -160,8 +167,14 @@ class Store:
         if self._joined:
             yield self._joined
             return
+        self._is_still_there()
         with _available(), self._turn, self._writer.begin() as connection:
             yield connection
+
+    def _is_still_there(self) -> None:
+        """Raise StoreUnavailable when the file was removed or replaced: what is written then is seen by nobody."""
+        if self._file is not None and _identity(self._file) != self._opened_file:
+            raise StoreUnavailable("the database file is gone")
 
     @property
     def _joined(self) -> sa.Connection | None:
@@ -170,9 +183,9 @@ class Store:
         return joined
 
     def check(self) -> None:
-        """Raise StoreUnavailable unless the database answers."""
-        with self._reading() as connection:
-            connection.execute(sa.select(1))
+        """Raise StoreUnavailable unless the database answers and keeps what it is given, also on a full disk."""
+        with self._writing() as connection:
+            connection.execute(sa.update(challenge_keys).values(key=challenge_keys.c.key))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -326,36 +339,28 @@ class Store:
             AuditEntry(**row | {"time": datetime.fromisoformat(row["time"])}) for row in reversed(rows)
         )
 
-    def records(self) -> tuple[VisitAnswer, ...]:
-        """Return the records of the newest visits, in the order of identification."""
-        order = (visits.c.identified_at.desc(), visits.c.visit_id.desc())
-        query = sa.select(visits.c.visit_id).order_by(*order).limit(MOST_LISTED)
+    def records(
+        self, terminal_id: str, since: str = "", after: tuple[str, str] = ("", "")
+    ) -> tuple[VisitAnswer, ...]:
+        """Return a page of a terminal's records, in the order of identification, by one query.
+
+        ``since`` and the first of ``after`` are times as they are kept; ``after`` is the last visit of the page before.
+        """
+        at, visit_id = visits.c.identified_at, visits.c.visit_id
+        query = (
+            _RECORDS.where(visits.c.terminal_id == terminal_id, at >= since)
+            .where(sa.or_(at > after[0], sa.and_(at == after[0], visit_id > after[1])))
+            .order_by(at, visit_id)
+            .limit(PAGE)
+        )
         with self._reading() as connection:
-            found = reversed(connection.scalars(query).all())
-            return tuple(self._answer(connection, visit_id) for visit_id in found)
+            return tuple(_answer(row) for row in connection.execute(query))
 
     def visit_record(self, visit_id: str) -> VisitAnswer | None:
         """Return the record of one visit."""
         with self._reading() as connection:
-            known = self._visit(connection, visit_id)
-            return None if known is None else self._answer(connection, visit_id)
-
-    def _answer(self, connection: sa.Connection, visit_id: str) -> VisitAnswer:
-        visit = self._visit(connection, visit_id)
-        assert visit is not None
-        recorded = self._recorded(connection, visit_id)
-        return VisitAnswer(
-            visit_id=visit.visit_id,
-            terminal_id=visit.terminal_id,
-            method=visit.method,
-            status=visit.status,
-            identified_at=visit.identified_at,
-            card_use=visit.card_use,
-            answers=recorded.answers if recorded else {},
-            prescription=recorded.prescription if recorded else None,
-            recorded_at=recorded.recorded_at if recorded else None,
-            available_until=recorded.available_until if recorded else None,
-        )
+            row = connection.execute(_RECORD, {"visit": visit_id}).one_or_none()
+            return None if row is None else _answer(row)
 
     @staticmethod
     def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> StoredVisit | None:
@@ -399,6 +404,23 @@ def _recorded(row: Any) -> Recorded:
     )
 
 
+def _answer(row: Any) -> VisitAnswer:
+    """Return a row of _RECORDS as the wire has it."""
+    recorded = row.recorded_at is not None
+    return VisitAnswer(
+        visit_id=row.visit_id,
+        terminal_id=row.terminal_id,
+        method=row.method,
+        status=EligibilityStatus(row.status),
+        identified_at=datetime.fromisoformat(row.identified_at),
+        card_use=ConsentAnswer(row.card_use) if row.card_use else None,
+        answers={Item(item): ConsentAnswer(answer) for item, answer in (row.answers or {}).items()},
+        prescription=PrescriptionForm(row.prescription) if row.prescription else None,
+        recorded_at=datetime.fromisoformat(row.recorded_at) if recorded else None,
+        available_until=datetime.fromisoformat(row.available_until) if recorded else None,
+    )
+
+
 def _row(visit: StoredVisit) -> dict[str, Any]:
     return vars(visit) | {
         "facility": asdict(visit.facility),
@@ -409,6 +431,14 @@ def _row(visit: StoredVisit) -> dict[str, Any]:
 
 _VISIT = sa.select(visits).where(visits.c.visit_id == sa.bindparam("visit"))
 _VISIT_ALONE = _VISIT.with_for_update()
+_RECORDS = sa.select(
+    *(
+        visits.c[name]
+        for name in ("visit_id", "terminal_id", "method", "status", "identified_at", "card_use")
+    ),
+    *(consents.c[name] for name in ("answers", "prescription", "recorded_at", "available_until")),
+).select_from(visits.outerjoin(consents, consents.c.visit_id == visits.c.visit_id))
+_RECORD = _RECORDS.where(visits.c.visit_id == sa.bindparam("visit"))
 _CONSENTS = sa.select(consents).where(consents.c.visit_id == sa.bindparam("visit"))
 _REFERENCE = sa.select(references.c.reference_number).where(
     references.c.institution_code == sa.bindparam("institution"),
@@ -423,6 +453,15 @@ _HOLDERS = sa.select(references.c.person_id).where(
     references.c.reference_number == sa.bindparam("number"),
 )
 _NEW_ENTRY = sa.insert(audit).inline()
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    """Return which file stands under a name now; None: none."""
+    try:
+        about = os.stat(file)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 @contextmanager

@@ -4,6 +4,8 @@ A database of an earlier version is brought up to date when it is opened (``migr
 that changes here needs a migration there; a test compares the two.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ visits = sa.Table(
     sa.Column("questions", sa.JSON, nullable=False),
     # Times are ISO texts, since SQLite forgets the time zone.
     sa.Column("identified_at", sa.String(40), nullable=False),
+    sa.Index("ix_visits_of_terminal", "terminal_id", "identified_at"),
 )
 
 consents = sa.Table(
@@ -121,6 +124,14 @@ def open_engine(database: str) -> sa.Engine:
     return engine
 
 
+def bare_engine(database: str) -> sa.Engine:
+    """Return an engine for tables of another party, which come without migrations; raises SQLAlchemyError."""
+    try:
+        return _engine(database)
+    except (ImportError, ValueError) as error:
+        raise sa.exc.ArgumentError(type(error).__name__) from None
+
+
 def _engine(database: str) -> sa.Engine:
     url = sa.make_url(database)
     if url.get_backend_name() == "postgresql":
@@ -140,10 +151,21 @@ def _engine(database: str) -> sa.Engine:
     if url.database in (None, "", ":memory:"):
         # Every connection of its own would be a database of its own.
         options["poolclass"] = StaticPool
+    elif not url.database.startswith("file:"):
+        # SQLite would make a file that others can read; its helpers get the same mode.
+        with suppress(OSError):
+            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     engine = sa.create_engine(url, hide_parameters=True, **options)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def file_of(engine: sa.Engine) -> str | None:
+    """Return the file of a SQLite database; None for any other, and for one in memory."""
+    name = engine.url.database or ""
+    here = engine.dialect.name == "sqlite" and not isinstance(engine.pool, StaticPool)
+    return name if here and not name.startswith("file:") else None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -1,4 +1,4 @@
-"""Today's visits as staff see them: the journal's facts, and beside them whom they were about, for a while; no Qt."""
+"""Today's visits as staff see them: the journal's facts, and beside them whom they were about, for a while."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -102,6 +102,11 @@ class Board:
         before = self._known.get(view.visit)
         since = before[1] if before else now
         self._known[view.visit] = (view, since)
+
+    def replace_all(self, views: Iterable[CounterView], now: float) -> None:
+        """Keep just these; who was known before keeps the time of then."""
+        before = self._known
+        self._known = {view.visit: (view, before.get(view.visit, (view, now))[1]) for view in views}
 
     def registered(self, visit: str, reference_number: str) -> None:
         """The server keeps this chart number now."""

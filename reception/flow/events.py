@@ -5,12 +5,12 @@ from enum import StrEnum
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.flow.failures import FailureCode
-from reception.flow.states import DisplayMode, HelpTopic, Language, Method, StaffText
+from reception.flow.states import AttributeOutcome, DisplayMode, HelpTopic, Language, Method, StaffText
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened; what carries a ``ticket`` is the answer to one piece of work and is dropped if late."""
+    """Something that happened; what carries an ``occasion`` answers work begun on it, and is dropped if late."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class CardMute(Event):
 
 @dataclass(frozen=True)
 class CardRemoved(Event):
-    """The card is gone; with a ticket when a piece of work noticed it, before or after the reader did."""
+    """The card is gone; with an occasion when a piece of work noticed it, before or after the reader did."""
 
-    ticket: int | None = None
+    occasion: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,21 @@ class ChoosePhone(Event):
 class PhoneRead(Event):
     """The phone gave its certificate and signed the server's challenge."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class PhoneLastTry(Event):
     """The phone has one PIN try left, and was not asked to spend it."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class PhoneFailed(Event):
     """The phone was not read; ``pin_sent``: the PIN may have reached it, so that it must be typed anew."""
 
-    ticket: int
+    occasion: int
     code: FailureCode
     pin_sent: bool = False
 
@@ -102,13 +102,22 @@ class PhoneFailed(Event):
 class CardRead(Event):
     """What the first look at the card told."""
 
-    ticket: int
+    occasion: int
     has_photo: bool
     pin_tries_left: int | None
     photo_genuine: bool = True
     """False: the card holds a photo that nobody vouches for, and which is not used."""
     photo_sought: bool = True
     """False: nobody knew 照合番号B, which opens the photo; staff may still type it."""
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
+    """Why a photo that is not genuine is not used."""
+
+
+@dataclass(frozen=True)
+class CardAwaited(Event):
+    """The card is in, and cannot be read yet: another program has the reader."""
+
+    occasion: int
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,7 @@ class PhotoRead(Event):
     visit: str
     has_photo: bool
     photo_genuine: bool = True
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class MatchCodeRefused(Event):
 class WorkFailed(Event):
     """A piece of work for READING, CHECKING or SENDING failed."""
 
-    ticket: int
+    occasion: int
     code: FailureCode
 
 
@@ -188,15 +198,17 @@ class AcceptLastTry(Event):
 class PinVerified(Event):
     """The card accepted the PIN."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class PinMissed(Event):
     """The card refused the PIN; 0 tries left means that it is blocked."""
 
-    ticket: int
+    occasion: int
     tries_left: int
+    code: FailureCode = FailureCode.PIN_WRONG
+    """PIN_ANSWER_LOST: nobody knows whether it was right, and no try is gone."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +225,7 @@ class CameraLost(Event):
 class FaceGuided(Event):
     """What the face gate asks of the patient now; empty: all is well."""
 
-    ticket: int
+    occasion: int
     guidance: str
 
 
@@ -221,14 +233,14 @@ class FaceGuided(Event):
 class FaceMatched(Event):
     """The live face is that of the card's photo."""
 
-    ticket: int
+    occasion: int
 
 
 @dataclass(frozen=True)
 class FaceFailed(Event):
     """The face could not be matched; ``usable``: it makes sense to offer it again."""
 
-    ticket: int
+    occasion: int
     code: FailureCode
     usable: bool = True
 
@@ -242,7 +254,7 @@ class BackToChoice(Event):
 class Identified(Event):
     """The server accepted the identity and says which questions apply."""
 
-    ticket: int
+    occasion: int
     questions: tuple[Item, ...]
     bundled: bool = False
     """包括同意, one answer for all questions, is offered too."""
@@ -310,7 +322,82 @@ class StaffRefuseVisual(Event):
 class Recorded(Event):
     """The server acknowledged the consents."""
 
-    ticket: int
+    occasion: int
+    attributes: tuple[str, ...] = ()
+    """Attributes of whose changes the patient is offered to tell the clinic."""
+
+
+@dataclass(frozen=True)
+class AnswerAttribute(Event):
+    """The patient answered whether the clinic may learn of changes of the attribute that is asked."""
+
+    answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class SigningKey(Event):
+    """A character of the signing password; the conductor keeps it and tells the flow only how many there are."""
+
+    character: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SigningBackspace(Event):
+    """The last character is taken back."""
+
+
+@dataclass(frozen=True)
+class SigningTyped(Event):
+    """That many characters of the signing password are there now."""
+
+    characters: int
+
+
+@dataclass(frozen=True)
+class SigningSubmit(Event):
+    """The patient confirmed the signing password."""
+
+
+@dataclass(frozen=True)
+class SigningTries(Event):
+    """How many tries of the signing password the card has left."""
+
+    occasion: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class SigningMissed(Event):
+    """The card refused the signing password; 0 tries left means that it is blocked."""
+
+    occasion: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class SignByPhone(Event):
+    """The patient would rather sign on their own phone, by a QR code."""
+
+
+@dataclass(frozen=True)
+class PhoneInvited(Event):
+    """The page for the patient's phone is there; its address is shown as a QR code."""
+
+    occasion: int
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AttributesDone(Event):
+    """What came of the signed consent."""
+
+    occasion: int
+    outcome: AttributeOutcome
+
+
+@dataclass(frozen=True)
+class SkipSigning(Event):
+    """The patient does not want to sign after all."""
 
 
 @dataclass(frozen=True)
@@ -372,12 +459,44 @@ class ShowStaffText(Event):
 
 
 @dataclass(frozen=True)
+class AskCancel(Event):
+    """The patient pressed やめる; it is asked once whether that is meant."""
+
+
+@dataclass(frozen=True)
+class KeepOn(Event):
+    """The patient goes on with the visit after all: staff were called, or やめる was pressed."""
+
+
+@dataclass(frozen=True)
+class PreviousQuestion(Event):
+    """The patient wants to answer the question before once more."""
+
+
+@dataclass(frozen=True)
+class ChangeAnswer(Event):
+    """The patient changes one answer on the summary: a yes becomes a no, and the other way round."""
+
+    item: Item
+
+
+@dataclass(frozen=True)
+class ConfirmAnswers(Event):
+    """The patient has read the summary, and it may be sent."""
+
+
+@dataclass(frozen=True)
+class TakeOnCall(Event):
+    """A clerk goes to the patient who has called."""
+
+
+@dataclass(frozen=True)
 class TimePassed(Event):
     """The moment that ``next_moment`` named has come."""
 
 
 class Effect(StrEnum):
-    """What the conductor does for the flow; answers carry the session's occasion as their ticket."""
+    """What the conductor does for the flow; answers carry the session's occasion."""
 
     READ_CARD = "READ_CARD"
     START_FACE = "START_FACE"
@@ -388,6 +507,10 @@ class Effect(StrEnum):
     IDENTIFY = "IDENTIFY"
     ANSWER_CARD_USE = "ANSWER_CARD_USE"
     SEND_CONSENTS = "SEND_CONSENTS"
+    COUNT_SIGNING_TRIES = "COUNT_SIGNING_TRIES"
+    SIGN_ATTRIBUTES = "SIGN_ATTRIBUTES"
+    INVITE_PHONE = "INVITE_PHONE"
+    DECLINE_ATTRIBUTES = "DECLINE_ATTRIBUTES"
     POWER_OFF_CARD = "POWER_OFF_CARD"
     FORGET_VISIT = "FORGET_VISIT"
     LOG_LATE_EVENT = "LOG_LATE_EVENT"

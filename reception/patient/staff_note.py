@@ -2,7 +2,6 @@
 
 from PySide6.QtCore import QEvent, QObject
 
-from reception.flow import StaffText
 from reception.patient import TerminalLike
 from reception.patient.bridge import Bridge
 from reception.patient.widgets import Message
@@ -16,7 +15,7 @@ class StaffNote(Message):
     """Belongs to the window it lies on; covers the steps or the top of a text, and no button."""
 
     def __init__(self, window: PatientWindow, terminal: TerminalLike) -> None:
-        super().__init__("warning")
+        super().__init__("info")
         self.setParent(window)
         self._window = window
         self.setObjectName("staff_note")
@@ -28,7 +27,7 @@ class StaffNote(Message):
 
     def render_snapshot(self, snapshot: Snapshot) -> None:
         """Show the text of this snapshot, if there is one."""
-        text = STAFF_TEXTS.get(StaffText(snapshot.staff_message), "")
+        text = STAFF_TEXTS.get(snapshot.staff_message, "")
         self.show_message(catalogue(snapshot.language, snapshot.facility)(text))
         self._place()
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from enum import Enum
 
+from reception.flow import Language
 from reception.speech import prompts
 from reception.speech.player import Player
 from reception.terminal.snapshot import Snapshot
@@ -75,4 +76,4 @@ class Voice:
 
 
 def _as_spoken(snapshot: Snapshot) -> Snapshot:
-    return replace(snapshot, language="ja") if snapshot.language == "ja-easy" else snapshot
+    return replace(snapshot, language=Language.JA) if snapshot.language is Language.JA_EASY else snapshot

@@ -1,11 +1,14 @@
 """What goes on behind the visits: the receipt computer's files, and visits whose end only the server knows.
 
-It has a connection to the server of its own and a thread of its own, so that no visit ever waits for it.
+It has a connection to the server and threads of its own, so that no visit ever waits for it; and the receipt computer's
+share, which may hang for as long as it likes, has one for itself.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +20,7 @@ from reception.terminal.journal import Entry, Journal, JournalError, Unsettled
 from reception.terminal.notices import Notice, NoticeCode
 from reception.terminal.snapshot import CounterView
 from reception.terminal.subscribers import Subscribers
+from reception.terminal.supervisor import StopSign, Supervisor
 
 if TYPE_CHECKING:
     from consent.receipt_files.folder import ReceiptFolderService
@@ -51,10 +55,15 @@ class BackOffice:
         self._notices: tuple[Notice, ...] = ()
         self._subscribers = Subscribers()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
         self._problem = ""
         self._unreadable = False
-        self._thread = threading.Thread(target=self._work, name="back-office")
+        self._first_seen: dict[str, float] = {}
+        """Unsettled visits, and since when they are known here (monotonic, s), whatever is done to the clock."""
+        self._supervisor = Supervisor(self._parts_down)
+        self._rest_s = min(LOOK_S, self._delays.device_retry_s)
+        self._supervisor.loop("back-office", self._work)
+        if receipts is not None:
+            self._supervisor.loop("receipt-folder", self._serve_folder)
 
     def subscribe(self, callback: Callable[[tuple[Notice, ...]], None]) -> Callable[[], None]:
         """Call back with all notices that staff have not dismissed, the current ones at once."""
@@ -85,22 +94,20 @@ class BackOffice:
         self._server.register_reference(request)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        self._supervisor.start()
 
     def stop(self) -> None:
-        """End the thread; what is not done yet is done after the next start."""
-        self._stopping.set()
-        self._thread.join()
+        """End the threads; what is not done yet is done after the next start."""
+        self._supervisor.stop()
 
-    # --- The thread ---------------------------------------------------------------------------------------------
+    # --- The visits' thread -------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        rest_s = min(LOOK_S, self._delays.device_retry_s)
-        while not self._stopping.wait(rest_s):
+    def _work(self, stopping: StopSign) -> None:
+        while not stopping.wait(self._rest_s):
             try:
-                self._settle()
-                self._write_receipts()
+                self._journal.catch_up()
+                self._settle(stopping)
                 self._unreadable = False
             except JournalError as error:
                 if not self._unreadable:
@@ -108,10 +115,13 @@ class BackOffice:
                     self._tell(NoticeCode.JOURNAL_UNUSABLE)
                 self._unreadable = True
 
-    def _settle(self) -> None:
+    def _settle(self, stopping: StopSign) -> None:
         """Ask what became of visits that were being sent when all broke off."""
-        for unsettled in self._journal.unsettled():
-            if self._stopping.is_set() or not self._settled(unsettled):
+        open_visits = self._journal.unsettled()
+        now = time.monotonic()
+        self._first_seen = {each.visit: self._first_seen.get(each.visit, now) for each in open_visits}
+        for unsettled in open_visits:
+            if stopping.is_set() or not self._settled(unsettled):
                 return
 
     def _settled(self, unsettled: Unsettled) -> bool:
@@ -119,7 +129,10 @@ class BackOffice:
         if unsettled.visit == self._journal.current:
             # It is being sent just now, whatever the clock says meanwhile.
             return True
-        age_s = (self._journal.now() - unsettled.since).total_seconds()
+        age_s = max(
+            (self._journal.now() - unsettled.since).total_seconds(),
+            time.monotonic() - self._first_seen[unsettled.visit],
+        )
         try:
             record = self._server.visit(unsettled.visit)
         except EligibilityError as error:
@@ -135,14 +148,21 @@ class BackOffice:
             self._tell(code, unsettled)
         return True
 
+    # --- The folder's thread --------------------------------------------------------------------------------------
+
+    def _serve_folder(self, stopping: StopSign) -> None:
+        while not stopping.wait(self._rest_s):
+            with suppress(JournalError):
+                # Told by the other thread; what waits in the folder's service is written all the same.
+                self._write_receipts()
+
     def _write_receipts(self) -> None:
-        if self._receipts is None:
-            return
+        assert self._receipts is not None
         for visit in self._journal.receipts_due():
             self._receipts.add(visit)
         report = self._receipts.look()
         for visit, replaced in report.written.items():
-            self._journal.receipt_done(visit)
+            self._done(visit)
             if replaced:
                 self._tell(NoticeCode.RECEIPT_CHARACTERS_REPLACED, visit=visit, detail=", ".join(replaced))
         for code, visits in (
@@ -150,7 +170,7 @@ class BackOffice:
             (NoticeCode.RECEIPT_IMPOSSIBLE, report.failed),
         ):
             for visit in visits:
-                self._journal.receipt_done(visit)
+                self._done(visit)
                 self._tell(code, visit=visit)
         for visit in report.undelivered:
             self._tell(NoticeCode.CHART_NOT_DELIVERED, visit=visit)
@@ -164,6 +184,16 @@ class BackOffice:
             if report.problem:
                 _log.info("receipt computer: %s", report.problem)
                 self._tell(_FOLDER, detail=report.problem)
+
+    def _done(self, visit: str) -> None:
+        with suppress(JournalError):
+            # It waits in memory, so that the file is not written again.
+            self._journal.receipt_done(visit)
+
+    def _parts_down(self, names: tuple[str, ...]) -> None:
+        self._change(lambda notices: tuple(one for one in notices if one.code is not NoticeCode.PART_FAILED))
+        if names:
+            self._tell(NoticeCode.PART_FAILED, detail=", ".join(names))
 
     def _tell(
         self, code: NoticeCode, unsettled: Unsettled | None = None, *, visit: str = "", detail: str = ""

@@ -18,6 +18,7 @@ class NoticeCode(StrEnum):
     CHART_NUMBER_TAKEN = "CHART_NUMBER_TAKEN"
     CHART_NOT_DELIVERED = "CHART_NOT_DELIVERED"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
+    PART_FAILED = "PART_FAILED"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ NOTICES: dict[NoticeCode, Words] = {
     ),
     NoticeCode.JOURNAL_UNUSABLE: Words(
         "受付の控え(ジャーナル)に書けません。受付は続けられます。",
-        "端末のディスクの空き容量とアクセス権を確認してください。",
+        "端末のディスクの空き容量とアクセス権を確認してください。書けるようになるまで、端末の電源を切らないでください。",
+    ),
+    NoticeCode.PART_FAILED: Words(
+        "端末の処理の一部が止まっています。自動でやり直しています。",
+        "続く場合は、共有フォルダと接続を確認し、端末を再起動してください。受付の記録は失われません。",
     ),
 }
 """One entry for every code; a test counts them."""

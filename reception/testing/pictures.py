@@ -6,23 +6,16 @@ line out.
 
 import base64
 import io
-import json
 import os
 import sys
-from typing import Any
 
 from PIL import Image
 
-from reception.terminal.snapshot import Health, Snapshot
+from reception.terminal.snapshot import Snapshot
 
 _WIDTH = 360
 _COLOURS = 48
 """Flat screens need no more; it makes a picture a third as large."""
-
-
-def snapshot_from(told: dict[str, Any]) -> Snapshot:
-    """Return the snapshot that Snapshot.to_json() wrote."""
-    return Snapshot(**{**told, "methods": tuple(told["methods"]), "health": Health(**told["health"])})
 
 
 def main() -> int:
@@ -40,7 +33,7 @@ def main() -> int:
     window = PatientWindow(StillTerminal())
     window.show()
     for line in sys.stdin:
-        window.render_snapshot(snapshot_from(json.loads(line)))
+        window.render_snapshot(Snapshot.from_json(line))
         application.processEvents()
         picture = window.grab().toImage()
         small = picture.scaledToWidth(_WIDTH, Qt.TransformationMode.SmoothTransformation)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication
 
 from config.person import load_person, shipped_people
 from reception.counter import wording
+from reception.flow.failures import FailureCode
 from reception.testing.gallery import SAMPLES
 from reception.testing.testbench import STAFF_PASSWORD
 from tests.conftest import begun_state
@@ -125,7 +126,7 @@ def test_a_server_that_is_away_ends_a_visit_with_words_for_both_and_the_next_one
     reception.screen.xdotool("key", "ctrl+4")
     begun.staff_press("stop_server", CHOOSING, tab=3)
     types_pin(begun, reception)
-    away = replace(SAMPLES["19-call-staff"], step="", failure="SERVER_UNREACHABLE")
+    away = replace(SAMPLES["19-call-staff"], step="", failure=FailureCode.SERVER_UNREACHABLE)
     begun.sees(away, rows=400, alike=0.015)
     begun.staff_press("start_server", away, tab=3)
     reception.screen.xdotool("key", "ctrl+1")

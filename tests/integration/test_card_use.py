@@ -11,7 +11,7 @@ from config.person import Insurance
 from consent.choices import ConsentAnswer, EligibilityStatus, Item, PrescriptionForm
 from consent.eligibility import Eligibility, EligibilityClient, Refused
 from consent.server.certificates import Authority
-from tests.support.servers import HANAKO, TERMINAL, Bench, bench
+from tests.support.servers import HANAKO, TERMINAL, Bench, bench, whole
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 NEW = replace(HANAKO, insurance=replace(HANAKO.insurance, registered=False))
@@ -49,7 +49,7 @@ def test_a_registration_brings_the_questions_and_is_not_offered_again(first_visi
     assert (found.status, found.card_use_offered) == (EligibilityStatus.VALID, False)
     assert found.questions == (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
     assert found.counter.number == "345678"
-    client.send_consents("visit-1", {Item.MEDICATION: GIVEN})
+    client.send_consents("visit-1", whole(MEDICATION=GIVEN))
     record = client.visit("visit-1")
     assert record is not None
     assert (record.card_use, record.status) == (GIVEN, EligibilityStatus.VALID)

@@ -134,6 +134,7 @@ class Session:
         self._screen, self._drawn, self._program, self._name = screen, drawn, program, name
         self._pictures = 0
         self.patient = screen.window(PATIENT)
+        drawn.patient.resize(*self.patient[2:])
 
     def keep(self) -> None:
         """Keep a picture of the whole desktop."""

@@ -7,6 +7,7 @@ rules know nothing of the flow's table, so that a table with a row missing is no
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
@@ -14,7 +15,8 @@ from reception import flow
 from reception.flow import DisplayMode, Effect, Event, HelpTopic, Language, Method, StaffText, State
 from reception.flow.failures import FailureCode
 from reception.testing.matrix.rules import IDENTITY_FAILS, Disturbance, Outcome, expected, failures_of
-from tests.unit.flow.test_flow import QUESTIONS, Walk, in_state
+from reception.testing.verbs import Patient
+from tests.support.walk import QUESTIONS, Walk, in_state
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 S, D, O = State, Disturbance, Outcome  # noqa: E741
@@ -32,48 +34,42 @@ class Surroundings:
 
     def step(self, walk: Walk) -> tuple[Event, ...]:
         """Return what happens next in this state; nothing: time passes."""
-        session, ticket = walk.session, walk.ticket
+        session, occasion = walk.session, walk.occasion
         using = (S.READING, S.PIN_ENTRY, S.CHECKING)
-        if self.stalls and session.state in using and session.card_use is None:
+        if self.stalls and session.state in using and session.visit.card_use is None:
             stalled = FailureCode.CARD_STALLED
             asked = (flow.PinTyped(4), flow.PinSubmit()) if session.state is S.PIN_ENTRY else ()
-            return (*asked, flow.WorkFailed(ticket, stalled), flow.ReaderLost(stalled))
+            return (*asked, flow.WorkFailed(occasion, stalled), flow.ReaderLost(stalled))
         match session.state:
             case S.READING:
-                return (flow.CardRead(ticket, True, 3),)
-            case S.METHOD_CHOICE:
-                return (flow.Choose(Method.IPHONE if session.by_phone else Method.PIN),)
+                return (flow.CardRead(occasion, True, 3),)
             case S.FACE_MATCH:
-                return (flow.FaceMatched(ticket),)
+                return (flow.FaceMatched(occasion),)
             case S.PIN_ENTRY:
-                return (flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(ticket))
+                return (flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(occasion))
             case S.PHONE_TAP:
                 if self.server_fails:
-                    return (flow.PhoneLaid(), flow.WorkFailed(ticket, self.server_fails))
-                return (flow.PhoneLaid(), flow.PhoneRead(ticket))
-            case S.VISUAL_CHECK:
-                return (flow.StaffConfirmVisual("other"),)
+                    return (flow.PhoneLaid(), flow.WorkFailed(occasion, self.server_fails))
+                return (flow.PhoneLaid(), flow.PhoneRead(occasion))
             case S.CHECKING | S.SENDING if self.server_fails:
-                return (flow.WorkFailed(ticket, self.server_fails),)
-            case S.CHECKING if session.card_use is DECLINED:
-                return (flow.WorkFailed(ticket, FailureCode.CARD_USE_DECLINED),)
+                return (flow.WorkFailed(occasion, self.server_fails),)
+            case S.CHECKING if session.visit.card_use is DECLINED:
+                return (flow.WorkFailed(occasion, FailureCode.CARD_USE_DECLINED),)
             case S.CHECKING:
-                return (flow.Identified(ticket, QUESTIONS),)
-            case S.CARD_USE_OFFER:
-                return (flow.AnswerCardUse(GIVEN),)
-            case S.CONSENT | S.LIMIT_CONSENT:
-                return (flow.Answer(GIVEN),)
+                return (flow.Identified(occasion, QUESTIONS),)
             case S.SENDING:
-                return (flow.Recorded(ticket),)
-            case S.TAKE_CARD if session.card_in:
+                return (flow.Recorded(occasion),)
+            case S.TAKE_CARD if session.visit.card_in:
                 return (flow.CardRemoved(),)
-        return ()
+        patient = Patient(Method.IPHONE if session.visit.by_phone else Method.PIN)
+        tap = patient.tap(session.state)
+        return () if tap is None else (tap,)
 
     def go_on(self, walk: Walk, *until: State, same: bool = True) -> None:
         """Go on to one of these states; ``same``: of this visit only."""
-        visit = walk.session.visit
+        visit = walk.session.visit.id
         for _ in range(STEPS):
-            if walk.state() in until or (same and walk.session.visit != visit):
+            if walk.state() in until or (same and walk.session.visit.id != visit):
                 return
             events = self.step(walk)
             if events:
@@ -107,14 +103,14 @@ def play(state: State, disturbance: Disturbance) -> None:
 
 def _disturb(walk: Walk, around: Surroundings, disturbance: Disturbance) -> FailureCode | None:
     """Let it happen; return the failure that was told before another visit began."""
-    state, ticket = walk.state(), walk.ticket
+    state, occasion = walk.state(), walk.occasion
     matching = state is S.FACE_MATCH
     match disturbance:
         case D.CARD_PULLED:
             walk.on(flow.CardRemoved())
         case D.CARD_SWAPPED:
             walk.on(flow.CardRemoved())
-            told = walk.session.failure
+            told = walk.session.visit.failure
             walk.on(flow.CardInserted("visit-2"))
             return told
         case D.CARD_STALLED:
@@ -125,14 +121,14 @@ def _disturb(walk: Walk, around: Surroundings, disturbance: Disturbance) -> Fail
             walk.on(flow.ReaderLost(FailureCode.READER_SERVICE_DOWN))
         case D.CAMERA_UNPLUGGED:
             walk.on(flow.CameraLost())
-            assert not walk.session.camera_ready
+            assert not walk.session.desk.camera_ready
             walk.on(
-                *([flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False)] if matching else [])
+                *([flow.FaceFailed(occasion, FailureCode.FACE_CAMERA_LOST, usable=False)] if matching else [])
             )
         case D.CAMERA_BLACK | D.CAMERA_FROZEN if matching:
-            walk.on(flow.FaceFailed(ticket, FailureCode.FACE_CAMERA_LOST, usable=False), flow.CameraLost())
+            walk.on(flow.FaceFailed(occasion, FailureCode.FACE_CAMERA_LOST, usable=False), flow.CameraLost())
         case D.ENGINE_KILLED if matching:
-            walk.on(flow.FaceFailed(ticket, FailureCode.FACE_ENGINE_LOST))
+            walk.on(flow.FaceFailed(occasion, FailureCode.FACE_ENGINE_LOST))
         case D.SERVER_DOWN | D.SERVER_SLOW | D.SERVER_GARBLED | D.ANSWER_LOST:
             around.server_fails = FailureCode(IDENTITY_FAILS[disturbance])
         case D.CANCEL:
@@ -143,38 +139,32 @@ def _disturb(walk: Walk, around: Surroundings, disturbance: Disturbance) -> Fail
             _run_out(walk)
         case D.DOUBLE_TAP:
             _tap_twice(walk)
-    return walk.session.failure
+    return walk.session.visit.failure
 
 
 def _run_out(walk: Walk) -> None:
     """Let the wait end, warnings and all."""
-    state, occasion, reminders = walk.state(), walk.ticket, walk.session.reminders
+    state, occasion, reminders = walk.state(), walk.occasion, walk.session.reminders
     for _ in range(3):
         if flow.next_moment(walk.session) is None:
             return
         walk.wait() if state is not S.FACE_MATCH else walk.on(
             flow.FaceFailed(occasion, FailureCode.FACE_NOT_SEEN)
         )
-        if (walk.state(), walk.ticket, walk.session.reminders) != (state, occasion, reminders):
+        if (walk.state(), walk.occasion, walk.session.reminders) != (state, occasion, reminders):
             return
     raise AssertionError(f"{state} never ends")
 
 
 def _tap_twice(walk: Walk) -> None:
-    tapped: dict[State, Event] = {
-        S.METHOD_CHOICE: flow.Choose(Method.PIN),
-        S.PIN_ENTRY: flow.PinSubmit(),
-        S.VISUAL_CHECK: flow.StaffConfirmVisual("other"),
-        S.CARD_USE_OFFER: flow.AnswerCardUse(GIVEN),
-        S.LIMIT_CONSENT: flow.Answer(GIVEN),
-    }
-    event = tapped[walk.state()]
+    event = Patient().tap(walk.state())
+    assert event is not None
     if walk.state() is S.PIN_ENTRY:
         walk.on(flow.PinTyped(4))
     assert walk.on(event) != (Effect.LOG_LATE_EVENT,), "the first tap was not heard"
     assert walk.on(event) == (Effect.LOG_LATE_EVENT,), "the second tap was heard"
     if walk.state() is S.PIN_ENTRY:
-        walk.on(flow.PinVerified(walk.ticket))
+        walk.on(flow.PinVerified(walk.occasion))
 
 
 # --- What must come of it -------------------------------------------------------------------------------------------
@@ -182,7 +172,7 @@ def _tap_twice(walk: Walk) -> None:
 
 def _nothing_sent(walk: Walk) -> None:
     assert Effect.SEND_CONSENTS not in walk.effects, "sent"
-    assert not walk.session.completed, "shown complete"
+    assert not walk.session.visit.completed, "shown complete"
 
 
 def _given_up(walk: Walk, codes: frozenset[str], told: FailureCode | None) -> None:
@@ -196,16 +186,16 @@ def _goes_on(walk: Walk, around: Surroundings, state: State, codes: frozenset[st
     match state:
         case S.CALL_STAFF:
             assert walk.state() in (S.CALL_STAFF, S.WAITING)
-            assert walk.session.failure is FailureCode.STAFF_CALLED
+            assert walk.session.visit.failure is FailureCode.STAFF_CALLED
             return
         case S.WAITING | S.OUT_OF_SERVICE:
             assert walk.state() is state
             return
     around.go_on(walk, *REST)
-    assert walk.session.completed, "not shown complete"
+    assert walk.session.visit.completed, "not shown complete"
     sent = walk.effects.count(Effect.SEND_CONSENTS)
     assert sent == (0 if state in (S.SENDING, S.TAKE_CARD, S.COMPLETE) else 1), f"sent {sent} times"
-    assert DECLINED not in dict(walk.session.answers).values()
+    assert DECLINED not in dict(walk.session.visit.answers).values()
 
 
 def _ends(
@@ -215,7 +205,7 @@ def _ends(
     _given_up(walk, codes, told)
     # The next patient must not take it for theirs.
     walk.wait()
-    assert walk.session.failure is None
+    assert walk.session.visit.failure is None
 
 
 def _staff(
@@ -224,9 +214,9 @@ def _staff(
     if walk.state() is S.WAITING:
         walk.on(flow.CardInserted("visit-1"))
     around.go_on(walk, S.CALL_STAFF)
-    _given_up(walk, codes, walk.session.failure)
+    _given_up(walk, codes, walk.session.visit.failure)
     around.server_fails = None
-    if walk.session.card_in:
+    if walk.session.visit.card_in:
         assert flow.next_moment(walk.session) is None, "the words go before the card is taken"
         walk.on(flow.CardRemoved())
     else:
@@ -239,14 +229,14 @@ def _choice(
 ) -> None:
     assert (walk.state(), told in codes) == (S.METHOD_CHOICE, True), f"{walk.state()} {told}"
     around.go_on(walk, *REST)
-    assert walk.session.completed
+    assert walk.session.visit.completed
 
 
 def _declined(walk: Walk, around: Surroundings, state: State, codes: frozenset[str], told: object) -> None:
     asked = Item.LIMIT_AMOUNT if state is S.LIMIT_CONSENT else Item.MEDICATION
-    assert dict(walk.session.answers).get(asked) is DECLINED
+    assert dict(walk.session.visit.answers).get(asked) is DECLINED
     around.go_on(walk, *REST)
-    assert walk.session.completed
+    assert walk.session.visit.completed
 
 
 def _out(
@@ -254,18 +244,18 @@ def _out(
 ) -> None:
     around.go_on(walk, S.OUT_OF_SERVICE)
     assert walk.state() is S.OUT_OF_SERVICE
-    _given_up(walk, codes, walk.session.failure)
+    _given_up(walk, codes, walk.session.visit.failure)
     walk.on(flow.ReaderReady())
     assert walk.state() is S.WAITING
     if around.stalls:
         walk.on(flow.CardInserted("visit-2", already_in=True))
-        assert (walk.state(), walk.session.visit) == (S.READING, "visit-2")
+        assert (walk.state(), walk.session.visit.id) == (S.READING, "visit-2")
         walk.on(flow.CardRemoved())
 
 
 def _out_after(walk: Walk, around: Surroundings, state: State, codes: frozenset[str], told: object) -> None:
     around.go_on(walk, *REST)
-    assert (walk.state(), walk.session.completed) == (S.OUT_OF_SERVICE, True)
+    assert (walk.state(), walk.session.visit.completed) == (S.OUT_OF_SERVICE, True)
     walk.on(flow.ReaderReady())
     assert walk.state() is S.WAITING
 
@@ -273,7 +263,7 @@ def _out_after(walk: Walk, around: Surroundings, state: State, codes: frozenset[
 def _next(
     walk: Walk, around: Surroundings, state: State, codes: frozenset[str], told: FailureCode | None
 ) -> None:
-    assert (walk.state(), walk.session.visit) == (S.READING, "visit-2"), walk.state()
+    assert (walk.state(), walk.session.visit.id) == (S.READING, "visit-2"), walk.state()
     _given_up(walk, codes, told)
     walk.on(flow.CardRemoved())
 
@@ -281,9 +271,9 @@ def _next(
 def _next_after(walk: Walk, around: Surroundings, state: State, codes: frozenset[str], told: object) -> None:
     if state is not S.TAKE_CARD:
         around.go_on(walk, S.COMPLETE)
-        assert walk.session.completed, "not shown complete"
+        assert walk.session.visit.completed, "not shown complete"
         around.go_on(walk, *REST)
-    assert (walk.state(), walk.session.visit) == (S.READING, "visit-2"), walk.state()
+    assert (walk.state(), walk.session.visit.id) == (S.READING, "visit-2"), walk.state()
     walk.on(flow.CardRemoved())
 
 
@@ -291,8 +281,8 @@ def _open_end(
     walk: Walk, around: Surroundings, state: State, codes: frozenset[str], told: FailureCode | None
 ) -> None:
     around.go_on(walk, S.CALL_STAFF)
-    assert walk.session.failure in codes
-    assert not walk.session.completed
+    assert walk.session.visit.failure in codes
+    assert not walk.session.visit.completed
     walk.on(flow.CardRemoved())
 
 
@@ -321,7 +311,7 @@ def _next_patient(walk: Walk) -> None:
     assert walk.state() is S.WAITING, f"the next patient finds {walk.state()}"
     walk.on(flow.CardInserted("next"))
     Surroundings().go_on(walk, S.COMPLETE)
-    assert (walk.session.visit, walk.session.completed) == ("next", True), (
+    assert (walk.session.visit.id, walk.session.visit.completed) == ("next", True), (
         "the next patient was not checked in"
     )
 
@@ -348,7 +338,8 @@ class Heard:
             assert Effect.LOG_LATE_EVENT not in walk.on(event), f"{type(event).__name__} is late in {state}"
         assert walk.state() is (self.then or state), f"came to {walk.state()}"
         for name, value in self.shows:
-            assert getattr(walk.session, name) == value, f"{name} is {getattr(walk.session, name)}"
+            shown = attrgetter(name)(walk.session)
+            assert shown == value, f"{name} is {shown}"
 
 
 EVERY = tuple(State)
@@ -359,55 +350,66 @@ PHONES_LOST = tuple(state for state in State if state is not S.PHONE_TAP)
 CODE_WRONG = FailureCode.CARD_WRONG
 
 HEARD = (
-    Heard("the reader says that it is there", NOT_OUT, (flow.ReaderReady(),), (("reader_ready", True),)),
+    Heard("the reader says that it is there", NOT_OUT, (flow.ReaderReady(),), (("desk.reader_ready", True),)),
     Heard(
         "a reader that was lost is back before it is needed",
         WITHOUT_CARD_READER,
         (flow.ReaderLost(FailureCode.READER_LOST), flow.ReaderReady()),
-        (("reader_ready", True),),
+        (("desk.reader_ready", True),),
     ),
     Heard(
         "a lost reader tells its newest reason",
         (S.OUT_OF_SERVICE,),
         (flow.ReaderLost(FailureCode.READER_LOST), flow.ReaderLost(FailureCode.READER_SERVICE_DOWN)),
-        (("failure", FailureCode.READER_SERVICE_DOWN),),
+        (("visit.failure", FailureCode.READER_SERVICE_DOWN),),
     ),
     Heard("staff are called again", (S.CALL_STAFF,), (flow.CallStaff(),), ()),
-    Heard("staff open an open desk", (S.WAITING,), (flow.OpenDesk(),), (("desk_open", True),)),
-    Heard("the phone reader is there", EVERY, (flow.PhoneReaderReady(),), (("phones_ready", True),)),
+    Heard("staff open an open desk", (S.WAITING,), (flow.OpenDesk(),), (("desk.open", True),)),
+    Heard("the phone reader is there", EVERY, (flow.PhoneReaderReady(),), (("desk.phones_ready", True),)),
     Heard(
         "the phone reader goes",
         PHONES_LOST,
         (flow.PhoneReaderReady(), flow.PhoneReaderLost()),
-        (("phones_ready", False),),
+        (("desk.phones_ready", False),),
     ),
     Heard(
         "the phone reader goes before the phone was read",
         (S.PHONE_TAP,),
         (flow.PhoneReaderLost(),),
-        (("failure", FailureCode.PHONE_READER_LOST),),
+        (("visit.failure", FailureCode.PHONE_READER_LOST),),
         S.WAITING,
     ),
-    Heard("a phone is laid on", EVERY, (flow.PhoneLaid(),), (("phone_laid", True),)),
-    Heard("a phone is lifted", EVERY, (flow.PhoneLaid(), flow.PhoneLifted()), (("phone_laid", False),)),
-    Heard("the camera goes", EVERY, (flow.CameraLost(),), (("camera_ready", False),)),
-    Heard("the camera comes back", EVERY, (flow.CameraLost(), flow.CameraReady()), (("camera_ready", True),)),
-    Heard("a language", EVERY, (flow.ChooseLanguage(Language.KO),), (("language", Language.KO),)),
+    Heard("a phone is laid on", EVERY, (flow.PhoneLaid(),), (("desk.phone_laid", True),)),
+    Heard("a phone is lifted", EVERY, (flow.PhoneLaid(), flow.PhoneLifted()), (("desk.phone_laid", False),)),
+    Heard("the camera goes", EVERY, (flow.CameraLost(),), (("desk.camera_ready", False),)),
     Heard(
-        "a display mode", EVERY, (flow.ChooseDisplay(DisplayMode.LARGE),), (("display", DisplayMode.LARGE),)
+        "the camera comes back",
+        EVERY,
+        (flow.CameraLost(), flow.CameraReady()),
+        (("desk.camera_ready", True),),
+    ),
+    Heard("a language", EVERY, (flow.ChooseLanguage(Language.KO),), (("desk.language", Language.KO),)),
+    Heard(
+        "a display mode",
+        EVERY,
+        (flow.ChooseDisplay(DisplayMode.LARGE),),
+        (("desk.display", DisplayMode.LARGE),),
     ),
     Heard(
-        "a text of staff", EVERY, (flow.ShowStaffText(StaffText.COMING),), (("staff_text", StaffText.COMING),)
+        "a text of staff",
+        EVERY,
+        (flow.ShowStaffText(StaffText.COMING),),
+        (("visit.staff_text", StaffText.COMING),),
     ),
-    Heard("staff close", AWAKE, (flow.CloseDesk(),), (("desk_open", False),)),
+    Heard("staff close", AWAKE, (flow.CloseDesk(),), (("desk.open", False),)),
     Heard(
         "staff close an empty desk",
         (S.WAITING,),
         (flow.CloseDesk(),),
-        (("desk_open", False),),
+        (("desk.open", False),),
         S.OUT_OF_SERVICE,
     ),
-    Heard("staff open again", EVERY, (flow.CloseDesk(), flow.OpenDesk()), (("desk_open", True),)),
+    Heard("staff open again", EVERY, (flow.CloseDesk(), flow.OpenDesk()), (("desk.open", True),)),
     Heard("more time", flow.ANSWERABLE, (flow.MoreTime(),), ()),
     Heard(
         "help is read on",
@@ -423,61 +425,61 @@ HEARD = (
         "something without an answer is put in",
         (S.WAITING, S.COMPLETE),
         (flow.CardMute("visit-9"),),
-        (("failure", FailureCode.CARD_UNREADABLE), ("visit", "visit-9")),
+        (("visit.failure", FailureCode.CARD_UNREADABLE), ("visit.id", "visit-9")),
         S.CALL_STAFF,
     ),
     Heard(
         "a card before this visit is over",
         (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
         (flow.CardInserted("visit-9"),),
-        (("next_visit", "visit-9"),),
+        (("visit.next_visit", "visit-9"),),
     ),
     Heard(
         "a card after this visit",
         (S.COMPLETE, S.CALL_STAFF),
         (flow.CardInserted("visit-9"),),
-        (("visit", "visit-9"),),
+        (("visit.id", "visit-9"),),
         S.READING,
     ),
     Heard(
         "a card in place of the phone",
         (S.PHONE_TAP,),
         (flow.CardInserted("visit-9"),),
-        (("visit", "visit-9"), ("by_phone", False)),
+        (("visit.id", "visit-9"), ("visit.by_phone", False)),
         S.READING,
     ),
     Heard(
         "another way",
         (S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP),
         (flow.BackToChoice(),),
-        (("failure", None),),
+        (("visit.failure", None),),
         S.METHOD_CHOICE,
     ),
     Heard(
         "staff compare by sight",
         (S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY),
         (flow.StaffStartVisual("staff-1"),),
-        (("staff", "staff-1"),),
+        (("visit.staff", "staff-1"),),
         S.VISUAL_CHECK,
     ),
     Heard(
         "staff compare by sight after all, with a new look at the card",
         (S.CALL_STAFF,),
         (flow.StaffStartVisual("staff-1"),),
-        (("visual_wanted", True),),
+        (("visit.visual_wanted", True),),
         S.READING,
     ),
     Heard(
         "staff cannot tell",
         (S.VISUAL_CHECK,),
         (flow.StaffRefuseVisual(),),
-        (("failure", FailureCode.VISUAL_REFUSED),),
+        (("visit.failure", FailureCode.VISUAL_REFUSED),),
         S.METHOD_CHOICE,
     ),
 )
 
 
-def _heard_with_ticket() -> Iterator[tuple[str, Callable[[], None]]]:
+def _heard_of_work() -> Iterator[tuple[str, Callable[[], None]]]:
     """Yield what answers one piece of work, in every state in which that work is done."""
 
     def answer(
@@ -485,15 +487,20 @@ def _heard_with_ticket() -> Iterator[tuple[str, Callable[[], None]]]:
     ) -> None:
         walk = in_state(state)
         assert walk.state() is state
-        effects = walk.on(*make(walk.ticket))
+        effects = walk.on(*make(walk.occasion))
         assert Effect.LOG_LATE_EVENT not in effects
         assert walk.state() is then, f"came to {walk.state()}"
         for name, value in shows.items():
-            assert getattr(walk.session, name) == value, f"{name} is {getattr(walk.session, name)}"
+            shown = attrgetter(name)(walk.session)
+            assert shown == value, f"{name} is {shown}"
 
     for state in (S.READING, S.PIN_ENTRY, S.PHONE_TAP, S.CHECKING, S.SENDING):
         failed = partial(
-            answer, state, lambda t: (flow.WorkFailed(t, CODE_WRONG),), S.CALL_STAFF, {"failure": CODE_WRONG}
+            answer,
+            state,
+            lambda t: (flow.WorkFailed(t, CODE_WRONG),),
+            S.CALL_STAFF,
+            {"visit.failure": CODE_WRONG},
         )
         yield f"work fails in {state}", failed
     for state in (S.PIN_ENTRY, S.PHONE_TAP):
@@ -502,19 +509,25 @@ def _heard_with_ticket() -> Iterator[tuple[str, Callable[[], None]]]:
             state,
             lambda t: (flow.PinMissed(t, 2),),
             S.PIN_ENTRY,
-            {"pin_tries_left": 2, "failure": FailureCode.PIN_WRONG},
+            {"visit.pin_tries_left": 2, "visit.failure": FailureCode.PIN_WRONG},
         )
         yield f"a wrong PIN in {state}", missed
     moved = FailureCode.PHONE_MOVED
     yield (
         "the phone moves",
         partial(
-            answer, S.PHONE_TAP, lambda t: (flow.PhoneFailed(t, moved),), S.PHONE_TAP, {"failure": moved}
+            answer,
+            S.PHONE_TAP,
+            lambda t: (flow.PhoneFailed(t, moved),),
+            S.PHONE_TAP,
+            {"visit.failure": moved},
         ),
     )
     yield (
         "the phone has one try left",
-        partial(answer, S.PHONE_TAP, lambda t: (flow.PhoneLastTry(t),), S.PIN_ENTRY, {"pin_tries_left": 1}),
+        partial(
+            answer, S.PHONE_TAP, lambda t: (flow.PhoneLastTry(t),), S.PIN_ENTRY, {"visit.pin_tries_left": 1}
+        ),
     )
     yield (
         "the camera asks for something",
@@ -533,7 +546,7 @@ def _heard_with_ticket() -> Iterator[tuple[str, Callable[[], None]]]:
             S.FACE_MATCH,
             lambda t: (flow.FaceFailed(t, FailureCode.FACE_NOT_MATCHED),),
             S.METHOD_CHOICE,
-            {"face_failures": 1},
+            {"visit.face_failures": 1},
         ),
     )
 
@@ -544,7 +557,7 @@ def _heard_with_ticket() -> Iterator[tuple[str, Callable[[], None]]]:
 def _whole(begin: Callable[[], Walk]) -> None:
     walk = begin()
     Surroundings().go_on(walk, *REST)
-    assert (walk.state(), walk.session.completed) == (S.WAITING, True)
+    assert (walk.state(), walk.session.visit.completed) == (S.WAITING, True)
 
 
 def _registered() -> Walk:
@@ -573,7 +586,7 @@ def _last_try() -> Walk:
 
 def _bundled(event: Event, asked: bool) -> Walk:
     walk = in_state(S.CHECKING)
-    walk.on(flow.Identified(walk.ticket, QUESTIONS[:2], bundled=True))
+    walk.on(flow.Identified(walk.occasion, QUESTIONS[:2], bundled=True))
     assert walk.session.screen == "BUNDLE"
     walk.on(event)
     assert (walk.state() is S.CONSENT) == asked
@@ -583,18 +596,18 @@ def _bundled(event: Event, asked: bool) -> Walk:
 
 def _prescription() -> Walk:
     walk = in_state(S.CHECKING)
-    walk.on(flow.Identified(walk.ticket, (), prescription_offered=True))
+    walk.on(flow.Identified(walk.occasion, (), prescription_offered=True))
     assert walk.session.screen == "PRESCRIPTION"
     walk.on(flow.ChoosePrescription(PrescriptionForm.PAPER))
-    assert walk.session.prescription is PrescriptionForm.PAPER
+    assert walk.session.visit.prescription is PrescriptionForm.PAPER
     return walk
 
 
 def _code_typed() -> Walk:
     walk = in_state(S.READING)
-    walk.on(flow.CardRead(walk.ticket, False, 3, photo_sought=False))
+    walk.on(flow.CardRead(walk.occasion, False, 3, photo_sought=False))
     walk.on(flow.MatchCodeRefused("visit-1", 9))
-    assert walk.session.match_code_tries_left == 9
+    assert walk.session.visit.match_code_tries_left == 9
     walk.on(flow.PhotoRead("visit-1", True))
     assert Method.FACE in walk.session.methods
     return walk
@@ -608,7 +621,7 @@ def _changed_minds(state: State) -> Walk:
         walk.on(flow.Choose(Method.ANDROID))
     assert walk.state() is state
     walk.on(flow.CardInserted("visit-2"))
-    assert (walk.state(), walk.session.by_phone) == (S.READING, False)
+    assert (walk.state(), walk.session.visit.by_phone) == (S.READING, False)
     return walk
 
 
@@ -617,7 +630,7 @@ def _while_closed() -> None:
     walk.on(flow.CloseDesk(), flow.CardInserted("visit-1"), flow.CardRemoved(), flow.OpenDesk())
     assert walk.state() is S.WAITING, "a card that was taken again begins a visit"
     walk.on(flow.CloseDesk(), flow.CardInserted("visit-2"), flow.OpenDesk())
-    assert (walk.state(), walk.session.visit) == (S.READING, "visit-2")
+    assert (walk.state(), walk.session.visit.id) == (S.READING, "visit-2")
 
 
 def _the_next_card_goes_again(state: State) -> None:
@@ -625,16 +638,16 @@ def _the_next_card_goes_again(state: State) -> None:
     if state is not S.COMPLETE:
         walk.on(flow.CardRemoved())
         walk.on(flow.CardInserted("visit-2"))
-        assert walk.session.next_visit == "visit-2"
+        assert walk.session.visit.next_visit == "visit-2"
     assert Effect.LOG_LATE_EVENT not in walk.on(flow.CardRemoved())
-    assert walk.session.next_visit == ""
+    assert walk.session.visit.next_visit == ""
 
 
 def _back_to_japanese(state: State) -> None:
     walk = in_state(state)
     walk.on(flow.ChooseLanguage(Language.EN))
     walk.wait()
-    assert walk.session.language is Language.JA
+    assert walk.session.desk.language is Language.JA
 
 
 def _more_time(state: State) -> None:
@@ -651,13 +664,13 @@ def _face_offered_again() -> None:
     walk.on(flow.CameraLost())
     assert Method.FACE not in walk.session.methods
     walk.on(flow.CameraReady())
-    assert (walk.session.methods[0], walk.session.failure) == (Method.FACE, None)
+    assert (walk.session.methods[0], walk.session.visit.failure) == (Method.FACE, None)
 
 
 def _engine_hangs() -> None:
     walk = in_state(S.FACE_MATCH)
     walk.wait()
-    assert (walk.state(), walk.session.failure) == (S.METHOD_CHOICE, FailureCode.FACE_ENGINE_LOST)
+    assert (walk.state(), walk.session.visit.failure) == (S.METHOD_CHOICE, FailureCode.FACE_ENGINE_LOST)
 
 
 def ordinary() -> Iterator[tuple[str, Callable[[], None]]]:
@@ -685,7 +698,7 @@ def ordinary() -> Iterator[tuple[str, Callable[[], None]]]:
     for heard in HEARD:
         for state in heard.states:
             yield f"{heard.what} in {state}", partial(heard.play, state)
-    yield from _heard_with_ticket()
+    yield from _heard_of_work()
 
 
 def everything() -> dict[str, Callable[[], None]]:

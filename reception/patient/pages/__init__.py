@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from reception.patient.pages.consent import CHOICES, ChoicePage, QuestionPage
+from reception.patient.pages.consent import CHOICES, ChoicePage, QuestionPage, SummaryPage
 from reception.patient.pages.ending import CallStaffPage, CompletePage, OutOfServicePage, TakeCardPage
 from reception.patient.pages.identity import (
     FaceMatchPage,
     LastTryPage,
+    MatchedPage,
     MethodChoicePage,
     PhoneTapPage,
     PinEntryPage,
@@ -44,4 +45,6 @@ _PAGES: dict[str, Callable[[Send, Catalogue], Page]] = {
     "CALL_STAFF": CallStaffPage,
     "OUT_OF_SERVICE": OutOfServicePage,
     "HELP": HelpPage,
+    "MATCHED": MatchedPage,
+    "SUMMARY": SummaryPage,
 }

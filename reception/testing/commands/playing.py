@@ -62,7 +62,12 @@ def add(command: AddCommand) -> None:
     matrix.add_argument(
         "--rules", action="store_true", help="print the rules with their reasons; play nothing"
     )
-    matrix.add_argument("--readme", type=Path, metavar="F", help="write the table into this README, too")
+    matrix.add_argument(
+        "--readme",
+        type=Path,
+        metavar="F",
+        help="write the table into this file, too (docs/reference/matrix.md)",
+    )
 
 
 def _card(options: argparse.Namespace) -> int:
@@ -103,7 +108,7 @@ def _hil(options: argparse.Namespace) -> int:
     if options.report:
         # Now, and not after all was played, is the time to learn that there can be no such folder.
         options.report.mkdir(parents=True, exist_ok=True)
-    if jobs > 1 and plan and (plan.real or plan.file.camera.index is not None):
+    if jobs > 1 and plan and (plan.real or plan.file.camera.real is not None):
         return refuse("-j: a real card or camera plays one scenario at a time")
     if jobs > 1:
         kind = plan.simulated_kind if plan else options.bench

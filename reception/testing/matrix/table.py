@@ -72,7 +72,7 @@ def reasons() -> Iterable[str]:
 
 
 def write(readme: Path, kind: Kind, summary: str, wrong: Wrong) -> None:
-    """Put the table, and what came of playing it on a bench, between README's markers; raises ValueError."""
+    """Put the table, and what came of playing it, between the markers of a Markdown file; raises ValueError."""
     text = readme.read_text(encoding="utf-8")
     found = re.search(r"(?<=^<!-- matrix -->\n).*?(?=^<!-- /matrix -->$)", text, re.DOTALL | re.MULTILINE)
     if found is None:

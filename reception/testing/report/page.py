@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -284,7 +285,7 @@ def _snapshots(trace: Trace) -> Element | None:
         return None
     rows, before = [], {}  # type: list[Element], dict[str, object]
     for seconds, seen in trace.snapshots:
-        now = _flat(asdict(seen))
+        now = _flat(json.loads(seen.to_json()))
         changed = ", ".join(
             f"{name} = {value!r}"
             for name, value in now.items()

@@ -36,7 +36,7 @@ class Course:
             # How the terminal came up before is no part of the visit, and seen or not by chance.
             result.states.clear()
         if anew:
-            self.times[State(seen.state)] += 1
+            self.times[seen.state] += 1
         if not result.states or result.states[-1][0] != seen.state:
             result.states.append((seen.state, seconds))
         # One that was started anew knows of no visit; the one that was broken off is still the last.

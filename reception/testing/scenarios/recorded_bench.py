@@ -1,10 +1,9 @@
 """A simulated bench whose hands are written down: what the counter steers, for the recorder."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from reception.testing.scenarios.recorder import Recorder
-from reception.testing.scenarios.scenario import Verb
 from reception.testing.testbench import Bench
 from reception.testing.testbench.operators import Hand
 
@@ -48,7 +47,7 @@ class RecordedBench:
     def do(self, hand: Hand, seconds: float = 0.0) -> None:
         """Do something at a device."""
         more: dict[str, Any] = {"seconds": seconds} if hand == "stall_card" else {}
-        _told(self._recorder.did(cast(Verb, hand), "", **more), lambda: self._bench.do(hand, seconds))
+        _told(self._recorder.did(hand, "", **more), lambda: self._bench.do(hand, seconds))
 
 
 class _RecordedServer:

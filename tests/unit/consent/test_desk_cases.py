@@ -15,10 +15,10 @@ from consent.receipt_files.files import ResponseFile
 from consent.receipt_files.folder import SETTLED_S
 from consent.server.certificates import Authority
 from consent.wire import JAPAN
+from tests.support.clinic import SITE, Clinic
 from tests.support.face_reader import Told, read_face
+from tests.support.receipts import QUERY
 from tests.support.servers import HANAKO, bench
-from tests.unit.consent.test_receipt_answers import SITE, Clinic
-from tests.unit.consent.test_receipt_files import QUERY
 
 GIVEN = ConsentAnswer.GIVEN
 APRIL_1 = date(2026, 4, 1)

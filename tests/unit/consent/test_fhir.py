@@ -24,7 +24,7 @@ from consent.receipt_files.answers import of_visit
 from consent.receipt_files.content import Confirmation, Validity
 from consent.wire import JAPAN
 from reception.testing.receipt_kit import _result, cases
-from tests.unit.consent.test_receipt_files import HANAKO
+from tests.support.receipts import HANAKO
 
 AT = datetime(2026, 4, 1, 9, tzinfo=JAPAN)
 DAY = AT.date()

@@ -52,28 +52,12 @@ from consent.receipt_files.files import (
 from consent.receipt_files.xml import MAX_BYTES, Encoding, Fault, MalformedFile, names
 from consent.wire import JAPAN
 from reception.testing.fuzz.receipt import check_people
+from tests.support.receipts import HANAKO, INSTITUTION, QUERY, REGISTRATION, texts, tree
 
-INSTITUTION = "1311111111"
 AT = datetime(2023, 2, 21, 17, 48, 35, tzinfo=JAPAN)
 DAY = date(2026, 4, 1)
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 YES = ViewingConsent(ConsentFlag.GIVEN, AT, AT + timedelta(hours=24))
-
-HANAKO = Insured(
-    name="診療　花子",
-    birth_date=date(1980, 6, 17),
-    sex=Sex.FEMALE,
-    name_kana="ｼﾝﾘｮｳ ﾊﾅｺ",
-    insurer_number="123456",
-    symbol="12-34",
-    number="4260",
-    branch="01",
-    relation=Relation.INSURED,
-    share=10,
-    address="東京都",
-    postal_code="123-4567",
-    insurer_name="東京都",
-)
 
 EVERYTHING = Insured(
     name="診療　花子",
@@ -157,24 +141,6 @@ FACT_GROUPS = {
         InsuredBranchNumber Birthdate LimitApplicationCertificateRelatedConsFlg ArbitraryIdentifier""",
 }
 
-QUERY = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<XmlMsg><MessageHeader><QualificationConfirmationDate>20260401</QualificationConfirmationDate>
-<MedicalInstitutionCode>1311111111</MedicalInstitutionCode>
-<ArbitraryFileIdentifier>f-1</ArbitraryFileIdentifier></MessageHeader>
-<MessageBody><QualificationConfirmSearchInfo><InsurerNumber>  123456</InsurerNumber>
-<InsuredCardSymbol/><InsuredIdentificationNumber>4260</InsuredIdentificationNumber>
-<InsuredBranchNumber>01</InsuredBranchNumber><Birthdate>19800617</Birthdate>
-<LimitApplicationCertificateRelatedConsFlg>1</LimitApplicationCertificateRelatedConsFlg>
-<ArbitraryIdentifier>a-1</ArbitraryIdentifier>
-</QualificationConfirmSearchInfo></MessageBody></XmlMsg>"""
-
-REGISTRATION = """<?xml version="1.0" encoding="Shift_JIS" standalone="no"?>
-<XmlMsg><MessageHeader><MedicalInstitutionCode>1311111111</MedicalInstitutionCode></MessageHeader>
-<MessageBody><ReferenceNumberRegistrationInfo><ReferenceNumber>0024434</ReferenceNumber>
-<InsurerNumber>06139999</InsurerNumber><InsuredCardSymbol>記号</InsuredCardSymbol>
-<InsuredIdentificationNumber>4260</InsuredIdentificationNumber>
-</ReferenceNumberRegistrationInfo></MessageBody></XmlMsg>"""
-
 
 def confirmed(insured: Insured | None, validity: Validity = Validity.VALID) -> Confirmation:
     return Confirmation(AT, validity, (insured,) if insured else (), Prescription.PAPER)
@@ -182,16 +148,6 @@ def confirmed(insured: Insured | None, validity: Validity = Validity.VALID) -> C
 
 def face(insured: Insured = HANAKO, encoding: Encoding = "utf-8") -> bytes:
     return Writer(INSTITUTION, encoding).face_file(confirmed(insured), "visit-1").content
-
-
-def tree(data: bytes) -> ElementTree.Element:
-    """The file as any reader sees it, without this project's own parser."""
-    text = data.decode("cp932" if b"Shift_JIS" in data[:80] else "utf-8")
-    return ElementTree.fromstring(re.sub(r"^<\?xml.*?\?>", "", text))
-
-
-def texts(data: bytes) -> dict[str, str]:
-    return {element.tag: element.text or "" for element in tree(data).iter()}
 
 
 def body_of(answer: ResponseFile) -> Insured:

@@ -24,6 +24,7 @@ from reception.counter.figures import DayPanel
 from reception.counter.money import NAMES, limit_words
 from reception.counter.simulation import CARDS, DEVICES, FAULTS, SimulationBar
 from reception.counter.window import CounterWindow
+from reception.flow import StaffText, State
 from reception.flow.failures import FailureCode
 from reception.patient.staff_note import StaffNote
 from reception.patient.window import PatientWindow
@@ -194,7 +195,7 @@ def test_every_failure_tells_staff_what_to_do(
 ) -> None:
     standing[0].views[0](VIEW)
     QTest.qWait(0)
-    shared.render_snapshot(replace(SAMPLES["19-call-staff"], failure=code.value))
+    shared.render_snapshot(replace(SAMPLES["19-call-staff"], failure=code))
     assert FAILURES[code].staff in words(shared).replace("\n", "")
     qtbot.waitUntil(lambda: everything_fits(shared))
 
@@ -335,9 +336,9 @@ def test_completed_is_said_only_when_it_is(window: CounterWindow) -> None:
 
 
 def test_staff_are_not_called_to_a_patient_who_cancelled(window: CounterWindow) -> None:
-    window.render_snapshot(replace(SAMPLES["19-call-staff"], failure="CANCELLED"))
+    window.render_snapshot(replace(SAMPLES["19-call-staff"], failure=FailureCode.CANCELLED))
     assert wording.STATES["CALL_STAFF"] not in words(window)
-    window.render_snapshot(replace(SAMPLES["19-call-staff"], failure="STAFF_CALLED"))
+    window.render_snapshot(replace(SAMPLES["19-call-staff"], failure=FailureCode.STAFF_CALLED))
     assert wording.STATES["CALL_STAFF"] in words(window)
 
 
@@ -404,7 +405,7 @@ def test_a_closed_window_has_forgotten_the_patient(window: CounterWindow, termin
 
 NINE = datetime(2026, 4, 1, 9, 0, tzinfo=UTC)
 CHOOSING = replace(SAMPLES["04-method-choice"], visual_possible=True, visit="visit-1")
-COMPARING = replace(CHOOSING, state="VISUAL_CHECK", screen="VISUAL_CHECK", visual_possible=False)
+COMPARING = replace(CHOOSING, state=State.VISUAL_CHECK, screen="VISUAL_CHECK", visual_possible=False)
 
 
 class StaffedTerminal(LiveTerminal):
@@ -623,7 +624,7 @@ def test_a_visit_of_today_is_found_and_gets_its_chart_number(
 
 
 def test_staff_help_from_afar(window: CounterWindow, terminal: LiveTerminal) -> None:
-    window.render_snapshot(replace(CHOOSING, staff_message="come"))
+    window.render_snapshot(replace(CHOOSING, staff_message=StaffText.COME))
     for name in ("show_text", "hide_text", "give_time", "cancel_visit", "cancel_visit", "desk"):
         press(window, name)
     window.render_snapshot(replace(SAMPLES["01-waiting"], desk_open=False))
@@ -652,7 +653,7 @@ def test_a_visit_is_cancelled_by_two_presses_of_the_same_visit_only(
 
 
 def test_keys_stand_on_what_they_press_and_press_it(window: CounterWindow, terminal: LiveTerminal) -> None:
-    window.render_snapshot(replace(CHOOSING, staff_message="come"))
+    window.render_snapshot(replace(CHOOSING, staff_message=StaffText.COME))
     for key in (Qt.Key.Key_F6, Qt.Key.Key_F7, Qt.Key.Key_F4, Qt.Key.Key_F9):
         QTest.keyClick(window, key)
     assert [type(event).__name__ for event in terminal.submitted] == [

@@ -30,6 +30,8 @@ FOLDERS = ("ro" + "ot", "ho" + "me", "Us" + "ers", "wo" + "rk")
 MACHINE_PATHS = "|".join(rf"/{folder}/\w" for folder in FOLDERS)
 TRACES = re.compile(rf"(?<![\w.}}~])(?:{MACHINE_PATHS})|file:/{{2,}}\w")
 LOCK_FILES = (
+    "requirements/site.txt",
+    "requirements/bench.txt",
     "requirements/constraints.txt",
     "requirements/build-constraints.txt",
     "requirements/tools-constraints.txt",
@@ -82,11 +84,7 @@ def test_lock_files_hold_no_address_at_all(name: str) -> None:
 
 
 def test_every_pin_has_a_hash() -> None:
-    for name in (
-        "requirements/constraints.txt",
-        "requirements/build-constraints.txt",
-        "requirements/tools-constraints.txt",
-    ):
+    for name in (name for name in LOCK_FILES if "overrides" not in name):
         lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
         pins = [
             number for number, line in enumerate(lines) if "==" in line and not line.startswith((" ", "#"))

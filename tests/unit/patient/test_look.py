@@ -16,7 +16,8 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from config import Screen
 from reception import flow
-from reception.flow import DisplayMode
+from reception.flow import DisplayMode, Language
+from reception.flow.failures import FailureCode
 from reception.patient import tokens
 from reception.patient.tokens import CONTRAST, LIGHT, Colours
 from reception.patient.widgets import CameraPreview, CardPicture, TouchButton, Words
@@ -62,11 +63,13 @@ def show(window: PatientWindow, snapshot: Snapshot) -> None:
     QApplication.processEvents()
 
 
-def wrong(windows: Windows, name: str, language: str, mode: DisplayMode, samples: list[str]) -> list[str]:
+def wrong(
+    windows: Windows, name: str, language: Language, mode: DisplayMode, samples: list[str]
+) -> list[str]:
     """Return what is wrong with these samples, each with where."""
     window, screen, found = windows.get(name), SCREENS[name], []
     for sample in samples:
-        show(window, replace(SAMPLES[sample], language=language, display_mode=mode.value))
+        show(window, replace(SAMPLES[sample], language=language, display_mode=mode))
         for trouble in troubles(window, window.look, (screen.width, screen.height)):
             found.append(f"{sample} in {language}, {name}, {mode}: {trouble}")
     return found
@@ -75,18 +78,18 @@ def wrong(windows: Windows, name: str, language: str, mode: DisplayMode, samples
 # --- Geometry ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize("name", SCREENS)
-def test_nothing_is_cut_off_in_any_language(windows: Windows, name: str, language: str) -> None:
+def test_nothing_is_cut_off_in_any_language(windows: Windows, name: str, language: Language) -> None:
     """Every screen in every language, each on one display with large text and on the other without."""
-    at = list(LANGUAGES).index(language) + list(SCREENS).index(name)
+    at = list(Language).index(language) + list(SCREENS).index(name)
     mode = (PLAIN, LARGE)[at % 2]
     assert wrong(windows, name, language, mode, list(SAMPLES)) == []
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("name", "language"), list(product(SCREENS, LANGUAGES)))
-def test_nothing_is_cut_off_in_any_mode(windows: Windows, name: str, language: str) -> None:
+@pytest.mark.parametrize(("name", "language"), list(product(SCREENS, Language)))
+def test_nothing_is_cut_off_in_any_mode(windows: Windows, name: str, language: Language) -> None:
     for mode in DisplayMode:
         assert wrong(windows, name, language, mode, list(SAMPLES)) == []
 
@@ -97,7 +100,7 @@ def test_the_choice_of_languages_fits_the_place_of_the_page(
     windows: Windows, name: str, mode: DisplayMode
 ) -> None:
     window = windows.get(name)
-    show(window, replace(SAMPLES["01-waiting"], display_mode=mode.value))
+    show(window, replace(SAMPLES["01-waiting"], display_mode=mode))
     chooser = window.findChild(QWidget, "language_chooser")
     assert chooser is not None
     window.findChildren(TouchButton, "language")[0].click()
@@ -131,7 +134,7 @@ def test_where_things_are_does_not_depend_on_what_was_shown_before(windows: Wind
     samples = [
         replace(SAMPLES[sample], failure=failure)
         for sample in ("01-waiting", "19-call-staff")
-        for failure in ("STAFF_CALLED", "CARD_UNREADABLE", "PIN_BLOCKED")
+        for failure in (FailureCode.STAFF_CALLED, FailureCode.CARD_UNREADABLE, FailureCode.PIN_BLOCKED)
     ]
     window, fresh = windows.get(name), []
     for sample in samples:
@@ -289,7 +292,7 @@ def test_text_as_painted_has_the_contrast_that_the_tokens_promise(
         "13-consent-checkup",
         "17-take-card-reminder",
     ):
-        show(window, replace(SAMPLES[sample], display_mode=mode.value))
+        show(window, replace(SAMPLES[sample], display_mode=mode))
         picture = pixels(window)
         for widget in leaves(window):
             if not isinstance(widget, Words | TouchButton):
@@ -311,7 +314,7 @@ def test_the_focus_is_seen_on_every_button(windows: Windows, mode: DisplayMode) 
     window.activateWindow()
     tried = set()
     for sample in ("08-pin-entry", "12-consent-medication", "04-method-choice"):
-        show(window, replace(SAMPLES[sample], display_mode=mode.value))
+        show(window, replace(SAMPLES[sample], display_mode=mode))
         for button in window.findChildren(TouchButton):
             if not button.isVisible() or button.objectName() in tried:
                 continue
@@ -347,7 +350,7 @@ def test_one_touch_changes_one_thing_of_the_look(
     terminal = StillTerminal()
     window = PatientWindow(terminal)
     window.show()
-    show(window, replace(SAMPLES["12-consent-medication"], display_mode=mode.value))
+    show(window, replace(SAMPLES["12-consent-medication"], display_mode=mode))
     window.findChildren(QPushButton, button)[0].click()
     assert terminal.submitted == [flow.ChooseDisplay(then)]
     window.close()
@@ -365,7 +368,7 @@ def test_the_look_follows_the_snapshot_and_goes_back(windows: Windows) -> None:
     window = windows.get("portrait")
     show(window, SAMPLES["12-consent-medication"])
     plain = window.grab().toImage()
-    show(window, replace(SAMPLES["12-consent-medication"], display_mode="large-contrast"))
+    show(window, replace(SAMPLES["12-consent-medication"], display_mode=DisplayMode.LARGE_CONTRAST))
     assert window.look == tokens.look(800, 1280, 150, "large-contrast")
     assert window.grab().toImage() != plain
     show(window, SAMPLES["12-consent-medication"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface, QFontDatabase, QFontInfo, QImage, QMouseEvent
+from PySide6.QtGui import QFontDatabase, QFontInfo, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -17,6 +17,7 @@ from config import Screen
 from consent.choices import ConsentAnswer, Item
 from hardware.face.policy import Guidance
 from reception import flow
+from reception.flow import Method
 from reception.flow.failures import FailureCode
 from reception.patient import tokens
 from reception.patient.bridge import Bridge
@@ -27,6 +28,7 @@ from reception.terminal.snapshot import Snapshot
 from reception.testing.gallery import SAMPLES, StillTerminal, save_gallery
 from reception.texts import catalogue, wording
 from reception.texts.failures import FAILURES
+from tests.support.accessibility import accessible_texts
 from tests.support.geometry import troubles
 
 JA = catalogue("ja")
@@ -102,21 +104,6 @@ def assert_everything_fits(window: PatientWindow) -> None:
     assert list(troubles(window, window.look, (WIDTH, HEIGHT))) == []
 
 
-def accessible_texts(window: QWidget) -> list[str]:
-    texts = []
-
-    def walk(node: QAccessibleInterface) -> None:
-        for kind in (QAccessible.Text.Name, QAccessible.Text.Value, QAccessible.Text.Description):
-            texts.append(node.text(kind))
-        for at in range(node.childCount()):
-            child = node.child(at)
-            if child is not None:
-                walk(child)
-
-    walk(QAccessible.queryAccessibleInterface(window))
-    return texts
-
-
 def test_calls_into_qt_leave_pythons_own_constants_alone(window: PatientWindow) -> None:
     """PySide6 6.12.0 took a reference of None with every call; a terminal would have lived for minutes."""
     before = [sys.getrefcount(one) for one in (None, True, False)]
@@ -139,7 +126,7 @@ def test_every_screen_has_its_page(qtbot: QtBot, screen: str) -> None:
 
 def test_every_question_fits(window: PatientWindow) -> None:
     for item in Item:
-        render(window, replace(SAMPLES["13-consent-checkup"], question=item.value))
+        render(window, replace(SAMPLES["13-consent-checkup"], question=item))
         assert_everything_fits(window)
 
 
@@ -147,12 +134,12 @@ def test_every_question_fits(window: PatientWindow) -> None:
 def test_every_failure_is_told_with_its_next_step(window: PatientWindow, code: FailureCode) -> None:
     for sample in ("01-waiting", "04-method-choice", "19-call-staff"):
         for seconds in (None, 20):
-            render(window, replace(SAMPLES[sample], failure=code.value, seconds_left=seconds))
+            render(window, replace(SAMPLES[sample], failure=code, seconds_left=seconds))
             assert_everything_fits(window)
         told = "".join(label.accessibleName() for label in visible(window, QLabel))
         assert FAILURES[code].next_step in told
     for sample in ("08-pin-entry", "10-last-try", "21-out-of-service"):
-        render(window, replace(SAMPLES[sample], failure=code.value, seconds_left=20))
+        render(window, replace(SAMPLES[sample], failure=code, seconds_left=20))
         assert_everything_fits(window)
 
 
@@ -311,7 +298,7 @@ def test_quick_taps_on_one_key_all_count(window: PatientWindow, terminal: LiveTe
 
 
 def test_a_card_without_pin_offers_the_face_only(window: PatientWindow) -> None:
-    render(window, replace(SAMPLES["04-method-choice"], methods=("face",)))
+    render(window, replace(SAMPLES["04-method-choice"], methods=(Method.FACE,)))
     names = [widget.objectName() for widget in visible(window, QPushButton)]
     assert "choose_face" in names
     assert "choose_pin" not in names
@@ -422,7 +409,7 @@ def test_a_japanese_font_is_there(window: PatientWindow) -> None:
 
 def test_who_has_taken_the_card_is_not_told_to_take_it(window: PatientWindow) -> None:
     for code in FailureCode:
-        render(window, replace(SAMPLES["01-waiting"], failure=code.value))
+        render(window, replace(SAMPLES["01-waiting"], failure=code))
         told = "".join(label.accessibleName() for label in visible(window, QLabel))
         assert "お取りください" not in told
         assert "カードを取り" not in told

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from consent.choices import Item
 from hardware.face.policy import Guidance
-from reception.flow import HelpTopic
+from reception.flow import HelpTopic, Language, Method
 from reception.flow.failures import FailureCode
 from reception.speech import prompts, sounds
 from reception.speech.prompts import every_sentence, news, whole
@@ -19,14 +19,15 @@ from reception.testing.gallery import SAMPLES
 from reception.texts import catalogue, wording
 from reception.texts.failures import FAILURES, NOT_COMPLETE
 
-SPOKEN = ("ja", "en")
+SPOKEN = (Language.JA, Language.EN)
 SENTENCES = sorted({sentence for language in SPOKEN for sentence in every_sentence(language)})
+BY_CARD, BY_PHONE = (Method.FACE, Method.PIN), (Method.IPHONE, Method.ANDROID)
 PACE = {"ja": (4, 14), "en": (7, 25)}
 """Characters in a second, at least and at most."""
 
 SNAPSHOTS = st.builds(
     Snapshot,
-    language=st.just("ja"),
+    language=st.just(Language.JA),
     facility=st.sampled_from(["clinic", "pharmacy"]),
     help=st.sampled_from(list(HelpTopic)),
     notice=st.sampled_from(["", *wording.NOTICES]),
@@ -35,9 +36,9 @@ SNAPSHOTS = st.builds(
     question=st.sampled_from(list(Item)),
     question_number=st.integers(1, len(Item)),
     question_count=st.integers(0, len(Item)),
-    methods=st.sampled_from([(), ("face",), ("pin",), ("face", "pin"), ("iphone", "android")]),
+    methods=st.sampled_from([(), (Method.FACE,), (Method.PIN,), BY_CARD, BY_PHONE]),
     phones_ready=st.booleans(),
-    phone=st.sampled_from(["", "iphone", "android"]),
+    phone=st.sampled_from(["", *BY_PHONE]),
     by_phone=st.booleans(),
     reading_phone=st.booleans(),
     pin_digits=st.integers(0, 4),
@@ -56,7 +57,7 @@ def spoken(text: str) -> str:
 
 @given(SNAPSHOTS, SNAPSHOTS, st.sampled_from(SPOKEN))
 def test_whatever_happens_only_sentences_with_a_recording_are_said(
-    before: Snapshot, now: Snapshot, language: str
+    before: Snapshot, now: Snapshot, language: Language
 ) -> None:
     before, now = replace(before, language=language), replace(now, language=language)
     assert {*whole(now), *news(before, now)} <= every_sentence(language)
@@ -99,7 +100,7 @@ def test_a_recording_is_read_as_it_was_written_but_for_the_noise_of_eight_bits(t
 
 @pytest.mark.parametrize("language", SPOKEN)
 @pytest.mark.parametrize("code", FailureCode)
-def test_every_failure_is_said_with_what_to_do(code: FailureCode, language: str) -> None:
+def test_every_failure_is_said_with_what_to_do(code: FailureCode, language: Language) -> None:
     t, failure = catalogue(language), FAILURES[code]
     said = t.joined(*whole(Snapshot(language=language, screen="CALL_STAFF", failure=code, card_in=True)))
     for text in (failure.what, failure.next_step):
@@ -107,7 +108,7 @@ def test_every_failure_is_said_with_what_to_do(code: FailureCode, language: str)
 
 
 def test_an_early_end_is_never_said_as_complete_and_a_complete_one_is() -> None:
-    ended = replace(SAMPLES["01-waiting"], failure="CONSENT_CARD_REMOVED")
+    ended = replace(SAMPLES["01-waiting"], failure=FailureCode.CONSENT_CARD_REMOVED)
     assert whole(ended)[0] == NOT_COMPLETE
     assert whole(SAMPLES["16-take-card"])[0] == spoken(wording.CHECKED_IN) == whole(SAMPLES["18-complete"])[0]
     others = [sample for sample in SAMPLES.values() if not sample.completed]

@@ -13,11 +13,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer, Item
 from reception import flow
+from reception.flow import Language
 from reception.patient import TerminalLike
 from reception.patient.keys import TOO_SOON_S, SpokenKeys
 from reception.patient.window import PatientWindow
@@ -28,9 +27,10 @@ from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
 from reception.testing.gallery import SAMPLES, StillTerminal
 from reception.testing.testbench import Bench
+from reception.testing.timing import FOLLOWED
 from reception.texts import Catalogue, catalogue, wording
 from reception.texts.failures import NOT_COMPLETE
-from tests.unit.patient.test_screens import accessible_texts
+from tests.support.accessibility import accessible_texts
 
 WITHIN_MS = 20_000
 
@@ -107,8 +107,8 @@ def plain(text: str, t: Catalogue) -> str:
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-@pytest.mark.parametrize("language", ["ja", "en"])
-def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, language: str, name: str) -> None:
+@pytest.mark.parametrize("language", [Language.JA, Language.EN])
+def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, language: Language, name: str) -> None:
     sample, t = replace(SAMPLES[name], language=language), catalogue(language)
     hearing.show(sample)
     shown = [*hearing.window.findChildren(QLabel), *hearing.window.findChildren(QPushButton)]
@@ -243,9 +243,9 @@ def test_the_button_on_the_screen_makes_the_voice_softer_silent_and_normal_again
     assert button.accessibleName() == "音声: ふつう"
 
 
-@pytest.mark.parametrize("language", ["zh", "ko", "pt", "vi"])
+@pytest.mark.parametrize("language", [Language.ZH, Language.KO, Language.PT, Language.VI])
 def test_a_visit_in_a_language_without_voice_is_silent_and_has_no_button_for_it(
-    hearing: Hearing, language: str
+    hearing: Hearing, language: Language
 ) -> None:
     hearing.show(SAMPLES["04-method-choice"])
     for name in ("04-method-choice", "06-face-match"):
@@ -256,7 +256,7 @@ def test_a_visit_in_a_language_without_voice_is_silent_and_has_no_button_for_it(
 
 
 def test_easy_japanese_is_spoken_as_japanese_is(hearing: Hearing) -> None:
-    hearing.show(replace(SAMPLES["04-method-choice"], language="ja-easy"))
+    hearing.show(replace(SAMPLES["04-method-choice"], language=Language.JA_EASY))
     assert hearing.recorder.said[-1] == prompts.whole(SAMPLES["04-method-choice"])
 
 
@@ -264,7 +264,11 @@ def test_nine_asks_for_english_where_a_visit_begins_and_says_so_in_english(
     hearing: Hearing, terminal: StillTerminal
 ) -> None:
     for name in ("01-waiting", "04-method-choice"):
-        for language, other in (("ja", flow.Language.EN), ("ko", flow.Language.EN), ("en", flow.Language.JA)):
+        for language, other in (
+            (Language.JA, flow.Language.EN),
+            (Language.KO, flow.Language.EN),
+            (Language.EN, flow.Language.JA),
+        ):
             terminal.submitted.clear()
             hearing.show(replace(SAMPLES[name], language=language))
             hearing.press("9")
@@ -355,9 +359,8 @@ class BlindPatient(Hearing):
 def test_who_sees_nothing_checks_in_by_pin_and_by_face_and_in_english_with_keys_alone(
     qtbot: QtBot, made_state: Path
 ) -> None:
-    settings = config.load(None, (scenarios.HURRY, TomlFile(Path("keys"), "", scenarios.HURRY)))
     person = load_person("age45")
-    with Bench(settings, made_state, person=person, today=scenarios.TODAY) as bench:
+    with Bench(FOLLOWED.settings(), made_state, person=person, today=scenarios.TODAY) as bench:
         patient = BlindPatient(bench, qtbot)
         yes = (wording.PLAIN_ANSWERS[0], wording.ANSWERS[Item.LIMIT_AMOUNT][0])
         try:

@@ -4,13 +4,10 @@ import queue
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer
 from consent.eligibility import Untellable, VisitResult
 from consent.receipt_files.files import read_result
@@ -21,16 +18,8 @@ from reception.terminal.notices import NOTICES, Notice, NoticeCode
 from reception.testing import scenarios
 from reception.testing.scenarios import Expect, Play, Rule, Scenario
 from reception.testing.testbench import Bench
+from reception.testing.timing import FAST
 from tests.support.face_reader import read_face
-
-QUICK = {
-    "told_s": 0.01,
-    "farewell_s": 0.01,
-    "notice_s": 0.01,
-    "call_staff_s": 0.01,
-    "device_retry_s": 0.05,
-    "settle_s": 0.2,
-}
 
 
 class Office:
@@ -41,8 +30,7 @@ class Office:
         self.shared = folder / "shared"
         for name in ("face", "req", "res"):
             (self.shared / name).mkdir(parents=True)
-        table: dict[str, Any] = {"delays": QUICK, "receipt": {"folder": str(self.shared)}}
-        self.settings = config.load(None, (table, TomlFile(Path("test"), "", table)))
+        self.settings = FAST.settings(receipt={"folder": str(self.shared)})
         self.person = load_person(person)
         self.notices: queue.SimpleQueue[tuple[Notice, ...]] = queue.SimpleQueue()
 

@@ -16,10 +16,8 @@ from reception.flow.failures import FailureCode
 from reception.testing import matrix
 from reception.testing.matrix.cell import Cell
 from reception.testing.matrix.rules import RULES, Disturbance, Kind, Outcome, Rule, expected, failures_of
-from reception.testing.matrix.table import legend
 from tests.support import flow_cells
 from tests.support.pcscd import running_pcscd
-from tests.unit.documents.test_readme import README, between
 
 D, S = Disturbance, State
 
@@ -53,17 +51,6 @@ def test_two_rules_for_a_cell_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix.rules, "RULES", (*RULES, RULES[0]))
     with pytest.raises(LookupError, match="WAITING and card_pulled on simulated: 2 rules"):
         expected(S.WAITING, D.CARD_PULLED, "simulated")
-
-
-def test_the_readme_shows_the_matrix_as_the_rules_say() -> None:
-    [text] = between("matrix").findall(README.read_text(encoding="utf-8"))
-    assert matrix.grid() in text, "run: ./run matrix --readme README.md, and with --bench pcsc"
-    assert legend() in text
-    for kind in get_args(Kind):
-        count = len(matrix.cells(kind))
-        assert re.search(
-            f"- `{kind}`: {count} cells played in [0-9]+ s, all came to what the rules say", text
-        )
 
 
 # --- The flow against the rules -------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from reception.testing import scenarios
 from reception.testing.scenarios.frames import KeptFrames
 from reception.testing.scenarios.recorder import Frame, NothingRecorded, Recorder, as_toml
 from reception.testing.scenarios.recording import Session
-from reception.testing.scenarios.scenario import BUTTONS
+from reception.testing.verbs import BUTTONS
 
 PERSON = load_person("age45")
 WRONG_PIN = "8417"
@@ -164,7 +164,7 @@ def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
 
 # --- Without windows ----------------------------------------------------------------------------------------------
 
-WAITING = Snapshot(state="WAITING", screen="WAITING", occasion=1)
+WAITING = Snapshot(state=State.WAITING, screen="WAITING", occasion=1)
 
 
 class Visit:
@@ -178,7 +178,7 @@ class Visit:
 
     def comes_to(self, state: str, **more: Any) -> None:
         """Show a state that asks anew."""
-        now = {"occasion": self.shown.occasion + 1, "state": state, "screen": state, **more}
+        now = {"occasion": self.shown.occasion + 1, "state": State(state), "screen": state, **more}
         self.shown = replace(self.shown, **now)
         self.recorder.see(self.shown)
 

@@ -13,6 +13,7 @@ import pytest
 
 from config.person import load_person
 from hardware.face.engine import FaceEngine
+from reception.flow import State, Step
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
 from reception.testing.report import write_report
@@ -166,10 +167,10 @@ def test_the_timeline_is_to_scale() -> None:
     trace = Trace()
     trace.snapshots = [
         (0.0, Snapshot()),
-        (0.5, Snapshot(state="WAITING", screen="WAITING", occasion=1)),
-        (1.5, Snapshot(state="READING", screen="READING", step="READ", occasion=2)),
-        (1.6, Snapshot(state="READING", screen="READING", step="READ", occasion=2, card_in=True)),
-        (4.5, Snapshot(state="CALL_STAFF", screen="CALL_STAFF", occasion=3)),
+        (0.5, Snapshot(state=State.WAITING, screen="WAITING", occasion=1)),
+        (1.5, Snapshot(state=State.READING, screen="READING", step=Step.READ, occasion=2)),
+        (1.6, Snapshot(state=State.READING, screen="READING", step=Step.READ, occasion=2, card_in=True)),
+        (4.5, Snapshot(state=State.CALL_STAFF, screen="CALL_STAFF", occasion=3)),
     ]
 
     shown = moments(trace, 6.5)
@@ -181,7 +182,7 @@ def test_the_timeline_is_to_scale() -> None:
 
 
 def test_looks_that_are_alike_are_drawn_once() -> None:
-    one = Snapshot(state="WAITING", screen="WAITING", number=7, visit="v", occasion=3)
+    one = Snapshot(state=State.WAITING, screen="WAITING", number=7, visit="v", occasion=3)
     trace = Trace()
     trace.snapshots = [(0.0, one), (1.0, replace(one, occasion=4, number=8, visit="w"))]
 

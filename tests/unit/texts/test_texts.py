@@ -20,7 +20,7 @@ from reception.texts import (
     wording,
 )
 from reception.texts.failures import FAILURES, NOT_COMPLETE, TAKE
-from tests.unit.documents.test_readme import README
+from tests.support.reference import REFERENCE
 
 TEXTS = list(update.texts())
 KANA = re.compile(r"[ぁ-ゖァ-ヺ]")
@@ -107,7 +107,7 @@ def test_different_texts_are_told_apart_in_every_language(language: str) -> None
 
 
 @pytest.mark.parametrize("code", FailureCode)
-def test_every_failure_has_words_and_next_step_in_every_language_a_remedy_and_a_row_in_the_readme(
+def test_every_failure_has_words_and_next_step_in_every_language_a_remedy_and_a_row_in_the_reference(
     code: FailureCode,
 ) -> None:
     failure = FAILURES[code]
@@ -117,17 +117,14 @@ def test_every_failure_has_words_and_next_step_in_every_language_a_remedy_and_a_
             assert t(text)
             assert name == "ja" or t(text) != text
     assert failure.staff.endswith("。")
-    rows = re.findall(rf"^\| {code} \|(.*)\|(.*)\|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    page = (REFERENCE / "failures.md").read_text(encoding="utf-8")
+    rows = re.findall(rf"^\| {code} \|(.*)\|(.*)\|$", page, re.MULTILINE)
     assert len(rows) == 1
     assert failure.patient in rows[0][0] and failure.next_step in rows[0][0] and failure.staff in rows[0][1]
 
 
-def test_the_failures_counted_are_those_of_the_readme() -> None:
-    table = (
-        README.read_text(encoding="utf-8")
-        .partition("<!-- failures -->")[2]
-        .partition("<!-- /failures -->")[0]
-    )
+def test_the_failures_counted_are_those_of_the_reference() -> None:
+    table = (REFERENCE / "failures.md").read_text(encoding="utf-8")
     assert len(re.findall(r"^\| [A-Z_]+ \|", table, re.MULTILINE)) == len(FailureCode) == len(FAILURES)
 
 
