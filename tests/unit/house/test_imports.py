@@ -83,7 +83,7 @@ FENCES = {
     "uvicorn": ("consent/server", "reception/counter/program"),
     "jinja2": ("reception/counter/app",),
     "markupsafe": ("reception/counter/app",),
-    "prometheus_client": ("reception/counter/metrics",),
+    "prometheus_client": ("reception/counter/metrics", "consent/server/metrics"),
     "paho": ("reception/fleet", "reception/testing/fleet"),
     "sqlalchemy": ("consent/server",),
     "alembic": ("consent/server/tables", "consent/server/migrations"),
