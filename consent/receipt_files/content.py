@@ -418,6 +418,9 @@ def after_visit(
 
     diseases_given = answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
     further = {name: viewing(item) for name, item in _FLAGS_2025.items()} if flags_2025 else {}
+    if Item.RECORD_SHARING in answers:
+        # Asked for by itself, the answer is the six kinds' own.
+        further = dict.fromkeys(_FLAGS_2025, viewing(Item.RECORD_SHARING))
     return replace(
         insured,
         **further,
