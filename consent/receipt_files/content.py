@@ -429,17 +429,18 @@ def after_visit(
         disease_consent=consent(diseases_given),
         diseases=diseases if diseases_given else (),
     )
-    if not flags_2025:
+    shared = Item.RECORD_SHARING if Item.RECORD_SHARING in answers else None
+    if not flags_2025 and shared is None:
         return told
-    # By the groups SRJ and SHJ of the code list OQSCD036 (facts).
+    # By the groups SRJ and SHJ of the code list OQSCD036 (facts); asked for by itself, the answer is the six kinds' own.
     return replace(
         told,
-        disease_names=viewing(Item.OPERATION),
-        infections=viewing(Item.OPERATION),
-        allergies=viewing(Item.DIAGNOSIS),
-        contraindications=viewing(Item.DIAGNOSIS),
-        tests=viewing(Item.DIAGNOSIS),
-        prescriptions=viewing(Item.MEDICATION),
+        disease_names=viewing(shared or Item.OPERATION),
+        infections=viewing(shared or Item.OPERATION),
+        allergies=viewing(shared or Item.DIAGNOSIS),
+        contraindications=viewing(shared or Item.DIAGNOSIS),
+        tests=viewing(shared or Item.DIAGNOSIS),
+        prescriptions=viewing(shared or Item.MEDICATION),
     )
 
 
