@@ -40,6 +40,9 @@ SCREENS = {
     "PRESCRIPTION",
     "HELP",
     "DESK_CLOSED",
+    "LEAVE",
+    "SUMMARY",
+    "MATCHED",
 }
 
 
@@ -464,4 +467,4 @@ def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWi
         render(window, replace(SAMPLES["16-take-card"], reminders=reminders))
         shown = [frame.property("tone") for frame in visible(window, QFrame) if frame.property("tone")]
         tones.append(shown)
-    assert tones == [["success"], ["success", "warning"], ["success", "error"]]
+    assert tones == [["success"], ["success", "caution"], ["success", "error"]]
