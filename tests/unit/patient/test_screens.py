@@ -41,6 +41,9 @@ SCREENS = {
     "PRESCRIPTION",
     "HELP",
     "DESK_CLOSED",
+    "LEAVE",
+    "SUMMARY",
+    "MATCHED",
 }
 
 
@@ -450,4 +453,4 @@ def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWi
         render(window, replace(SAMPLES["16-take-card"], reminders=reminders))
         shown = [frame.property("tone") for frame in visible(window, QFrame) if frame.property("tone")]
         tones.append(shown)
-    assert tones == [["success"], ["success", "warning"], ["success", "error"]]
+    assert tones == [["success"], ["success", "caution"], ["success", "error"]]
