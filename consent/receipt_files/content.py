@@ -432,7 +432,7 @@ def after_visit(
     shared = Item.RECORD_SHARING if Item.RECORD_SHARING in answers else None
     if not flags_2025 and shared is None:
         return told
-    # By the groups SRJ and SHJ of the code list OQSCD036 (facts); asked for by itself, the answer is the six kinds' own.
+    # By the groups SRJ and SHJ of the code list OQSCD036 (facts); asked for by itself, the answer is the six kinds.
     return replace(
         told,
         disease_names=viewing(shared or Item.OPERATION),

@@ -21,8 +21,8 @@ from reception import flow
 from reception.flow import Method
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios import TODAY
-from reception.testing.scenarios.scenario import HURRY
 from reception.testing.testbench import Bench, make_card
+from reception.testing.timing import FOLLOWED
 
 PERSON = "age45"
 TRIES = 2
@@ -74,7 +74,7 @@ class Outcomes:
 
 @pytest.fixture(scope="module")
 def bench(made_state: Path) -> Iterator[Bench]:
-    said = {**HURRY, "delays": {**HURRY["delays"], "notice_s": 0.1, "call_staff_s": 0.1, "farewell_s": 0.1}}
+    said = FOLLOWED.but(delays={"notice_s": 0.1, "call_staff_s": 0.1, "farewell_s": 0.1}).tables()
     settings = config.load(None, (said, TomlFile(Path("faults"), "", said)))
     person = load_person(PERSON)
     with (

@@ -17,8 +17,8 @@ from reception import flow
 from reception.flow import Method
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios import TODAY
-from reception.testing.scenarios.scenario import HURRY
 from reception.testing.testbench import Bench, BenchKind
+from reception.testing.timing import FOLLOWED
 from tests.support.pcscd import running_pcscd
 
 FORGERIES = {
@@ -92,7 +92,7 @@ def test_no_forgery_is_accepted_and_every_honest_card_is(
     if kind == "pcsc":
         with running_pcscd():
             pass
-    said = {**HURRY, "profile": profile, "consents": {"bundled": False}}
+    said = {**FOLLOWED.tables(), "profile": profile, "consents": {"bundled": False}}
     settings = config.load(None, (said, TomlFile(Path("forgeries"), "", said)))
     accepted, honest = [], 0
     with Bench(settings, made_state, kind, people=everybody(), today=TODAY, engine=engine) as bench:

@@ -28,6 +28,7 @@ class CardElsewhere:
     """A reader and its channel, over a pipe to the process that has the virtual card."""
 
     name = "elsewhere"
+    atr = b""
 
     def __init__(self, line: "Connection[Any, Any]") -> None:
         self._line, self._turn = line, threading.Lock()
