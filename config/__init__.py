@@ -16,7 +16,9 @@ __all__ = ["HOME", "Config", "ConfigError", "load"]
 HOME = Path(__file__).parent
 """The folder of the shipped configuration: terminal.toml, people/."""
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Field(ge=0.001, le=3600)]
+Rest = Annotated[float, Field(ge=0.05, le=3600)]
+"""Seconds between two tries; less would keep a core busy with them."""
 Distance = Annotated[float, Field(gt=0, le=1)]
 """Distance of two face embeddings; how far it may be set is up to the network, see config.face_networks."""
 
@@ -193,7 +195,7 @@ class Delays:
     """How long the call-staff screen stays when no card is in."""
     settle_s: Seconds = 60.0
     """A visit whose sending broke off may still arrive; only after this is the server's "not recorded" believed."""
-    device_retry_s: Seconds = 2.0
+    device_retry_s: Rest = 2.0
     """How long a lost reader or camera is left alone before it is tried again."""
 
 
@@ -236,6 +238,14 @@ class Attributes:
     """What the operator charges for a delivered case; 0: not known."""
     url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""
     """The platform operator; empty: the same as ``server.url``."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Announcements:
+    """Dated lines on the patient's window."""
+
+    file: str = ""
+    """Relative to the file that names it; empty: the shipped ``announcements.toml``."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -319,8 +329,8 @@ class Counter:
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address that the page's program listens on; any other than this machine's own needs ``cert`` and ``key``."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8480
-    names: tuple[str, ...] = ()
-    """By which other names browsers know this machine."""
+    names: str = ""
+    """By which other names browsers know this machine, with spaces between them."""
     cert: str = ""
     """The page's certificate for TLS (PEM). Paths as in Receipt.folder."""
     key: str = ""
@@ -398,6 +408,7 @@ class Config:
     server: Server = field(default_factory=Server)
     attributes: Attributes = field(default_factory=Attributes)
     ticket: Ticket = field(default_factory=Ticket)
+    announcements: Announcements = field(default_factory=Announcements)
     receipt: Receipt = field(default_factory=Receipt)
     fhir: Fhir = field(default_factory=Fhir)
     journal: Journal = field(default_factory=Journal)
@@ -452,6 +463,7 @@ _PATHS = (
     ("card", "authorities"),
     ("face", "model"),
     ("receipt", "folder"),
+    ("announcements", "file"),
     *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
     *(("counter", key) for key in ("cert", "key")),
     *(("fhir", key) for key in ("folder", "secret_file", "ca")),
@@ -465,7 +477,7 @@ def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
         inside = found.get(table)
         named = inside.get(key) if isinstance(inside, dict) else None
         if isinstance(named, str) and named and not (key == "model" and named in NETWORKS):
-            found[table] = {**inside, key: str((file.parent / named).absolute())}
+            found[table] = {**found[table], key: str((file.parent / named).absolute())}
     return found
 
 

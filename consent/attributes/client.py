@@ -9,6 +9,7 @@ from consent import wire as common
 from consent.attributes import wire
 from consent.attributes.rules import TEXT_VERSION, Attribute
 from consent.eligibility.errors import Refused
+from consent.signatures import Identity
 
 if TYPE_CHECKING:
     from consent.eligibility.transport import Transport
@@ -44,8 +45,8 @@ class OperatorClient:
     ``asked`` counts the questions that went out.
     """
 
-    def __init__(self, settings: Server, terminal_id: str, site: Site) -> None:
-        self._settings, self._terminal_id = settings, terminal_id
+    def __init__(self, settings: Server, identity: Identity, site: Site) -> None:
+        self._settings, self._identity = settings, identity
         self._institution = site.institution_code
         self._opening = threading.Lock()
         self._opened: Transport | None = None
@@ -58,7 +59,7 @@ class OperatorClient:
                 # Only here: importing requests takes 0.1 s, and most terminals never come to it.
                 from consent.eligibility.transport import Transport
 
-                self._opened = Transport(self._settings, self._terminal_id)
+                self._opened = Transport(self._settings, self._identity)
             return self._opened
 
     def sign_up(

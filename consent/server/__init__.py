@@ -252,7 +252,7 @@ class EligibilityServer:
         door = Door(service, refusals, limits, behind_front=behind_front)
         parties.registry.people = lambda: [parties.current(one) for one in self._given]
         calls = make_app(service, responder, door)
-        add_parties(calls, service, refusals, parties.operator, parties.registry, people)
+        add_parties(calls, door, parties.operator, parties.registry, people)
         app = with_faults(calls, self.faults)
         if limits:
             app = with_limits(app, limits, Buckets(limits.per_s, limits.burst), refusals)

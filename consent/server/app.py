@@ -211,7 +211,7 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     async def insured_many(request: Request) -> Response:
         content = await _json_body(request)
         return await answered(
-            request, lambda asks: service.insured_many(asks, _read(content, wire.InsuredQueries))
+            request, lambda asks: service.insured_many(asks, _read(content, wire.InsuredQueries)), content
         )
 
     @app.post(
@@ -221,7 +221,9 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     )
     async def records(request: Request) -> Response:
         content = await _json_body(request)
-        return await answered(request, lambda asks: service.records(asks, _read(content, wire.RecordsQuery)))
+        return await answered(
+            request, lambda asks: service.records(asks, _read(content, wire.RecordsQuery)), content
+        )
 
     @app.post(
         "/v1/listings",
@@ -230,7 +232,9 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     )
     async def listings(request: Request) -> Response:
         content = await _json_body(request)
-        return await answered(request, lambda asks: service.listing(asks, _read(content, wire.ListingQuery)))
+        return await answered(
+            request, lambda asks: service.listing(asks, _read(content, wire.ListingQuery)), content
+        )
 
     @app.put(
         "/v1/reference-numbers",

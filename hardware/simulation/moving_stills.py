@@ -195,6 +195,12 @@ def _with_backdrop(portrait: Image) -> Image:
     return cast(Image, soft)
 
 
+def held(portrait: Image, phase: float, bend: float, beyond: tuple[int, int, int] = (0, 0, 0)) -> Image:
+    """Return a portrait that is framed as upright() frames it as a print in somebody's hands, ``beyond`` around it."""
+    around = cv2.copyMakeBorder(portrait, *(_MARGIN,) * 4, cv2.BORDER_CONSTANT, value=beyond)
+    return _held(cast(Image, around), phase, bend)
+
+
 def _held(canvas: Image, phase: float, bend: float) -> Image:
     """Return a print in somebody's hands; ``bend`` is how far its sides stand back, px per px² from the middle."""
     turn = 2 * np.pi * phase

@@ -17,6 +17,7 @@ from consent.attributes.nightly import kept_consent
 from consent.attributes.rules import TEXT_VERSION, Attribute, ConsentState, period, statement
 from consent.attributes.worklist import Patient, Worklist, WorklistError
 from consent.eligibility import EligibilityClient, EligibilityError, Refused
+from consent.signatures import Identity
 from consent.wire import JAPAN
 from reception.flow import AttributeOutcome
 
@@ -106,7 +107,7 @@ class AttributeService:
 
     def _keep(self, visit: str, consent: KeptConsent) -> None:
         """Write down what the clinic knows now, and that a consent may come: before anything is sent."""
-        told = self.server.result(visit).qualification
+        told = next(iter(self.server.result(visit).qualifications), None)
         known = {}
         if told is not None:
             known = {Attribute.NAME: told.name, Attribute.ADDRESS: told.address}
@@ -148,7 +149,7 @@ def attribute_service(
     config: Config,
     ledger: Path | None,
     settings: Server,
-    terminal_id: str,
+    identity: Identity,
     server: EligibilityClient,
     now: Callable[[], datetime],
     sync: Callable[[int], None] | None = None,
@@ -157,7 +158,7 @@ def attribute_service(
     if not config.attributes.offer:
         yield None
         return
-    operator = OperatorClient(operator_settings(config, settings), terminal_id, config.site)
+    operator = OperatorClient(operator_settings(config, settings), identity, config.site)
     own = server.another()
     kept = Ledger(ledger)
     more = {"sync": sync} if sync else {}

@@ -364,6 +364,8 @@ def time_left(snapshot: Snapshot, t: Catalogue) -> str:
     if answer := answer_at_end(snapshot):
         told = N_("操作がないため、あと{seconds}秒で「{answer}」になります")
         return t(told, seconds=seconds, answer=t(answer))
+    if snapshot.state == "ATTRIBUTE_SIGN":
+        return t(N_("操作がないため、あと{seconds}秒で、同意しないで終わります"), seconds=seconds)
     if snapshot.state == "WAITING":
         return t(N_("操作がないため、あと{seconds}秒で、はじめの画面にもどります"), seconds=seconds)
     return t(N_("操作がないため、あと{seconds}秒で受付をやめます"), seconds=seconds)
@@ -379,6 +381,8 @@ def answer_at_end(snapshot: Snapshot) -> str:
     """Return the answer that the end of the wait gives; empty where it gives none."""
     if snapshot.screen == "CARD_USE_OFFER":
         return DO_NOT_REGISTER
+    if snapshot.screen == "ATTRIBUTE_OFFER":
+        return PLAIN_ANSWERS[1]
     if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
         return ""
     return ANSWERS[Item.LIMIT_AMOUNT][1] if snapshot.question is Item.LIMIT_AMOUNT else PLAIN_ANSWERS[1]

@@ -182,7 +182,6 @@ def test_the_audit_has_every_refusal_and_nothing_personal(authority: Authority) 
         with pytest.raises(Refused):
             forged_signature(made, made.client())
         by_card(made, made.client())
-        client = made.client()
         entries = made.auditor().audit()
         assert [(entry.action, entry.outcome) for entry in entries] == [
             ("identify", "SIGNATURE_INVALID"),

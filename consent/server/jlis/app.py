@@ -13,13 +13,12 @@ from starlette.responses import Response
 from consent.attributes import wire
 from consent.attributes.client import PATH
 from consent.attributes.rules import CONSENT_YEARS, Attribute
-from consent.server.app import _answer, _body, _enrolled, _json_body, _read
+from consent.server.app import _answer, _body, _json_body, _read
+from consent.server.door import Door
 from consent.server.jlis.operator import PlatformOperator
 from consent.server.jlis.registry import Registry
 from consent.server.people import People
-from consent.server.rate_limits import Refusals
 from consent.server.refusal import Refusal
-from consent.server.service import Service
 from consent.wire import Message
 
 _WORDS = {
@@ -37,8 +36,7 @@ _PAGE_HEADERS = {
 
 def add_parties(
     app: FastAPI,
-    service: Service,
-    refusals: Refusals,
+    door: Door,
     operator: PlatformOperator,
     registry: Registry,
     people: People,
@@ -53,21 +51,21 @@ def add_parties(
         f"{PATH}/attributes": ("POST", wire.AttributesQuestion, operator.attributes),
     }
     for path, (method, kind, call) in calls.items():
-        app.router.add_route(path, _door(service, refusals, kind, call), [method])
+        app.router.add_route(path, _entered(door, kind, call), [method])
     portal = _Portal(operator, registry, people)
     app.router.add_route("/portal/{token}", portal.page, ["GET"])
     app.router.add_route("/portal/{token}", portal.sent, ["POST"])
 
 
-def _door(
-    service: Service, refusals: Refusals, kind: type[Any], call: Callable[[Any], Message]
+def _entered(
+    door: Door, kind: type[Any], call: Callable[[Any], Message]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answered(request: Request) -> Response:
         content = await _json_body(request)
 
         def answer() -> Response:
-            _enrolled(service, refusals, request)
-            return _answer(call(_read(content, kind)))
+            with door.entered(request, content):
+                return _answer(call(_read(content, kind)))
 
         return await run_in_threadpool(answer)
 

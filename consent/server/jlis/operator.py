@@ -54,9 +54,11 @@ class PlatformOperator:
     def sign_up(self, asked: wire.SignedConsent) -> wire.ConsentAnswer:
         """Take a consent that the card signed, check it, and hand it on to J-LIS."""
         shown = presented(from_base64(asked.certificate))
-        issuer_of(shown.certificate, [self._signature_ca().certificate])
+        issuer_of(shown.certificate, [self._signature_ca().certificate], self._clock())
         signed = statement(asked.institution_code, asked.consent_id, asked.items)
         try:
+            if not isinstance(shown.key, rsa.RSAPublicKey):
+                raise InvalidSignature  # signature certificates of today's cards are RSA
             shown.key.verify(from_base64(asked.signature), signed, padding.PKCS1v15(), hashes.SHA256())
         except InvalidSignature:
             raise Refusal(403, "SIGNATURE_INVALID", "the signature does not fit") from None

@@ -31,6 +31,7 @@ class QuestionPage(Page):
             (self.nearly, self.count, self.heading, *self.facts, self.note),
             answers=(self.given, self.declined),
             minor=(self.before,),
+            spare=(self.count,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -55,7 +55,8 @@ class MethodChoicePage(Page):
         self.reason.show_message(*wording.failure_texts(snapshot, self.t), tone_of(snapshot.failure))
         self.heading.show_text(self.t(wording.which_way(snapshot)))
         # Who comes back has read what the methods are; a small window has no room to say it again.
-        again = bool(snapshot.failure) and self.look.sizes.composition == "compact"
+        small = self.look.sizes.composition == "compact"
+        again = small and (bool(snapshot.failure) or self.look.sizes.large)
         for method, button in self.methods.items():
             button.relabel(button.text(), "" if again else self.notes[method])
             button.setVisible(method in snapshot.methods)

@@ -41,7 +41,6 @@ class TimeLeft(QFrame, Painted):
     def show_texts(self, text: str, short: str) -> bool:
         """Show how long, or be gone; return whether it came or went."""
         was, self._long, self._short = self.isHidden(), text, short
-        self.seconds.setText(text)
         self.setVisible(bool(text))
         return was is bool(text)
 
@@ -67,12 +66,12 @@ class TimeLeft(QFrame, Painted):
 
     def _parts(self, width: int, *, short: bool) -> tuple[int, int, bool]:
         """Return the heights of text and button in px, and whether they stand beside each other."""
-        self.seconds.setText(self._short if short else self._long)
+        said = self._short if short else self._long
         inside, wide = width - 2 * self._margin(), self._button_width()
         left = inside - wide - gap_of(self.look.sizes)
         beside = left >= self.look.sizes.body * 6
         button = max(self.more.minimumHeight(), self.more.heightForWidth(wide if beside else inside))
-        return self.seconds.heightForWidth(left if beside else inside), button, beside
+        return self.seconds.height_of(said, left if beside else inside), button, beside
 
     def _button_width(self) -> int:
         return self.more.sizeHint().width() + self.look.sizes.px(1)
@@ -97,6 +96,8 @@ class Page(QWidget, Painted):
         self.time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self.time.setParent(self)
         self._zones: Zones | None = None
+        self._gave_way: list[TouchButton] = []
+        """Minor buttons in whose place something else stands for a while."""
 
     def compose(
         self,
@@ -136,6 +137,9 @@ class Page(QWidget, Painted):
         self._zones = zones or self._zones
         if self._zones is None:
             return
+        for button in self._gave_way:
+            button.show()
+        self._gave_way = []
         if self.look.sizes.composition in self.side:
             self._beside(self._zones)
         else:
@@ -228,8 +232,9 @@ class Page(QWidget, Painted):
             high = self._grid_height(minor, 1, wide)
             self._lay_grid(minor, 1, Box(area.left, bottom - high, wide, high))
             return bottom - high - gap
+        letters = min(button.needs(each)[0] for button, each in zip(minor, widths, strict=True))
         for button in minor:
-            button.alike(0, above=False)
+            button.alike(letters, above=False)
         high = max(button.heightForWidth(each) for button, each in zip(minor, widths, strict=True))
         left = area.left
         for button, each in zip(minor, widths, strict=True):
@@ -311,6 +316,10 @@ class Page(QWidget, Painted):
         minor_high = self._minor_height(hands.width)
         top, floor, below = hands.top, hands.bottom, area.bottom
         short, in_hands = self._time_in_hands(answers_high + (minor_high + gap if minor_high else 0), hands)
+        left = minor_high + gap + self.reading.height_at(area.width)
+        if short and left <= area.height and self._time_in_hands(answers_high, hands) == (False, True):
+            # The minor buttons rather give way than the words that say what the end of the wait means.
+            short, minor_high = False, hands.height
         time_high = 0
         if in_hands:
             time_high = self.time.height_at(hands.width, short=short) + gap
@@ -319,8 +328,9 @@ class Page(QWidget, Painted):
             floor = self._lay_minor(hands, hands.bottom)
         elif self.pad is not None and sizes.composition == "compact" and not self.time.isHidden():
             # For these seconds the time that is left has the place of the minor buttons.
-            for button in self._shown(self.minor):
-                button.setGeometry(0, 0, 0, 0)
+            self._gave_way = self._shown(self.minor)
+            for button in self._gave_way:
+                button.hide()
         else:
             below = self._lay_minor(area, area.bottom)
         if in_hands:
@@ -335,7 +345,8 @@ class Page(QWidget, Painted):
         floor -= time_high if in_hands else 0
         if self.pad is not None:
             high = self.pad.sizeHint().height()
-            high = max(high, min(hands.height, round(high * 1.1)))
+            if sizes.composition == "compact":
+                high = max(high, min(hands.height, round(high * 1.1)))
             self.pad.setGeometry(hands.left, hands.bottom - high, hands.width, high)
             floor = top
         below = self._lay_pinned(area, below)

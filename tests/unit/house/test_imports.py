@@ -32,6 +32,7 @@ ROOMS = (
     "reception/flow",
     "reception/terminal",
     "reception/texts",
+    "reception/fleet",
     "reception/speech",
     "reception/patient",
     "reception/counter",
@@ -55,7 +56,12 @@ ONLY_FOR = {
     "reception/testing": WORKSHOP,
     "hardware/simulation": (*WORKSHOP, "hardware/simulation"),
     # ``./run server`` runs the mock server.
-    "consent/server": (*WORKSHOP, "consent/server", "reception/commands/serving"),
+    "consent/server": (
+        *WORKSHOP,
+        "consent/server",
+        "reception/commands/serving",
+        "reception/commands/authority",
+    ),
 }
 """No part of the product imports these."""
 
@@ -72,14 +78,20 @@ FENCES = {
     "requests": ("consent/eligibility", "consent/fhir/delivery"),
     "fhir": ("consent/fhir/bundle",),
     "http_message_signatures": ("consent/signatures",),
-    "fastapi": ("consent/server",),
-    "starlette": ("consent/server",),
-    "uvicorn": ("consent/server",),
+    "fastapi": ("consent/server", "reception/counter/app"),
+    "starlette": ("consent/server", "reception/counter/app", "reception/counter/security"),
+    "uvicorn": ("consent/server", "reception/counter/program"),
+    "jinja2": ("reception/counter/app",),
+    "markupsafe": ("reception/counter/app",),
+    "prometheus_client": ("reception/counter/metrics",),
+    "paho": ("reception/fleet", "reception/testing/fleet"),
     "sqlalchemy": ("consent/server",),
     "alembic": ("consent/server/tables", "consent/server/migrations"),
     "PySide6": (
         "reception/patient",
-        "reception/counter",
+        # The panel of the simulated bench; the page itself knows no Qt.
+        "reception/counter/simulation",
+        "reception/counter/style",
         "reception/commands/program",
         "reception/testing/gallery",
         "reception/testing/pictures",
