@@ -346,7 +346,9 @@ class TouchButton(BigButton):
         note_font = self._note_font()
         best: _Laid | None = None
         for most, ways in self._plans():
-            for size in self._sizes():
+            sizes = self._sizes()
+            # A small button of several lines is as low as it can be.
+            for size in sizes if most == 1 or self.primary else sizes[-1:]:
                 face, side = self._font(size), self._side(size)
                 for above in ways if side else (True,):
                     if isinstance(self, KeyButton) and not self._holds(most, size, side):
@@ -376,7 +378,7 @@ class TouchButton(BigButton):
         ways = (True,) if self.above else (False, True)
         if self.primary:
             return (2, ways), (3, ways)
-        return (1, (self.above,)), (3, ways)
+        return (1, (self.above,)), (2, ways), (3, ways)
 
     def _font(self, size: int) -> QFont:
         font = QFont(self.font())
