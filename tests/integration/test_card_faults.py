@@ -115,6 +115,7 @@ class Visit:
         if seen.state == "CALL_STAFF" or method.value not in seen.methods:
             return seen
         self.bench.terminal.submit(flow.Choose(method))
+        self._until_not(seen.occasion)
         while method is Method.PIN:
             seen = self._until("PIN_ENTRY", "TAKE_CARD", "CALL_STAFF")
             if seen.state != "PIN_ENTRY":
@@ -127,7 +128,14 @@ class Visit:
             seen = self._until_not(occasion)
             if self.typed > 2:
                 return seen
-        return self._until("TAKE_CARD", "CALL_STAFF")
+        seen = self._until("TAKE_CARD", "CALL_STAFF", "METHOD_CHOICE")
+        # An engine that hangs on a busy machine is no fault of the card's: the face is tried again.
+        for _ in range(2):
+            if seen.state == "METHOD_CHOICE":
+                self.bench.terminal.submit(flow.Choose(method))
+                seen = self._until_not(seen.occasion)
+                seen = self._until("TAKE_CARD", "CALL_STAFF", "METHOD_CHOICE")
+        return seen
 
     def _until_not(self, occasion: int) -> Snapshot:
         deadline = time.monotonic() + LIMIT_S
@@ -150,9 +158,19 @@ class Visit:
         raise AssertionError(f"never came to {states}: {self.bench.terminal.snapshot}")
 
 
+ALWAYS = (("exchange lost", Method.PIN), ("reset", Method.FACE))
+"""Played in every run; each of the others takes a minute, and the same is tried below the terminal in every run."""
+
+
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("method", [Method.PIN, Method.FACE])
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        pytest.param(name, method, marks=[] if (name, method) in ALWAYS else [pytest.mark.long])
+        for name in FAULTS
+        for method in (Method.PIN, Method.FACE)
+    ],
+)
 def test_a_fault_at_any_command_costs_a_second_and_not_the_visit(
     name: str, method: Method, bench: Bench
 ) -> None:
