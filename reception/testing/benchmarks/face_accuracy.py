@@ -443,7 +443,8 @@ def _by_network(
             return cache.get(digests[path], kind) if digests[path] else None
 
         say(
-            f"\n{network.name}, at most {network.threshold} (one frame: {network.fast_accept})\n{_head(network)}"
+            f"\n{network.name} ({network.licence}), at most {network.threshold} "
+            f"(one frame: {network.fast_accept})\n{_head(network)}"
         )
         for kind in (PLAIN, *kinds):
             before = PLAIN if kind == PLAIN else CARD
