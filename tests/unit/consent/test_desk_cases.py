@@ -343,12 +343,12 @@ def ask(
 
 def test_one_chart_number_for_two_people_is_refused_and_told(desk: Desk) -> None:
     clinic = desk.clinic()
-    for name in ("age39", "age45"):
+    for name in ("age39", "age40"):
         desk.made.server.add(load_person(name))
     first = registration("100039", "06139992")
     assert status_of(clinic.answer(first, "OQSsiimm01req_1.xml")) == "1"
     (clinic.root / "req" / "OQSsiimm01req_2.xml").write_text(
-        registration(load_person("age45").insurance.number, "06139992"), encoding="cp932"
+        registration(load_person("age40").insurance.number, "06139992"), encoding="cp932"
     )
     clinic.computer.look()
     clinic.seconds += SETTLED_S + 0.01
