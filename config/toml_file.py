@@ -1,9 +1,11 @@
 """TOML files read strictly: a mistake is reported with its file, line, key, value and what is allowed."""
 
+import copy
 import json
 import os
 import stat
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -23,16 +25,13 @@ Key = tuple[str | int, ...]
 
 
 class ConfigError(Exception):
-    """A file that cannot be used; ``str()`` is the one line that is shown to a person.
+    """A file that cannot be used; ``str()`` is what is shown to a person, a line for each mistake.
 
-    A file may bring anything into its own error: line ends, control characters, a text without end.
+    A file may bring anything into its own error: control characters, a text without end. Each line is kept clear of it.
     """
 
-    def __init__(self, line: str) -> None:
-        line = _in_a_line(line)
-        if len(line) > LONGEST_LINE:
-            line = f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
-        super().__init__(line)
+    def __init__(self, words: str) -> None:
+        super().__init__("\n".join(map(_clear, words.split("\n"))))
 
 
 class TomlFile:
@@ -63,27 +62,39 @@ class TomlFile:
             raise file.mistake(key, "must not hold the character NUL")
         return file
 
-    def parse(self, kind: type[T], data: dict[str, Any] | None = None, at: Key = ()) -> T:
-        """Return the table as ``kind``, or raise ConfigError for its first mistake.
+    def parse(
+        self,
+        kind: type[T],
+        data: dict[str, Any] | None = None,
+        at: Key = (),
+        check: Callable[[T], Iterable[tuple[Key, str]]] | None = None,
+    ) -> T:
+        """Return the table as ``kind``, or raise ConfigError with every mistake in it, a line for each.
 
-        ``data`` stands for the whole file unless given; ``at`` is where in the file it stands.
+        ``data`` stands for the whole file unless given; ``at`` is where in the file it stands. ``check`` names what
+        is wrong with the whole (key, words), and is asked also when single keys are wrong.
         """
-        # By way of JSON: there, pydantic's strict mode takes tables for dataclasses and words for enums.
-        table = json.dumps(self.data if data is None else data, default=str)
-        try:
-            return TypeAdapter(kind).validate_json(table)
-        except RecursionError:
-            raise ConfigError(f"{self.path}: is nested too deeply") from None
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = at + tuple(part for part in first["loc"] if not str(part).startswith("function-"))
-            raise self.mistake(key, _in_words(first)) from None
+        table = self.data if data is None else data
+        value, wrong = _read(table, kind)
+        if check:
+            if value is None:
+                value = _read(_without(table, wrong), kind)[0]
+            wrong = {**dict(check(value)), **wrong} if value is not None else wrong
+        if wrong or value is None:
+            raise self.mistakes({at + key: words for key, words in wrong.items()})
+        return value
+
+    def mistakes(self, wrong: dict[Key, str]) -> ConfigError:
+        """Return the error for several keys of this file, in the order of its lines."""
+        in_order = sorted(wrong.items(), key=lambda one: self.line_of(one[0]) or 0)
+        return ConfigError("\n".join(str(self.mistake(key, words)) for key, words in in_order))
 
     def mistake(self, key: Key, what: str) -> ConfigError:
         """Return the error for one key of this file, with its line where that can be told."""
         line = self.line_of(key)
         where = f"{self.path}:{line}" if line else str(self.path)
-        return ConfigError(f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}")
+        line = f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}"
+        return ConfigError(line.replace("\n", "; "))
 
     def line_of(self, key: Key) -> int | None:
         """Return the line (from 1) on which a key's value begins to exist, or None when it is not in the file.
@@ -102,6 +113,35 @@ class TomlFile:
                 if any(_has(attempt, key[:shorter]) for attempt in (head, head + "\n]")):
                     return count
         return None
+
+
+def _read(table: dict[str, Any], kind: type[T]) -> tuple[T | None, dict[Key, str]]:
+    """Return the value, or what is wrong with it by key."""
+    # By way of JSON: there, pydantic's strict mode takes tables for dataclasses and words for enums.
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(table, default=str)), {}
+    except RecursionError:
+        return None, {(): "is nested too deeply"}
+    except ValidationError as error:
+        wrong: dict[Key, str] = {}
+        for one in error.errors(include_url=False):
+            key = tuple(part for part in one["loc"] if not str(part).startswith("function-"))
+            wrong.setdefault(key, _in_words(one))
+        return None, wrong
+
+
+def _without(table: dict[str, Any], wrong: Iterable[Key]) -> dict[str, Any]:
+    """Return the table without the keys that are wrong, as far as they are in it."""
+    left = copy.deepcopy(table)
+    for key in sorted(wrong, key=str, reverse=True):
+        inside: Any = left
+        try:
+            for part in key[:-1]:
+                inside = inside[part]
+            del inside[key[-1]]
+        except (KeyError, IndexError, TypeError):
+            continue
+    return left
 
 
 def _has(text: str, key: Key) -> bool:
@@ -154,9 +194,10 @@ def _nul_in(value: object, key: Key = ()) -> Key | None:
     return None
 
 
-def _in_a_line(words: str) -> str:
-    """Return a text without the control characters that a file's own text may bring into it."""
-    return "".join(each if each.isprintable() else "?" for each in words)
+def _clear(line: str) -> str:
+    """Return a line without the control characters that a file's own text may bring into it, and not too long."""
+    line = "".join(each if each.isprintable() else "?" for each in line)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
 
 
 def _dotted(key: Key) -> str:

@@ -10,7 +10,7 @@ from consent.enrolment.state_files import key_of, parsed_rsa_key, read
 
 AUDITOR = "auditor"
 """Whose key reads the server's audit, and nothing else; no terminal's id."""
-_TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,6 @@ def terminal_public_key(state: Path, terminal_id: str) -> rsa.RSAPublicKey | Non
 
 
 def _file(state: Path, terminal_id: str) -> Path:
-    if not _TERMINAL_ID.fullmatch(terminal_id):
+    if not TERMINAL_ID.fullmatch(terminal_id):
         raise ValueError("a terminal id has 1 to 40 of A-Z a-z 0-9 _ -")
     return state / "terminals" / f"{terminal_id}.pem"

@@ -16,20 +16,32 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal, Protocol
 
-from consent.eligibility import BadAnswer, EligibilityError, Refused, TimedOut, Unreachable
+from consent.eligibility import (
+    BadAnswer,
+    EligibilityError,
+    Refused,
+    TimedOut,
+    Unreachable,
+    Untellable,
+)
+from consent.receipt_files.bulk import BulkDesk, Desk
 from consent.receipt_files.content import Confirmation, Query, Registration
-from consent.receipt_files.files import (
-    Document,
-    QueryRequest,
-    Refusal,
-    RegistrationRequest,
-    Writer,
-    read_query,
-    read_registration,
+from consent.receipt_files.files import Document, QueryRequest, Refusal, RegistrationRequest, Writer
+from consent.receipt_files.records import records_file
+from consent.receipt_files.requests import (
+    KINDS,
+    AnyRequest,
+    BulkRequest,
+    FetchRequest,
+    ListingRequest,
+    RecordsRequest,
+    answer_name,
+    kind_named,
 )
 from consent.receipt_files.xml import MAX_BYTES, WHOLE_FILE, Encoding, Fault, MalformedFile
-from consent.wire import JAPAN, japan_now
+from consent.wire import JAPAN, RecordsAnswer, japan_now
 
 FACE, REQUESTS, ANSWERS, REFUSED = "face", "req", "res", "refused"
 """Folders below the shared one; we make only the last, for requests that were not understood."""
@@ -61,9 +73,19 @@ Lookup = Callable[[Query, date], Confirmation | Refusal]
 Register = Callable[[Registration], Refusal | None]
 """Chart number of an insured person; None: taken, and taken again when asked again. Raises EligibilityError."""
 
+
+class Answers(Desk, Protocol):
+    """What answers bulk requests, and those for drugs and checkups; calls raise EligibilityError."""
+
+    def records(self, request: RecordsRequest) -> RecordsAnswer | Refusal: ...
+
+
+BULK_S = 0.2
+"""How long one look works on bulk requests: with the pause between two looks, less than a third of the time."""
+
 _VISIT_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _UNFINISHED = re.compile(r"\.reception-[0-9a-f]{32}\.tmp")
-_REQUEST = re.compile(r"OQSsi(quc|imm)01req_[^/]{1,150}\.xml")
+_REQUEST = re.compile(r"(?!\.).{1,180}\.xml", re.IGNORECASE | re.DOTALL)
 
 
 class Trouble(StrEnum):
@@ -107,6 +129,12 @@ class FolderReport:
     """Visit id -> elements in which ● stands for a character (staff complete them by hand)."""
     unknown: tuple[str, ...] = ()
     """Visits that the server does not have as completed; they are given up."""
+    failed: tuple[str, ...] = ()
+    """Visits of which no file can ever be written; they are given up."""
+    unanswerable: tuple[str, ...] = ()
+    """Kinds of requests that nobody here can answer; "?" for a name that says no kind."""
+    taken: int = 0
+    """Chart numbers that were refused because another person has them."""
     waiting: int = 0
     """Visits whose file is still to be written."""
     answered: int = 0
@@ -137,12 +165,13 @@ class ReceiptFolder:
         institution_code: str,
         encoding: Encoding = "utf-8",
         sync: Callable[[int], None] | None = None,
+        prescription_in: Literal["body", "result"] = "body",
     ) -> None:
         """``sync``: how a file, by its descriptor, is forced to disk; raises OSError. Without it: os.fsync."""
         self.path = path
         self._sync = sync
         self._tidied_at = float("-inf")
-        self.writer = Writer(institution_code, encoding)
+        self.writer = Writer(institution_code, encoding, prescription_in)
 
     def check(self) -> None:
         """Say by an error whether a file could not be written now."""
@@ -229,7 +258,7 @@ class ReceiptFolder:
             if not stat.S_ISREG(about.st_mode):
                 return (about.st_ino,), None
             with open(descriptor, "rb", closefd=False) as file:
-                content = file.read(MAX_BYTES + 1)
+                content = file.read(_most_bytes(name) + 1)
         except OSError:
             return (), None
         finally:
@@ -265,6 +294,7 @@ class ReceiptFolderService:
         ask: Ask,
         lookup: Lookup | None = None,
         register: Register | None = None,
+        further: Answers | None = None,
         *,
         clock: Callable[[], datetime] = japan_now,
         seconds: Callable[[], float] = time.monotonic,
@@ -273,6 +303,9 @@ class ReceiptFolderService:
         self._ask = ask
         self._lookup = lookup
         self._register = register
+        self._further = further
+        self._bulk = BulkDesk(folder.writer, further, clock, seconds) if further else None
+        self._bulk_rests_until = float("-inf")
         self._clock = clock
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -300,6 +333,7 @@ class ReceiptFolderService:
                 self._folder.check()
                 self._write_waiting(report)
                 self._answer_requests(report)
+                self._work_on_bulk()
             except ReceiptFolderError as error:
                 self._problem = error.for_counter
                 self._folder_rests_until = self._seconds() + RETRY_S
@@ -322,6 +356,12 @@ class ReceiptFolderService:
                 self._problem = SERVER_SILENT
                 self._server_rests_until = self._seconds() + RETRY_S
                 return
+            except Untellable:
+                # The next answer would be the same: it is told once, and not asked for again.
+                report.failed += (visit_id,)
+                with self._lock:
+                    self._waiting.pop(visit_id, None)
+                continue
             except EligibilityError:
                 # This visit's answer is bad; the next one's may not be.
                 self._problem = SERVER_SILENT
@@ -343,6 +383,13 @@ class ReceiptFolderService:
                 continue
             with self._lock:
                 self._waiting.pop(visit_id, None)
+
+    def _work_on_bulk(self) -> None:
+        if self._bulk is None or self._seconds() < self._bulk_rests_until:
+            return
+        if not self._bulk.work(BULK_S):
+            self._problem = SERVER_SILENT
+            self._bulk_rests_until = self._seconds() + RETRY_S
 
     def _answer_requests(self, report: FolderReport) -> None:
         if self._lookup is None and self._register is None:
@@ -379,11 +426,13 @@ class ReceiptFolderService:
         still = now - seen.since
         if still < SETTLED_S or now < seen.not_before:
             return None
+        kind = KINDS.get(kind_named(name))
         try:
+            if kind is None:
+                raise MalformedFile(Fault.REQUEST, WHOLE_FILE)
             if content is None:
                 raise MalformedFile(Fault.NO_FILE, WHOLE_FILE)
-            read = read_query if name.startswith("OQSsiquc") else read_registration
-            return read(content, self._folder.writer.institution_code)
+            return kind.read(content, self._folder.writer.institution_code, _let_others_run)
         except MalformedFile as error:
             return None if error.fault in _MAYBE_UNFINISHED and still < PATIENCE_S else error
 
@@ -392,10 +441,12 @@ class ReceiptFolderService:
         refused = isinstance(request, MalformedFile)
         try:
             if not seen.done:
-                self._folder.write(ANSWERS, name.replace("01req_", "01res_", 1), self._document(request))
+                self._folder.write(ANSWERS, answer_name(name), self._document(name, request, report))
                 seen.done = True
                 report.refused += refused
                 report.answered += not refused
+                if isinstance(request, MalformedFile) and request.fault is Fault.REQUEST:
+                    report.unanswerable += (kind_named(name) or "?",)
             self._folder.take_away(name, seen.signature, keep=refused)
         except ReceiptFolderError as error:
             seen.rest_s = min(2 * seen.rest_s or RETRY_S, LONGEST_RETRY_S) if seen.done else RETRY_S
@@ -405,39 +456,71 @@ class ReceiptFolderService:
             # Something of that very name is in the way, or this one cannot be removed; it holds up no other answer.
             self._problem = error.for_counter
 
-    def _document(self, request: "_Read") -> Document:
+    def _document(self, name: str, request: "_Read", report: FolderReport) -> Document:
         writer, now = self._folder.writer, self._clock()
         if isinstance(request, MalformedFile):
             return writer.error_file(request, now)
         try:
-            if isinstance(request, QueryRequest):
-                return self._looked_up(request, now)
-            return self._registered(request, now)
+            match request:
+                case QueryRequest():
+                    return self._looked_up(request, now)
+                case RegistrationRequest():
+                    return self._registered(request, now, report)
+                case RecordsRequest():
+                    told = self._further.records(request) if self._further else _NOT_OFFERED
+                    return records_file(told, request, now, writer.encoding)
+                case _:
+                    return self._in_bulk(kind_named(name)[:-2], request, now)
         except EligibilityError as error:
-            return writer.refused_file(_refusal(error), request, now)
+            if isinstance(request, RecordsRequest):
+                return records_file(_refusal(error), request, now, writer.encoding)
+            return writer.refused_file(_refusal(error), request.header.file_id, now)
 
     def _looked_up(self, request: QueryRequest, now: datetime) -> Document:
-        writer = self._folder.writer
+        writer, file_id = self._folder.writer, request.header.file_id
         if self._lookup is None:
-            return writer.refused_file(_NOT_OFFERED, request, now)
+            return writer.refused_file(_NOT_OFFERED, file_id, now)
         day = request.header.confirmed_on or now.astimezone(JAPAN).date()
         answer = self._lookup(request.body.query, day)
         if isinstance(answer, Refusal):
-            return writer.refused_file(answer, request, now)
+            return writer.refused_file(answer, file_id, now)
         return writer.result_file(answer, request)
 
-    def _registered(self, request: RegistrationRequest, now: datetime) -> Document:
+    def _registered(self, request: RegistrationRequest, now: datetime, report: FolderReport) -> Document:
         writer = self._folder.writer
         refusal = _NOT_OFFERED if self._register is None else self._register(request.body.registration)
         if refusal:
-            return writer.refused_file(refusal, request, now)
+            report.taken += refusal.code == NUMBER_TAKEN
+            return writer.refused_file(refusal, request.header.file_id, now)
         return writer.registered_file(request, now)
 
+    def _in_bulk(
+        self, kind: str, request: BulkRequest | ListingRequest | FetchRequest, now: datetime
+    ) -> Document:
+        writer, file_id = self._folder.writer, request.header.file_id
+        if self._bulk is None:
+            return writer.refused_file(_NOT_OFFERED, file_id, now)
+        if not isinstance(request, FetchRequest):
+            return self._bulk.take(kind, request, now)
+        job = self._bulk.job(kind, request.body.number)
+        if job is None:
+            return writer.refused_file(_NUMBER_UNKNOWN, file_id, now)
+        return self._bulk.fetch(job, file_id, now) if job.done else writer.running_file(file_id, now)
 
-_Read = QueryRequest | RegistrationRequest | MalformedFile
+
+def _let_others_run() -> None:
+    """Give the visit's threads their turn while a large file is read."""
+    time.sleep(0.002)
+
+
+_Read = AnyRequest | MalformedFile
 _MAYBE_UNFINISHED = (Fault.NO_FILE, Fault.NOT_XML, Fault.NOT_TEXT)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 SERVER_SILENT = "資格確認サーバーに確認できませんでした。自動でやり直します。"
+NUMBER_TAKEN = "REFERENCE_NUMBER_TAKEN"
+_NUMBER_UNKNOWN = Refusal(
+    "RECEPTION_NUMBER_UNKNOWN", "この受付番号の要求はありません。もう一度要求してください。"
+)
 _NOT_OFFERED = Refusal("NOT_OFFERED", "この要求には対応していません。")
 
 
@@ -449,6 +532,11 @@ def _refusal(error: EligibilityError) -> Refusal:
             return Refusal("SERVER_BAD_ANSWER", "資格確認サーバーの回答が正しくありません。")
         case _:
             return Refusal("SERVER_UNREACHABLE", "資格確認サーバーに確認できませんでした。")
+
+
+def _most_bytes(name: str) -> int:
+    kind = KINDS.get(kind_named(name))
+    return kind.max_bytes if kind else MAX_BYTES
 
 
 def _trouble(error: OSError, where: Path) -> ReceiptFolderError:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from consent.server.faults import Asgi
     from consent.server.front import Front
+    from consent.server.jlis.parties import Parties
     from consent.server.people import People
     from consent.server.rate_limits import Limits
     from consent.server.service import Authority
@@ -42,6 +44,8 @@ spoil its answer; ``clock_skew``: carried out by a clock that is ``Faults.skew_s
 
 AUTHORITY_PATHS = ("/ocsp", "/crl", "/ca")
 """What the server, or anybody, asks of the certificate authority; disturbed only by faults for that very path."""
+JLIS_PATH = "/jlis"
+"""No path of the server: a fault for it keeps the platform operator from reaching the mock J-LIS."""
 WATCH_PATHS = ("/health", "/ready")
 """What terminals ask all the time; a queued fault is for a visit, and waits for one of its requests."""
 
@@ -164,6 +168,7 @@ class EligibilityServer:
         self._people: People | None = None
         # An in-memory database lives as long as this object, so that a restarted server remembers.
         self._store: Store | None = None
+        self._parties: Parties | None = None
 
     @property
     def url(self) -> str:
@@ -225,13 +230,17 @@ class EligibilityServer:
         from consent.server.app import make_app, make_responder_app
         from consent.server.door import Door, with_known_hosts
         from consent.server.faults import skewed, with_faults
+        from consent.server.jlis.app import add_parties
         from consent.server.people import People
         from consent.server.rate_limits import Buckets, Limits, Refusals, with_limits
         from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
         from consent.server.service import Service
 
         store = self._store = self._store or _opened(self._database)
-        people = self._people = self._people or People(self._given, self._authority, self._folder)
+        parties = self.parties
+        people = self._people = self._people or People(
+            self._given, self._authority, self._folder, parties.acts
+        )
         clock = skewed(self._clock)
         asked = f"http://127.0.0.1:{inner.getsockname()[1]}" if inner else self._own_url()
         status = StatusQuestion(asked + OCSP_PATH, clock)
@@ -241,7 +250,10 @@ class EligibilityServer:
         limits = self._limits or (Limits() if self._tls or self._socket else None)
         behind_front = listening.family == socket.AF_UNIX
         door = Door(service, refusals, limits, behind_front=behind_front)
-        app = with_faults(make_app(service, responder, door), self.faults)
+        parties.registry.people = lambda: [parties.current(one) for one in self._given]
+        calls = make_app(service, responder, door)
+        add_parties(calls, door, parties.operator, parties.registry, people)
+        app = with_faults(calls, self.faults)
         if limits:
             app = with_limits(app, limits, Buckets(limits.per_s, limits.burst), refusals)
         if not behind_front:  # there, the certificate's names are what the server is called
@@ -262,6 +274,25 @@ class EligibilityServer:
                 each.end()
             raise
         return _Running(doors, people, self._authority.status_signer, status.close, front)
+
+    @property
+    def parties(self) -> "Parties":
+        """The mock J-LIS and platform operator, which outlive a stop as the database does."""
+        if self._parties is None:
+            from consent.server.jlis.parties import Parties
+
+            away = partial(self.faults.take, JLIS_PATH)
+            try:
+                self._parties = Parties(
+                    self._database, self._authority, self._clock, lambda: away() is not None, lambda: self.url
+                )
+            except OSError as error:
+                raise DatabaseUnusable(f"the database of the mock J-LIS cannot be opened: {error}") from None
+        return self._parties
+
+    def current(self, person: Person) -> Person:
+        """Return a person with the newest certificate that was issued to them."""
+        return self.parties.current(person)
 
     def add(self, person: Person) -> None:
         """Get to know one more person, in place of another with the same id; also while it runs."""
@@ -324,8 +355,10 @@ class EligibilityServer:
         """Stop and close the database."""
         self.stop()
         store, self._store = self._store, None
-        if store:
-            store.close()
+        parties, self._parties = self._parties, None
+        for each in (store, parties):
+            if each:
+                each.close()
         if self._shared:
             self._shared.close()
         front, self._shared_front = self._shared_front, None

@@ -203,9 +203,42 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
             request, lambda asks: service.insured(asks, _read(content, wire.InsuredQuery)), content
         )
 
+    @app.post(
+        "/v1/insured/many",
+        responses=_answers(wire.InsuredAnswers, 403, 413, 415),
+        openapi_extra=_asks(wire.InsuredQueries),
+    )
+    async def insured_many(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.insured_many(asks, _read(content, wire.InsuredQueries)), content
+        )
+
+    @app.post(
+        "/v1/records",
+        responses=_answers(wire.RecordsAnswer, 403, 404, 413, 415),
+        openapi_extra=_asks(wire.RecordsQuery),
+    )
+    async def records(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.records(asks, _read(content, wire.RecordsQuery)), content
+        )
+
+    @app.post(
+        "/v1/listings",
+        responses=_answers(wire.ListingAnswer, 403, 413, 415),
+        openapi_extra=_asks(wire.ListingQuery),
+    )
+    async def listings(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.listing(asks, _read(content, wire.ListingQuery)), content
+        )
+
     @app.put(
         "/v1/reference-numbers",
-        responses=_answers(wire.DoneAnswer, 403, 404, 413, 415),
+        responses=_answers(wire.DoneAnswer, 403, 404, 409, 413, 415),
         openapi_extra=_asks(wire.ReferenceRequest),
     )
     async def reference_numbers(request: Request) -> Response:
@@ -332,6 +365,9 @@ _MESSAGES: tuple[type[wire.Message], ...] = (
     wire.CardUseRequest,
     wire.ConsentsRequest,
     wire.InsuredQuery,
+    wire.InsuredQueries,
+    wire.RecordsQuery,
+    wire.ListingQuery,
     wire.ReferenceRequest,
     wire.HealthAnswer,
     wire.ChallengeAnswer,
@@ -341,6 +377,9 @@ _MESSAGES: tuple[type[wire.Message], ...] = (
     wire.VisitsAnswer,
     wire.ResultAnswer,
     wire.InsuredAnswer,
+    wire.InsuredAnswers,
+    wire.RecordsAnswer,
+    wire.ListingAnswer,
     wire.DoneAnswer,
     wire.AuditAnswer,
     wire.ErrorAnswer,

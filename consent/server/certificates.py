@@ -61,7 +61,11 @@ class IssuedCard:
     signature_private_key_pem: bytes = field(repr=False)
     signature_ca_certificate: bytes
     face_key_pem: bytes = field(repr=False)
-    """Signs the card-face record; one for all cards."""
+    """The municipality's key, which signs the card-face record; one for all cards."""
+    chip_key_pem: bytes = field(repr=False)
+    """The card's own key, by which its chip is known."""
+    card_authority_pem: bytes = field(repr=False)
+    """Signs the certificate over the municipality's key."""
 
 
 class Authority:
@@ -74,7 +78,7 @@ class Authority:
         self._state = state
         self._pki = state / "pki"
         self._subjects: dict[str, Subject] = {}
-        self._face_key_pem = b""
+        self._card_keys: dict[str, rsa.RSAPrivateKey] = {}
 
     def issue(self, person: Person) -> IssuedCard:
         """Return what a person's card holds, the same every time; raises ConfigError for impossible dates."""
@@ -88,8 +92,14 @@ class Authority:
             signature_certificate=signer.der if signer else b"",
             signature_private_key_pem=pem_of(signer.key) if signer else b"",
             signature_ca_certificate=self._ca(_SIGNATURE).der if signer else b"",
-            face_key_pem=self._face_key(),
+            face_key_pem=pem_of(self._card_key("card-face-key")),
+            chip_key_pem=pem_of(self._card_key(f"people/{_identity_hash(person)}-card-chip")),
+            card_authority_pem=pem_of(self.card_authority()),
         )
+
+    def card_authority(self, *, past: bool = False) -> rsa.RSAPrivateKey:
+        """Return the key that certifies issuers of cards, or the one before it, whose time is over."""
+        return self._card_key("card-authority-of-before" if past else "card-authority")
 
     def certificate_for(self, person: Person) -> bytes:
         """Return a person's user-authentication certificate (DER); raises ConfigError for impossible dates."""
@@ -98,6 +108,26 @@ class Authority:
     def trusted_cas(self) -> list[x509.Certificate]:
         """Return the CAs of user-authentication certificates; the signature CA vouches for no login."""
         return [self._ca(_AUTHENTICATION).certificate]
+
+    def signature_signer(self) -> Subject:
+        """Return the CA of signature certificates (署名用) with its key."""
+        return self._ca(_SIGNATURE)
+
+    def signature_status_signer(self) -> Subject:
+        """Return the responder to which that CA delegated its answers on single certificates."""
+        ca = self._ca(_SIGNATURE)
+        return self._subject("digital-signature-responder", lambda: _new_responder(ca), ca)
+
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes:
+        """Return a person's signature certificate (DER); empty for those too young for one.
+
+        Without ``make`` also empty where no card of theirs was made yet.
+        """
+        if _age_at_issue(person) < SIGNATURE_FROM_AGE:
+            return b""
+        if not make and not self._holder_path(person, _SIGNATURE).exists():
+            return b""
+        return self._holder(person, _SIGNATURE).der
 
     def crl_signer(self) -> Subject:
         """Return the CA of user-authentication certificates with its key: it signs the revocation list itself."""
@@ -127,7 +157,11 @@ class Authority:
         begin, end = _validity(person)
         ca = self._ca(purpose)
         name = f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}"
-        return self._subject(name, lambda: _new_holder(ca, purpose, begin, end), ca)
+        next_generation = person.card.generation == "next"
+        return self._subject(name, lambda: _new_holder(ca, purpose, begin, end, next_generation), ca)
+
+    def _holder_path(self, person: Person, purpose: str) -> Path:
+        return self._pki / f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}.pem"
 
     def _subject(self, name: str, make: Callable[[], Subject], issuer: Subject | None) -> Subject:
         if name not in self._subjects:
@@ -138,16 +172,20 @@ class Authority:
             self._subjects[name] = subject
         return self._subjects[name]
 
-    def _face_key(self) -> bytes:
-        if not self._face_key_pem:
-            self._face_key_pem = pem_of(key_of(self._pki / "card-face-key.pem"))
-        return self._face_key_pem
+    def _card_key(self, name: str) -> rsa.RSAPrivateKey:
+        if name not in self._card_keys:
+            self._card_keys[name] = key_of(self._pki / f"{name}.pem")
+        return self._card_keys[name]
 
 
 def _identity_hash(person: Person) -> str:
     """Another holder, or the same one with a renewed certificate, has other keys; PIN and insurance do not count."""
     identity = [person.id, person.name, person.name_kana, person.birth_date.isoformat(), person.sex]
     identity += [person.address, person.certificate.expires.isoformat()]
+    if person.card.generation != "current":
+        identity.append(person.card.generation)
+    if person.certificate.issue > 1:
+        identity.append(str(person.certificate.issue))
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 
@@ -202,8 +240,8 @@ def _new_responder(ca: Subject) -> Subject:
     return Subject(key, builder.sign(ca.key, hashes.SHA256()))
 
 
-def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime) -> Subject:
-    key = new_key()
+def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime, next_generation: bool) -> Subject:
+    key: Key = ec.generate_private_key(ec.SECP384R1()) if next_generation else new_key()
     # Random, not derived from the person: the number tells nothing to whoever has only the certificate.
     name = x509.Name(
         [

@@ -4,10 +4,11 @@ Any number of processes may use one database. What must happen once is held by i
 row, never by a lock of this process.
 """
 
+import hmac
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -117,6 +118,7 @@ class Store:
         self._writer = self._engine.execution_options(writes=True)
         self._turn = threading.Lock() if sqlite_here else nullcontext()
         self._mine = threading.local()
+        self._key = b""
         insert: Any = sqlite.insert if sqlite_here else postgresql.insert
 
         def once(table: sa.Table) -> Any:
@@ -132,7 +134,10 @@ class Store:
         reference = insert(references)
         self._new_reference = reference.on_conflict_do_update(
             index_elements=["institution_code", "person_id"],
-            set_={"reference_number": reference.excluded.reference_number},
+            set_={
+                "reference_number": reference.excluded.reference_number,
+                "kana_digest": reference.excluded.kana_digest,
+            },
         )
 
     @contextmanager
@@ -250,12 +255,13 @@ class Store:
             query = sa.select(card_uses.c.person_id).where(card_uses.c.person_id == person_id)
             return connection.scalar(query) is not None
 
-    def keep_reference(self, institution_code: str, person_id: str, reference_number: str) -> None:
-        """Keep an institution's chart number of a person, in place of an earlier one."""
+    def keep_reference(self, institution_code: str, person_id: str, reference_number: str, kana: str) -> None:
+        """Keep an institution's chart number of a person, in place of an earlier one; of the kana only a digest."""
         row = {
             "institution_code": institution_code,
             "person_id": person_id,
             "reference_number": reference_number,
+            "kana_digest": self._digest(kana),
         }
         with self._writing() as connection:
             connection.execute(self._new_reference, row)
@@ -265,6 +271,36 @@ class Store:
         key = {"institution": institution_code, "person": person_id}
         with self._reading() as connection:
             return connection.scalar(_REFERENCE, key) or ""
+
+    def holders_of_reference(self, institution_code: str, reference_number: str) -> set[str]:
+        """Return the persons who have a chart number at an institution."""
+        key = {"institution": institution_code, "number": reference_number}
+        with self._reading() as connection:
+            return set(connection.scalars(_HOLDERS, key))
+
+    def kana_changed(self, institution_code: str, person_id: str, kana: str) -> bool:
+        """Say whether the kana are others than when the chart number was registered."""
+        key, now = {"institution": institution_code, "person": person_id}, self._digest(kana)
+        with self._reading() as connection:
+            return (connection.scalar(_KANA, key) or now) != now
+
+    def _digest(self, kana: str) -> str:
+        """Return a digest that nobody without this database's key can compare with a name."""
+        self._key = self._key or self.challenge_key()
+        return hmac.new(self._key, "".join(kana.split()).encode("utf-8"), "sha256").hexdigest()
+
+    def consents_of(self, certificates: Collection[str], institution_code: str) -> tuple[Recorded, ...]:
+        """Return the consents that the holder of these certificates gave to an institution, newest first."""
+        query = (
+            sa.select(consents)
+            .join(visits)
+            .where(
+                visits.c.certificate_sha256.in_(certificates), visits.c.institution_code == institution_code
+            )
+            .order_by(consents.c.recorded_at.desc())
+        )
+        with self._reading() as connection:
+            return tuple(_recorded(row) for row in connection.execute(query))
 
     # --- Challenges ---------------------------------------------------------------------------------------------
 
@@ -355,13 +391,17 @@ class Store:
         row = connection.execute(_CONSENTS, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
-        return Recorded(
-            sent={Item(item): ConsentAnswer(answer) for item, answer in row.sent.items()},
-            answers={Item(item): ConsentAnswer(answer) for item, answer in row.answers.items()},
-            prescription=PrescriptionForm(row.prescription) if row.prescription else None,
-            recorded_at=datetime.fromisoformat(row.recorded_at),
-            available_until=datetime.fromisoformat(row.available_until),
-        )
+        return _recorded(row)
+
+
+def _recorded(row: Any) -> Recorded:
+    return Recorded(
+        sent={Item(item): ConsentAnswer(answer) for item, answer in row.sent.items()},
+        answers={Item(item): ConsentAnswer(answer) for item, answer in row.answers.items()},
+        prescription=PrescriptionForm(row.prescription) if row.prescription else None,
+        recorded_at=datetime.fromisoformat(row.recorded_at),
+        available_until=datetime.fromisoformat(row.available_until),
+    )
 
 
 def _answer(row: Any) -> VisitAnswer:
@@ -403,6 +443,14 @@ _CONSENTS = sa.select(consents).where(consents.c.visit_id == sa.bindparam("visit
 _REFERENCE = sa.select(references.c.reference_number).where(
     references.c.institution_code == sa.bindparam("institution"),
     references.c.person_id == sa.bindparam("person"),
+)
+_KANA = sa.select(references.c.kana_digest).where(
+    references.c.institution_code == sa.bindparam("institution"),
+    references.c.person_id == sa.bindparam("person"),
+)
+_HOLDERS = sa.select(references.c.person_id).where(
+    references.c.institution_code == sa.bindparam("institution"),
+    references.c.reference_number == sa.bindparam("number"),
 )
 _NEW_ENTRY = sa.insert(audit).inline()
 

@@ -55,6 +55,8 @@ references = sa.Table(
     sa.Column("institution_code", sa.String(10), primary_key=True),
     sa.Column("person_id", sa.String(255), primary_key=True),
     sa.Column("reference_number", sa.String(50), nullable=False),
+    # Of the kana at the registration; empty in rows of an earlier version.
+    sa.Column("kana_digest", sa.String(64), nullable=False, server_default=""),
 )
 
 audit = sa.Table(
@@ -120,6 +122,14 @@ def open_engine(database: str) -> sa.Engine:
         engine.dispose()
         raise
     return engine
+
+
+def bare_engine(database: str) -> sa.Engine:
+    """Return an engine for tables of another party, which come without migrations; raises SQLAlchemyError."""
+    try:
+        return _engine(database)
+    except (ImportError, ValueError) as error:
+        raise sa.exc.ArgumentError(type(error).__name__) from None
 
 
 def _engine(database: str) -> sa.Engine:
@@ -200,11 +210,15 @@ def _migrate(connection: sa.Connection) -> None:
         raise StoreUnusable("it was made by a newer version of this program") from None
 
 
+_LATER = {"kana_digest"}
+"""Columns that the version before migrations did not have yet."""
+
+
 def _check_first(connection: sa.Connection) -> None:
     """Refuse tables without a mark that are not those of the version before migrations."""
     inspector = sa.inspect(connection)
     for table in (visits, consents, card_uses, references, audit):
         known = inspector.has_table(table.name)
         columns = {column["name"] for column in inspector.get_columns(table.name)} if known else set()
-        if columns != set(table.columns.keys()):
+        if columns != set(table.columns.keys()) - _LATER:
             raise StoreUnusable("it was made by another version; take another one, or remove it")

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
@@ -17,10 +17,14 @@ from reception.patient.first import FirstScreen
 from reception.patient.kiosk import Kiosk
 
 if TYPE_CHECKING:
-    from reception.counter import BenchLike
     from reception.terminal.back_office import BackOffice
     from reception.terminal.conductor import Terminal
     from reception.terminal.snapshot import Snapshot
+
+TITLE_BAR = 40
+"""px that a window manager takes of the height."""
+SMALLEST_SCALE = 0.75
+"""Of the size that is set; below it the letters would be too small on an ordinary display."""
 
 _log = logging.getLogger("reception.start")
 
@@ -31,24 +35,32 @@ class Opened:
 
     terminal: "Terminal"
     office: "BackOffice"
-    bench: "BenchLike | None" = None
+    panel: "Callable[[], PanelLike] | None" = None
+    """Makes a window of the bench's own."""
+
+
+class PanelLike(Protocol):
+    """The window of a simulated bench."""
+
+    def open(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def hide(self) -> None: ...
 
 
 Opening = Callable[[], AbstractContextManager[Opened]]
 """Starts a terminal; its end stops it."""
 
 
-def show(
-    opening: Opening, *, simulated: bool = False, kiosk: int | None = None, with_counter: bool = True
-) -> None:
+def show(opening: Opening, *, simulated: bool = False, kiosk: int | None = None) -> None:
     """Show the first picture, open the terminal, show its windows until they are closed, and stop the terminal.
 
-    ``kiosk``: fill this display (from 1) with the patient's window, and another one with the counter's. Raises
-    NoSuchDisplay, and what ``opening`` raises.
+    ``kiosk``: fill this display (from 1) with the patient's window. Raises NoSuchDisplay, and what ``opening`` raises.
     """
     application = QApplication([])
     first = FirstScreen(simulated=simulated)
-    program = _Program(application, first, opening, kiosk, with_counter)
+    program = _Program(application, first, opening, kiosk)
     # Not quit(): that asks the windows, and those of a kiosk say no.
     signal.signal(signal.SIGINT, lambda *_: application.exit())
     signal.signal(signal.SIGTERM, lambda *_: application.exit())
@@ -61,6 +73,33 @@ def show(
         program.close()
     if program.failure is not None:
         raise program.failure
+
+
+def place_patient(window: QWidget) -> None:
+    """Make the window as large as fits its display, in the shape in which letters and buttons are largest."""
+    free = window.screen().availableGeometry()
+    size = fitted(window.width(), window.height(), free.width(), free.height() - TITLE_BAR)
+    window.resize(*size)
+    window.move(free.topLeft())
+
+
+def place_beside(window: QWidget, patient: QWidget) -> None:
+    """Put a window at the right of the patient's; where there is no room, at the right edge of the display."""
+    free = patient.screen().availableGeometry()
+    left = min(patient.geometry().right() + 20, max(free.left(), free.right() - window.width()))
+    window.move(left, free.top())
+
+
+def fitted(width: int, height: int, free_width: int, free_height: int) -> tuple[int, int]:
+    """Return the size of a window that wants so many px on a display that has so many free.
+
+    What does not fit is made smaller in its own shape; where little would be left of it, the window takes all that is
+    free, and is composed for that.
+    """
+    scale = min(1.0, free_width / width, free_height / height)
+    if scale >= SMALLEST_SCALE:
+        return int(width * scale), int(height * scale)
+    return free_width, free_height
 
 
 class _Surroundings(QObject):
@@ -108,8 +147,8 @@ def _load_windows() -> None:
 
 
 def _load_the_rest() -> None:
-    """Import what the first visit and the counter's window need, while the patient's window stands."""
-    for name in ("asn1crypto.x509", "cv2", "reception.counter.window"):
+    """Import what the first visit needs, while the patient's window stands."""
+    for name in ("asn1crypto.x509", "cv2"):
         importlib.import_module(name)
 
 
@@ -147,11 +186,10 @@ class _Program(QObject):
         first: FirstScreen,
         opening: Opening,
         kiosk: int | None,
-        with_counter: bool,
     ) -> None:
         super().__init__()
         self._application, self._first = application, first
-        self._kiosk, self._with_counter = kiosk, with_counter
+        self._kiosk = kiosk
         self._windows: list[QWidget] = []
         self._page_shown: tuple[str, int] = ("", 0)
         self._ends: list[Callable[[], None]] = []
@@ -164,7 +202,7 @@ class _Program(QObject):
         self._loading = threading.Thread(target=self._load, name="loading")
         first.painted.connect(self._surroundings.start)
         if kiosk is None:
-            first.move(0, 0)
+            place_patient(first)
             first.show()
 
     def close(self) -> None:
@@ -209,11 +247,8 @@ class _Program(QObject):
         self._rest_came.emit()
 
     def _complete(self) -> None:
-        """Show the counter's window, which nobody waits for as a patient does."""
-        opened = self._surroundings.opened
+        """Settle what was loaded behind the patient's window."""
         with self._failing():
-            if self._with_counter and opened is not None:
-                self._show_counter(opened)
             settle()
 
     def _show(self, opened: Opened) -> None:
@@ -225,15 +260,22 @@ class _Program(QObject):
 
         terminal, config = opened.terminal, opened.terminal.config
         patient = PatientWindow(terminal, config.screen)
+        place_patient(patient)
         StaffNote(patient, terminal)
         self._windows.append(patient)
         if self._kiosk is not None:
             self._release()
             self._filled = Kiosk(self._application, patient, None, self._kiosk)
         else:
-            patient.move(0, 0)
             patient.show()
         self._first.close()
+        if opened.panel is not None and self._kiosk is None:
+            panel = opened.panel()
+            self._ends.append(panel.stop)
+            self._ends.append(panel.hide)
+            patient.simulation_pressed.connect(panel.open)
+            panel.open()
+            patient.activateWindow()
         self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
         keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
@@ -243,27 +285,6 @@ class _Program(QObject):
         self._alive = QTimer()
         self._alive.timeout.connect(self._pulse.is_set)
         self._alive.start(500)
-
-    def _show_counter(self, opened: Opened) -> None:
-        from config.limits import load_limits
-        from reception.counter.window import CounterWindow
-
-        terminal, player = opened.terminal, self._player
-        counter = CounterWindow(
-            terminal,
-            opened.bench,
-            opened.office,
-            hide_after_s=terminal.config.counter.hide_after_s,
-            limits=load_limits(),
-            sound=lambda: player.state,
-        )
-        self._windows.append(counter)
-        if self._filled is not None:
-            self._filled.add(counter)
-            counter.digit_refused.connect(self._filled.give_keys_back)
-        else:
-            counter.move(self._windows[0].width() + 20, 0)
-            counter.show()
 
     def _page(self, snapshot: "Snapshot") -> None:
         """Let the keys belong to the patient's window at each page on which the patient has to do something."""

@@ -64,7 +64,7 @@ def add(command: AddCommand) -> None:
     certificates = command(
         "certificates",
         _certificates,
-        "certificates for TLS between terminals and server; enrols the terminals",
+        "certificates for TLS between terminals, server, broker and boards; enrols the terminals",
     )
     certificates.add_argument("--out", type=Path, required=True, metavar="DIR")
     certificates.add_argument(
@@ -75,6 +75,12 @@ def add(command: AddCommand) -> None:
     )
     certificates.add_argument(
         "--auditor", action="store_true", help="a certificate, too, for who reads the server's audit"
+    )
+    certificates.add_argument(
+        "--broker", action="append", default=[], help="name or address of the broker; may be repeated"
+    )
+    certificates.add_argument(
+        "--board", action="append", default=[], metavar="ID", help="a board's id; may be repeated"
     )
     certificates.add_argument("--days", type=count(1), default=365, help="how long they last (default: 365)")
 
@@ -143,15 +149,28 @@ def _server(options: argparse.Namespace) -> int:
 
 def _certificates(options: argparse.Namespace) -> int:
     from consent.enrolment.network import write_certificates
+    from reception.fleet.broker import write_broker_files
 
-    if not (options.host or options.terminal or options.auditor):
-        return refuse("certificates: name a --host, a --terminal, or both")
+    if not (options.host or options.terminal or options.auditor or options.broker or options.board):
+        return refuse("certificates: name a --host, a --terminal, a --broker, a --board, or several")
+    if options.broker and not options.board:
+        return refuse("certificates: name each --board, so that the broker lets it read and command")
     try:
         life = timedelta(days=options.days)
         now = datetime.now(UTC)
         written = write_certificates(
-            options.state, options.out, options.host, options.terminal, now, life, auditor=options.auditor
+            options.state,
+            options.out,
+            options.host,
+            options.terminal,
+            now,
+            life,
+            auditor=options.auditor,
+            brokers=options.broker,
+            boards=options.board,
         )
+        if options.broker:
+            written += write_broker_files(options.out, options.board)
     except (ValueError, OverflowError) as error:
         return refuse(f"certificates: {error}")
     if options.host:

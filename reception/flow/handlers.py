@@ -4,32 +4,38 @@ from dataclasses import replace
 from typing import assert_never
 
 from consent.choices import ConsentAnswer, Item
+from reception.flow import offer
 from reception.flow.events import (
     AcceptLastTry,
     Answer,
     AnswerAll,
     AnswerCardUse,
+    AskCancel,
     AskHelp,
     BackToChoice,
     CallStaff,
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
     CardRemoved,
+    ChangeAnswer,
     Choose,
     ChooseDisplay,
     ChooseLanguage,
     ChoosePhone,
     ChoosePrescription,
     CloseDesk,
+    ConfirmAnswers,
     Effect,
     FaceFailed,
     FaceGuided,
     FaceMatched,
     Identified,
+    KeepOn,
     LeaveHelp,
     MatchCodeRefused,
     MoreTime,
@@ -47,6 +53,7 @@ from reception.flow.events import (
     PinSubmit,
     PinTyped,
     PinVerified,
+    PreviousQuestion,
     ReaderLost,
     ReaderReady,
     Recorded,
@@ -54,30 +61,35 @@ from reception.flow.events import (
     StaffConfirmVisual,
     StaffRefuseVisual,
     StaffStartVisual,
+    TakeOnCall,
     TimePassed,
     WorkFailed,
 )
-from reception.flow.failures import CARD_REMOVED_WHILE, FailureCode
+from reception.flow.failures import CARD_REMOVED_WHILE, READER_TROUBLE, FailureCode
 from reception.flow.outcomes import (
     Outcome,
     choose_again,
     enter,
     give_up,
     inserted,
+    interrupt,
     new_visit,
     rest,
     wait_anew,
     waiting,
 )
 from reception.flow.session import Session
-from reception.flow.states import COMMITTED, DisplayMode, Language, Method, S
+from reception.flow.states import COMMITTED, OFFERING, READER_BUSY, DisplayMode, Language, Method, S
 
 
 def reader_ready(session: Session, event: ReaderReady, now: float) -> Outcome:
     session = replace(session, desk=replace(session.desk, reader_ready=True))
     if session.state is not S.OUT_OF_SERVICE or not session.desk.open:
         return session, ()
-    return enter(session, S.WAITING, now), ()
+    # The reason goes with its cause.
+    fault = session.visit.failure
+    mended = None if fault in READER_TROUBLE else fault
+    return enter(replace(session, visit=replace(session.visit, failure=mended)), S.WAITING, now), ()
 
 
 def language_chosen(session: Session, event: ChooseLanguage, now: float) -> Outcome:
@@ -143,6 +155,8 @@ def reader_lost(session: Session, event: ReaderLost, now: float) -> Outcome:
     session = replace(session, desk=replace(session.desk, reader_ready=False), visit=visit)
     if visit.by_phone and session.state not in (S.CALL_STAFF, *COMMITTED):
         return session, ()
+    if session.state in OFFERING:
+        return offer.reader_lost(session, now)
     if session.state in COMMITTED:
         shorter = now + session.config.delays.told_s if session.state is S.TAKE_CARD else session.deadline
         return replace(session, deadline=shorter), ()
@@ -186,6 +200,8 @@ def _without_card(session: Session) -> Session:
 def removed_at_limit(session: Session, event: CardRemoved, now: float) -> Outcome:
     if session.visit.by_phone:
         return replace(session, visit=replace(session.visit, next_visit="")), ()
+    if session.asks_to_confirm:
+        return send(_without_card(session), now)
     return answered(_without_card(session), Answer(ConsentAnswer.DECLINED), now)
 
 
@@ -213,16 +229,20 @@ def read(session: Session, event: CardRead, now: float) -> Outcome:
     session = replace(session, visit=visit)
     if session.visit.visual_wanted:
         return _compare_by_sight(session, now)
-    failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = None if event.photo_genuine else event.photo_failure
     if event.pin_tries_left == 0:
         failure = FailureCode.PIN_BLOCKED
     return choose_again(session, failure, now)
 
 
+def card_awaited(session: Session, event: CardAwaited, now: float) -> Outcome:
+    return replace(session, guidance=READER_BUSY), ()
+
+
 def photo_read(session: Session, event: PhotoRead, now: float) -> Outcome:
     if event.visit != session.visit.id or session.visit.photo_sought:
         return session, (Effect.LOG_LATE_EVENT,)
-    failure = session.visit.failure if event.has_photo else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = session.visit.failure if event.has_photo else event.photo_failure
     visit = replace(session.visit, has_photo=event.has_photo, photo_sought=True, failure=failure)
     return replace(session, visit=replace(visit, match_code_tries_left=None)), ()
 
@@ -264,7 +284,7 @@ def chosen(session: Session, event: Choose, now: float) -> Outcome:
 
 
 def pin_typed(session: Session, event: PinTyped, now: float) -> Outcome:
-    return replace(session, pin_digits=event.digits), ()
+    return replace(session, pin_digits=event.digits, pin_short=False), ()
 
 
 def last_try_accepted(session: Session, event: AcceptLastTry, now: float) -> Outcome:
@@ -272,8 +292,10 @@ def last_try_accepted(session: Session, event: AcceptLastTry, now: float) -> Out
 
 
 def pin_submitted(session: Session, event: PinSubmit, now: float) -> Outcome:
-    if session.pin_digits != 4 or session.asks_last_try or session.verifying:
+    if session.asks_last_try or session.verifying:
         return session, (Effect.LOG_LATE_EVENT,)
+    if session.pin_digits != 4:
+        return replace(session, pin_short=True), ()
     if session.visit.by_phone:
         return await_phone(session, now)
     return replace(session, verifying=True), (Effect.VERIFY_PIN,)
@@ -307,7 +329,7 @@ def phone_read(session: Session, event: PhoneRead, now: float) -> Outcome:
     # Android's PIN was typed here; an iPhone has asked its owner itself.
     identity = Method.PIN if session.visit.phone is Method.ANDROID else Method.IPHONE
     session = replace(session, visit=replace(session.visit, identity=identity, failure=None))
-    return enter(session, S.CHECKING, now), (Effect.WIPE_PIN, Effect.IDENTIFY)
+    return matched(session, now), (Effect.WIPE_PIN, Effect.IDENTIFY)
 
 
 def phone_failed(session: Session, event: PhoneFailed, now: float) -> Outcome:
@@ -335,11 +357,11 @@ def phone_reader_lost(session: Session, event: PhoneReaderLost, now: float) -> O
 
 def pin_verified(session: Session, event: PinVerified, now: float) -> Outcome:
     session = replace(session, visit=replace(session.visit, identity=Method.PIN, failure=None))
-    return enter(session, S.CHECKING, now), (Effect.WIPE_PIN, Effect.IDENTIFY)
+    return matched(session, now), (Effect.WIPE_PIN, Effect.IDENTIFY)
 
 
 def pin_missed(session: Session, event: PinMissed, now: float) -> Outcome:
-    visit = replace(session.visit, pin_tries_left=event.tries_left, failure=FailureCode.PIN_WRONG)
+    visit = replace(session.visit, pin_tries_left=event.tries_left, failure=event.code)
     session = replace(session, visit=visit)
     if event.tries_left == 0 and session.visit.by_phone:
         return give_up(session, FailureCode.PHONE_PIN_BLOCKED, now)
@@ -354,7 +376,13 @@ def face_guided(session: Session, event: FaceGuided, now: float) -> Outcome:
 
 def face_matched(session: Session, event: FaceMatched, now: float) -> Outcome:
     session = replace(session, visit=replace(session.visit, identity=Method.FACE, failure=None))
-    return enter(session, S.CHECKING, now), (Effect.STOP_FACE, Effect.IDENTIFY)
+    return matched(session, now), (Effect.STOP_FACE, Effect.IDENTIFY)
+
+
+def matched(session: Session, now: float) -> Session:
+    """Begin to check, and say for a moment that 本人確認 has succeeded."""
+    lasts = session.config.delays.matched_s
+    return replace(enter(session, S.CHECKING, now), matched_until=now + lasts if lasts else None)
 
 
 def face_failed(session: Session, event: FaceFailed, now: float) -> Outcome:
@@ -388,6 +416,8 @@ def back(session: Session, event: BackToChoice, now: float) -> Outcome:
 
 
 def identified(session: Session, event: Identified, now: float) -> Outcome:
+    if session.matched_until is not None and now < session.matched_until:
+        return replace(session, held=event), ()
     if event.card_use_offered and session.visit.card_use is None:
         return enter(session, S.CARD_USE_OFFER, now), ()
     visit = replace(
@@ -454,7 +484,7 @@ def _compare_by_sight(session: Session, now: float) -> Outcome:
 
 def visual_confirmed(session: Session, event: StaffConfirmVisual, now: float) -> Outcome:
     visit = replace(session.visit, identity=Method.VISUAL, visual_reason=event.reason, failure=None)
-    return enter(replace(session, visit=visit), S.CHECKING, now), (Effect.IDENTIFY,)
+    return matched(replace(session, visit=visit), now), (Effect.IDENTIFY,)
 
 
 def visual_refused(session: Session, event: StaffRefuseVisual, now: float) -> Outcome:
@@ -465,18 +495,75 @@ def ask_next(session: Session, now: float) -> Outcome:
     if len(session.visit.answers) == len(session.visit.questions) and session.visit.prescription_asked:
         return enter(session, S.CONSENT, now), ()
     if len(session.visit.answers) == len(session.visit.questions):
-        return enter(session, S.SENDING, now), (Effect.SEND_CONSENTS,)
+        if session.config.confirm_answers and session.visit.answers:
+            last = session.visit.questions[-1]
+            return enter(session, S.LIMIT_CONSENT if last is Item.LIMIT_AMOUNT else S.CONSENT, now), ()
+        return send(session, now)
     item = session.visit.questions[len(session.visit.answers)]
     return enter(session, S.LIMIT_CONSENT if item is Item.LIMIT_AMOUNT else S.CONSENT, now), ()
 
 
+def send(session: Session, now: float) -> Outcome:
+    return enter(session, S.SENDING, now), (Effect.SEND_CONSENTS,)
+
+
+def confirmed(session: Session, event: ConfirmAnswers, now: float) -> Outcome:
+    return send(session, now) if session.asks_to_confirm else (session, (Effect.LOG_LATE_EVENT,))
+
+
+def answer_changed(session: Session, event: ChangeAnswer, now: float) -> Outcome:
+    if not session.asks_to_confirm or event.item not in dict(session.visit.answers):
+        return session, (Effect.LOG_LATE_EVENT,)
+    other = {ConsentAnswer.GIVEN: ConsentAnswer.DECLINED, ConsentAnswer.DECLINED: ConsentAnswer.GIVEN}
+    answers = tuple(
+        (item, other[answer] if item is event.item else answer) for item, answer in session.visit.answers
+    )
+    return wait_anew(replace(session, visit=replace(session.visit, answers=answers)), now), ()
+
+
+def previous_asked(session: Session, event: PreviousQuestion, now: float) -> Outcome:
+    if session.question is None or not session.visit.answers:
+        return session, (Effect.LOG_LATE_EVENT,)
+    visit = replace(session.visit, answers=session.visit.answers[:-1], bundled=False)
+    return ask_next(replace(session, visit=visit), now)
+
+
 def recorded(session: Session, event: Recorded, now: float) -> Outcome:
     done = replace(session, visit=replace(session.visit, completed=True, failure=None))
+    if event.attributes:
+        return offer.offered(done, event.attributes, now)
     return enter(done, S.TAKE_CARD, now), (Effect.POWER_OFF_CARD,)
 
 
 def more_time(session: Session, event: MoreTime, now: float) -> Outcome:
     return wait_anew(session, now), ()
+
+
+def cancel_asked(session: Session, event: AskCancel, now: float) -> Outcome:
+    return replace(session, leaving=True), ()
+
+
+def kept_on(session: Session, event: KeepOn, now: float) -> Outcome:
+    if session.leaving:
+        return wait_anew(replace(session, leaving=False), now), ()
+    return session, (Effect.LOG_LATE_EVENT,)
+
+
+def resumed(session: Session, event: KeepOn, now: float) -> Outcome:
+    """Go on where staff were called; identity that was not accepted yet is shown anew."""
+    before = session.visit.interrupted
+    if before is None:
+        return session, (Effect.LOG_LATE_EVENT,)
+    session = replace(session, visit=replace(session.visit, failure=None, interrupted=None))
+    if before is S.READING:
+        return enter(session, S.READING, now), (Effect.READ_CARD,)
+    if before in (S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT):
+        return enter(session, before, now), ()
+    return choose_again(session, None, now)
+
+
+def call_taken_on(session: Session, event: TakeOnCall, now: float) -> Outcome:
+    return replace(session, desk=replace(session.desk, called=False)), ()
 
 
 def cancelled(session: Session, event: Cancel, now: float) -> Outcome:
@@ -489,11 +576,18 @@ def staff_called(session: Session, event: CallStaff, now: float) -> Outcome:
     if session.state is S.WAITING:
         # Nothing of the visit before is this person's.
         session = new_visit(session, session.visit.id, card_in=session.visit.card_in)
-    return give_up(session, FailureCode.STAFF_CALLED, now)
+    waiting_for_nobody = session.state in (S.WAITING, S.CALL_STAFF)
+    session = replace(session, desk=replace(session.desk, called=True))
+    if waiting_for_nobody:
+        return give_up(session, FailureCode.STAFF_CALLED, now)
+    return interrupt(session, now)
 
 
 def time_passed(session: Session, event: TimePassed, now: float) -> Outcome:
     """The one place for every wait that ends; an answer is waited for only after its warning was given."""
+    if session.matched_until is not None and now >= session.matched_until:
+        shown, held = replace(session, matched_until=None, held=None), session.held
+        return (shown, ()) if held is None else identified(shown, held, now)
     if session.warn_at is not None and now >= session.warn_at:
         # Noticed late, as after a suspend: the warning still lasts as long as it should.
         lasts = 0.0 if session.deadline is None else session.deadline - session.warn_at
@@ -523,11 +617,15 @@ def time_passed(session: Session, event: TimePassed, now: float) -> Outcome:
             return card_use_answered(session, AnswerCardUse(ConsentAnswer.DECLINED), now)
         case S.VISUAL_CHECK:
             return choose_again(session, FailureCode.VISUAL_REFUSED, now)
+        case S.CONSENT | S.LIMIT_CONSENT if session.asks_to_confirm:
+            return send(session, now)
         case S.CONSENT if session.question is None:
             # Nothing chosen: the facility decides, as it does where nobody is asked.
             return ask_next(replace(session, visit=replace(session.visit, prescription_asked=False)), now)
         case S.CONSENT | S.LIMIT_CONSENT:
             return answered(session, Answer(ConsentAnswer.DECLINED), now)
+        case S.ATTRIBUTE_OFFER | S.ATTRIBUTE_SIGN:
+            return offer.time_over(session, now)
         case S.TAKE_CARD:
             if not session.visit.card_in:
                 return enter(session, S.COMPLETE, now), ()

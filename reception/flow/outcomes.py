@@ -41,8 +41,8 @@ def _wait_in(session: Session) -> float | None:
         case S.FACE_MATCH:
             # The match ends by itself; this catches an engine that does not.
             face = session.config.face
-            # Each move of the challenge, and looking straight after it; a blink may be replaced by a turn.
-            moves_s = (2 * face.challenge + 1) * face.challenge_step_s if face.challenge else 0.0
+            # Each move of the challenge, and looking straight after it.
+            moves_s = 2 * face.challenge * face.challenge_step_s if face.challenge else 0.0
             return face.time_limit_s + moves_s + delays.checking_s
         case S.PIN_ENTRY:
             return delays.pin_s
@@ -50,7 +50,10 @@ def _wait_in(session: Session) -> float | None:
             return delays.phone_s
         case S.CHECKING:
             return delays.checking_s
-        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER:
+        case S.ATTRIBUTE_SIGN:
+            # A password of up to 16 characters, or a phone to be taken out.
+            return 2 * delays.question_s
+        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER | S.ATTRIBUTE_OFFER:
             return delays.question_s
         case S.SENDING:
             return delays.sending_s
@@ -91,9 +94,16 @@ def rest(session: Session, failure: FailureCode | None, now: float) -> Outcome:
     return enter(over, S.WAITING if over.ready else S.OUT_OF_SERVICE, now), _LET_GO
 
 
+def interrupt(session: Session, now: float) -> Outcome:
+    """Let the visit wait while staff come; nothing of it is given up."""
+    visit = replace(session.visit, failure=FailureCode.STAFF_CALLED, interrupted=session.state)
+    return enter(replace(session, visit=visit), S.CALL_STAFF, now), (Effect.STOP_FACE, Effect.WIPE_PIN)
+
+
 def give_up(session: Session, failure: FailureCode, now: float) -> Outcome:
     """End the visit incomplete, with words that stay until the card is taken."""
-    return enter(replace(session, visit=replace(session.visit, failure=failure)), S.CALL_STAFF, now), _LET_GO
+    visit = replace(session.visit, failure=failure, interrupted=None)
+    return enter(replace(session, visit=visit), S.CALL_STAFF, now), _LET_GO
 
 
 def choose_again(session: Session, failure: FailureCode | None, now: float) -> Outcome:

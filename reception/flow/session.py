@@ -1,11 +1,24 @@
 """All that the flow knows of a visit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
+from reception.flow.events import Identified
 from reception.flow.failures import FailureCode
-from reception.flow.states import ANSWERABLE, DisplayMode, HelpTopic, Language, Method, S, StaffText, State
+from reception.flow.states import (
+    ANSWERABLE,
+    STEP_OF,
+    AttributeOutcome,
+    DisplayMode,
+    HelpTopic,
+    Language,
+    Method,
+    S,
+    StaffText,
+    State,
+    Step,
+)
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,37 @@ class Desk:
     """The camera can be used, as far as is known."""
     language: Language = Language.JA
     display: DisplayMode = DisplayMode.NORMAL
+    called: bool = False
+    """A patient has called staff, and no clerk has taken it on yet; the patient may have left."""
+
+
+@dataclass(frozen=True)
+class AttributeProgress:
+    """The offer to tell the clinic of a new name or address; begins once the visit is complete."""
+
+    items: tuple[str, ...] = ()
+    """What is asked for, in asking order."""
+    answers: tuple[ConsentAnswer, ...] = ()
+    tries_left: int | None = None
+    """Of the signing password; None: not known yet."""
+    missed: bool = False
+    """The last password was wrong."""
+    invitation: str = ""
+    """Where the patient's own phone signs."""
+    by_phone: bool = False
+    """The patient signs on their own phone."""
+    outcome: AttributeOutcome = AttributeOutcome.NONE
+
+    @property
+    def asked(self) -> str:
+        """The attribute that is asked for now; empty once all are answered."""
+        return self.items[len(self.answers)] if len(self.answers) < len(self.items) else ""
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What the patient agreed to."""
+        pairs = zip(self.items, self.answers, strict=False)
+        return tuple(item for item, answer in pairs if answer is ConsentAnswer.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -62,10 +106,14 @@ class VisitProgress:
     """Staff asked for the visual check when the card had to be read anew for it."""
     staff: str = ""
     visual_reason: VisualReason = "other"
+    attributes: "AttributeProgress" = field(default_factory=lambda: AttributeProgress())
+    """How far the offer after the check-in has come."""
     staff_text: StaffText = StaffText.NONE
     """What staff have shown to the patient."""
     failure: FailureCode | None = None
     completed: bool = False
+    interrupted: State | None = None
+    """Where the visit was when staff were called; it can go on from there."""
 
     def over(self, failure: FailureCode | None) -> "VisitProgress":
         """Return what is still shown of the visit once it is over; all else of it is forgotten."""
@@ -98,7 +146,16 @@ class Session:
     pin_digits: int = 0
     verifying: bool = False
     """Card or phone are being asked about the PIN; a second confirmation meanwhile must not cost a try."""
+    signing_characters: int = 0
+    pin_short: bool = False
+    """The PIN was confirmed before all digits were there."""
     guidance: str = ""
+    leaving: bool = False
+    """やめる was pressed, and whether that is meant is asked in place of the state's screen."""
+    matched_until: float | None = None
+    """本人確認 has just succeeded, and is shown until then."""
+    held: Identified | None = None
+    """What the server answered meanwhile."""
     help: HelpTopic | None = None
     """Shown in place of the state's screen."""
 
@@ -158,16 +215,39 @@ class Session:
     def screen(self) -> str:
         """What is shown: the state's screen, or one of those that a state has beside it."""
         if self.asks_last_try:
-            return "LAST_TRY"
+            return "LEAVE" if self.leaving else "LAST_TRY"
+        if self.leaving:
+            return "LEAVE"
+        if self.matched_until is not None:
+            return "MATCHED"
         if self.help:
             return "HELP"
         if self.state is S.OUT_OF_SERVICE and not self.desk.open:
             return "DESK_CLOSED"
+        if self.state is S.ATTRIBUTE_SIGN and self.visit.attributes.by_phone:
+            return "ATTRIBUTE_QR"
         if self.state is S.CONSENT and self.visit.bundled and not self.visit.answers:
             return "BUNDLE"
+        if self.asks_to_confirm:
+            return "SUMMARY"
         if self.state is S.CONSENT and self.question is None:
             return "PRESCRIPTION"
         return self.state.value
+
+    @property
+    def step(self) -> Step | None:
+        """The leaflet's step; None outside a visit."""
+        if self.state is S.LIMIT_CONSENT and self.config.profile != "leaflet-2023":
+            return Step.CONSENT
+        if self.state is S.CALL_STAFF and self.visit.interrupted is not None:
+            return STEP_OF.get(self.visit.interrupted)
+        return STEP_OF.get(self.state)
+
+    @property
+    def asks_to_confirm(self) -> bool:
+        """Every question is answered, and the answers are shown once more."""
+        asked = self.state in (S.CONSENT, S.LIMIT_CONSENT) and self.question is None
+        return asked and not self.visit.prescription_asked
 
     @property
     def asks_last_try(self) -> bool:

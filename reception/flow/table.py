@@ -4,40 +4,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reception.flow import handlers, outcomes
+from reception.flow import handlers, offer, outcomes
 from reception.flow.events import (
     AcceptLastTry,
     Answer,
     AnswerAll,
+    AnswerAttribute,
     AnswerCardUse,
+    AskCancel,
     AskHelp,
+    AttributesDone,
     BackToChoice,
     CallStaff,
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
     CardRemoved,
+    ChangeAnswer,
     Choose,
     ChooseDisplay,
     ChooseLanguage,
     ChoosePhone,
     ChoosePrescription,
     CloseDesk,
+    ConfirmAnswers,
     Effect,
     Event,
     FaceFailed,
     FaceGuided,
     FaceMatched,
     Identified,
+    KeepOn,
     LeaveHelp,
     MatchCodeRefused,
     MoreTime,
     OneByOne,
     OpenDesk,
     PhoneFailed,
+    PhoneInvited,
     PhoneLaid,
     PhoneLastTry,
     PhoneLifted,
@@ -49,19 +57,27 @@ from reception.flow.events import (
     PinSubmit,
     PinTyped,
     PinVerified,
+    PreviousQuestion,
     ReaderLost,
     ReaderReady,
     Recorded,
     ShowStaffText,
+    SignByPhone,
+    SigningMissed,
+    SigningSubmit,
+    SigningTries,
+    SigningTyped,
+    SkipSigning,
     StaffConfirmVisual,
     StaffRefuseVisual,
     StaffStartVisual,
+    TakeOnCall,
     TimePassed,
     WorkFailed,
 )
 from reception.flow.outcomes import Outcome
 from reception.flow.session import Session
-from reception.flow.states import ANSWERABLE, COMMITTED, REVOCABLE, S, State
+from reception.flow.states import ANSWERABLE, COMMITTED, OFFERING, REVOCABLE, S, State
 
 E = TypeVar("E", bound=Event)
 
@@ -103,7 +119,8 @@ def advance(session: Session, event: Event, now: float) -> Outcome:
 
 def next_moment(session: Session) -> float | None:
     """Return when TimePassed is due, on the clock of ``now``; None: nothing is waited for."""
-    moments = [moment for moment in (session.warn_at, session.deadline) if moment is not None]
+    due = (session.warn_at, session.deadline, session.matched_until)
+    moments = [moment for moment in due if moment is not None]
     return min(moments, default=None)
 
 
@@ -153,9 +170,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         "of a visit by phone: a visit with the card begins; not once the desk was closed",
     ),
     _row(
-        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, *OFFERING, S.TAKE_CARD),
         CardInserted,
-        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, *OFFERING, S.TAKE_CARD),
         handlers.inserted_early,
         "the next visit begins when this one is over",
     ),
@@ -214,6 +231,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "card taken, the reason stays shown for a while",
     ),
     _row((S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), handlers.read, "offers what the card allows"),
+    _row((S.READING,), CardAwaited, (S.READING,), handlers.card_awaited, "another program has the reader"),
     _row(
         (S.METHOD_CHOICE,), PhotoRead, (S.METHOD_CHOICE,), handlers.photo_read, "by the code that staff typed"
     ),
@@ -278,12 +296,27 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         (S.CHECKING,),
         Identified,
-        (S.CARD_USE_OFFER, *_AFTER_ANSWER),
+        (S.CHECKING, S.CARD_USE_OFFER, *_AFTER_ANSWER),
         handlers.identified,
-        "the questions that apply",
+        "the questions that apply, once the match was shown",
     ),
     _row((S.CARD_USE_OFFER,), AnswerCardUse, (S.CHECKING,), handlers.card_use_answered, "the server is told"),
     _row((S.CONSENT, S.LIMIT_CONSENT), Answer, _AFTER_ANSWER, handlers.answered, "next question, or send"),
+    _row(
+        (S.CONSENT, S.LIMIT_CONSENT),
+        PreviousQuestion,
+        (S.CONSENT, S.LIMIT_CONSENT),
+        handlers.previous_asked,
+        "the question before is asked again",
+    ),
+    _row(
+        (S.CONSENT, S.LIMIT_CONSENT),
+        ChangeAnswer,
+        (S.CONSENT, S.LIMIT_CONSENT),
+        handlers.answer_changed,
+        "on the summary",
+    ),
+    _row((S.CONSENT, S.LIMIT_CONSENT), ConfirmAnswers, (S.SENDING,), handlers.confirmed, "on the summary"),
     _row((S.CONSENT,), AnswerAll, _AFTER_ANSWER, handlers.all_answered, "one answer for all, if offered"),
     _row((S.CONSENT,), OneByOne, (S.CONSENT,), handlers.one_by_one, "not all at once"),
     _row((S.CONSENT,), ChoosePrescription, _AFTER_ANSWER, handlers.prescription_chosen, "when that is asked"),
@@ -296,16 +329,62 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row((S.VISUAL_CHECK,), StaffConfirmVisual, (S.CHECKING,), handlers.visual_confirmed, "it is the person"),
     _row((S.VISUAL_CHECK,), StaffRefuseVisual, _CHOICE, handlers.visual_refused, "other ways"),
-    _row((S.SENDING,), Recorded, (S.TAKE_CARD,), handlers.recorded, "the server has acknowledged"),
+    _row(
+        (S.SENDING,),
+        Recorded,
+        (S.TAKE_CARD, S.ATTRIBUTE_OFFER),
+        handlers.recorded,
+        "the server has acknowledged",
+    ),
+    _row(
+        (S.ATTRIBUTE_OFFER,),
+        AnswerAttribute,
+        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD),
+        offer.answered,
+        "the next attribute, or the signature",
+    ),
+    _row(
+        (S.ATTRIBUTE_SIGN,), SigningTries, (S.ATTRIBUTE_SIGN,), offer.tries_known, "locked: the phone is left"
+    ),
+    _row((S.ATTRIBUTE_SIGN,), SigningTyped, (S.ATTRIBUTE_SIGN,), offer.typed, "number of characters only"),
+    _row((S.ATTRIBUTE_SIGN,), SigningSubmit, (S.ATTRIBUTE_SIGN,), offer.submitted, "asks the card, once"),
+    _row(
+        (S.ATTRIBUTE_SIGN,),
+        SigningMissed,
+        (S.ATTRIBUTE_SIGN, S.TAKE_CARD),
+        offer.missed,
+        "password wrong; locked: nothing is given",
+    ),
+    _row((S.ATTRIBUTE_SIGN,), SignByPhone, (S.ATTRIBUTE_SIGN,), offer.by_phone, "a QR code is shown"),
+    _row((S.ATTRIBUTE_SIGN,), PhoneInvited, (S.ATTRIBUTE_SIGN,), offer.invited, "the QR code is there"),
+    _row((S.ATTRIBUTE_SIGN,), AttributesDone, (S.TAKE_CARD,), offer.done, "recorded, or not"),
+    _row((S.ATTRIBUTE_SIGN,), SkipSigning, (S.TAKE_CARD,), offer.skipped, "nothing is given"),
+    _row(
+        OFFERING,
+        CardRemoved,
+        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD),
+        offer.card_removed,
+        "nothing is given; a phone goes on",
+    ),
     _row(ANSWERABLE, MoreTime, ANSWERABLE, handlers.more_time, "the wait begins anew"),
     _row((S.WAITING,), MoreTime, (S.WAITING,), handlers.help_kept, "help is read on"),
+    _row(_IN_VISIT, AskCancel, _IN_VISIT, handlers.cancel_asked, "whether that is meant is asked once"),
+    _row(_IN_VISIT, KeepOn, _IN_VISIT, handlers.kept_on, "it was not meant"),
+    _row(
+        (S.CALL_STAFF,),
+        KeepOn,
+        (S.READING, S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT, *_CHOICE),
+        handlers.resumed,
+        "the visit goes on where staff were called",
+    ),
+    _row(tuple(State), TakeOnCall, tuple(State), handlers.call_taken_on, "a clerk goes to who has called"),
     _row(_IN_VISIT, Cancel, (S.CALL_STAFF, *_REST), handlers.cancelled, "nothing sent; take the card"),
     _row(
         (S.WAITING, *_IN_VISIT, S.CALL_STAFF),
         CallStaff,
         (S.CALL_STAFF,),
         handlers.staff_called,
-        "nothing sent; staff come",
+        "staff come; the visit can go on",
     ),
     _row(tuple(State), ChooseLanguage, tuple(State), handlers.language_chosen, "until the visit is over"),
     _row(tuple(State), ChooseDisplay, tuple(State), handlers.display_chosen, "until the visit is over"),

@@ -24,7 +24,8 @@ class FirstScreen(QWidget):
         self.setWindowTitle("受付の準備")
         self.setStyleSheet(tokens.style_sheet())
         column = QVBoxLayout(self)
-        margin, gap = tokens.NORMAL.sizes.margin, tokens.NORMAL.sizes.gap
+        sizes = tokens.NORMAL.sizes
+        margin, gap = sizes.px(2.2), sizes.px(4)
         column.setContentsMargins(margin, margin, margin, margin)
         column.addStretch(2)
         column.addWidget(_line("heading", "準備しています"))

@@ -1,75 +1,84 @@
-"""What stands around every page, in the same place on every screen: look, steps, time that is left, ways out."""
+"""What stands around every page, in the same place on every screen: steps, ways out, and how the window looks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from PySide6.QtCore import QRect
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QWidget
+from PySide6.QtCore import QRect, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QLabel, QWidget
 
 from reception import flow
+from reception.flow import DisplayMode
 from reception.flow.failures import FailureCode
-from reception.patient.look import LanguageChooser, LookRow, chosen
+from reception.patient.grid import MARGIN, PAD, Box, Zones, gap_of, zones
+from reception.patient.look import LookChoices, LookPanel, LookStrip, chosen
 from reception.patient.pages import FaceMatchPage, Page, page_for
 from reception.patient.tokens import Look
-from reception.patient.widgets import Painted, StepBar, TouchButton, Words
-from reception.terminal.snapshot import Snapshot
-from reception.texts import N_, Catalogue, wording
+from reception.patient.widgets import BigButton, Painted, StepBar, TouchButton
+from reception.terminal.snapshot import Health, Snapshot
+from reception.texts import N_, Catalogue
 from reception.texts.wording import STEP_NUMBERS
 
 Send = Callable[[flow.Event], None]
 
-_NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
+_NO_WAY_OUT = {
+    *("ATTRIBUTE_OFFER", "ATTRIBUTE_SIGN", "ATTRIBUTE_QR"),
+    *("WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"),
+}
 """Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
-STEPS_BESIDE_TIME = 0.32
-"""Share of the top row that the steps keep while time runs out."""
+_NOTHING_TO_LEAVE = {"CALL_STAFF", "HELP", "LEAVE"}
 
 
-class TimeLeft(QFrame, Painted):
-    """How long the wait still lasts, and the one touch that extends it."""
+class Badge(QLabel):
+    """The sign that this is a simulation; whoever tries it out opens the bench's window with it."""
 
-    def __init__(self, t: Catalogue, more: Callable[[], None]) -> None:
-        super().__init__()
-        self.setObjectName("time_left")
-        self.seconds = Words("time", centred=False)
-        self.more = TouchButton("more_time", t(N_("時間をのばす")), "outline", "secondary", "clock")
-        self.more.clicked.connect(more)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(12)
-        row.addWidget(self.seconds, 5)
-        row.addWidget(self.more, 4)
-        self.hide()
+    pressed = Signal()
 
-    def show_text(self, text: str) -> None:
-        """Show how long, or be gone."""
-        self.seconds.setText(text)
-        self.setVisible(bool(text))
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.pressed.emit()
+        super().mousePressEvent(event)
 
 
-class WaysOut(QWidget):
-    """Back to the start, and somebody to help."""
+class WaysOut(QWidget, Painted):
+    """The end of the visit, and somebody to help."""
 
     def __init__(self, t: Catalogue, send: Send) -> None:
         super().__init__()
-        self.cancel = TouchButton("cancel", t(N_("はじめにもどる")), "quiet", "secondary", "start")
-        self.cancel.clicked.connect(lambda: send(flow.Cancel()))
+        self.cancel = TouchButton("cancel", t(N_("やめる")), "quiet", "secondary", "leave")
+        self.cancel.clicked.connect(lambda: send(flow.AskCancel()))
         self.call = TouchButton("call_staff", t(N_("係の人を呼ぶ")), "quiet", "secondary", "staff")
         self.call.clicked.connect(lambda: send(flow.CallStaff()))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(10)
         for button in (self.cancel, self.call):
-            policy = button.sizePolicy()
-            # The one that is there stays where it always is.
-            policy.setRetainSizeWhenHidden(True)
-            button.setSizePolicy(policy)
-            row.addWidget(button, 1)
+            button.setParent(self)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Offer what the flow takes now."""
         in_visit = snapshot.screen not in _NO_WAY_OUT
-        self.cancel.setVisible(in_visit and snapshot.screen not in ("CALL_STAFF", "HELP"))
-        self.call.setVisible(in_visit and snapshot.failure is not FailureCode.STAFF_CALLED)
+        self.cancel.setVisible(in_visit and snapshot.screen not in _NOTHING_TO_LEAVE)
+        called = snapshot.staff_called or snapshot.failure is FailureCode.STAFF_CALLED
+        self.call.setVisible(in_visit and not called)
+
+    def _widths(self, width: int) -> tuple[int, int]:
+        """Return the widths of the two, in px: as their labels need it."""
+        gap = gap_of(self.look.sizes)
+        wishes = self.cancel.line_width(), self.call.line_width()
+        share = wishes[0] / sum(wishes)
+        first = max(self.look.sizes.secondary, round((width - gap) * min(0.5, max(0.3, share))))
+        return first, width - gap - first
+
+    def height_at(self, width: int) -> int:
+        """Return how high it is at this width, in px."""
+        return max(
+            button.heightForWidth(wide)
+            for button, wide in zip((self.cancel, self.call), self._widths(width), strict=True)
+        )
+
+    def lay(self, where: Box) -> None:
+        """Take this place; either button stays where it is, whether the other one is there or not."""
+        self.setGeometry(*where)
+        first, second = self._widths(where.width)
+        self.cancel.setGeometry(0, 0, first, where.height)
+        self.call.setGeometry(where.width - second, 0, second, where.height)
 
 
 class Frame(QWidget, Painted):
@@ -78,50 +87,67 @@ class Frame(QWidget, Painted):
     def __init__(self, t: Catalogue, send: Send, change_sound: Callable[[], None]) -> None:
         super().__init__()
         self._t, self._send = t, send
-        self._top = QRect()
-        self._look_row = LookRow(
-            t, self._choose_language, lambda mode: send(flow.ChooseDisplay(mode)), change_sound
-        )
-        self.show_sound = self._look_row.show_sound
+
+        def choose_mode(mode: DisplayMode) -> None:
+            send(flow.ChooseDisplay(mode))
+
+        self._choices = [LookChoices(t, choose_mode, change_sound, rank) for rank in ("hint", "secondary")]
+        self._strip = LookStrip(t, self._choices[0], lambda: self.panel.open())
         self._steps = StepBar(t)
-        self._badge = QLabel(t(N_("模擬")))
+        self.badge = self._badge = Badge(t(N_("模擬")))
         self._badge.setProperty("kind", "badge")
         self._badge.setAccessibleName(self._badge.text())
-        self._time = TimeLeft(t, lambda: send(flow.MoreTime()))
+        self._badge.setIndent(0)
+        self._badge.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._ways = WaysOut(t, send)
-        self._stack = QStackedWidget()
         self._pages: dict[str, Page] = {}
-        for part in (self._steps, self._badge, self._time, self._stack, self._ways, self._look_row):
+        self._page: Page | None = None
+        for part in (self._steps, self._badge, self._ways, self._strip):
             part.setParent(self)
-        self.languages = LanguageChooser(self, lambda language: send(chosen(language)))
+        self.panel = LookPanel(self, lambda language: send(chosen(language)), self._choices[1], t)
+        self._zones: Zones | None = None
+        self._seen: Snapshot | None = None
+
+    def show_sound(self, label: str) -> None:
+        """Say how loud the voice is; an empty label: there is none."""
+        for choices in self._choices:
+            choices.show_sound(label)
+        self.place()
 
     def show_snapshot(self, snapshot: Snapshot, *, anew: bool) -> None:
         """Show the snapshot; ``anew``: something else is asked than before."""
-        page = self._page(snapshot.screen)
+        page = self._made(snapshot.screen)
         page.show_snapshot(snapshot)
-        page.place()
-        if self._stack.currentWidget() is not page:
-            self._stack.setCurrentWidget(page)
+        page.show_time(snapshot)
         if anew:
-            self.languages.hide()
+            page.reading.begin()
+            self.panel.hide()
+            BigButton.page_changed()
+        if self._page is not page:
+            before, self._page = self._page, page
+            page.show()
+            if before is not None:
+                before.hide()
         face = self._pages.get("FACE_MATCH")
         if snapshot.screen != "FACE_MATCH" and isinstance(face, FaceMatchPage):
             face.preview.forget()
         self._steps.show_step(STEP_NUMBERS.get(snapshot.step, 0), all_done=snapshot.completed)
         self._ways.show_snapshot(snapshot)
-        self._look_row.show_mode(snapshot.display_mode)
-        text = wording.time_left(snapshot, self._t)
-        moved = bool(text) == self._time.isHidden() or snapshot.simulated == self._badge.isHidden()
-        self._time.show_text(text)
+        for choices in self._choices:
+            choices.show_mode(snapshot.display_mode)
         self._badge.setVisible(snapshot.simulated)
-        if moved:
-            self._place_top()
+        # What is only counted, or not shown at all, moves nothing.
+        seen = replace(snapshot, number=0, health=Health(), pin_digits=0)
+        if seen != self._seen:
+            self._seen = seen
+            self.place()
 
-    def _page(self, screen: str) -> Page:
+    def _made(self, screen: str) -> Page:
         """Return the page of this screen; it is made when it is first shown: a new language costs one page, not all."""
         if screen not in self._pages:
             page = self._pages[screen] = page_for(screen, self._send, self._t)
-            self._stack.addWidget(page)
+            page.setParent(self)
+            page.lower()
             for widget in (page, *page.findChildren(QWidget)):
                 if isinstance(widget, Painted) and widget.look != self.look:
                     widget.apply_theme(self.look)
@@ -130,59 +156,50 @@ class Frame(QWidget, Painted):
     @property
     def page(self) -> Page:
         """The page that is shown."""
-        page = self._stack.currentWidget()
-        assert isinstance(page, Page)
-        return page
+        assert self._page is not None
+        return self._page
 
     def apply_theme(self, look: Look) -> None:
-        """Lie another way, or be read from further away."""
+        """Lie another way, or be read from further away; call when every part has this look."""
         super().apply_theme(look)
-        self._place()
+        self.place()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place()
+        self.place()
 
-    def _place(self) -> None:
-        sizes = self.look.sizes
-        left, width, high = sizes.margin, self.width() - 2 * sizes.margin, sizes.secondary
-        edge = 16 if sizes.portrait else 10
-        top = edge + high + 12 if sizes.portrait else edge
-        bottom = self.height() - edge - high
-        if sizes.portrait:
-            self._look_row.setGeometry(left, edge, width, high)
-            self._ways.setGeometry(left, bottom, width, high)
-        else:
-            ways = round(width * 0.4)
-            self._ways.setGeometry(left, bottom, ways - 10, high)
-            self._look_row.setGeometry(left + ways, bottom, width - ways, high)
-        page_top = top + sizes.top + (16 if sizes.portrait else 8)
-        self._stack.setGeometry(left, page_top, width, bottom - page_top - (20 if sizes.portrait else 8))
-        self.languages.setGeometry(self._stack.geometry())
-        self._top = QRect(left, top, width, sizes.top)
-        self._place_top()
-
-    def _place_top(self) -> None:
-        """Share the row between steps, time and the sign of a simulation."""
-        row = self._top
-        badge = 0
-        if not self._badge.isHidden():
+    def place(self) -> None:
+        """Give every part its place for the size of the window."""
+        sizes, width = self.look.sizes, self.width()
+        if width < sizes.secondary or self._strip.look != self.look:
+            return
+        gap = gap_of(sizes)
+        inside = width - 2 * sizes.px(MARGIN)
+        column = inside if sizes.composition != "compact" else inside - sizes.px(PAD) - gap
+        badge = 0 if self._badge.isHidden() else self._badge.sizeHint().width() + gap
+        strip = self._strip.size_in(column)
+        beside = 0 if sizes.portrait else strip[0] + gap
+        ways = max(sizes.secondary, self._ways.height_at(column - beside))
+        steps = self._steps.height_at(column - badge)
+        laid = zones(sizes, width, self.height(), steps, ways, strip)
+        self._zones = laid
+        self._steps.setGeometry(*laid.steps._replace(width=laid.steps.width - badge))
+        if badge:
             size = self._badge.sizeHint()
-            self._badge.setGeometry(row.right() + 1 - size.width(), row.top(), size.width(), size.height())
-            badge = size.width() + 10
-        width = row.width() - badge
-        steps = width if self._time.isHidden() else round(width * STEPS_BESIDE_TIME)
-        self._steps.setGeometry(row.left(), row.top(), steps, row.height())
-        self._time.setGeometry(row.left() + steps + 12, row.top(), width - steps - 12, row.height())
-
-    def _choose_language(self) -> None:
-        self.languages.open(self._t)
+            self._badge.setGeometry(
+                laid.steps.right - size.width(), laid.steps.top, size.width(), min(size.height(), steps)
+            )
+        self._ways.lay(laid.ways)
+        self._strip.lay(laid.strip)
+        right = max(laid.content.right, laid.hands.right)
+        self.panel.lay(laid.content._replace(width=right - laid.content.left), whole=self._strip.collapsed)
+        if self._page is not None:
+            self._page.setGeometry(self.rect())
+            self._page.place(laid)
 
     def note_place(self, height_at: Callable[[int], int]) -> QRect:
         """Return where a text lies that covers no button: over the steps, or over the texts of the page."""
-        row, page = self._top, self._stack.geometry()
-        high = height_at(row.width())
-        if self._time.isHidden() and high <= row.height():
-            return QRect(row.left(), row.top(), row.width(), row.height())
-        width = page.width() if self.look.sizes.portrait else round(page.width() * 0.58)
-        return QRect(page.left(), page.top(), width, height_at(width))
+        assert self._zones is not None
+        where = self._zones.steps
+        high = height_at(where.width)
+        return QRect(where.left, where.top, where.width, max(high, where.height))

@@ -15,7 +15,7 @@ class StaffNote(Message):
     """Belongs to the window it lies on; covers the steps or the top of a text, and no button."""
 
     def __init__(self, window: PatientWindow, terminal: TerminalLike) -> None:
-        super().__init__("warning")
+        super().__init__("info")
         self.setParent(window)
         self._window = window
         self.setObjectName("staff_note")

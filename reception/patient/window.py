@@ -21,6 +21,11 @@ from reception.texts import catalogue
 UPRIGHT = Screen()
 
 
+def density_of(widget: QWidget) -> float:
+    """Return the px per inch of a widget's display, within what is believed: 96 to 300."""
+    return min(300.0, max(96.0, widget.screen().physicalDotsPerInch()))
+
+
 class PatientWindow(QWidget):
     """Shows the snapshots of a terminal to the patient and submits what the patient does.
 
@@ -30,6 +35,9 @@ class PatientWindow(QWidget):
 
     sound_pressed = Signal()
     """The patient wants the voice to be softer, silent, or as before."""
+
+    simulation_pressed = Signal()
+    """The sign of a simulation was pressed, which is there on a simulated bench only."""
 
     def __init__(self, terminal: TerminalLike, screen: Screen = UPRIGHT) -> None:
         super().__init__()
@@ -74,6 +82,7 @@ class PatientWindow(QWidget):
         """Make everything that the window shows, in the language and for the facility of the snapshot."""
         t = catalogue(self._shown.language, self._shown.facility)
         frame = Frame(t, self._send, self.sound_pressed.emit)
+        frame.badge.pressed.connect(self.simulation_pressed.emit)
         frame.show_sound(self._sound)
         frame.setParent(self)
         frame.setGeometry(self.rect())
@@ -82,13 +91,19 @@ class PatientWindow(QWidget):
     def _restyle(self) -> None:
         """Use the look for this size and mode; the same one again costs nothing."""
         shown = self._shown
-        look = tokens.look(self.width(), self.height(), self._screen.density_dpi, shown.display_mode)
+        look = tokens.look(self.width(), self.height(), self._density(), shown.display_mode)
         if (look, shown.language) != self._styled:
             self._styled = look, shown.language
             self.setStyleSheet(tokens.style_sheet(look, shown.language))
         for widget in self.findChildren(QWidget):
-            if isinstance(widget, Painted) and widget.look != look:
+            if isinstance(widget, Painted) and widget is not self._frame and widget.look != look:
                 widget.apply_theme(look)
+        # The last: it places the others.
+        self._frame.apply_theme(look)
+
+    def _density(self) -> float:
+        """Return how many px an inch has: as it is set, or else as Qt knows of the display."""
+        return self._screen.density_dpi or density_of(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -104,6 +119,15 @@ class PatientWindow(QWidget):
     def shown(self) -> Snapshot:
         """The snapshot on the screen now."""
         return self._shown
+
+    @property
+    def page_count(self) -> int:
+        """How many pages what is shown now needs at this size."""
+        return self._frame.page.reading.page_count
+
+    def turn_page(self) -> None:
+        """Show the next of them; after the last one the first."""
+        self._frame.page.reading.turn()
 
     def note_place(self, height_at: Callable[[int], int]) -> QRect:
         """Return where a text lies that covers no button; ``height_at`` gives its height at a width, in px."""

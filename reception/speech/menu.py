@@ -7,7 +7,7 @@ from reception import flow
 from reception.flow import HelpTopic
 from reception.flow.failures import FailureCode
 from reception.terminal.snapshot import Snapshot
-from reception.texts import wording
+from reception.texts import attributes, wording
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,6 @@ class Choice:
 OTHER_WAY = Choice(wording.OTHER_WAY, flow.BackToChoice())
 PHONE = Choice(wording.USE_PHONE, flow.ChoosePhone())
 HELP = Choice(wording.IN_TROUBLE, flow.AskHelp())
-TROUBLES = tuple(
-    Choice(wording.HELP[topic][0], flow.AskHelp(topic)) for topic in HelpTopic if topic is not HelpTopic.LIST
-)
 METHODS = {
     "face": Choice(wording.FACE, flow.Choose(flow.Method.FACE)),
     "pin": Choice(wording.PIN, flow.Choose(flow.Method.PIN)),
@@ -42,6 +39,7 @@ SCREENS: dict[str, tuple[Choice, ...]] = {
         Choice(wording.ELECTRONIC, flow.ChoosePrescription(PrescriptionForm.ELECTRONIC)),
         Choice(wording.PAPER, flow.ChoosePrescription(PrescriptionForm.PAPER)),
     ),
+    "LEAVE": (Choice(wording.GO_ON, flow.KeepOn()), Choice(wording.LEAVE, flow.Cancel())),
     "CARD_USE_OFFER": (
         Choice(wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN)),
         Choice(wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED)),
@@ -49,7 +47,54 @@ SCREENS: dict[str, tuple[Choice, ...]] = {
 }
 """Screens on which the choices are always the same, in the order of their buttons."""
 
-NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
+
+def _of_question(snapshot: Snapshot) -> tuple[Choice, ...]:
+    given, declined = wording.answers(snapshot)
+    before = (Choice(wording.BEFORE, flow.PreviousQuestion()),) if snapshot.question_number > 1 else ()
+    return (
+        Choice(given, flow.Answer(ConsentAnswer.GIVEN)),
+        Choice(declined, flow.Answer(ConsentAnswer.DECLINED)),
+        *before,
+    )
+
+
+def _of_help(snapshot: Snapshot) -> tuple[Choice, ...]:
+    if snapshot.help == HelpTopic.LIST:
+        topics = [
+            Choice(wording.HELP[topic][0], flow.AskHelp(topic)) for topic in wording.help_topics(snapshot)
+        ]
+        return (*topics, Choice(wording.GO_BACK, flow.LeaveHelp()))
+    advised = {
+        wording.USE_FACE: flow.Choose(flow.Method.FACE),
+        wording.GO_ON: flow.LeaveHelp(),
+        wording.CALL: flow.CallStaff(),
+    }
+    advice = wording.advice(snapshot)
+    return (Choice(advice, advised[advice]), Choice(wording.GO_BACK, flow.AskHelp()))
+
+
+def _of_staff(snapshot: Snapshot) -> tuple[Choice, ...]:
+    if snapshot.failure in (FailureCode.NO_METHOD_LEFT, FailureCode.PIN_BLOCKED):
+        return (Choice(wording.ASK_BY_SIGHT, flow.CallStaff()),)
+    return (Choice(wording.GO_ON, flow.KeepOn()),) if snapshot.interrupted else ()
+
+
+SCREENS |= {
+    "ATTRIBUTE_OFFER": (
+        Choice(wording.PLAIN_ANSWERS[0], flow.AnswerAttribute(ConsentAnswer.GIVEN)),
+        Choice(wording.PLAIN_ANSWERS[1], flow.AnswerAttribute(ConsentAnswer.DECLINED)),
+    ),
+    "ATTRIBUTE_SIGN": (
+        Choice(attributes.BY_PHONE, flow.SignByPhone()),
+        Choice(attributes.SKIP, flow.SkipSigning()),
+    ),
+    "ATTRIBUTE_QR": (Choice(attributes.READY, flow.SkipSigning()),),
+}
+
+NO_WAY_OUT = {
+    *("ATTRIBUTE_OFFER", "ATTRIBUTE_SIGN", "ATTRIBUTE_QR"),
+    *("WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"),
+}
 """Where the flow takes neither Cancel nor CallStaff."""
 
 
@@ -63,15 +108,16 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
         case "PHONE_TAP":
             return () if snapshot.reading_phone else (OTHER_WAY,)
         case "CONSENT" | "LIMIT_CONSENT":
-            given, declined = wording.answers(snapshot.question)
-            return (
-                Choice(given, flow.Answer(ConsentAnswer.GIVEN)),
-                Choice(declined, flow.Answer(ConsentAnswer.DECLINED)),
-            )
-        case "HELP" if snapshot.help is HelpTopic.LIST:
-            return (*TROUBLES, Choice(wording.GO_BACK, flow.LeaveHelp()))
+            return _of_question(snapshot)
+        case "SUMMARY":
+            rows = [
+                Choice(wording.QUESTIONS[item].name, flow.ChangeAnswer(item)) for item, _ in snapshot.answers
+            ]
+            return (*rows, Choice(wording.SEND, flow.ConfirmAnswers()))
+        case "CALL_STAFF":
+            return _of_staff(snapshot)
         case "HELP":
-            return (Choice(wording.GO_BACK, flow.AskHelp()),)
+            return _of_help(snapshot)
         case screen:
             return SCREENS.get(screen, ())
 
@@ -82,12 +128,16 @@ def back(snapshot: Snapshot) -> flow.Event | None:
         return flow.BackToChoice()
     if snapshot.screen == "HELP":
         return flow.LeaveHelp() if snapshot.help is HelpTopic.LIST else flow.AskHelp()
-    return None if snapshot.screen in NO_WAY_OUT or snapshot.screen == "CALL_STAFF" else flow.Cancel()
+    if snapshot.screen == "LEAVE":
+        return flow.KeepOn()
+    if snapshot.screen in ("CONSENT", "LIMIT_CONSENT") and snapshot.question_number > 1:
+        return flow.PreviousQuestion()
+    return None if snapshot.screen in NO_WAY_OUT or snapshot.screen == "CALL_STAFF" else flow.AskCancel()
 
 
 def staff(snapshot: Snapshot) -> flow.Event | None:
     """Return what the plus key does: call staff, wherever the window offers it."""
-    called = snapshot.failure is FailureCode.STAFF_CALLED
+    called = snapshot.staff_called or snapshot.failure is FailureCode.STAFF_CALLED
     return None if snapshot.screen in NO_WAY_OUT or called else flow.CallStaff()
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 
-from consent.choices import Item
+from consent.choices import ConsentAnswer, Item
 from hardware.face.policy import Guidance
-from reception.flow import HelpTopic, Language, Method
+from reception.flow import READER_BUSY, AttributeOutcome, HelpTopic, Language, Method, State
 from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language
 from reception.terminal.snapshot import Snapshot
-from reception.texts import N_, Catalogue, catalogue, wording
+from reception.texts import N_, Catalogue, attributes, catalogue, wording
 from reception.texts.failures import FAILURES, NOT_COMPLETE
 
 KEY_TONE = "♪"
@@ -34,6 +34,8 @@ PIN_KEYS = N_(
     "1つ消すときは、小数点を押してください。"
     "もう一度聞くときは、こめじるしを押してください。"
 )
+DIGITS = 4
+"""Of a PIN."""
 MOST_TRIES = 5
 """More PIN tries left than this are not said; the cards and phones of today have 3."""
 
@@ -59,10 +61,19 @@ def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
     t = catalogue(now.language, now.facility)
     if now.seconds_left is not None and before.seconds_left is None:
         return tuple(sentences_of([t(SOON_OVER), _end_of(now, t), t(MORE_TIME)], t))
+    if now.pin_short and not before.pin_short:
+        missing = DIGITS - now.pin_digits
+        return tuple(sentences_of([t(wording.PIN_SHORT), t(wording.PIN_MORE, count=missing)], t))
+    if now.screen == "SUMMARY" and now.answers != before.answers:
+        return tuple(
+            sentences_of(_answers([each for each in now.answers if each not in before.answers], t), t)
+        )
     if now.screen == "PIN_ENTRY" and now.pin_digits != before.pin_digits:
         return tuple(sentences_of([t(_typed(before.pin_digits, now.pin_digits))], t))
     if now.screen == "FACE_MATCH" and now.guidance != before.guidance:
         return tuple(sentences_of([t(wording.guidance(now))], t))
+    if now.screen == "READING" and now.guidance == READER_BUSY != before.guidance:
+        return tuple(sentences_of([t(wording.OTHER_PROGRAM)], t))
     if now.reminders > before.reminders and now.card_in:
         return tuple(sentences_of([t(wording.DO_NOT_FORGET), t(wording.TAKE_CARD)], t))
     return ()
@@ -82,13 +93,15 @@ def _moment(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.failure,
         snapshot.card_in if snapshot.screen in ("WAITING", "TAKE_CARD") else None,
         snapshot.reading_phone,
+        bool(snapshot.qr),
+        snapshot.attribute_outcome if snapshot.screen == "TAKE_CARD" else "",
         snapshot.methods if snapshot.screen == "METHOD_CHOICE" else (),
         of_pin,
     )
 
 
 def _typed(before: int, now: int) -> str:
-    if now == 4:
+    if now == DIGITS:
         return ALL_TYPED
     return KEY_TONE if now else ALL_GONE if before else ""
 
@@ -100,15 +113,20 @@ def _reason(snapshot: Snapshot, t: Catalogue) -> list[str]:
     failure = FAILURES[snapshot.failure]
     what, next_step = wording.failure_texts(snapshot, t)
     match snapshot.screen:
+        case "WAITING" if snapshot.failure is FailureCode.STAFF_CALLED:
+            return [t(wording.STAFF_ON_THE_WAY), t(wording.PLEASE_WAIT)]
         case "WAITING":
             return [t(NOT_COMPLETE), t(failure.what), next_step]
+        case "CALL_STAFF" if snapshot.failure is FailureCode.STAFF_CALLED:
+            still = t(wording.STILL_ON) if snapshot.interrupted else ""
+            return [t(wording.STAFF_ON_THE_WAY), t(wording.PLEASE_WAIT), still]
+        case "CALL_STAFF" if snapshot.failure in (FailureCode.NO_METHOD_LEFT, FailureCode.PIN_BLOCKED):
+            return [what, next_step, t(wording.BY_SIGHT)]
         case "METHOD_CHOICE" | "PHONE_TAP" | "CALL_STAFF":
             return [what, next_step]
         case "OUT_OF_SERVICE":
             return [what]
-        case "PIN_ENTRY" if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
-            return [what]
-        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure is FailureCode.PIN_WRONG:
+        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure in wording.OF_THE_PIN:
             return [what]
     return []
 
@@ -118,12 +136,16 @@ def _screen(snapshot: Snapshot, t: Catalogue) -> list[str]:
         return [t(wording.TYPE_PIN), *_tries(snapshot, t), t(PIN_KEYS)]
     if snapshot.screen in ("CONSENT", "LIMIT_CONSENT"):
         return _question(snapshot, t)
+    if snapshot.screen == "SUMMARY":
+        return [t(wording.SEND_THIS), *_answers(snapshot.answers, t), t(wording.PRESS_TO_CHANGE)]
     return [t(text) for text in _fixed(snapshot)]
 
 
 def _fixed(snapshot: Snapshot) -> Sequence[str]:
     """What is said without numbers in it."""
     match snapshot.screen:
+        case "WAITING" if snapshot.failure and not snapshot.card_in:
+            return ()
         case "WAITING":
             return (wording.TAKE_CARD,) if snapshot.card_in else (wording.PUT_IN, wording.RIGHT_WAY)
         case "READING" | "CHECKING":
@@ -143,7 +165,16 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             return (wording.LAY_PHONE, first, wording.PHONE_UNTIL_READ)
         case "TAKE_CARD":
             then = wording.TAKE_CARD if snapshot.card_in else wording.UNTIL_CALLED
-            return (wording.CHECKED_IN, then, wording.NOTICES.get(snapshot.notice, ""))
+            outcome = attributes.OUTCOMES.get(snapshot.attribute_outcome, "")
+            return (wording.CHECKED_IN, then, wording.NOTICES.get(snapshot.notice, ""), outcome)
+        case "ATTRIBUTE_OFFER":
+            asked = attributes.ASKED.get(snapshot.attribute, "")
+            return (wording.CHECKED_IN, asked, attributes.REFUSAL, attributes.HOW_LONG, attributes.TAKE_BACK)
+        case "ATTRIBUTE_SIGN":
+            wrong = attributes.WRONG if snapshot.signing_missed else ""
+            return (wrong, attributes.SIGN, attributes.WHAT_IT_IS)
+        case "ATTRIBUTE_QR":
+            return (attributes.SCAN, attributes.ON_PHONE) if snapshot.qr else (attributes.MAKING,)
         case "CALL_STAFF":
             return () if snapshot.failure else (wording.STAFF_ON_THE_WAY, wording.PLEASE_WAIT)
         case "OUT_OF_SERVICE":
@@ -154,18 +185,29 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             return wording.STILL[screen]
 
 
+def _answers(answers: Iterable[tuple[Item, ConsentAnswer]], t: Catalogue) -> list[str]:
+    """Say what was answered to what."""
+    said = []
+    for item, answer in answers:
+        said += [t(wording.QUESTIONS[item].name), t(wording.answer_words(item, answer))]
+    return said
+
+
 def _tries(snapshot: Snapshot, t: Catalogue) -> list[str]:
     left = snapshot.pin_tries_left
     return [t(wording.TRIES_LEFT, count=left)] if left is not None and 1 <= left <= MOST_TRIES else []
 
 
 def _question(snapshot: Snapshot, t: Catalogue) -> list[str]:
-    heading, body = wording.QUESTIONS.get(snapshot.question, ("", ""))
+    question = wording.QUESTIONS.get(snapshot.question)
+    if question is None:
+        return []
     count = []
     if snapshot.question_count > 1:
         number = t(QUESTION, number=snapshot.question_number)
         count = [number, t(QUESTIONS, count=snapshot.question_count)]
-    return [*count, *(t(text) for text in (heading, body, wording.question_note(snapshot)))]
+    told = (question.asked, *wording.facts(snapshot), wording.question_note(snapshot))
+    return [*count, *(t(text) for text in told)]
 
 
 def _menu(snapshot: Snapshot, t: Catalogue) -> list[str]:
@@ -184,6 +226,8 @@ def _end_of(snapshot: Snapshot, t: Catalogue) -> str:
     """Say what the end of the wait means."""
     if snapshot.screen == "PRESCRIPTION":
         return t(N_("このままでは、選ばずに進みます。"))
+    if snapshot.screen == "SUMMARY":
+        return t(N_("このままでは、この内容で送ります。"))
     if answer := wording.answer_at_end(snapshot):
         return t(N_("このままでは、「{answer}」になります。"), answer=t(answer))
     return t(N_("このままでは、終わります。"))
@@ -201,7 +245,8 @@ def sentences_of(texts: Iterable[str], t: Catalogue) -> Iterator[str]:
 
 SCREENS = (
     *("WAITING", "METHOD_CHOICE", "FACE_MATCH", "PIN_ENTRY", "LAST_TRY", "PHONE_TAP", "CONSENT"),
-    *("LIMIT_CONSENT", "TAKE_CARD", "CALL_STAFF", "OUT_OF_SERVICE", "HELP", *wording.STILL),
+    *("ATTRIBUTE_OFFER", "ATTRIBUTE_SIGN", "ATTRIBUTE_QR"),
+    *("SUMMARY", "LIMIT_CONSENT", "TAKE_CARD", "CALL_STAFF", "OUT_OF_SERVICE", "HELP", *wording.STILL),
 )
 
 
@@ -209,7 +254,11 @@ SCREENS = (
 def every_sentence(language: str) -> frozenset[str]:
     """Return every sentence that can be said in a language: each needs its recording."""
     t = catalogue(language)
-    said = set(sentences_of([KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED))], t))
+    said = set(
+        sentences_of(
+            [KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED, wording.OTHER_PROGRAM))], t
+        )
+    )
     failures = ("", *FailureCode)
     yes_no = (False, True)
     for facility in ("clinic", "pharmacy"):
@@ -232,6 +281,9 @@ def every_sentence(language: str) -> frozenset[str]:
                     said.update(whole(varied))
                     said.update(news(varied, replace(varied, seconds_left=20)))
                     said.update(news(varied, replace(varied, reminders=1)))
+                for digits in range(DIGITS):
+                    typed = replace(base, pin_digits=digits)
+                    said.update(news(typed, replace(typed, pin_short=True)))
     return frozenset(said)
 
 
@@ -240,8 +292,20 @@ def _variants(base: Snapshot) -> Iterator[Snapshot]:
     yield replace(base, reading_phone=True)
     yield replace(base, phone=Method.IPHONE)
     yield replace(base, methods=(Method.FACE,))
+    yield replace(base, interrupted=True, failure=FailureCode.STAFF_CALLED)
+    yield replace(base, question=Item.HEALTH_CHECKUP, age_known=False)
+    for answer in ConsentAnswer:
+        yield replace(base, answers=tuple((item, answer) for item in Item))
     for topic in HelpTopic:
         yield replace(base, help=topic)
+        yield replace(base, help=topic, visit="v", state=State.METHOD_CHOICE)
+        yield replace(base, help=topic, visit="v", state=State.METHOD_CHOICE, methods=(Method.PIN,))
+    for attribute in attributes.ASKED:
+        yield replace(base, attribute=attribute)
+    for outcome in AttributeOutcome:
+        yield replace(base, attribute_outcome=outcome)
+    yield replace(base, signing_missed=True)
+    yield replace(base, qr="https://portal.example/")
     for notice in wording.NOTICES:
         yield replace(base, notice=notice)
     for guidance in Guidance:

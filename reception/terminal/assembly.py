@@ -10,22 +10,46 @@ from functools import partial
 from pathlib import Path
 
 from config import Config, Server
+from config.announcements import Announcement, load_announcements
+from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.enrolment.state_files import StateError
 from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
+from hardware.card import CardAuthority, RsaKey
 from hardware.face.engine import FaceEngine
+from reception.terminal.attributes import attribute_service, ledger_of
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
+from reception.terminal.queue_numbers import QueueNumbers
 from reception.terminal.staff import KeptMisses, Staff, misses_file, read_hashes, staff_file
 
 JAPAN = timezone(timedelta(hours=9))
 
 
+def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
+    """Return whose word on the photo of real cards counts. Raises ConfigError."""
+    path = Path(config.card.authorities) if config.card.authorities else None
+    return tuple(
+        CardAuthority(each.id_bytes(), RsaKey(each.exponent, each.modulus_number()), each.begins, each.ends)
+        for each in load_authorities(path)
+    )
+
+
 def journal_file(config: Config, state: Path) -> Path:
     """Return where the configured terminal keeps its journal."""
     return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def announcements_of(config: Config) -> tuple[Announcement, ...]:
+    """Return the dated lines of a site; raises ConfigError."""
+    return load_announcements(Path(config.announcements.file) if config.announcements.file else None)
+
+
+def queue_file(config: Config, state: Path) -> Path:
+    """Return where the configured terminal keeps the last queue number."""
+    return state / f"queue-{config.site.terminal_id}.json"
 
 
 def open_journal(
@@ -98,9 +122,9 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
     with ExitStack() as ends:
         ends.enter_context(alone(state, config.site.terminal_id))
         clip = config.camera.clip
-        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera)
         ends.callback(camera.close)
-        reader = PcscReader(config.reader.name)
+        reader = PcscReader(config.reader.name, besides=config.phone_reader.name)
         ends.callback(reader.close)
         phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
         if phone_reader is not None:
@@ -110,6 +134,16 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
         ends.callback(client.close)
         journal = open_journal(config, journal_file(config, state))
         ends.callback(journal.close)
+        attributes = ends.enter_context(
+            attribute_service(
+                config,
+                ledger_of(config, state),
+                config.server,
+                identity,
+                client,
+                journal.now,
+            )
+        )
         terminal = Terminal(
             config,
             reader=reader,
@@ -123,6 +157,10 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             staff=Staff(
                 partial(read_hashes, staff_file(state)), time.monotonic, KeptMisses(misses_file(state))
             ),
+            authorities=authorities_of(config),
+            attributes=attributes,
+            queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
+            announcements=announcements_of(config),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

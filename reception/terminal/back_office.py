@@ -198,9 +198,17 @@ class BackOffice:
             self._done(visit)
             if replaced:
                 self._tell(NoticeCode.RECEIPT_CHARACTERS_REPLACED, visit=visit, detail=", ".join(replaced))
-        for visit in report.unknown:
-            self._done(visit)
-            self._tell(NoticeCode.RECEIPT_GIVEN_UP, visit=visit)
+        for code, visits in (
+            (NoticeCode.RECEIPT_GIVEN_UP, report.unknown),
+            (NoticeCode.RECEIPT_IMPOSSIBLE, report.failed),
+        ):
+            for visit in visits:
+                self._done(visit)
+                self._tell(code, visit=visit)
+        for kind in report.unanswerable:
+            self._tell(NoticeCode.REQUEST_UNKNOWN, detail=kind)
+        for _ in range(report.taken):
+            self._tell(NoticeCode.CHART_NUMBER_TAKEN)
         if report.problem != self._problem:
             self._problem = report.problem
             self._change(lambda notices: tuple(one for one in notices if one.code is not _FOLDER))

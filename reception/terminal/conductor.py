@@ -5,29 +5,37 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config import Config
+from config.announcements import Announcement, Place, shown
+from consent.choices import ConsentAnswer
 from consent.eligibility import (
     EligibilityClient,
 )
+from consent.wire import JAPAN
 from hardware.camera import FrameSource
 from hardware.card import (
+    CardAuthority,
     CardReader,
+    CardRules,
     Presence,
     ReaderError,
+    SteadyReader,
 )
 from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.flow import Effect, Event, Session
+from reception.terminal.attributes import AttributeService
 from reception.terminal.errors import reader_failure
 from reception.terminal.health import PartsHealth
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, VisitMemory
 from reception.terminal.journal import Journal, JournalError
-from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.terminal.queue_numbers import QueueNumbers, label_of
+from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView, snapshot_of
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
 from reception.terminal.supervisor import Pulse, Supervisor
@@ -35,6 +43,8 @@ from reception.terminal.watch import watch
 
 PULSE_S = 1.0
 """How long the conductor waits for an event at most before it gives a sign of life."""
+CONSENTS_LAST = timedelta(hours=24)
+"""How long what was agreed may be looked at, from when it was recorded on."""
 MATCH_CODE_KEPT_S = 120.0
 """Staff type it off the card just before the patient puts the card in; another card would lose a try to it."""
 
@@ -60,11 +70,19 @@ class Terminal:
         phone_reader: CardReader | None = None,
         journal: Journal | None = None,
         staff: Staff | None = None,
+        attributes: AttributeService | None = None,
+        queue_numbers: QueueNumbers | None = None,
+        announcements: Sequence[Announcement] = (),
         now: Callable[[], float] = time.monotonic,
+        authorities: Sequence[CardAuthority] = (),
+        today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
     ) -> None:
+        """``authorities``: whose word on a card's photo counts; without any, nobody is offered the way by face."""
         self.config = config
         self._now = now
-        self._readers = [each for each in (reader, phone_reader) if each is not None]
+        cards = SteadyReader(reader)
+        phones = SteadyReader(phone_reader) if phone_reader is not None else None
+        self._readers = [each for each in (cards, phones) if each is not None]
         self._journal = journal or Journal(None, lambda: datetime.now(UTC))
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
@@ -72,8 +90,14 @@ class Terminal:
         self._health_changes = threading.Lock()
         self._visit = VisitMemory()
         self._pin = bytearray()
+        self._password = bytearray()
+        """Of the signature certificate, as far as it is typed."""
+        self._announcements, self._today = tuple(announcements), today
+        self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
+        self._until = ""
+        """Until when the consents of this visit are kept."""
         self._counter: CounterView | None = None
         self._counter_changes = threading.Lock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -91,7 +115,17 @@ class Terminal:
         self._jobs = Jobs(
             config,
             supervisor,
-            Devices(reader, camera, engine, server, scan, phone_reader, self._staff),
+            Devices(
+                cards,
+                camera,
+                engine,
+                server,
+                scan,
+                phones,
+                self._staff,
+                lambda: CardRules(tuple(authorities), today(), config.card),
+                attributes,
+            ),
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
@@ -101,9 +135,9 @@ class Terminal:
         self._journal.on_health = lambda usable: self._is(journal="ok" if usable else "down")
         self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
         supervisor.loop("conductor", self._conduct)
-        supervisor.loop("reader-watch", lambda pulse: self._watch_reader(reader, pulse))
-        if phone_reader is not None:
-            supervisor.loop("phone-watch", lambda pulse: self._watch_phones(phone_reader, pulse))
+        supervisor.loop("reader-watch", lambda pulse: self._watch_reader(cards, pulse))
+        if phones is not None:
+            supervisor.loop("phone-watch", lambda pulse: self._watch_phones(phones, pulse))
         supervisor.loop("health", self._parts.watch)
 
     # --- For windows, counter, runner ---------------------------------------------------------------------------
@@ -206,6 +240,8 @@ class Terminal:
     def _deal_with(self, event: Event) -> None:
         if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
             event = self._typed(event)
+        if isinstance(event, flow.SigningKey | flow.SigningBackspace):
+            event = self._signing_typed(event)
         if isinstance(event, flow.MatchCodeTyped):
             self._use_match_code(event.code)
             return
@@ -218,6 +254,9 @@ class Terminal:
             # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
             self._note(before)
         if self._session.visit.completed and not before.visit.completed:
+            # The server has just recorded the consents, which it keeps for a day.
+            local = datetime.now(UTC).astimezone().replace(tzinfo=None)
+            self._until = (local + CONSENTS_LAST).isoformat(timespec="minutes")
             self._hand_over()
         if Effect.LOG_LATE_EVENT not in effects:
             self._happenings.tell((event, self._snapshot))
@@ -276,6 +315,18 @@ class Terminal:
                     self._wipe_pin()
         return flow.PinTyped(len(self._pin))
 
+    def _signing_typed(self, event: Event) -> Event:
+        """Keep a character of the signing password here; the flow learns how many there are."""
+        session = self._session
+        if session.screen == "ATTRIBUTE_SIGN" and not session.verifying:
+            match event:
+                case flow.SigningKey(character) if len(self._password) < 16 and _signs(character):
+                    self._password.append(ord(character))
+                case flow.SigningBackspace() if self._password:
+                    self._password[-1] = 0
+                    del self._password[-1]
+        return flow.SigningTyped(len(self._password))
+
     def _use_match_code(self, code: str) -> None:
         """Read the photo of the card that is in, or keep the code for the one that comes next, for a while."""
         if len(code) != 14 or not (code.isascii() and code.isdigit()):
@@ -290,52 +341,48 @@ class Terminal:
         return code if code and self._now() < until else None
 
     def _wipe_pin(self) -> None:
-        for at in range(len(self._pin)):
-            self._pin[at] = 0
-        self._pin = bytearray()
+        for typed in (self._pin, self._password):
+            typed[:] = bytes(len(typed))
+        self._pin, self._password = bytearray(), bytearray()
 
     def _publish(self) -> None:
         session = self._session
-        question = session.question
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
-        self._snapshot = replace(
+        until = self._until if session.visit.completed else ""
+        self._snapshot = snapshot_of(
+            session,
             self._snapshot,
-            number=self._snapshot.number + 1,
-            visit=session.visit.id,
-            step=flow.STEP_OF.get(session.state, ""),
-            state=session.state,
-            screen=session.screen,
-            match_code_wanted=session.match_code_wanted,
-            match_code_tries_left=session.visit.match_code_tries_left,
-            visual_possible=session.visual_possible,
-            occasion=session.occasion,
-            question=question or "",
-            question_number=len(session.visit.answers) + 1 if question else 0,
-            question_count=len(session.visit.questions),
-            methods=session.methods,
-            phones_ready=session.desk.phones_ready,
-            phone=session.visit.phone or "",
-            by_phone=session.visit.by_phone,
-            reading_phone=session.verifying and session.state is flow.State.PHONE_TAP,
-            pin_digits=session.pin_digits,
-            pin_tries_left=session.visit.pin_tries_left,
-            guidance=session.guidance,
-            identity=session.visit.identity or "",
-            failure=session.visit.failure or "",
-            completed=session.visit.completed,
-            card_in=session.visit.card_in,
-            seconds_left=None if left is None else max(0, round(left)),
-            reminders=session.reminders,
-            notice=self._visit.notice,
-            help=session.help or "",
-            staff_message=session.visit.staff_text,
-            desk_open=session.desk.open,
-            facility=session.config.site.facility_kind,
-            language=session.desk.language,
-            display_mode=session.desk.display,
-            health=self._health,
+            self._health,
+            left,
+            self._visit.notice,
+            until,
+            self._number(session),
+            self._announcement(session),
         )
         self._snapshots.tell(self._snapshot)
+
+    def _announcement(self, session: Session) -> Announcement | None:
+        """Return the line of the day for what is shown now; the most particular one."""
+        today = self._today()
+        if session.state is flow.State.WAITING:
+            return shown(self._announcements, "welcome", today)
+        if session.state not in (flow.State.TAKE_CARD, flow.State.COMPLETE):
+            return None
+        places: list[Place] = ["registered"] if session.visit.card_use is ConsentAnswer.GIVEN else []
+        places += ["expiring"] if self._visit.notice else []
+        found = (shown(self._announcements, place, today) for place in (*places, "complete"))
+        return next(filter(None, found), None)
+
+    def _number(self, session: Session) -> str:
+        """Return the queue number of a visit that is complete; given once, when it is first shown."""
+        settings = session.config.ticket
+        if not (settings.number and session.visit.completed and session.state in flow.COMMITTED):
+            return ""
+        if not self._visit.queue_label:
+            self._visit.queue_label = label_of(self._queue.take(), settings)
+            if settings.print_command:
+                self._jobs.print_ticket(self._visit.queue_label)
+        return self._visit.queue_label
 
     def _is(self, **health: Any) -> None:
         """Note how parts are, from any thread; a change is published at once, whatever the visit does."""
@@ -364,6 +411,9 @@ class Terminal:
             case Effect.VERIFY_PIN:
                 pin, self._pin = self._pin, bytearray()
                 self._jobs.do(effect, self._session, self._visit, pin)
+            case Effect.SIGN_ATTRIBUTES:
+                password, self._password = self._password, bytearray()
+                self._jobs.do(effect, self._session, self._visit, password)
             case Effect.READ_PHONE:
                 # A copy: a phone that moved before its PIN was sent is only laid on again.
                 self._jobs.do(effect, self._session, self._visit, bytearray(self._pin))
@@ -445,6 +495,11 @@ class Terminal:
     ) -> None:
         retry_s = self.config.delays.device_retry_s
         watch(reader, pulse, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
+
+
+def _signs(character: str) -> bool:
+    """Say whether a signing password can have this character: a capital letter or a digit."""
+    return len(character) == 1 and character in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def _presence_event(seen: Presence, already_in: bool) -> Event:

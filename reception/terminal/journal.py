@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reception.flow import Session, State
+from reception.flow.failures import INSURANCE_NOT_CONFIRMED
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS visits (
@@ -111,8 +112,8 @@ def examine(path: Path) -> tuple[int, int] | None:
 class Journal:
     """The journal of one terminal, a SQLite file; without a path it lives in memory. Safe to use from all threads.
 
-    ``now`` tells the wall-clock time; ``receipts``: completed visits are due for the receipt computer's file. Raises
-    JournalError, with nothing half-written.
+    ``now`` tells the wall-clock time; ``receipts``: visits that were completed, or ended by the insurers' answer, are
+    due for the receipt computer's file. Raises JournalError, with nothing half-written.
     """
 
     def __init__(
@@ -170,7 +171,10 @@ class Journal:
         if not after.visit.id or (before.state is after.state and not left_behind):
             return
         if after.state in _RESTS:
-            self._end(after.visit.id, after.visit.failure or "ended")
+            failure = after.visit.failure
+            self._end(after.visit.id, failure or "ended")
+            if self._receipts and before.state is State.CHECKING and failure in INSURANCE_NOT_CONFIRMED:
+                self._keep((_SET_RECEIPT, (DUE, after.visit.id)), receipt=(after.visit.id, DUE), durable=True)
             return
         self._step(after)
 

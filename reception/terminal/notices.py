@@ -13,6 +13,9 @@ class NoticeCode(StrEnum):
     RECEIPT_FOLDER_UNUSABLE = "RECEIPT_FOLDER_UNUSABLE"
     RECEIPT_CHARACTERS_REPLACED = "RECEIPT_CHARACTERS_REPLACED"
     RECEIPT_GIVEN_UP = "RECEIPT_GIVEN_UP"
+    RECEIPT_IMPOSSIBLE = "RECEIPT_IMPOSSIBLE"
+    REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
+    CHART_NUMBER_TAKEN = "CHART_NUMBER_TAKEN"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
     PART_FAILED = "PART_FAILED"
 
@@ -45,6 +48,18 @@ NOTICES: dict[NoticeCode, Words] = {
     NoticeCode.RECEIPT_GIVEN_UP: Words(
         "レセコン用のファイルを作れない受付がありました。",
         "資格確認サーバーにその受付がありません。必要なら、もう一度カードで受付してもらってください。",
+    ),
+    NoticeCode.RECEIPT_IMPOSSIBLE: Words(
+        "レセコン用のファイルにできない資格情報がありました。やり直しはしません。",
+        "その時刻の患者の資格を、レセコンから確認してください。続く場合は保守に連絡してください。",
+    ),
+    NoticeCode.REQUEST_UNKNOWN: Words(
+        "レセコンから、この端末が対応していない要求がありました。",
+        "エラーの回答を返しました。レセコンの設定を確認してください。",
+    ),
+    NoticeCode.CHART_NUMBER_TAKEN: Words(
+        "登録しようとした診察券番号は、別の患者のものです。登録していません。",
+        "どちらの患者の番号かを確認し、レセコンで直してから登録してください。",
     ),
     NoticeCode.JOURNAL_UNUSABLE: Words(
         "受付の控え(ジャーナル)に書けません。受付は続けられます。",

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from reception.flow import State
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
+from reception.testing.timing import FOLLOWED
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ANSWERS = (
     scenarios.Rule(state=State.CONSENT, do="answer_all", value="given"),
@@ -57,7 +61,7 @@ def plans() -> list[scenarios.Play]:
             scenarios.Scenario(title=title, person=person, on=rules, expect=expect),
             load_person(person),
             None,
-            config.load(None, (scenarios.HURRY, TomlFile(Path(title), "", scenarios.HURRY))),
+            FOLLOWED.settings(),
             scenarios.TODAY,
         )
         for title, person, rules in _VISITS
@@ -93,14 +97,19 @@ def _teller(say: Callable[[str], None]) -> Callable[[Snapshot], None]:
     return tell
 
 
+def sample_frame(state: Path) -> "NDArray[np.uint8]":
+    """Return what the camera sees of a simulated person, (H, W, 3) uint8 BGR."""
+    from hardware.camera.clips import load_clip
+    from reception.testing.testbench import clip_of
+
+    return load_clip(clip_of(load_person("age45"), state / "clips")).image(0)
+
+
 def take_pictures(state: Path) -> Path:
     """Save a picture of every patient screen and return the folder."""
-    from hardware.camera.clips import load_clip
     from reception.testing.gallery import save_gallery, without_display
-    from reception.testing.testbench import clip_of
 
     without_display()
     folder = state / "pictures"
-    frame = load_clip(clip_of(load_person("age45"), state / "clips")).image(0)
-    save_gallery(folder, frame)
+    save_gallery(folder, sample_frame(state))
     return folder

@@ -1,10 +1,9 @@
 """Pictures of every screen, drawn from sample snapshots without a terminal behind them."""
 
+import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,15 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QCoreApplication, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
-from config import Screen
-from consent.choices import Item
-from reception.flow import DisplayMode, Event, HelpTopic, Language, Method, State, Step
+from config import ConfigError, Screen
+from consent.choices import ConsentAnswer, Item
+from reception.flow import AttributeOutcome, DisplayMode, Event, HelpTopic, Language, Method, State, Step
 from reception.flow.failures import FailureCode
 from reception.patient.window import PatientWindow
 from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
 from reception.terminal.staff import StaffAnswer
+from reception.testing.measured import measured
+from reception.texts import catalogue
 
 _AT_CARD = Snapshot(
     visit="sample",
@@ -42,7 +43,21 @@ _LIMIT = replace(
     question=Item.LIMIT_AMOUNT,
     question_count=3,
 )
-_DONE = replace(_AT_CARD, step=Step.COMPLETE, state=State.TAKE_CARD, screen="TAKE_CARD", completed=True)
+_ANSWERED = (
+    (Item.MEDICATION, ConsentAnswer.GIVEN),
+    (Item.HEALTH_CHECKUP, ConsentAnswer.DECLINED),
+    (Item.LIMIT_AMOUNT, ConsentAnswer.GIVEN),
+)
+_DONE = replace(
+    _AT_CARD,
+    step=Step.COMPLETE,
+    state=State.TAKE_CARD,
+    screen="TAKE_CARD",
+    completed=True,
+    answers=_ANSWERED,
+    until="2026-04-02T14:05",
+)
+_OFFER = replace(_DONE, state=State.ATTRIBUTE_OFFER, screen="ATTRIBUTE_OFFER")
 _IDLE = replace(_AT_CARD, visit="", step="", state=State.WAITING, screen="WAITING", card_in=False)
 _PHONE = replace(
     _IDENTITY,
@@ -134,6 +149,68 @@ SAMPLES: dict[str, Snapshot] = {
         _CONSENT, question=Item.MEDICATION, question_number=1, facility="pharmacy"
     ),
     "29-take-card-grace": replace(_DONE, notice="grace"),
+    "30-leave": replace(_CONSENT, screen="LEAVE", question=Item.MEDICATION, question_number=1),
+    "31-summary": replace(_CONSENT, screen="SUMMARY", question="", answers=_ANSWERED),
+    "31-summary-all": replace(
+        _CONSENT,
+        screen="SUMMARY",
+        question="",
+        seconds_left=20,
+        answers=tuple((item, ConsentAnswer.GIVEN) for item in Item),
+    ),
+    "32-matched": replace(_IDENTITY, state=State.CHECKING, screen="MATCHED", identity=Method.FACE),
+    "33-staff-called-in-visit": replace(
+        _CONSENT,
+        step=Step.CONSENT,
+        state=State.CALL_STAFF,
+        screen="CALL_STAFF",
+        failure=FailureCode.STAFF_CALLED,
+        interrupted=True,
+        staff_called=True,
+    ),
+    "33-waiting-staff-called": replace(_IDLE, failure=FailureCode.STAFF_CALLED, staff_called=True),
+    "34-no-method-left": replace(
+        _IDENTITY, state=State.CALL_STAFF, screen="CALL_STAFF", failure=FailureCode.NO_METHOD_LEFT, methods=()
+    ),
+    "35-pin-short": replace(_PIN, pin_digits=2, pin_short=True),
+    "36-limit-current": replace(_LIMIT, step=Step.CONSENT, question_number=3),
+    "37-age-unknown": replace(_CONSENT, question=Item.HEALTH_CHECKUP, question_number=2, age_known=False),
+    "38-help-in-visit": replace(_IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.PIN),
+    "38-help-list-in-visit": replace(
+        _IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.LIST
+    ),
+    "40-attribute-offer": replace(_OFFER, attribute="address"),
+    "40-attribute-offer-name": replace(_OFFER, attribute="name", seconds_left=20),
+    "41-attribute-sign": replace(
+        _OFFER, state=State.ATTRIBUTE_SIGN, screen="ATTRIBUTE_SIGN", signing_tries_left=5
+    ),
+    "41-attribute-sign-wrong": replace(
+        _OFFER,
+        state=State.ATTRIBUTE_SIGN,
+        screen="ATTRIBUTE_SIGN",
+        signing_tries_left=4,
+        signing_missed=True,
+        signing_characters=8,
+        seconds_left=15,
+    ),
+    "42-attribute-qr": replace(
+        _OFFER,
+        state=State.ATTRIBUTE_SIGN,
+        screen="ATTRIBUTE_QR",
+        qr="https://portal.example/portal/0123456789abcdef0123456789abcdef",
+    ),
+    "43-take-card-number": replace(
+        _DONE, card_in=False, queue_number="A012", wait_at="2番窓口", attribute_outcome=AttributeOutcome.GIVEN
+    ),
+    "44-complete-line": replace(
+        _DONE,
+        state=State.COMPLETE,
+        screen="COMPLETE",
+        card_in=False,
+        queue_number="A012",
+        announcement="更新は、有効期限の3か月前から、市区町村の窓口でできます。手数料はかかりません。",
+        announcement_qr="https://www.kojinbango-card.go.jp/",
+    ),
     "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
 }
 """A snapshot for every screen, and for the ways in which some of them look different."""
@@ -178,7 +255,23 @@ class StillTerminal:
         self.submitted.append(event)
 
 
-DISPLAYS = {"portrait": Screen(), "landscape": Screen(width=1024, height=600, density_dpi=170)}
+DISPLAYS = {
+    "portrait": Screen(density_dpi=150),
+    "landscape": Screen(width=1024, height=600, density_dpi=170),
+}
+DENSITIES = {(800, 1280): 150.0, (1280, 800): 150.0, (1024, 600): 170.0, (3840, 2160): 192.0}
+"""px per inch of displays of these sizes, as they are sold; of others it is taken to be 96."""
+
+
+def screen_of(width: int, height: int, density_dpi: float | None = None) -> Screen:
+    """Return a display of this size in px; raises ConfigError naming what is not allowed."""
+    density = DENSITIES.get((width, height), 96.0) if density_dpi is None else density_dpi
+    try:
+        return Screen(width=width, height=height, density_dpi=density)
+    except ValueError as error:
+        # The last lines of pydantic's own are: what is wrong, and where to read about it.
+        told = str(error).splitlines()
+        raise ConfigError(f"a display of {width}x{height} px, {density:g} dpi: {told[2].strip()}") from None
 
 
 def save_gallery(
@@ -189,26 +282,46 @@ def save_gallery(
     language: Language = Language.JA,
     mode: DisplayMode = DisplayMode.NORMAL,
 ) -> list[Path]:
-    """Save a PNG of every screen and return their paths; makes a QApplication where there is none.
+    """Save a PNG of every page, and pages.json with what each shows; return the paths of the pictures.
 
-    Without a display the caller sets QT_QPA_PLATFORM=offscreen first.
-    ``frame`` is shown by the camera preview, (H, W, 3) uint8 BGR; without it the preview is grey.
+    Makes a QApplication where there is none. Without a display the caller sets QT_QPA_PLATFORM=offscreen first.
+    ``frame`` is shown by the camera preview, (H, W, 3) uint8 BGR; without it the preview is grey. What has no room on
+    a page is on a further picture, NN-name-2.png.
     """
     application = QCoreApplication.instance() or QApplication([])
     folder.mkdir(parents=True, exist_ok=True)
-    window = PatientWindow(StillTerminal(), screen or DISPLAYS["portrait"])
+    shown_on = screen or DISPLAYS["portrait"]
+    window = PatientWindow(StillTerminal(), shown_on)
     window.show()
-    paths = []
+    window.show_sound(catalogue(language)("音声: ふつう"))
+    paths: list[Path] = []
+    pages: list[dict[str, object]] = []
     for name, snapshot in SAMPLES.items():
         window.render_snapshot(replace(snapshot, language=language, display_mode=mode))
         if frame is not None:
             window.show_frame(frame)
-        application.processEvents()
-        path = folder / f"{name}.png"
-        if not window.grab().save(str(path)):
-            raise OSError(f"{path}: cannot be written")
-        paths.append(path)
+        for number in range(1, 1 + window.page_count):
+            application.processEvents()
+            path = folder / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
+            if not window.grab().save(str(path)):
+                raise OSError(f"{path}: cannot be written")
+            paths.append(path)
+            pages.append(
+                {
+                    "file": path.name,
+                    "state": snapshot.state,
+                    "screen": snapshot.screen,
+                    "language": language,
+                    "mode": mode,
+                    "size": [shown_on.width, shown_on.height],
+                    "density_dpi": shown_on.density_dpi,
+                    **measured(window, shown_on.density_dpi),
+                }
+            )
+            window.turn_page()
     window.close()
+    told = json.dumps(pages, ensure_ascii=False, indent=1)
+    (folder / "pages.json").write_text(told + "\n", encoding="utf-8")
     return paths
 
 
@@ -216,20 +329,3 @@ def without_display() -> None:
     """Draw where nobody sees it, and keep Qt quiet: it says on every window that it has no size hints to pass on."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     qInstallMessageHandler(lambda kind, context, text: None)
-
-
-def main() -> int:
-    """Save every screen on both displays, in every mode and language: ``python -m reception.testing.gallery DIR``."""
-    if len(sys.argv) != 2:
-        sys.stderr.write("usage: python -m reception.testing.gallery DIR\n")
-        return 2
-    without_display()
-    for (name, screen), language, mode in product(DISPLAYS.items(), Language, DisplayMode):
-        folder = Path(sys.argv[1]) / f"{name}-{language}-{mode}"
-        save_gallery(folder, screen=screen, language=language, mode=mode)
-        sys.stdout.write(f"{folder}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

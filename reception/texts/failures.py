@@ -31,8 +31,11 @@ NOT_COMPLETE = N_("受付は完了していません。")
 TAKE = N_("カードをお取りください。")
 
 _PUT_IN_AGAIN = N_("もう一度、カードを入れてください。")
-_ASK = N_("受付の係にお声がけください。")
+_ASK = N_("受付の係の人にお声がけください。")
 _CHOOSE_AGAIN = N_("もう一度ためすか、ほかの方法を選んでください。")
+_AT_THE_MUNICIPALITY = N_("受付の係の人にお声がけください。手続きは市区町村の窓口でできます。")
+_OTHER_WAY = N_("ほかの方法を選んでください。")
+_PHOTO_UNPROVEN = N_("カードの写真が本物か、確認できませんでした。")
 _STAFF_NOT_CHECKED_IN = "受付は未完了です。患者にもう一度カードを入れてもらってください。"
 _STAFF_SERVER = "ネットワークと資格確認サーバーの状態を確認し、復旧まで通常の窓口受付で対応してください。"
 
@@ -49,7 +52,7 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.CHECKING_CARD_REMOVED: _removed(N_("資格の確認中にカードが抜かれました。")),
     FailureCode.CONSENT_CARD_REMOVED: _removed(N_("同意の途中でカードが抜かれました。")),
     FailureCode.CARD_USE_OFFER_CARD_REMOVED: _removed(N_("利用登録の前にカードが抜かれました。")),
-    FailureCode.VISUAL_CHECK_CARD_REMOVED: _removed(N_("係の確認の途中でカードが抜かれました。")),
+    FailureCode.VISUAL_CHECK_CARD_REMOVED: _removed(N_("係の人の確認の途中で、カードが抜かれました。")),
     FailureCode.CARD_UNREADABLE: Failure(
         N_("カードを読み取れませんでした。"),
         N_("ケースから出して、向きを確かめて入れ直してください。"),
@@ -60,6 +63,34 @@ FAILURES: dict[FailureCode, Failure] = {
         N_("このカードは、マイナンバーカードではありません。"),
         N_("マイナンバーカードを入れてください。"),
         "住民基本台帳カードや他のICカードは使えません。マイナンバーカードをお持ちか確認してください。",
+        take=True,
+    ),
+    FailureCode.CARD_TROUBLE: Failure(
+        N_("カードとのやりとりが、うまくいきませんでした。"),
+        _PUT_IN_AGAIN,
+        "カードをまっすぐ置き直してください。続く場合は、カードリーダーをつなぎ直すか、資格確認書などで受け付けてください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CARD_WITHOUT_CERTIFICATE: Failure(
+        N_("このカードには、使える電子証明書がありません。"),
+        _AT_THE_MUNICIPALITY,
+        "利用者証明用電子証明書が発行されていないか、なくなっています。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CARD_CERTIFICATE_UNREADABLE: Failure(
+        N_("カードの電子証明書を、読み取れませんでした。"),
+        _AT_THE_MUNICIPALITY,
+        "電子証明書の中身が壊れています。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CARD_GENERATION_UNKNOWN: Failure(
+        N_("この種類のカードには、まだ対応していません。"),
+        _ASK,
+        "マイナンバーカードですが、この端末が知らない世代です。資格確認書などで受け付け、端末の更新を保守に相談してください。",
+        ends=True,
         take=True,
     ),
     FailureCode.CARD_STALLED: Failure(
@@ -84,7 +115,9 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.READER_BUSY: Failure(
         N_("カードリーダーをほかのプログラムが使っています。"),
         _ASK,
-        "カードリーダーを使うほかのプログラムを終了してください。",
+        "カードリーダーを使うほかのプログラムを終了し、カードを入れ直してもらってください。",
+        ends=True,
+        take=True,
     ),
     FailureCode.READER_SERVICE_DOWN: Failure(
         N_("カードリーダーに接続できません。"),
@@ -114,7 +147,7 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.PHONE_PIN_BLOCKED: Failure(
         N_("スマートフォンの暗証番号がロックされています。"),
-        N_("カードを入れるか、受付の係にお声がけください。"),
+        N_("カードを入れるか、受付の係の人にお声がけください。"),
         "カードか資格確認書で受け付けてください。ロックの解除はスマートフォンの発行元の案内に従います。",
         ends=True,
     ),
@@ -125,7 +158,7 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.PHONE_READER_LOST: Failure(
         N_("スマートフォンを読み取る機械が使えません。"),
-        N_("カードを入れるか、受付の係にお声がけください。"),
+        N_("カードを入れるか、受付の係の人にお声がけください。"),
         "スマートフォン用の読み取り機のケーブルを確認してください。つながると自動で使えるようになります。",
         ends=True,
     ),
@@ -156,12 +189,37 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.FACE_PHOTO_UNUSABLE: Failure(
         N_("カードの写真を使えませんでした。"),
-        N_("ほかの方法を選んでください。"),
+        _OTHER_WAY,
         "このカードでは顔認証できません。暗証番号か目視確認をご案内ください。",
+    ),
+    FailureCode.FACE_PHOTO_FORGED: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "写真の署名が正しくありません。偽造の疑いがあります。カードの実物を確かめ、顔認証と写真での目視確認は使わないでください。",
+    ),
+    FailureCode.FACE_AUTHORITY_UNKNOWN: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "写真に署名した発行者を、この端末は知りません。新しいカードか偽造です。暗証番号をご案内し、続く場合は保守に連絡してください。",
+    ),
+    FailureCode.FACE_AUTHORITY_EXPIRED: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "写真に署名した発行者の鍵は、期間が過ぎています。暗証番号をご案内ください。端末の時計も確認してください。",
+    ),
+    FailureCode.FACE_CHIP_UNPROVEN: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "カードのICチップが本物と証明できませんでした。複製の疑いがあります。カードの実物を確かめ、写真での目視確認は使わないでください。",
+    ),
+    FailureCode.FACE_CHIP_LATE: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "カードのICチップの返事が遅すぎます。離れた所のカードの疑いがあります。置き直しても続く場合は、暗証番号をご案内ください。",
     ),
     FailureCode.FACE_CAMERA_LOST: Failure(
         N_("カメラが使えません。"),
-        N_("ほかの方法を選んでください。"),
+        _OTHER_WAY,
         "カメラの接続と、レンズがふさがれていないかを確認してください。直ると自動で使えるようになります。",
     ),
     FailureCode.FACE_ENGINE_LOST: Failure(
@@ -179,6 +237,11 @@ FAILURES: dict[FailureCode, Failure] = {
         N_("ほかの方法を選んでください。ロックの解除は市区町村の窓口でできます。"),
         "顔認証か目視確認をご案内ください。解除は市区町村の窓口のほか、コンビニとアプリでもできます。",
     ),
+    FailureCode.PIN_ANSWER_LOST: Failure(
+        N_("カードから、暗証番号の返事がありませんでした。"),
+        N_("暗証番号を、もう一度入力してください。"),
+        "残り回数は減っていません。番号を尋ねたり、代わりに入力したりしないでください。続く場合はカードの置き方を確かめてください。",
+    ),
     FailureCode.NO_METHOD_LEFT: Failure(
         N_("この機械では本人確認ができませんでした。"),
         _ASK,
@@ -187,7 +250,7 @@ FAILURES: dict[FailureCode, Failure] = {
         take=True,
     ),
     FailureCode.VISUAL_REFUSED: Failure(
-        N_("係の確認では、本人確認ができませんでした。"),
+        N_("係の人の確認では、本人確認ができませんでした。"),
         N_("ほかの方法を選んでください。"),
         "暗証番号か顔認証をご案内ください。難しければ資格確認書などで受け付けてください。",
     ),
@@ -205,14 +268,14 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.CERTIFICATE_EXPIRED: Failure(
         N_("カードの電子証明書の有効期限が切れています。"),
-        N_("受付の係にお声がけください。更新は市区町村の窓口でできます。"),
+        N_("受付の係の人にお声がけください。更新は市区町村の窓口でできます。"),
         "資格確認書などで受け付け、市区町村での更新をご案内ください。",
         ends=True,
         take=True,
     ),
     FailureCode.CERTIFICATE_REVOKED: Failure(
         N_("カードの電子証明書が使えなくなっています。"),
-        N_("受付の係にお声がけください。手続きは市区町村の窓口でできます。"),
+        _AT_THE_MUNICIPALITY,
         "失効した証明書です。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
         ends=True,
         take=True,
@@ -221,6 +284,20 @@ FAILURES: dict[FailureCode, Failure] = {
         N_("カードの電子証明書を確認できませんでした。"),
         _ASK,
         "証明書が一時停止中か、状態が不明です。資格確認書などで受け付けてください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CERTIFICATE_UNTRUSTED: Failure(
+        N_("カードの電子証明書の発行元を、確認できませんでした。"),
+        _ASK,
+        "発行した認証局を、資格確認サーバーが認めていないか、認証局の期間が過ぎています。資格確認書などで受け付けてください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.PHOTO_OF_ANOTHER: Failure(
+        N_("カードの写真と証明書が、同じ人のものではありません。"),
+        _ASK,
+        "写真の人と電子証明書の人の生年月日が違います。偽造の疑いがあります。カードの実物と本人を確かめてください。",
         ends=True,
         take=True,
     ),
@@ -297,7 +374,6 @@ FAILURES: dict[FailureCode, Failure] = {
         N_("係の人を呼んでいます。"),
         N_("そのままお待ちください。"),
         "患者が呼んでいます。端末までおいでください。",
-        ends=True,
     ),
     FailureCode.TERMINAL_FAULT: Failure(
         N_("機械の中で問題が起きました。"),

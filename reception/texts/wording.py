@@ -3,6 +3,9 @@
 Every text is one of the catalogues' (N_); line ends are the window's business.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from consent.choices import Item
 from hardware.face.policy import Guidance
 from reception.flow import HelpTopic, Method, StaffText
@@ -20,57 +23,105 @@ GUIDANCE = {
     Guidance.ONE_PERSON: N_("お一人ずつ、写ってください"),
     Guidance.MORE_LIGHT: N_("暗いため、明るい方を向いてください"),
     Guidance.LESS_LIGHT: N_("明るすぎるため、光をさけてください"),
+    Guidance.WHOLE_FACE: N_("お顔全体が、枠に入るようにしてください"),
     Guidance.CLOSER: N_("もう少し、近づいてください"),
     Guidance.FURTHER: N_("もう少し、はなれてください"),
     Guidance.LOOK_STRAIGHT: N_("正面を向いてください"),
     Guidance.HOLD_STILL: N_("そのまま、動かないでください"),
-    Guidance.UNCOVER_MOUTH: N_("マスクを、外してください"),
+    Guidance.UNCOVER_MOUTH: N_("マスクを、あごの下まで下げてください"),
     Guidance.UNCOVER_EYES: N_("サングラスや帽子を、外してください"),
     Guidance.MOVE_A_LITTLE: N_("お顔を少し、左右に向けてください"),
     Guidance.TURN_LEFT: N_("← ゆっくり、左を向いてください"),
     Guidance.TURN_RIGHT: N_("ゆっくり、右を向いてください →"),
-    Guidance.BLINK: N_("ゆっくり、まばたきをしてください"),
 }
 """One short sentence for everything the face gate can ask."""
 LOOKING_GOOD = N_("そのまま、お待ちください")
 
-QUESTIONS: dict[str, tuple[str, str]] = {
-    Item.MEDICATION: (
+
+@dataclass(frozen=True)
+class Question:
+    """What is read of one question: three short facts below the question itself."""
+
+    title: str
+    """What the leaflet calls it."""
+    asked: str
+    """The question."""
+    what: str
+    who: str
+    how_long: str
+    name: str
+    """What is provided, in a word or two."""
+
+
+DOCTORS_SEE = N_("医師・薬剤師などが見ます")
+FACILITY_SEES = N_("この医療機関・薬局が見ます")
+ONE_DAY = N_("今から24時間だけ見られます")
+THIS_TIME = N_("今回の受診だけに使います")
+
+QUESTIONS: dict[str, Question] = {
+    Item.MEDICATION: Question(
         N_("お薬情報に関する情報提供の同意について"),
         N_("これまでのお薬と診療の情報を、医師・薬剤師に提供しますか。"),
+        N_("お薬の名前と、診療の記録"),
+        DOCTORS_SEE,
+        ONE_DAY,
+        N_("お薬・診療の情報"),
     ),
-    Item.DIAGNOSIS: (
+    Item.DIAGNOSIS: Question(
         N_("診療情報の提供について"),
         N_("過去に受けた診療の情報を、医師・薬剤師に提供しますか。"),
+        N_("受診した日と、診療の記録"),
+        DOCTORS_SEE,
+        ONE_DAY,
+        N_("診療の情報"),
     ),
-    Item.OPERATION: (
+    Item.OPERATION: Question(
         N_("手術情報の提供について"),
         N_("過去に受けた手術の情報を、医師・薬剤師に提供しますか。"),
+        N_("手術の名前と、受けた日"),
+        DOCTORS_SEE,
+        ONE_DAY,
+        N_("手術の情報"),
     ),
-    Item.HEALTH_CHECKUP: (
+    Item.HEALTH_CHECKUP: Question(
         N_("特定健診情報の提供について"),
-        N_("過去に受けた健診の結果を、医師・薬剤師に提供しますか。(40歳以上の方が対象です)"),
+        N_("過去に受けた健診の結果を、医師・薬剤師に提供しますか。"),
+        N_("40歳からの健診の結果"),
+        DOCTORS_SEE,
+        ONE_DAY,
+        N_("健診の情報"),
     ),
-    Item.LIMIT_AMOUNT: (
+    Item.LIMIT_AMOUNT: Question(
+        N_("限度額情報について"),
         N_("限度額情報を提供しますか"),
-        N_("窓口でのお支払いの上限を確認するための情報です。"),
+        N_("お支払いの上限がわかる情報"),
+        FACILITY_SEES,
+        THIS_TIME,
+        N_("限度額の情報"),
     ),
-    Item.SPECIFIC_DISEASE: (
+    Item.SPECIFIC_DISEASE: Question(
         N_("特定疾病療養受療証の情報の提供について"),
         N_("特定疾病の情報を、この医療機関・薬局に提供しますか。"),
+        N_("治療費の上限がわかる情報"),
+        FACILITY_SEES,
+        THIS_TIME,
+        N_("特定疾病の情報"),
     ),
-    Item.MEDICAL_SUBSIDY: (
+    Item.MEDICAL_SUBSIDY: Question(
         N_("医療費助成の情報の提供について"),
         N_("医療費助成の受給者証の情報を、この医療機関・薬局に提供しますか。"),
+        N_("受給者証のかわりになる情報"),
+        FACILITY_SEES,
+        THIS_TIME,
+        N_("医療費助成の情報"),
     ),
 }
-"""Heading and explanation of each question, by item."""
+"""The words of each question, by item."""
 
-ANSWERS: dict[str, tuple[str, str]] = {
-    Item.HEALTH_CHECKUP: (N_("同意する"), N_("同意しない・40歳未満")),
-    Item.LIMIT_AMOUNT: (N_("提供する"), N_("提供しない")),
-}
+ANSWERS: dict[str, tuple[str, str]] = {Item.LIMIT_AMOUNT: (N_("提供する"), N_("提供しない"))}
 """Where the two answers are not simply agree and do not agree."""
+OF_ANY_AGE = (N_("同意する"), N_("同意しない・40歳未満"))
+"""The leaflet's answers about the checkup, where nobody knows the patient's age."""
 PLAIN_ANSWERS = (N_("同意する"), N_("同意しない"))
 
 WITHOUT_STAFF = {
@@ -78,10 +129,14 @@ WITHOUT_STAFF = {
     FailureCode.ANSWER_TIMED_OUT,
     FailureCode.CARD_UNREADABLE,
     FailureCode.CARD_WRONG,
+    FailureCode.CARD_TROUBLE,
     FailureCode.CARD_STALLED,
     FailureCode.CARD_SWAPPED,
 }
 """Ends of a visit after which the patient can start again without staff."""
+
+OF_THE_PIN = (FailureCode.PIN_WRONG, FailureCode.PIN_ANSWER_LOST, FailureCode.PHONE_MOVED_AFTER_PIN)
+"""What is told where the PIN is typed; other failures of the visit do not belong there."""
 
 CHECKED_IN = N_("受付が完了しました")
 TAKE_CARD = N_("カードをカードリーダーからお取りください")
@@ -89,13 +144,16 @@ PUT_IN = N_("マイナンバーカードをカードリーダーに入れてく�
 RIGHT_WAY = N_("ケースから出して、向きを確かめて入れてください。")
 STAY = N_("カードは、そのまま入れておいてください。")
 PHONE_AWAY = N_("スマートフォンは、しまってもかまいません。")
+OTHER_PROGRAM = N_("ほかのプログラムが終わるのを待っています。")
 PLEASE_WAIT = N_("そのままお待ちください。")
 UNTIL_CALLED = N_("お呼びするまでお待ちください")
 GET_WELL = N_("お大事になさってください。")
 DO_NOT_FORGET = N_("カードをお忘れなく")
 IN_THE_FRAME = N_("画面の枠に顔が収まるようにすると自動的に撮影されます。")
 TYPE_PIN = N_("暗証番号を入力してください")
-TRIES_LEFT = N_("残り{count}回")
+TRIES_LEFT = N_("入力できるのは、残り{count}回です")
+PIN_SHORT = N_("暗証番号は、4桁です。")
+PIN_MORE = N_("あと{count}桁を押してください。")
 ONE_TRY = N_("暗証番号を入力できるのはあと1回です")
 THEN_BLOCKED = N_("つぎにまちがえると、暗証番号がロックされます。")
 UNBLOCK = N_("解除は、市区町村の窓口でできます。")
@@ -105,11 +163,24 @@ PHONE_STILL = N_("そのまま、動かさないでください。")
 PHONE_FIRST = N_("iPhoneの画面で本人確認をしてください。")
 PHONE_UNTIL_READ = N_("読み終わるまで、動かさないでください。")
 WHAT_TO_PROVIDE = N_("医師・薬剤師に提供する情報を選んでください")
-ONE_DAY = N_("医師・薬剤師が見られるのは、今から24時間だけです。")
 CARD_MEANS_NO = N_("カードを取ると、「提供しない」として受付に進みます。")
+NEARLY_DONE = N_("あと1問で、受付が完了します。")
 STAFF_ON_THE_WAY = N_("係の人を呼んでいます")
+STILL_ON = N_("受付は、まだ続いています。")
+GO_ON = N_("受付を続ける")
+LEAVE = N_("受付をやめる")
+BY_SIGHT = N_("係の人がお顔を見て確認する方法もあります。")
+ASK_BY_SIGHT = N_("係の人に確認してもらう")
+MATCHED = N_("本人確認ができました")
+SEND_THIS = N_("この内容で送りますか")
+TOUCH_TO_CHANGE = N_("変えるときは、その行を押してください。")
+PRESS_TO_CHANGE = N_("変えるときは、その番号を押してください。")
+SEND = N_("送る")
+BEFORE = N_("前の質問")
+AGREED_UNTIL = N_("{day} {time}まで見られます")
+TOMORROW = N_("あす")
 OUT_OF_USE = N_("ただいま、この機械はご利用いただけません")
-ASK_STAFF = N_("受付の係に、お声がけください。")
+ASK_STAFF = N_("受付の係の人に、お声がけください。")
 TAKE_IF_IN = N_("カードが入っていれば、お取りください。")
 
 OTHER_WAY = N_("ほかの方法にする")
@@ -129,11 +200,13 @@ GO_BACK = N_("もどる")
 STILL: dict[str, tuple[str, ...]] = {
     "READING": (N_("カードを読み取っています"),),
     "CHECKING": (N_("健康保険の資格を確認しています"),),
+    "MATCHED": (MATCHED, PLEASE_WAIT),
+    "LEAVE": (N_("受付をやめますか"), N_("やめると、何も送られません。")),
     "SENDING": (N_("受付の内容を送っています"), N_("もう少しお待ちください。")),
     "VISUAL_CHECK": (N_("係の人が確認しています"), PLEASE_WAIT),
     "COMPLETE": (CHECKED_IN, UNTIL_CALLED, GET_WELL),
     "DESK_CLOSED": (N_("ただいま、受付を休止しています"), ASK_STAFF, N_("再開すると、画面が変わります。")),
-    "BUNDLE": (N_("情報の提供に、まとめて同意しますか"), ONE_DAY),
+    "BUNDLE": (N_("情報の提供に、まとめて同意しますか"), DOCTORS_SEE, ONE_DAY),
     "PRESCRIPTION": (N_("処方箋の形を選んでください"), N_("電子処方箋では、薬局でカードを使います。")),
     "CARD_USE_OFFER": (
         N_("このカードを、健康保険証として使えるように登録しますか"),
@@ -154,38 +227,59 @@ HELP: dict[str, tuple[str, ...]] = {
     ),
     HelpTopic.EXPIRED: (
         N_("カードの期限が切れた"),
-        N_("まず、カードを入れてください。"),
-        N_("期限が切れてから3か月までは、受付できることがあります。"),
+        N_("まず、カードを入れてください。期限が切れてから3か月までは、受付できることがあります。"),
         N_("受付できないときは、係の人を呼んでください。"),
         N_("期限の更新は、市区町村の窓口でできます。"),
     ),
     HelpTopic.LOST: (
         N_("カードやスマートフォンをなくした"),
         N_("すぐに電話をして、使えないように止めてください。"),
-        N_("電話番号は、0120-95-0178です。"),
-        N_("電話は無料で、24時間つながります。"),
+        N_("電話番号は、0120-95-0178です。無料で、24時間つながります。"),
         N_("今日の受付は、係の人がします。"),
     ),
     HelpTopic.NO_CARD: (
         N_("今日はカードを持っていない"),
-        N_("資格確認書があれば、受付の係に見せてください。"),
+        N_("資格確認書があれば、受付の係の人に見せてください。"),
         N_("ないときも、係の人を呼んでください。"),
     ),
     HelpTopic.CHILD: (
         N_("子どもの受付をする"),
         N_("お子さまのカードを入れてください。"),
         N_("カメラには、お子さまのお顔を写してください。"),
-        N_("暗証番号は、保護者の方が入力できます。"),
-        N_("写真のないカードは、暗証番号で受付します。"),
+        N_("暗証番号は、保護者の方が入力できます。写真のないカードは、暗証番号で受付します。"),
     ),
     HelpTopic.DECLINED: (
         N_("カードを健康保険証として使いたくない"),
         N_("登録しなくても、受付できます。"),
-        N_("資格確認書を、受付の係に見せてください。"),
+        N_("資格確認書を、受付の係の人に見せてください。"),
     ),
 }
-"""For those who cannot go on: what the trouble is called, and what they do now (the hotline takes reports of lost cards
-and phones day and night)."""
+"""For those who cannot go on: what the trouble is called, and what they do now, step by step (the hotline takes
+reports of lost cards and phones day and night)."""
+_WITH_CARD = (HelpTopic.PIN, HelpTopic.EXPIRED, HelpTopic.CHILD, HelpTopic.DECLINED)
+USE_FACE = N_("顔認証にする")
+
+
+def help_topics(snapshot: Snapshot) -> tuple[HelpTopic, ...]:
+    """Return the troubles that one can have now: who has put the card in has not lost it."""
+    if snapshot.visit and snapshot.state != "WAITING":
+        return _WITH_CARD
+    return tuple(topic for topic in HelpTopic if topic is not HelpTopic.LIST)
+
+
+def advice(snapshot: Snapshot) -> str:
+    """Return what is advised against the trouble on the screen HELP: USE_FACE, CALL or GO_ON."""
+    topic = snapshot.help
+    if topic == HelpTopic.PIN and "face" in snapshot.methods:
+        return USE_FACE
+    if topic in (HelpTopic.EXPIRED, HelpTopic.CHILD):
+        return GO_ON
+    if topic == HelpTopic.PIN and snapshot.state == "WAITING":
+        return GO_ON
+    return CALL
+
+
+CALL = N_("係の人を呼ぶ")
 NOTICES = {
     "expires-soon": N_("カードの電子証明書の期限が近づいています。市区町村の窓口で更新してください。"),
     "grace": N_(
@@ -219,9 +313,17 @@ def failure_texts(snapshot: Snapshot, t: Catalogue) -> tuple[str, str]:
     return what, t.joined(t(take), t(failure.next_step))
 
 
-def answers(question: str) -> tuple[str, str]:
-    """Return the two answers to a question."""
-    return ANSWERS.get(question, PLAIN_ANSWERS)
+def answers(snapshot: Snapshot) -> tuple[str, str]:
+    """Return the two answers to the question that is asked."""
+    if snapshot.question == Item.HEALTH_CHECKUP and not snapshot.age_known:
+        return OF_ANY_AGE
+    return ANSWERS.get(snapshot.question, PLAIN_ANSWERS)
+
+
+def answer_words(item: str, answer: str) -> str:
+    """Return the words of an answer that was given."""
+    given, declined = ANSWERS.get(item, PLAIN_ANSWERS)
+    return given if answer == "given" else declined
 
 
 def which_way(snapshot: Snapshot) -> str:
@@ -240,10 +342,14 @@ def guidance(snapshot: Snapshot) -> str:
 
 
 def question_note(snapshot: Snapshot) -> str:
-    """Return what else the patient should know of a question; there is none where no card can be taken."""
-    if snapshot.screen == "CONSENT":
-        return ONE_DAY
-    return "" if snapshot.by_phone else CARD_MEANS_NO
+    """Return what else the patient should know of a question: what the card's removal means, where one is in."""
+    return CARD_MEANS_NO if snapshot.screen == "LIMIT_CONSENT" and not snapshot.by_phone else ""
+
+
+def facts(snapshot: Snapshot) -> tuple[str, str, str]:
+    """Return what is provided, who sees it and for how long."""
+    question = QUESTIONS[snapshot.question]
+    return question.what, question.who, question.how_long
 
 
 def time_left(snapshot: Snapshot, t: Catalogue) -> str:
@@ -252,16 +358,40 @@ def time_left(snapshot: Snapshot, t: Catalogue) -> str:
     if seconds is None:
         return ""
     if snapshot.screen == "PRESCRIPTION":
-        return t(N_("あと{seconds}秒で、選ばずに進みます"), seconds=seconds)
+        return t(N_("操作がないため、あと{seconds}秒で、選ばずに進みます"), seconds=seconds)
+    if snapshot.screen == "SUMMARY":
+        return t(N_("操作がないため、あと{seconds}秒で、このまま送ります"), seconds=seconds)
     if answer := answer_at_end(snapshot):
-        return t(N_("あと{seconds}秒で「{answer}」になります"), seconds=seconds, answer=t(answer))
-    return t(N_("あと{seconds}秒で終わります"), seconds=seconds)
+        told = N_("操作がないため、あと{seconds}秒で「{answer}」になります")
+        return t(told, seconds=seconds, answer=t(answer))
+    if snapshot.state == "ATTRIBUTE_SIGN":
+        return t(N_("操作がないため、あと{seconds}秒で、同意しないで終わります"), seconds=seconds)
+    if snapshot.state == "WAITING":
+        return t(N_("操作がないため、あと{seconds}秒で、はじめの画面にもどります"), seconds=seconds)
+    return t(N_("操作がないため、あと{seconds}秒で受付をやめます"), seconds=seconds)
+
+
+def time_alone(snapshot: Snapshot, t: Catalogue) -> str:
+    """Say how long the wait still lasts, where there is no room for more."""
+    seconds = snapshot.seconds_left
+    return "" if seconds is None else t(N_("あと{seconds}秒"), seconds=seconds)
 
 
 def answer_at_end(snapshot: Snapshot) -> str:
     """Return the answer that the end of the wait gives; empty where it gives none."""
     if snapshot.screen == "CARD_USE_OFFER":
         return DO_NOT_REGISTER
+    if snapshot.screen == "ATTRIBUTE_OFFER":
+        return PLAIN_ANSWERS[1]
     if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
         return ""
     return ANSWERS[Item.LIMIT_AMOUNT][1] if snapshot.question is Item.LIMIT_AMOUNT else PLAIN_ANSWERS[1]
+
+
+def until(snapshot: Snapshot, t: Catalogue) -> str:
+    """Say until when what was agreed may be looked at; empty where that is not known, or nothing was agreed."""
+    agreed = any(answer == "given" and item != Item.LIMIT_AMOUNT for item, answer in snapshot.answers)
+    if not snapshot.until or not agreed:
+        return ""
+    moment = datetime.fromisoformat(snapshot.until)
+    return t(AGREED_UNTIL, day=t(TOMORROW), time=f"{moment:%H:%M}")

@@ -1,58 +1,23 @@
-"""The server on PostgreSQL: the same behaviour as on SQLite, many at once, and a database that goes and comes."""
+"""The server on PostgreSQL: many at once, and a database that goes and comes."""
 
 import itertools
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError, Refused, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.store import ConsentsDiffer, Store
-from reception.testing.benchmarks.postgres import OwnPostgres, programs
+from reception.testing.benchmarks.postgres import OwnPostgres
+from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of, whole
 
-# The same tests, with the fixtures of this module.
-from tests.integration.test_server import (  # noqa: F401
-    ON_HOLD,
-    REVOKED,
-    UNKNOWN,
-    other_authority,
-    test_a_certificate_of_another_authority_is_refused,
-    test_a_certificate_that_must_not_pass_is_refused,
-    test_a_challenge_expires_after_two_minutes,
-    test_a_challenge_is_spent_by_a_failed_try_too,
-    test_a_challenge_of_another_terminal_is_unknown_and_stays_good_for_its_owner,
-    test_a_long_past_challenge_is_forgotten,
-    test_a_stopped_server_starts_again_on_its_port_and_remembers,
-    test_each_challenge_serves_once,
-    test_the_list_of_visits_holds_answers_and_nothing_personal,
-    test_the_other_wrong_requests_have_codes_too,
-)
-from tests.integration.test_server_operation import test_changing_an_answer_takes_the_card_again  # noqa: F401
-from tests.support.servers import HANAKO, Bench, bench, whole
-from tests.unit.consent.test_store import recorded_of, visit_of
-
-pytestmark = pytest.mark.skipif(
-    programs() is None, reason="PostgreSQL is not installed (Debian package postgresql)"
-)
+pytestmark = pytest.mark.usefixtures("postgres")
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[OwnPostgres]:
-    with OwnPostgres(durable=False) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 _numbers = itertools.count()
@@ -61,21 +26,6 @@ _numbers = itertools.count()
 @pytest.fixture
 def database(postgres: OwnPostgres) -> str:
     return postgres.create(f"test{next(_numbers)}")
-
-
-@pytest.fixture(scope="module")
-def shared(postgres: OwnPostgres) -> str:
-    return postgres.create("shared")
-
-
-@pytest.fixture
-def running(authority: Authority, shared: str) -> Iterator[Bench]:
-    with bench(authority, HANAKO, REVOKED, ON_HOLD, UNKNOWN, database=shared) as made:
-        yield made
-    engine = sa.create_engine(shared)
-    with engine.begin() as connection:
-        connection.execute(sa.text('TRUNCATE visits, consents, card_uses, "references", audit'))
-    engine.dispose()
 
 
 def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authority, database: str) -> None:

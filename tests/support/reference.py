@@ -35,7 +35,8 @@ from consent.choices import (
 from reception.commands import parser
 from reception.flow import State, table
 from reception.testing import commands as workshop
-from reception.testing.scenarios.scenario import BUTTONS, Expect, Rule, Scenario
+from reception.testing.scenarios.scenario import Expect, Scenario
+from reception.testing.verbs import BUTTONS, Rule
 from reception.texts.failures import FAILURES
 from tests.support import ROOT
 

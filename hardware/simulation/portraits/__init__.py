@@ -13,7 +13,7 @@ SHIPPED = ("astronaut", "grace_hopper", "synthetic", "morph")
 """Three identities, and an attack: the half-and-half picture of the first two."""
 
 EYES_AT = (230.0, 180.0)
-"""Middle between the eyes in every shipped portrait, px; see make_portraits.py."""
+"""Middle between the eyes in every shipped portrait, px; see SOURCES.md."""
 EYES_APART = 113.0
 """Distance of the outer corners of the eyes in every shipped portrait, px."""
 

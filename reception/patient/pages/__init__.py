@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from reception.patient.pages.consent import CHOICES, ChoicePage, QuestionPage
+from reception.patient.pages.attributes import AttributeOfferPage, AttributeQrPage, AttributeSignPage
+from reception.patient.pages.consent import CHOICES, ChoicePage, QuestionPage, SummaryPage
 from reception.patient.pages.ending import CallStaffPage, CompletePage, OutOfServicePage, TakeCardPage
 from reception.patient.pages.identity import (
     FaceMatchPage,
     LastTryPage,
+    MatchedPage,
     MethodChoicePage,
     PhoneTapPage,
     PinEntryPage,
@@ -39,9 +41,14 @@ _PAGES: dict[str, Callable[[Send, Catalogue], Page]] = {
     "PHONE_TAP": PhoneTapPage,
     "CONSENT": QuestionPage,
     "LIMIT_CONSENT": QuestionPage,
+    "ATTRIBUTE_OFFER": AttributeOfferPage,
+    "ATTRIBUTE_SIGN": AttributeSignPage,
+    "ATTRIBUTE_QR": AttributeQrPage,
     "TAKE_CARD": TakeCardPage,
     "COMPLETE": CompletePage,
     "CALL_STAFF": CallStaffPage,
     "OUT_OF_SERVICE": OutOfServicePage,
     "HELP": HelpPage,
+    "MATCHED": MatchedPage,
+    "SUMMARY": SummaryPage,
 }

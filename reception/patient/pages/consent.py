@@ -1,50 +1,58 @@
-"""Pages of 同意取得: a question with its yes and no, and the choices beside it."""
+"""Pages of 同意取得: a question with its yes and no, the choices beside it, and the summary before all is sent."""
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
-from reception.patient.pages.page import Page, Send
-from reception.patient.widgets import Emblem, Pictogram, Words
+from reception.patient.pages.page import IN_A_ROW, TWO_IN_A_ROW, Page, Send
+from reception.patient.widgets import Fact, Message, Pictogram, Words
 from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 
 
 class QuestionPage(Page):
-    """One question, two answers of the same size; none is chosen beforehand."""
+    """One question with what, who and how long; two answers that look alike, and none is chosen beforehand."""
+
+    columns = TWO_IN_A_ROW
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
-        self.count = Words("caption")
-        self.heading = Words("heading")
-        self.body = Words("body")
-        self.emblem = Emblem("consent")
+        # The leaflet asks about the limit on its last page, of those who leave the card in.
+        self.nearly = Message("info")
+        self.count = Words("hint", centred=False)
+        self.heading = Words("heading", centred=False)
+        self.facts = Fact("paper"), Fact("doctor"), Fact("clock")
+        self.note = Words("hint", centred=False)
         given, declined = wording.PLAIN_ANSWERS
-        self.given = self.button("given", given, "fill", flow.Answer(ConsentAnswer.GIVEN), picture="yes")
-        self.declined = self.button(
-            "declined", declined, "outline", flow.Answer(ConsentAnswer.DECLINED), picture="no"
+        self.given = self.answer("given", given, flow.Answer(ConsentAnswer.GIVEN), "yes")
+        self.declined = self.answer("declined", declined, flow.Answer(ConsentAnswer.DECLINED), "no")
+        self.before = self.button(
+            "previous_question", wording.BEFORE, flow.PreviousQuestion(), "secondary", "back"
         )
-        self.note = Words("caption")
         self.compose(
-            (self.count, self.heading, self.body),
-            pictures=(self.emblem,),
-            below=(self.note,),
-            buttons=(self.given, self.declined),
-            spare=(self.count, self.note),
+            (self.nearly, self.count, self.heading, *self.facts, self.note),
+            answers=(self.given, self.declined),
+            minor=(self.before,),
+            spare=(self.count,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t = self.t
-        what = t(wording.WHAT_TO_PROVIDE) if snapshot.screen == "CONSENT" else ""
+        question = wording.QUESTIONS[snapshot.question or Item.MEDICATION]
+        last = snapshot.screen == "LIMIT_CONSENT" and snapshot.step == "COMPLETE"
+        self.nearly.show_message(t(wording.NEARLY_DONE) if last else "")
         number = ""
         if snapshot.question_count > 1:
             number = t(N_("質問 {n}/{m}"), n=snapshot.question_number, m=snapshot.question_count)
-        self.count.show_text("\n".join(filter(None, (number, what))))
-        heading, body = wording.QUESTIONS[snapshot.question] if snapshot.question else ("", "")
-        self.heading.show_text(t(heading))
-        self.body.show_text(t(body))
-        self.emblem.show_picture(PICTURES.get(snapshot.question, "consent"))
-        given, declined = wording.answers(snapshot.question)
+        # A small window has no room for what the leaflet calls it.
+        title = "" if self.look.sizes.composition == "compact" else t(question.title)
+        self.count.show_text("  ".join(filter(None, (number, title))))
+        self.heading.show_text(t(question.asked).rstrip("。"))
+        for fact, text in zip(self.facts, (question.what, question.who, question.how_long), strict=True):
+            fact.show_text(t(text))
+        self.facts[0].sign.show_picture(PICTURES.get(snapshot.question, "paper"))
+        given, declined = wording.answers(snapshot)
         self.given.relabel(t(given))
         self.declined.relabel(t(declined))
+        self.before.setVisible(snapshot.question_number > 1)
         self.note.show_text(t(wording.question_note(snapshot)))
 
 
@@ -53,16 +61,51 @@ class ChoicePage(Page):
 
     def __init__(self, send: Send, t: Catalogue, screen: str, choices: "tuple[Offer, ...]") -> None:
         super().__init__(send, t)
+        self.columns = TWO_IN_A_ROW if len(choices) == 2 else IN_A_ROW
         heading, *more = wording.STILL[screen]
-        offered = [
-            self.button(name, label, "outline", event, "primary", picture)
-            for name, label, event, picture in choices
-        ]
-        self.compose(
-            (Words("heading", t(heading)), Words("body", t.joined(*map(t, more)))),
-            pictures=(Emblem(PICTURES[screen]),),
-            buttons=offered,
+        offered = [self.answer(name, label, event, picture) for name, label, event, picture in choices]
+        facts = [Fact(picture, t(text)) for picture, text in zip(FACTS[screen], more, strict=True)]
+        self.compose((Words("heading", t(heading), centred=False), *facts), answers=offered)
+
+
+class SummaryPage(Page):
+    """Every answer, each changed by one touch, before they are sent."""
+
+    def __init__(self, send: Send, t: Catalogue) -> None:
+        super().__init__(send, t)
+        self.rows = {
+            item: self.button(f"change_{item}", "", flow.ChangeAnswer(item), "secondary", "yes")
+            for item in Item
+        }
+        self.until = Fact("clock")
+        self.how = Words("body", t(wording.TOUCH_TO_CHANGE), centred=False)
+        confirm = self.button(
+            "confirm_answers", wording.SEND, flow.ConfirmAnswers(), picture="next", kind="fill"
         )
+        self.compose(
+            (
+                Words("heading", t(wording.SEND_THIS), centred=False),
+                *self.rows.values(),
+                self.how,
+                self.until,
+            ),
+            answers=(confirm,),
+            spare=(self.how,),
+        )
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        for item, row in self.rows.items():
+            answer = dict(snapshot.answers).get(item, "")
+            row.setVisible(bool(answer))
+            if answer:
+                row.relabel(answer_line(item, answer, self.t), picture="yes" if answer == "given" else "no")
+        agreed = any(answer == "given" for item, answer in snapshot.answers if item != Item.LIMIT_AMOUNT)
+        self.until.show_text(self.t(wording.ONE_DAY) if agreed else "")
+
+
+def answer_line(item: str, answer: str, t: Catalogue) -> str:
+    """Return what was answered to what, on one line."""
+    return f"{t(wording.QUESTIONS[item].name)}: {t(wording.answer_words(item, answer))}"
 
 
 PICTURES: dict[str, Pictogram] = {
@@ -73,12 +116,16 @@ PICTURES: dict[str, Pictogram] = {
     Item.LIMIT_AMOUNT: "payment",
     Item.SPECIFIC_DISEASE: "paper",
     Item.MEDICAL_SUBSIDY: "payment",
-    "BUNDLE": "consent",
-    "PRESCRIPTION": "medicine",
-    "CARD_USE_OFFER": "card",
 }
 """What a question is about."""
 
+FACTS: dict[str, tuple[Pictogram, ...]] = {
+    "BUNDLE": ("doctor", "clock"),
+    "PRESCRIPTION": ("card",),
+    "CARD_USE_OFFER": ("clock", "info"),
+    "LEAVE": ("info",),
+}
+"""The pictograms of what is said on a page of choices."""
 
 Offer = tuple[str, str, flow.Event, Pictogram]
 """Name of a button, label, event and picture."""
@@ -97,5 +144,9 @@ CHOICES: dict[str, tuple[Offer, ...]] = {
     "CARD_USE_OFFER": (
         ("register", wording.REGISTER, flow.AnswerCardUse(ConsentAnswer.GIVEN), "yes"),
         ("do_not_register", wording.DO_NOT_REGISTER, flow.AnswerCardUse(ConsentAnswer.DECLINED), "no"),
+    ),
+    "LEAVE": (
+        ("keep_on", wording.GO_ON, flow.KeepOn(), "next"),
+        ("leave_visit", wording.LEAVE, flow.Cancel(), "leave"),
     ),
 }

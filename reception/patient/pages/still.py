@@ -1,49 +1,74 @@
 """Pages that wait for somebody else, and the help for those who cannot go on."""
 
+from typing import cast
+
 from reception import flow
 from reception.flow import HelpTopic
-from reception.patient.arrangement import Grid
 from reception.patient.pages.page import Page, Send
-from reception.patient.widgets import Emblem, Pictogram, Words
+from reception.patient.widgets import Emblem, Fact, Pictogram, Words
 from reception.terminal.snapshot import Snapshot
 from reception.texts import Catalogue, wording
 
 _PICTURES: dict[str, Pictogram] = {"VISUAL_CHECK": "staff", "DESK_CLOSED": "closed"}
+_TOPICS: dict[str, Pictogram] = {
+    HelpTopic.LIST: "help",
+    HelpTopic.PIN: "forgotten",
+    HelpTopic.EXPIRED: "expired",
+    HelpTopic.LOST: "lost",
+    HelpTopic.NO_CARD: "no-card",
+    HelpTopic.CHILD: "child",
+    HelpTopic.DECLINED: "paper",
+}
+MOST_STEPS = 3
 
 
 class HelpPage(Page):
-    """For those who cannot go on: either the list of troubles, or one of them with what to do now."""
+    """For those who cannot go on: the troubles that one can have now, or one of them with what to do, step by step."""
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
-        self.heading = Words("heading")
-        self.answer = Words("body")
+        self.heading = Words("heading", centred=False)
+        self.steps = [Fact(cast(Pictogram, f"step-{number}")) for number in range(1, MOST_STEPS + 1)]
         self.emblem = Emblem("help")
-        topics = [
-            self.button(f"help_{topic}", words[0], "outline", flow.AskHelp(HelpTopic(topic)), "secondary")
+        self.topics = {
+            topic: self.button(
+                f"help_{topic}", words[0], flow.AskHelp(HelpTopic(topic)), "secondary", _TOPICS[topic]
+            )
             for topic, words in wording.HELP.items()
             if topic != HelpTopic.LIST
-        ]
-        self.list = self.button("help_list", wording.GO_BACK, "outline", flow.AskHelp(), "secondary", "back")
-        self.leave = self.button(
-            "leave_help", wording.GO_BACK, "quiet", flow.LeaveHelp(), "secondary", "back"
+        }
+        offers: tuple[tuple[str, str, flow.Event, Pictogram], ...] = (
+            ("help_face", wording.USE_FACE, flow.Choose(flow.Method.FACE), "face"),
+            ("help_go_on", wording.GO_ON, flow.LeaveHelp(), "next"),
+            ("help_call", wording.CALL, flow.CallStaff(), "staff"),
         )
-        self.across = Grid(topics)
+        self.advised = {
+            label: self.answer(name, label, event, picture) for name, label, event, picture in offers
+        }
+        self.list = self.button("help_list", wording.GO_BACK, flow.AskHelp(), "secondary", "back")
+        self.leave = self.button("leave_help", wording.GO_BACK, flow.LeaveHelp(), "secondary", "back")
         self.compose(
-            (self.heading, self.answer),
+            (self.heading, *self.steps, *self.topics.values()),
             pictures=(self.emblem,),
-            buttons=(self.across, self.list, self.leave),
+            answers=tuple(self.advised.values()),
+            minor=(self.list, self.leave),
             spare=(self.heading,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        assert self.across is not None
         topic = snapshot.help or HelpTopic.LIST
-        heading, *answer = wording.HELP[topic]
-        self.heading.show_text(self.t(heading))
-        self.answer.show_text("\n".join(map(self.t, answer)))
+        heading, *steps = wording.HELP[topic]
         listed = topic == HelpTopic.LIST
-        self.across.setVisible(listed)
+        self.heading.show_text(self.t(heading))
+        for number, fact in enumerate(self.steps):
+            fact.show_text(self.t(steps[number]) if number < len(steps) else "")
+        offered = wording.help_topics(snapshot) if listed else ()
+        for name, button in self.topics.items():
+            button.setVisible(name in offered)
+        advice = "" if listed else wording.advice(snapshot)
+        for label, button in self.advised.items():
+            button.setVisible(label == advice)
+        self.emblem.show_picture(_TOPICS[topic])
         self.emblem.setVisible(not listed)
         self.list.setVisible(not listed)
         self.leave.setVisible(listed)
@@ -56,7 +81,6 @@ class StillPage(Page):
         super().__init__(send, t)
         heading, *more = wording.STILL[screen]
         self.compose(
-            (Words("heading", t(heading)),),
+            (Words("heading", t(heading)), Words("body", t.joined(*map(t, more)))),
             pictures=(Emblem(_PICTURES[screen]),),
-            below=(Words("body", t.joined(*map(t, more))),),
         )

@@ -5,16 +5,18 @@ from reception.patient.widgets.camera import CameraPreview
 from reception.patient.widgets.painted import Painted
 from reception.patient.widgets.pictograms import Pictogram
 from reception.patient.widgets.pictures import CardPicture, Emblem, PhonePicture, Picture, Working
-from reception.patient.widgets.pin import PinDots, PinEdits, PinKeys
+from reception.patient.widgets.pin import PinDots, PinKeys
 from reception.patient.widgets.steps import StepBar
-from reception.patient.widgets.text import Message, Words
+from reception.patient.widgets.text import Beside, Fact, Message, Words
 
 __all__ = [
+    "Beside",
     "BigButton",
     "ButtonKind",
     "CameraPreview",
     "CardPicture",
     "Emblem",
+    "Fact",
     "KeyButton",
     "Message",
     "Painted",
@@ -22,7 +24,6 @@ __all__ = [
     "Pictogram",
     "Picture",
     "PinDots",
-    "PinEdits",
     "PinKeys",
     "StepBar",
     "TouchButton",

@@ -33,7 +33,6 @@ class CameraPreview(QWidget, Painted):
         self._sweep = 0
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(240, 240)
 
     def sizeHint(self) -> QSize:
         return QSize(480, 640)
@@ -109,14 +108,14 @@ class CameraPreview(QWidget, Painted):
     def _draw_oval(self, painter: QPainter, oval: QRectF) -> None:
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self._asked is None and not self.empty:
-            painter.setPen(QPen(QColor(GOOD), 10))
+            painter.setPen(QPen(QColor(GOOD), self.look.sizes.px(1.7)))
             painter.drawEllipse(oval)
-            pen = QPen(QColor(tokens.WHITE), 10)
+            pen = QPen(QColor(tokens.WHITE), self.look.sizes.px(1.7))
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawArc(oval, (90 - self._sweep) * 16, -40 * 16)
             return
-        pen = QPen(QColor(tokens.WHITE if self._asked is None else tokens.YELLOW), 7)
+        pen = QPen(QColor(tokens.WHITE if self._asked is None else tokens.YELLOW), self.look.sizes.px(1.2))
         if self._asked is not None:
             pen.setDashPattern([2.2, 1.4])
         painter.setPen(pen)
@@ -125,9 +124,10 @@ class CameraPreview(QWidget, Painted):
 
     def _draw_arrows(self, painter: QPainter, oval: QRectF) -> None:
         """Arrows beside the oval: turn to this side (as in a mirror), come closer, go back."""
+        unit = self.look.sizes.unit
         left, right = (
-            QPointF(oval.left() - 26, oval.center().y()),
-            QPointF(oval.right() + 26, oval.center().y()),
+            QPointF(oval.left() - 4.4 * unit, oval.center().y()),
+            QPointF(oval.right() + 4.4 * unit, oval.center().y()),
         )
         arrows = {
             Guidance.TURN_LEFT: ((left, -1.0),),
@@ -136,12 +136,12 @@ class CameraPreview(QWidget, Painted):
             Guidance.CLOSER: ((left, -1.0), (right, 1.0)),
             Guidance.FURTHER: ((left, 1.0), (right, -1.0)),
         }
-        pen = QPen(QColor(tokens.YELLOW), 9)
+        pen = QPen(QColor(tokens.YELLOW), self.look.sizes.px(1.5))
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)
         for at, way in arrows.get(self._asked, ()) if self._asked else ():
-            path = QPainterPath(at + QPointF(-8 * way, -22))
-            path.lineTo(at + QPointF(10 * way, 0))
-            path.lineTo(at + QPointF(-8 * way, 22))
+            path = QPainterPath(at + QPointF(-1.4 * unit * way, -3.7 * unit))
+            path.lineTo(at + QPointF(1.7 * unit * way, 0))
+            path.lineTo(at + QPointF(-1.4 * unit * way, 3.7 * unit))
             painter.drawPath(path)

@@ -4,10 +4,11 @@ from typing import Literal
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QHideEvent, QPainter, QPainterPath, QPaintEvent, QPen, QShowEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStyle, QWidget
 
+from reception.patient.tokens import Look
 from reception.patient.widgets.painted import Painted, begin
-from reception.patient.widgets.pictograms import Pictogram, draw
+from reception.patient.widgets.pictograms import Pictogram, draw, renderer
 from reception.texts import N_, Catalogue
 
 WIDTH, HEIGHT = 420, 320
@@ -34,7 +35,7 @@ class Picture(QWidget, Painted):
 
     def scale(self) -> float:
         """Return how large the field is painted."""
-        return min(self.width() / WIDTH, self.height() / HEIGHT, 1.25)
+        return min(self.width() / WIDTH, self.height() / HEIGHT)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = begin(self)
@@ -50,7 +51,10 @@ class Picture(QWidget, Painted):
 
 
 class CardPicture(Picture):
-    """A card and the slot of the reader; where it should move, it shows how, again and again."""
+    """A card and the slot of the reader, chip first and face up; where it should move, it shows how, again and again.
+
+    Whoever has told the system to keep pictures still sees the card before the slot, and the arrow.
+    """
 
     def __init__(self, motion: Literal["insert", "keep", "take"], t: Catalogue) -> None:
         super().__init__()
@@ -67,7 +71,7 @@ class CardPicture(Picture):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if self._motion != "keep":
+        if self._motion != "keep" and moves(self):
             self._at = 0
             self._timer.start(REST_MS)
 
@@ -99,35 +103,21 @@ class CardPicture(Picture):
 
     def paint(self, painter: QPainter) -> None:
         """Paint the card, then the reader before it."""
-        colours = self.look.colours
-        self._paint_card(painter, QRectF(90, self._card_top(), 240, 152))
-        painter.setPen(QPen(QColor(colours.soft), 3))
-        painter.setBrush(QColor("#E6E6E6" if not self.look.dark else "#333333"))
-        painter.drawRoundedRect(QRectF(40, 214, 340, 92), 16, 16)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours.ink))
-        painter.drawRoundedRect(QRectF(76, 218, 268, 9), 4.5, 4.5)
-        painter.setBrush(QColor(colours.success if self._motion == "keep" else colours.line))
-        painter.drawEllipse(QPointF(210, 266), 9, 9)
+        c = self.look.colours
+        light = c.success if self._motion == "keep" else c.line
+        paint(painter, "large-card", QRectF(90, self._card_top(), 240, 152), self._inks(light))
+        paint(painter, "large-reader", QRectF(40, 214, 340, 92), self._inks(light))
         if self._motion != "keep":
             self._paint_arrow(painter, down=self._motion == "insert")
 
-    def _paint_card(self, painter: QPainter, box: QRectF) -> None:
-        colours = self.look.colours
-        painter.setPen(QPen(QColor(colours.primary), 3))
-        painter.setBrush(QColor(colours.tint))
-        painter.drawRoundedRect(box, 12, 12)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours.pale))
-        # Longer than the card is deep, so that the card is known as one: a head, shoulders, lines of text.
-        painter.drawEllipse(QPointF(box.left() + 48, box.top() + 44), 18, 18)
-        shoulders = QPainterPath()
-        shoulders.addRoundedRect(QRectF(box.left() + 18, box.top() + 66, 60, 60), 26, 26)
-        cut = QPainterPath()
-        cut.addRect(QRectF(box.left() + 18, box.top() + 66, 60, 34))
-        painter.drawPath(shoulders.intersected(cut))
-        for row, length in enumerate((120, 96, 110)):
-            painter.drawRoundedRect(QRectF(box.left() + 96, box.top() + 30 + 26 * row, length, 10), 5, 5)
+    def _inks(self, light: str) -> tuple[tuple[str, str], ...]:
+        c = self.look.colours
+        body = "#333333" if self.look.dark else "#E6E6E6"
+        chip = "#B78F00" if self.look.dark else "#FFE08A"
+        return (
+            *(("tint", c.tint), ("ink", c.ink), ("pale", c.pale), ("chip", chip)),
+            *(("body", body), ("line", c.soft), ("light", light), ("move", c.warning)),
+        )
 
     def _paint_arrow(self, painter: QPainter, *, down: bool) -> None:
         tip, tail = (200.0, 104.0) if down else (40.0, 136.0)
@@ -142,33 +132,26 @@ class CardPicture(Picture):
         painter.drawRect(QRectF(QPointF(365, tip + side), QPointF(383, tail)).normalized())
 
 
-class PhonePicture(Picture):
+class PhonePicture(CardPicture):
     """A phone above its reader, with the waves between them."""
 
     def __init__(self, t: Catalogue) -> None:
-        super().__init__()
+        super().__init__("keep", t)
         self.setAccessibleName(t(N_("スマートフォンを読み取り機にかざす絵")))
 
     def paint(self, painter: QPainter) -> None:
         """Paint the reader, the phone and the waves."""
-        colours = self.look.colours
-        painter.setPen(QPen(QColor(colours.soft), 3))
-        painter.setBrush(QColor("#E6E6E6" if not self.look.dark else "#333333"))
-        painter.drawRoundedRect(QRectF(70, 252, 280, 54), 16, 16)
-        painter.setPen(QPen(QColor(colours.primary), 4))
-        painter.setBrush(QColor(colours.tint))
-        painter.drawRoundedRect(QRectF(158, 12, 104, 186), 16, 16)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours.pale))
-        painter.drawRoundedRect(QRectF(192, 24, 36, 8), 4, 4)
-        painter.drawRoundedRect(QRectF(176, 60, 68, 44), 6, 6)
-        waves = QPen(QColor(colours.warning), 7)
-        waves.setCapStyle(Qt.PenCapStyle.RoundCap)
-        painter.setPen(waves)
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for number, width in enumerate((40, 84, 128)):
-            wave = QRectF(210 - width / 2, 204 + 10 * number, width, 26)
-            painter.drawArc(wave, 200 * 16, 140 * 16)
+        paint(painter, "large-phone", QRectF(0, 0, WIDTH, HEIGHT), self._inks(self.look.colours.line))
+
+
+def moves(widget: QWidget) -> bool:
+    """Say whether pictures may move: the style of the system says so by how long it lets things move, in ms."""
+    return widget.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration, None, widget) > 0
+
+
+def paint(painter: QPainter, picture: str, box: QRectF, inks: tuple[tuple[str, str], ...]) -> None:
+    """Paint a large picture into the box, in these colours."""
+    renderer(picture, inks).render(painter, box)
 
 
 class Emblem(Picture):
@@ -211,11 +194,18 @@ class Working(QWidget, Painted):
         self._timer = QTimer(self)
         self._timer.setInterval(400)
         self._timer.timeout.connect(self._next)
-        self.setFixedHeight(48)
-        self.setMinimumWidth(160)
+
+    def apply_theme(self, look: Look) -> None:
+        """Be as high as this look asks for."""
+        super().apply_theme(look)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self.look.sizes.px(26), self.look.sizes.px(8))
 
     def showEvent(self, event: QShowEvent) -> None:
-        self._timer.start()
+        if moves(self):
+            self._timer.start()
         super().showEvent(event)
 
     def hideEvent(self, event: QHideEvent) -> None:
@@ -229,10 +219,11 @@ class Working(QWidget, Painted):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = begin(self)
         colours = self.look.colours
-        left = self.width() / 2 - 48
+        apart, radius = self.look.sizes.px(8), self.look.sizes.px(2.3)
         for place in range(3):
             here = place == self._turn
-            painter.setPen(QPen(QColor(colours.primary), 3))
+            painter.setPen(QPen(QColor(colours.primary), max(2, self.look.sizes.px(0.5))))
             painter.setBrush(QColor(colours.primary if here else colours.background))
-            painter.drawEllipse(QPointF(left + 48 * place, 24), 14, 14)
+            middle = QPointF(self.width() / 2 + apart * (place - 1), self.height() / 2)
+            painter.drawEllipse(middle, radius, radius)
         painter.end()

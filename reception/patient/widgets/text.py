@@ -1,5 +1,6 @@
 """Texts that break their own lines, and framed messages."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import ClassVar, Literal
 
@@ -14,7 +15,7 @@ from reception.patient.widgets.painted import Painted, begin
 from reception.patient.widgets.pictograms import Pictogram, draw
 from reception.texts import lines
 
-Tone = Literal["error", "warning", "success", "plain"]
+Tone = Literal["info", "caution", "error", "success"]
 CENTRE = Qt.AlignmentFlag.AlignCenter
 
 
@@ -53,6 +54,11 @@ class Words(QLabel, Painted):
 
     def heightForWidth(self, width: int) -> int:
         return self._extra().height() + self._height(len(self._lines(width)))
+
+    def height_of(self, text: str, width: int) -> int:
+        """Return how high it would be with another text at this width, in px."""
+        shown = lines_of(text, width - self._extra().width(), self.font())
+        return self._extra().height() + self._height(len(shown))
 
     def sizeHint(self) -> QSize:
         paragraphs = self.words.split("\n")
@@ -96,8 +102,11 @@ class Words(QLabel, Painted):
         return ceil(count * self.font().pixelSize() * self._leading())
 
     def _leading(self) -> float:
-        """Return the distance of lines; the time that is left has little room, and is read line by line anyway."""
-        return 1.1 if self.property("kind") == "time" else self.look.sizes.leading
+        return self.look.sizes.leading
+
+    def breaks(self, width: int) -> list[int]:
+        """Return where it may be cut without cutting a line, in px from its top."""
+        return [self._height(number) for number in range(len(self._lines(width)))]
 
     def _extra(self) -> QSize:
         """What frame and padding take."""
@@ -114,61 +123,61 @@ class Words(QLabel, Painted):
 
 
 class Sign(QWidget, Painted):
-    """The sign of a message: what it means, without its colour."""
+    """A pictogram beside a text: of a message what it means, without its colour."""
 
-    PICTURES: ClassVar[dict[Tone, Pictogram]] = {"error": "warning", "warning": "warning", "success": "done"}
+    PICTURES: ClassVar[dict[Tone, Pictogram]] = {
+        "info": "info",
+        "caution": "warning",
+        "error": "error",
+        "success": "done",
+    }
 
-    def __init__(self, tone: Tone) -> None:
+    def __init__(self, picture: Pictogram, tone: Tone | None = None) -> None:
         super().__init__()
-        self._tone: Tone = tone
+        self._picture: Pictogram = picture
+        self._tone: Tone | None = tone
         self.apply_theme(tokens.NORMAL)
+
+    def show_picture(self, picture: Pictogram) -> None:
+        """Show another pictogram."""
+        if picture != self._picture:
+            self._picture = picture
+            self.update()
+
+    def show_tone(self, tone: Tone) -> None:
+        """Be the sign of another tone."""
+        self._tone = tone
+        self.show_picture(self.PICTURES[tone])
 
     def apply_theme(self, look: Look) -> None:
         """Be as large as the text beside it asks for."""
         super().apply_theme(look)
-        side = round(look.sizes.body * (1.7 if self._tone == "success" else 1.45))
+        side = round(look.sizes.body * (1.7 if self._tone == "success" else 1.35))
         self.setFixedSize(side, side)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = begin(self)
-        colours = self.look.colours
-        colour = {"error": colours.error, "warning": colours.warning, "success": colours.success}[self._tone]
-        draw(painter, self.PICTURES[self._tone], QRectF(self.rect()), colour, colours.background)
+        painter, c = begin(self), self.look.colours
+        colour = {"info": c.primary, "caution": c.warning, "error": c.error, "success": c.success}.get(
+            self._tone or "", c.ink
+        )
+        draw(painter, self._picture, QRectF(self.rect()), colour, c.background)
         painter.end()
 
 
-class Message(QFrame, Painted):
-    """A framed message in the patient's language: a sign, a bold title and a text.
+class Beside(QFrame, Painted):
+    """Texts below each other with a sign beside them; it places them itself, at any width."""
 
-    It places them itself: a layout inside a layout remembers heights of what was shown before.
-    """
-
-    BELOW, BESIDE = 4, 14
-    """px between title and text, and between sign and words."""
-
-    def __init__(self, tone: Tone) -> None:
+    def __init__(self, sign: Sign, texts: Sequence[Words]) -> None:
         super().__init__()
-        self.setProperty("tone", tone)
-        self.title = Words("heading" if tone == "success" else "strong", centred=False)
-        self.text = Words("body", centred=False)
-        self._sign = None if tone == "plain" else Sign(tone)
-        for part in (self.title, self.text, self._sign):
-            if part is not None:
-                part.setParent(self)
+        self._sign, self._texts = sign, tuple(texts)
+        for part in (sign, *texts):
+            part.setParent(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        self.apply_theme(tokens.NORMAL)
 
     @property
     def words(self) -> str:
         """What was shown last; empty: it is gone."""
-        return self.title.words + self.text.words
-
-    def show_message(self, title: str, text: str = "") -> None:
-        """Show the message; without title and text the panel is gone."""
-        self.title.show_text(title)
-        self.text.show_text(text)
-        self.setVisible(bool(title or text))
-        self._changed()
+        return "".join(text.words for text in self._texts)
 
     def apply_theme(self, look: Look) -> None:
         """Leave as much room around the words as the window has."""
@@ -179,13 +188,20 @@ class Message(QFrame, Painted):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        around, beside = self._around(), self._beside()
-        heights = self._heights(width - around.width() - beside)
-        words = sum(heights.values()) + self.BELOW * (len(heights) - 1)
-        return around.height() + max(words, 0 if self._sign is None else self._sign.height())
+        heights = self._heights(width)
+        words = sum(heights.values()) + self._below() * (len(heights) - 1)
+        return 2 * self._margin() + max(words, self._sign.height())
 
     def sizeHint(self) -> QSize:
         return QSize(self.width(), self.heightForWidth(self.width()))
+
+    def breaks(self, width: int) -> list[int]:
+        """Return where it may be cut without cutting a line, in px from its top."""
+        found, y = [0], self._margin() + self._lower(width)
+        for text, high in self._heights(width).items():
+            found += [y + at for at in text.breaks(self._inside(width)) if y + at > self._margin()]
+            y += high + self._below()
+        return found
 
     def event(self, event: QEvent) -> bool:
         done = super().event(event)
@@ -201,32 +217,76 @@ class Message(QFrame, Painted):
         self.updateGeometry()
         self._place_words()
 
-    def _margins(self) -> tuple[int, int]:
-        return (20, 12) if self.look.sizes.portrait else (14, 8)
+    def _margin(self) -> int:
+        if not self.property("tone"):
+            return 0
+        return self.look.sizes.px(1.3 if self.look.sizes.composition == "compact" else 1.8)
 
-    def _around(self) -> QSize:
-        """Return what frame and margins take."""
-        across, down = self._margins()
-        inside = self.contentsRect()
-        return QSize(self.width() - inside.width() + 2 * across, self.height() - inside.height() + 2 * down)
+    def _below(self) -> int:
+        return self.look.sizes.px(0.6)
 
-    def _beside(self) -> int:
-        """Return what the sign takes of the width, in px."""
-        return 0 if self._sign is None else self._sign.width() + self.BESIDE
+    def _left(self) -> int:
+        """Return where the words begin, in px."""
+        return self._margin() + self._sign.width() + self.look.sizes.px(1.8)
+
+    def _inside(self, width: int) -> int:
+        return width - self._left() - self._margin()
 
     def _heights(self, width: int) -> dict[Words, int]:
         """Return the words that are shown, with their heights at this width, in px."""
-        return {part: part.heightForWidth(width) for part in (self.title, self.text) if part.words}
+        return {text: text.heightForWidth(self._inside(width)) for text in self._texts if text.words}
+
+    def _lower(self, width: int) -> int:
+        """Return how much lower words begin that are not as high as the sign, in px."""
+        heights = self._heights(width)
+        words = sum(heights.values()) + self._below() * (len(heights) - 1)
+        return max(0, self._sign.height() - words) // 2
 
     def _place_words(self) -> None:
-        across, down = self._margins()
-        inside = self.contentsRect().adjusted(across, down, -across, -down)
-        if self._sign is not None:
-            self._sign.move(inside.topLeft())
-        left, width = inside.left() + self._beside(), inside.width() - self._beside()
-        heights = self._heights(width)
-        high = sum(heights.values()) + self.BELOW * (len(heights) - 1)
-        y = inside.top() + max(0, inside.height() - high) // 2
-        for part, own in heights.items():
-            part.setGeometry(left, y, width, own)
-            y += own + self.BELOW
+        y = self._margin()
+        self._sign.move(self._margin(), y)
+        y += self._lower(self.width())
+        for text, high in self._heights(self.width()).items():
+            text.setGeometry(self._left(), y, self._inside(self.width()), high)
+            y += high + self._below()
+
+
+class Message(Beside):
+    """A framed message in the patient's language: a sign, a bold title and a text.
+
+    ``info`` tells, ``caution`` warns, ``error`` is for what has truly failed, ``success`` for what is done.
+    """
+
+    def __init__(self, tone: Tone) -> None:
+        self.title = Words("heading" if tone == "success" else "strong", centred=False)
+        self.text = Words("body", centred=False)
+        super().__init__(Sign(Sign.PICTURES[tone], tone), (self.title, self.text))
+        self.setProperty("tone", tone)
+        self.apply_theme(tokens.NORMAL)
+
+    def show_message(self, title: str, text: str = "", tone: Tone | None = None) -> None:
+        """Show the message, in another tone where one is given; without title and text the panel is gone."""
+        if tone is not None and tone != self.property("tone"):
+            self.setProperty("tone", tone)
+            self._sign.show_tone(tone)
+            self.style().unpolish(self)
+            self.style().polish(self)
+        self.title.show_text(title)
+        self.text.show_text(text)
+        self.setVisible(bool(title or text))
+        self._changed()
+
+
+class Fact(Beside):
+    """One short sentence with a pictogram: what, who, how long."""
+
+    def __init__(self, picture: Pictogram, text: str = "") -> None:
+        self.sign, self.text = Sign(picture), Words("body", centred=False)
+        super().__init__(self.sign, (self.text,))
+        self.show_text(text)
+
+    def show_text(self, text: str) -> None:
+        """Show the text; an empty one takes no room."""
+        self.text.show_text(text)
+        self.setVisible(bool(text))
+        self._changed()

@@ -2,17 +2,21 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reception.commands.arguments import AddCommand, has_display, refuse
+from reception.commands.counter import opened_to_counters, page_beside
 from reception.commands.windows import show_windows
 
 if TYPE_CHECKING:
-    from reception.commands.program import Opened
+    from config import Config
+    from reception.commands.program import Opened, PanelLike
+    from reception.terminal.back_office import BackOffice
+    from reception.terminal.conductor import Terminal
 
 
 def add(command: AddCommand) -> None:
@@ -28,6 +32,46 @@ def add(command: AddCommand) -> None:
     record.add_argument(
         "--frames", action="store_true", help="also keep what the camera saw while a face was matched"
     )
+
+    gallery = command("gallery", _gallery, "every page of the patient's window as a picture, with pages.json")
+    gallery.add_argument("folder", type=Path, metavar="DIR", help="where to write; it is made")
+    gallery.add_argument(
+        "--size", type=_size, default=(800, 1280), metavar="WxH", help="px (default: 800x1280)"
+    )
+    gallery.add_argument("--language", default="ja", help="ja, ja-easy, en, zh, ko, pt or vi (default: ja)")
+    gallery.add_argument(
+        "--mode", choices=("normal", "large", "black"), default="normal", help="how the patient wants it"
+    )
+    gallery.add_argument(
+        "--density",
+        type=float,
+        metavar="DPI",
+        help="px per inch of the display (default: as such a display has)",
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, x, height = text.partition("x")
+    if not (x and width.isascii() and width.isdigit() and height.isascii() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r}: should be WIDTHxHEIGHT in px, like 1366x768")
+    return int(width), int(height)
+
+
+def _gallery(options: argparse.Namespace) -> int:
+    from reception.texts import LANGUAGES
+
+    if options.language not in LANGUAGES:
+        return refuse(f"gallery: --language {options.language}: should be one of {', '.join(LANGUAGES)}")
+    from reception.testing import demo
+    from reception.testing.gallery import save_gallery, screen_of, without_display
+
+    screen = screen_of(*options.size, options.density)
+    without_display()
+    mode = "contrast" if options.mode == "black" else options.mode
+    frame = demo.sample_frame(options.state)
+    paths = save_gallery(options.folder, frame, screen=screen, language=options.language, mode=mode)
+    print(f"{len(paths)} pictures and pages.json: {options.folder}")
+    return 0
 
 
 def add_bench(terminal: argparse.ArgumentParser) -> None:
@@ -61,8 +105,33 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
         from reception.commands.program import Opened
         from reception.testing.testbench import Bench
 
-        with Bench(settings, options.state, engine=engine) as bench:
-            yield Opened(bench.terminal, bench.office, bench)
+        with (
+            Bench(settings, options.state, engine=engine, keep_cards=True) as bench,
+            watched(bench.terminal, bench.office, settings, options.state),
+        ):
+            yield Opened(bench.terminal, bench.office, partial(_panel, bench))
+
+
+def _panel(bench: object) -> "PanelLike":
+    from reception.testing.panel import panel_of
+
+    return panel_of(bench)
+
+
+@contextmanager
+def watched(terminal: "Terminal", office: "BackOffice", settings: "Config", state: Path) -> Iterator[None]:
+    """Show the counter's page of a terminal on a bench; the bench's own staff can log in to it."""
+    from reception.testing.testbench import STAFF, STAFF_PASSWORD, write_staff_file
+
+    folder = state / "bench-counter"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write_staff_file(folder)
+    with (
+        opened_to_counters(terminal, office, settings, folder),
+        page_beside(folder, "--port", "0", "--terminal", settings.site.terminal_id),
+    ):
+        print(f"log in at the counter's page as {STAFF} with the password {STAFF_PASSWORD}", flush=True)
+        yield
 
 
 @contextmanager
@@ -91,11 +160,17 @@ def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
             vpcd_port=port,
             journal=journal_file(settings, options.state),
             staff=staff_file(options.state) if staff_file(options.state).exists() else None,
+            keep_cards=True,
         ) as bench:
             if port is not None:
                 to = f"127.0.0.1:{port}"
                 print(f"cards attach at {to}: ./run card PERSON --vpcd {to}", flush=True)
-            yield Opened(bench.terminal, bench.office, bench if port is None else None)
+            with ExitStack() as ends:
+                if not options.no_counter:
+                    opening = opened_to_counters(bench.terminal, bench.office, settings, options.state)
+                    ends.enter_context(opening)
+                panel = None if port is not None else partial(_panel, bench)
+                yield Opened(bench.terminal, bench.office, panel)
 
 
 def _hil_record(options: argparse.Namespace) -> int:
@@ -113,8 +188,11 @@ def _hil_record(options: argparse.Namespace) -> int:
     def opened() -> "Iterator[Opened]":
         from reception.commands.program import Opened
 
-        with session.running(options.state, frames=options.frames) as (terminal, office, bench):
-            yield Opened(terminal, office, bench)
+        with (
+            session.running(options.state, frames=options.frames) as (terminal, office, bench),
+            watched(terminal, office, session.settings, options.state),
+        ):
+            yield Opened(terminal, office, partial(_panel, bench) if bench is not None else None)
             said.extend(session.write(options.title))
 
     print("Make one visit, or several. Closing the windows ends the recording.", flush=True)

@@ -169,8 +169,8 @@ def _templates(server: EligibilityServer, authority: Authority) -> list[bytes]:
         "facility": {},
     }
     query = {
-        "institution_code": "1312345678",
-        "insurer_number": "06139999",
+        "institution_code": "1312345676",
+        "insurer_number": "06139992",
         "symbol": "1",
         "number": "2",
         "birth_date": "1980-06-17",

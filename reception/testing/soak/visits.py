@@ -14,6 +14,10 @@ from reception.flow import State
 from reception.flow.failures import FailureCode
 from reception.testing import scenarios
 from reception.testing.scenarios import Expect, Play, Rule, Scenario
+from reception.testing.timing import FAST
+
+SETTINGS = FAST.but(server={"connect_timeout_s": 1.0, "budget_s": 10.0}).settings()
+"""Of a run. Every answer comes at once, or the server is away."""
 
 PEOPLE = ("age39", "age40", "age45", "age74", "age75", "no-photo", "one-try-left", "rare-kanji")
 """Those of the shipped people who can be checked in by PIN."""
@@ -115,7 +119,7 @@ def plans(seed: int, people: Sequence[str] = PEOPLE, *, only: str = "") -> Itera
     random = Random(seed)  # noqa: S311
     kinds = [kind for kind in _KINDS if only in ("", kind.title)]
     weights = [kind.weight for kind in kinds]
-    settings = quick()
+    settings = SETTINGS
     person = ""
     # Each worker of the terminal begins with its first work; that is no growth later on.
     begin = [kind for kind in kinds if kind.title in _FIRST]
@@ -126,29 +130,6 @@ def plans(seed: int, people: Sequence[str] = PEOPLE, *, only: str = "") -> Itera
         visit = _Visit(random, _person(person), settings)
         kind.make(visit)
         yield visit.play(kind.title)
-
-
-_AT_ONCE: dict[str, Any] = {
-    "delays": {
-        "told_s": 0.01,
-        "farewell_s": 0.01,
-        "notice_s": 0.01,
-        "call_staff_s": 0.01,
-        "device_retry_s": 0.2,
-        # What a lost answer carried has long arrived on a bench.
-        "settle_s": 0.5,
-    },
-    "server": {"connect_timeout_s": 1.0, "read_timeout_s": 5.0, "budget_s": 10.0},
-}
-"""Nobody reads the screens, and every answer comes at once."""
-
-
-@cache
-def quick() -> config.Config:
-    """Return the settings of a run: as shipped, but nobody is given time to read."""
-    from config.toml_file import TomlFile
-
-    return config.load(None, (_AT_ONCE, TomlFile(Path("soak"), "", _AT_ONCE)))
 
 
 @cache

@@ -2,11 +2,12 @@
 
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from config import ConfigError
-from config.person import Person, load_person, shipped_people
+from config.person import Forgery, Person, load_person, shipped_people
 from hardware.simulation.portraits import SHIPPED
 
 DAYS = (date(2026, 4, 1), date(2026, 11, 23))
@@ -26,6 +27,9 @@ def test_the_promised_people_are_shipped() -> None:
     promised |= {"certificate-on-hold", "invalid-insurance", "rare-kanji", "superseded-insurance"}
     promised |= {"ambiguous-insurance", "certificate-unknown", "first-visit"}
     promised |= {"juki-card", "transit-card", "payment-card", "upside-down"}
+    promised |= {"cloned-card", "photo-of-another", "photo-re-signed", "relayed-chip"}
+    promised |= {"authority-expired", "authority-unknown"}
+    promised |= {"next-card", "foreign-resident", "no-certificate"}
     assert promised <= set(IDS)
 
 
@@ -89,6 +93,13 @@ def test_special_cases_are_what_their_names_say() -> None:
     assert people["superseded-insurance"].insurance.validity == "superseded"
     assert people["ambiguous-insurance"].insurance.validity == "ambiguous"
     assert not people["first-visit"].insurance.registered
+    forged = {name: one.card.forgery for name, one in people.items() if one.card.forgery}
+    assert forged.pop("relayed-chip") == "relayed"
+    assert forged == {name: name.removesuffix("-card") for name in forged}
+    assert set(forged.values()) | {"relayed", ""} == set(get_args(Forgery))
+    assert people["next-card"].card.generation == "next"
+    assert people["foreign-resident"].card.foreign_resident
+    assert people["no-certificate"].card.kind == "no-certificate"
     foreign = {
         "juki-card": "juki",
         "transit-card": "transit",

@@ -41,7 +41,7 @@ from consent.receipt_files.folder import (
 from consent.receipt_files.xml import MAX_BYTES, Fault
 from consent.wire import JAPAN
 from reception.testing.fuzz.receipt import check_requests
-from tests.unit.consent.test_receipt_files import HANAKO, INSTITUTION, QUERY, REGISTRATION
+from tests.support.receipts import HANAKO, INSTITUTION, QUERY, REGISTRATION
 
 AT = datetime(2026, 4, 1, 9, 0, 5, 987_654, tzinfo=JAPAN)
 SOON = SETTLED_S + 0.01
@@ -113,7 +113,7 @@ class Desk:
 
 
 def confirmed(insured: Insured) -> Confirmation:
-    return Confirmation(AT, Validity.VALID, insured, Prescription.ELECTRONIC)
+    return Confirmation(AT, Validity.VALID, (insured,), Prescription.ELECTRONIC)
 
 
 @pytest.fixture
@@ -458,7 +458,7 @@ def test_refused_requests_do_not_fill_the_disk(desk: Desk) -> None:
 
 
 def test_other_programs_files_are_left_alone(desk: Desk) -> None:
-    others = ["OQSmuquc01req_1.xml", "YZKsiquc01req_1.xml", "OQSsiquc01req_1.xml.tmp", "readme.txt"]
+    others = ["OQSsiquc01req_1.xml.tmp", "readme.txt", "Thumbs.db"]
     for name in others:
         (desk.root / "req" / name).write_text(QUERY, encoding="utf-8")
     desk.settle()

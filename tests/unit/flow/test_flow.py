@@ -9,102 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.flow import COMMITTED, REVOCABLE, TRANSITIONS, Effect, Event, Method, Session, State
 from reception.flow.failures import FailureCode
 from reception.flow.outcomes import enter, new_visit
 from reception.flow.session import VisitProgress
+from tests.support.walk import CONFIG, QUESTIONS, Walk, in_state
 
-CONFIG = Config()
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 T = TypeVar("T")
-QUESTIONS = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
-
-
-class Walk:
-    """A session, its clock, and all effects so far."""
-
-    def __init__(self, session: Session | None = None) -> None:
-        self.session = session or Session(CONFIG)
-        self.now = 0.0
-        self.effects: list[Effect] = []
-
-    def state(self) -> State:
-        return self.session.state
-
-    @property
-    def occasion(self) -> int:
-        return self.session.occasion
-
-    def on(self, *events: Event) -> tuple[Effect, ...]:
-        """Let the events happen; return the effects of the last."""
-        effects: tuple[Effect, ...] = ()
-        for event in events:
-            self.session, effects = flow.advance(self.session, event, self.now)
-            self.effects += effects
-        return effects
-
-    def wait(self) -> tuple[Effect, ...]:
-        """Let time pass up to the next moment that the flow waits for."""
-        due = flow.next_moment(self.session)
-        assert due is not None
-        self.now = due
-        return self.on(flow.TimePassed())
-
-
-def in_state(state: State, tries: int | None = 3) -> Walk:
-    """Walk there as a patient would."""
-    walk = Walk()
-    if state is State.OUT_OF_SERVICE:
-        return walk
-    walk.on(flow.ReaderReady())
-    if state is State.WAITING:
-        return walk
-    if state is State.PHONE_TAP:
-        walk.on(flow.PhoneReaderReady(), flow.ChoosePhone("visit-1"), flow.Choose(Method.IPHONE))
-        return walk
-    walk.on(flow.CardInserted("visit-1"))
-    if state is State.READING:
-        return walk
-    walk.on(flow.CardRead(walk.occasion, True, tries))
-    if state is State.METHOD_CHOICE:
-        return walk
-    if state is State.CALL_STAFF:
-        walk.on(flow.CallStaff())
-        return walk
-    if state is State.FACE_MATCH:
-        walk.on(flow.Choose(Method.FACE))
-        return walk
-    if state is State.VISUAL_CHECK:
-        walk.on(flow.StaffStartVisual("staff-1"))
-        return walk
-    walk.on(flow.Choose(Method.PIN))
-    if state is State.PIN_ENTRY:
-        return walk
-    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(walk.occasion))
-    if state is State.CHECKING:
-        return walk
-    if state is State.CARD_USE_OFFER:
-        walk.on(flow.Identified(walk.occasion, (), card_use_offered=True))
-        return walk
-    walk.on(flow.Identified(walk.occasion, QUESTIONS))
-    if state is State.CONSENT:
-        return walk
-    walk.on(flow.Answer(GIVEN), flow.Answer(GIVEN))
-    if state is State.LIMIT_CONSENT:
-        return walk
-    walk.on(flow.Answer(GIVEN))
-    if state is State.SENDING:
-        return walk
-    walk.on(flow.Recorded(walk.occasion))
-    if state is State.TAKE_CARD:
-        return walk
-    walk.on(flow.CardRemoved())
-    return walk
-
-
 WALKED = tuple(State)
 
 
@@ -436,8 +350,8 @@ def test_a_challenge_has_its_own_time() -> None:
         assert walk.state() is State.FACE_MATCH
         return flow.next_moment(walk.session) or 0.0
 
-    # Three moves with looking straight after each, and one more for a blink that was not seen.
-    assert patience(3) - patience(0) == 7 * 4.0
+    # Three moves with looking straight after each.
+    assert patience(3) - patience(0) == 6 * 4.0
 
 
 def test_a_lost_camera_costs_no_try_and_the_face_is_offered_again_once_it_is_back() -> None:
@@ -865,6 +779,11 @@ def test_a_visit_by_phone_that_is_cancelled_ends_at_once_with_no_card_to_take() 
 def some_events(session: Session) -> Iterable[Event]:
     """One of everything that can happen now, with the occasion that counts."""
     occasion = session.occasion
+    if session.leaving or session.visit.interrupted is not None:
+        # All else happens without these as well.
+        yield from (flow.KeepOn(), flow.CardRemoved())
+        return
+    yield from (flow.AskCancel(), flow.KeepOn(), flow.PreviousQuestion(), flow.TakeOnCall())
     yield from (flow.ReaderReady(), flow.ReaderLost(FailureCode.READER_LOST), flow.CardRemoved())
     yield from (flow.CardInserted("visit-n"), flow.CardMute("visit-n"))
     yield from (
@@ -904,7 +823,8 @@ ANSWERING = (State.CONSENT, State.LIMIT_CONSENT)
 
 
 def at_rest(session: Session) -> bool:
-    return session.state in (State.WAITING, State.OUT_OF_SERVICE, State.COMPLETE, State.CALL_STAFF)
+    resting = (State.WAITING, State.OUT_OF_SERVICE, State.COMPLETE, State.CALL_STAFF)
+    return session.state in resting and session.visit.interrupted is None
 
 
 ONE_FACE_TRY = replace(CONFIG, face=replace(CONFIG.face, tries=1))
@@ -918,6 +838,7 @@ BESIDE = (
     flow.CloseDesk,
     flow.OpenDesk,
     flow.ShowStaffText,
+    flow.TakeOnCall,
 )
 """What changes nothing of the visit is done once in each state."""
 
@@ -933,6 +854,7 @@ def alike(session: Session) -> Session:
     """Take away what no row looks at: it would only multiply the ways."""
     state, desk, visit = session.state, session.desk, session.visit
     shows_help = session.help if state is State.WAITING else None
+    desk = changed(desk, called=False)
     if not session.as_delivered:
         desk = changed(desk, language=flow.Language.JA, display=flow.DisplayMode.NORMAL)
     if not desk.open and state is not State.OUT_OF_SERVICE:
@@ -991,6 +913,7 @@ def alike(session: Session) -> Session:
         occasion=1,
         reminders=0,
         guidance="",
+        pin_short=False,
         help=shows_help,
         deadline=late(session.deadline),
         warn_at=soon(session),
@@ -1037,7 +960,9 @@ def test_every_row_of_the_table_can_happen() -> None:
     states, done = explore()
 
     assert states == set(WALKED)
-    rows = {(state, row.event) for row in TRANSITIONS for state in row.states if state in states}
+    # The summary is off here; tests/unit/flow/test_kept_visit.py confirms it.
+    walked = [row for row in TRANSITIONS if row.event not in (flow.ChangeAnswer, flow.ConfirmAnswers)]
+    rows = {(state, row.event) for row in walked for state in row.states if state in states}
     assert rows == done
 
 

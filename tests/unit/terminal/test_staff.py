@@ -1,6 +1,7 @@
 """Staff passwords, and the visual check that begins with one."""
 
 import os
+import queue
 import stat
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from consent.eligibility import EligibilityClient
 from consent.enrolment.state_files import StateError
 from reception import __main__ as command_line
 from reception import flow
+from reception.flow import State
 from reception.terminal.assembly import alone
-from reception.terminal.snapshot import Snapshot, VisualView
+from reception.terminal.snapshot import VisualView
 from reception.terminal.staff import (
     FREE_MISSES,
     LONGEST_WAIT_S,
@@ -38,6 +40,7 @@ from reception.terminal.staff import (
     staff_file,
 )
 from reception.testing.testbench import STAFF, STAFF_PASSWORD, Bench
+from reception.testing.visit_driver import VisitDriver
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 HASHES = {"desk-1": CHEAP.hash("right password")}
@@ -156,50 +159,35 @@ WITHIN_S = 25.0
 """Longer than the server may be asked for (15 s), on a machine that does much else."""
 
 
-class Desk:
+class Desk(VisitDriver):
     """Watches what the counter is told on a bench."""
 
     def __init__(self, bench: Bench) -> None:
-        self.bench, self.terminal = bench, bench.terminal
+        super().__init__(bench)
         self.views: list[VisualView | None] = []
-        self.answers: list[StaffAnswer] = []
-        self._news = threading.Condition()
-        self.terminal.subscribe(self._woken)
+        self._photo = threading.Event()
         self.terminal.subscribe_visual(self._viewed)
 
-    def _woken(self, seen: Snapshot) -> None:
-        with self._news:
-            self._news.notify_all()
-
     def _viewed(self, view: VisualView | None) -> None:
-        with self._news:
-            self.views.append(view)
-            self._news.notify_all()
+        self.views.append(view)
+        if view is not None:
+            self._photo.set()
 
-    def _answered(self, answer: StaffAnswer) -> None:
-        with self._news:
-            self.answers.append(answer)
-            self._news.notify_all()
-
-    def wait(self, state: str) -> None:
-        with self._news:
-            came = self._news.wait_for(lambda: self.terminal.snapshot.state == state, WITHIN_S)
-        seen = self.terminal.snapshot
-        assert came, f"{state}, but came to {seen.state} {seen.failure}"
+    def now_in(self, state: State) -> None:
+        self.wait_at_rest(state, WITHIN_S)
 
     def wait_for_photo(self) -> VisualView:
-        with self._news:
-            assert self._news.wait_for(lambda: self.views[-1] is not None, 10)
-            assert self.views[-1] is not None
-            return self.views[-1]
+        assert self._photo.wait(10)
+        view = self.views[-1]
+        assert view is not None
+        return view
 
     def start(self, password: str, visit: str | None = None) -> StaffAnswer:
-        told = len(self.answers)
+        answers: queue.SimpleQueue[StaffAnswer] = queue.SimpleQueue()
+        self._photo.clear()
         seen = self.terminal.snapshot.visit if visit is None else visit
-        self.terminal.start_visual(seen, STAFF, bytearray(password.encode()), self._answered)
-        with self._news:
-            assert self._news.wait_for(lambda: len(self.answers) > told, 10)
-            return self.answers[-1]
+        self.terminal.start_visual(seen, STAFF, bytearray(password.encode()), answers.put)
+        return answers.get(timeout=10)
 
 
 @pytest.fixture(scope="module")
@@ -211,12 +199,12 @@ def desk(made_state: Path) -> Iterator[Desk]:
 @pytest.fixture
 def choosing(desk: Desk) -> Iterator[Desk]:
     """A patient with the card in, who does not know how to go on."""
-    desk.wait("WAITING")
+    desk.now_in(State.WAITING)
     desk.bench.insert()
-    desk.wait("METHOD_CHOICE")
+    desk.now_in(State.METHOD_CHOICE)
     yield desk
     desk.bench.remove()
-    desk.wait("WAITING")
+    desk.now_in(State.WAITING)
 
 
 def test_the_photo_is_shown_while_staff_compare_and_wiped_after(choosing: Desk) -> None:
@@ -226,7 +214,7 @@ def test_the_photo_is_shown_while_staff_compare_and_wiped_after(choosing: Desk) 
     assert view.photo is not None and view.photo.std() > 10
     assert "photo" not in repr(view)
     choosing.terminal.submit(flow.StaffRefuseVisual())
-    choosing.wait("METHOD_CHOICE")
+    choosing.now_in(State.METHOD_CHOICE)
     assert choosing.views[-1] is None
     assert not view.photo.any()
 
@@ -235,16 +223,16 @@ def test_a_card_pulled_during_the_comparison_takes_the_photo_away(choosing: Desk
     choosing.start(STAFF_PASSWORD)
     view = choosing.wait_for_photo()
     choosing.bench.remove()
-    choosing.wait("WAITING")
+    choosing.now_in(State.WAITING)
     assert choosing.views[-1] is None
     assert view.photo is not None and not view.photo.any()
 
 
 def test_staff_who_compared_are_named_in_the_servers_audit(choosing: Desk) -> None:
     choosing.start(STAFF_PASSWORD)
-    choosing.wait("VISUAL_CHECK")
+    choosing.now_in(State.VISUAL_CHECK)
     choosing.terminal.submit(flow.StaffConfirmVisual("pin-forgotten"))
-    choosing.wait("CONSENT")
+    choosing.now_in(State.CONSENT)
     assert choosing.terminal.snapshot.identity == "visual"
     visit = choosing.terminal.snapshot.visit
     bench = choosing.bench
@@ -261,13 +249,13 @@ def test_a_wrong_password_shows_nothing_and_is_told(choosing: Desk) -> None:
     assert len(choosing.views) == shown
     # The right one, so that the next test does not wait for the miss of this one.
     assert choosing.start(STAFF_PASSWORD).verdict is Verdict.RIGHT
-    choosing.wait("VISUAL_CHECK")
+    choosing.now_in(State.VISUAL_CHECK)
 
 
 def test_a_password_typed_for_a_visit_that_is_over_begins_nothing(choosing: Desk) -> None:
     assert choosing.start(STAFF_PASSWORD, "the visit before").verdict is Verdict.RIGHT
     choosing.terminal.submit(flow.Choose(flow.Method.PIN))
-    choosing.wait("PIN_ENTRY")
+    choosing.now_in(State.PIN_ENTRY)
     assert choosing.views[-1] is None
 
 
