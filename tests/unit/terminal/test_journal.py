@@ -33,13 +33,15 @@ class NotedFlow:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.session = Session(Config())
+        self.now = 0.0
         self.on(flow.ReaderReady())
 
     def on(self, *events: flow.Event | Callable[[int], flow.Event]) -> None:
         for event in events:
             before = self.session
             made = event if isinstance(event, flow.Event) else event(before.occasion)
-            self.session, _ = flow.advance(before, made, 0.0)
+            self.now += 5.0  # what is shown for a moment has been shown
+            self.session, _ = flow.advance(before, made, self.now)
             self.journal.note(before, self.session)
 
     def up_to_sending(self, visit: str = "visit-1") -> None:
