@@ -100,7 +100,7 @@ def be_terminal(
     orders: "Connection[Any, Any]", line: "Connection[Any, Any]", state: str, url: str, clip: str
 ) -> None:
     """Do what the test says: lay a card in, type, answer, search."""
-    table: dict[str, Any] = {"server": {"url": url}, "delays": {"told_s": 0.1, "farewell_s": 0.1, "notice_s": 0.1}}
+    table: dict[str, Any] = {"confirm_answers": False, "server": {"url": url}, "delays": {"told_s": 0.1, "farewell_s": 0.1, "notice_s": 0.1}}
     settings = config.load(None, (table, TomlFile(Path("memory"), "", table)))
     news = threading.Condition()
     seen: list[Snapshot] = []
