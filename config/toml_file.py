@@ -25,16 +25,13 @@ Key = tuple[str | int, ...]
 
 
 class ConfigError(Exception):
-    """A file that cannot be used; ``str()`` is the one line that is shown to a person.
+    """A file that cannot be used; ``str()`` is what is shown to a person, a line for each mistake.
 
-    A file may bring anything into its own error: line ends, control characters, a text without end.
+    A file may bring anything into its own error: control characters, a text without end. Each line is kept clear of it.
     """
 
-    def __init__(self, line: str) -> None:
-        line = _in_a_line(line)
-        if len(line) > LONGEST_LINE:
-            line = f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
-        super().__init__(line)
+    def __init__(self, words: str) -> None:
+        super().__init__("\n".join(map(_clear, words.split("\n"))))
 
 
 class TomlFile:
@@ -96,7 +93,8 @@ class TomlFile:
         """Return the error for one key of this file, with its line where that can be told."""
         line = self.line_of(key)
         where = f"{self.path}:{line}" if line else str(self.path)
-        return ConfigError(f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}")
+        line = f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}"
+        return ConfigError(line.replace("\n", "; "))
 
     def line_of(self, key: Key) -> int | None:
         """Return the line (from 1) on which a key's value begins to exist, or None when it is not in the file.
@@ -122,6 +120,8 @@ def _read(table: dict[str, Any], kind: type[T]) -> tuple[T | None, dict[Key, str
     # By way of JSON: there, pydantic's strict mode takes tables for dataclasses and words for enums.
     try:
         return TypeAdapter(kind).validate_json(json.dumps(table, default=str)), {}
+    except RecursionError:
+        return None, {(): "is nested too deeply"}
     except ValidationError as error:
         wrong: dict[Key, str] = {}
         for one in error.errors(include_url=False):
@@ -194,9 +194,10 @@ def _nul_in(value: object, key: Key = ()) -> Key | None:
     return None
 
 
-def _in_a_line(words: str) -> str:
-    """Return a text without the control characters that a file's own text may bring into it."""
-    return "".join(each if each.isprintable() else "?" for each in words)
+def _clear(line: str) -> str:
+    """Return a line without the control characters that a file's own text may bring into it, and not too long."""
+    line = "".join(each if each.isprintable() else "?" for each in line)
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
 
 
 def _dotted(key: Key) -> str:

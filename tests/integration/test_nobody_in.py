@@ -56,6 +56,7 @@ def asks(made: Bench) -> Iterator[tuple[str, str, dict[str, Any]]]:
         },
     }
     bodies["ReferenceRequest"] = {**bodies["InsuredQuery"], "reference_number": "42"}
+    bodies["InsuredQueries"] = {"queries": [bodies["InsuredQuery"]]}
     found = 0
     for path, methods in document["paths"].items():
         for method, said in methods.items():
@@ -64,7 +65,7 @@ def asks(made: Bench) -> Iterator[tuple[str, str, dict[str, Any]]]:
             found += 1
             content = said.get("requestBody", {}).get("content", {}).get("application/json", {})
             name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-            given = {"json": bodies[name]} if name else {}
+            given = {"json": bodies.get(name, {})} if name else {}
             yield method.upper(), path.replace("{visit_id}", VISIT), given
     assert found >= 10
 

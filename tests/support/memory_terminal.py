@@ -102,6 +102,7 @@ def be_terminal(
 ) -> None:
     """Do what the test says: lay a card in, type, answer, search."""
     table: dict[str, Any] = {
+        "confirm_answers": False,
         "server": {"url": url},
         "delays": {"told_s": 0.1, "farewell_s": 0.1, "notice_s": 0.1},
     }

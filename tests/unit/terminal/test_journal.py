@@ -32,14 +32,16 @@ class NotedFlow:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.session = Session(Config())
+        self.session = Session(Config(confirm_answers=False))
+        self.now = 0.0
         self.on(flow.ReaderReady())
 
     def on(self, *events: flow.Event | Callable[[int], flow.Event]) -> None:
         for event in events:
             before = self.session
             made = event if isinstance(event, flow.Event) else event(before.occasion)
-            self.session, _ = flow.advance(before, made, 0.0)
+            self.now += 5.0  # what is shown for a moment has been shown
+            self.session, _ = flow.advance(before, made, self.now)
             self.journal.note(before, self.session)
 
     def up_to_sending(self, visit: str = "visit-1") -> None:
@@ -179,7 +181,7 @@ def test_a_journal_on_a_full_disk_is_told_and_loses_nothing_of_before(path: Path
 
     def fill() -> None:
         for number in range(2000):
-            desk.session = Session(Config(), flow.Desk(reader_ready=True), state=flow.State.WAITING)
+            desk.session = Session(Config(confirm_answers=False), flow.Desk(reader_ready=True), state=flow.State.WAITING)
             desk.on(flow.CardInserted(f"more-{number}"), flow.CardRemoved())
 
     with pytest.raises(JournalError, match="full"):

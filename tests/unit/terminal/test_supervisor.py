@@ -200,7 +200,7 @@ class Watched:
         with self._news:
             assert self._news.wait_for(
                 lambda: (self._seen[-1].health.threads, self._seen[-1].state) == (threads, state), 20
-            ), self._seen[-1]
+            ), (self._seen[-1], self.bench.terminal.supervisor._told)
 
     def forget(self) -> None:
         self.wait("ok")
