@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command is not doctor:
             # There a folder that cannot be made is one of the findings.
-            options.state.mkdir(parents=True, exist_ok=True)
+            # What is made here is for its owner only; the mode of a folder that was there is the owner's affair.
+            options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         return command(options)
     except KeyboardInterrupt:
         return 130

@@ -219,7 +219,7 @@ def _plain(text: str) -> str:
 
 
 def _note(case: Case, by: str, at: datetime, encoding: str) -> bytes:
-    """Return the note, in a format of our own; none that is published has a place for it. No insurer's field is in it."""
+    """Return the note, in a format of our own; none that is published has a place for it."""
     root = ElementTree.Element("AttributeNote")
     values = {
         "ReferenceNumber": case.reference_number,

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from reception.commands import card_info, counter, serving, upkeep, windows
+from reception.commands import attributes, authority, card_info, counter, serving, upkeep, windows
 from reception.commands.arguments import REFUSED, AddCommand, Command, refuse
 
 __all__ = ["REFUSED", "Command", "Workshop", "parser", "refuse"]
@@ -52,6 +52,8 @@ def parser(workshop: Workshop) -> argparse.ArgumentParser:
     workshop.add_bench(windows.add(command))
     counter.add(command)
     serving.add(command)
+    authority.add(command)
+    attributes.add(command)
     workshop.add(command)
     upkeep.add(command)
     card_info.add(command)

@@ -32,13 +32,7 @@ def look_at_counter_page(config: Config, state: Path) -> str:
         )
     if settings.cert:
         _look_at_certificate("[counter] cert", settings.cert)
-    connection = http.client.HTTPConnection("127.0.0.1", settings.port, timeout=WITHIN_S)
-    if settings.cert:
-        # Only whether it answers; that it is the right one is the browser's question.
-        context = ssl._create_unverified_context()  # noqa: S323
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", settings.port, timeout=WITHIN_S, context=context
-        )
+    connection = _connection(settings.port, encrypted=bool(settings.cert))
     try:
         connection.request("GET", "/login")
         status = connection.getresponse().status
@@ -124,3 +118,11 @@ def _look_at_certificate(key: str, path: str) -> int:
             "証明書の期限が近づいています",
         )
     return left
+
+
+def _connection(port: int, *, encrypted: bool) -> http.client.HTTPConnection:
+    if not encrypted:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)
+    # Only whether it answers: this machine's own page needs no proof of who it is.
+    context = ssl._create_unverified_context()  # noqa: S323
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=WITHIN_S, context=context)

@@ -124,10 +124,7 @@ def _unsigned(session: Session) -> AttributeOutcome:
 
 def _over(session: Session, outcome: AttributeOutcome, now: float) -> Outcome:
     session = _with(session, replace(session.visit.attributes, outcome=outcome, invitation=""))
-    ends = (Effect.WIPE_PIN, Effect.POWER_OFF_CARD)
-    if session.visit.card_in or session.state is S.ATTRIBUTE_SIGN or session.visit.by_phone:
-        return enter(session, S.TAKE_CARD, now), ends
-    return enter(session, S.COMPLETE, now), ends
+    return enter(session, S.TAKE_CARD, now), (Effect.WIPE_PIN, Effect.POWER_OFF_CARD)
 
 
 def _with(session: Session, offer: AttributeProgress) -> Session:

@@ -339,7 +339,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         (S.ATTRIBUTE_OFFER,),
         AnswerAttribute,
-        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD, S.COMPLETE),
+        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD),
         offer.answered,
         "the next attribute, or the signature",
     ),
@@ -362,7 +362,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(
         OFFERING,
         CardRemoved,
-        (S.ATTRIBUTE_SIGN, S.TAKE_CARD, S.COMPLETE),
+        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD),
         offer.card_removed,
         "nothing is given; a phone goes on",
     ),

@@ -7,13 +7,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config import Config
+from config.announcements import Announcement, Place, shown
+from consent.choices import ConsentAnswer
 from consent.eligibility import (
     EligibilityClient,
 )
+from consent.wire import JAPAN
 from hardware.camera import FrameSource
 from hardware.card import (
     CardAuthority,
@@ -38,7 +41,6 @@ from reception.terminal.subscribers import Subscribers
 from reception.terminal.supervisor import Pulse, Supervisor
 from reception.terminal.watch import watch
 
-JAPAN = timezone(timedelta(hours=9))
 PULSE_S = 1.0
 """How long the conductor waits for an event at most before it gives a sign of life."""
 CONSENTS_LAST = timedelta(hours=24)
@@ -70,6 +72,7 @@ class Terminal:
         staff: Staff | None = None,
         attributes: AttributeService | None = None,
         queue_numbers: QueueNumbers | None = None,
+        announcements: Sequence[Announcement] = (),
         now: Callable[[], float] = time.monotonic,
         authorities: Sequence[CardAuthority] = (),
         today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
@@ -89,6 +92,7 @@ class Terminal:
         self._pin = bytearray()
         self._password = bytearray()
         """Of the signature certificate, as far as it is typed."""
+        self._announcements, self._today = tuple(announcements), today
         self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
@@ -346,9 +350,28 @@ class Terminal:
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
         until = self._until if session.visit.completed else ""
         self._snapshot = snapshot_of(
-            session, self._snapshot, self._health, left, self._visit.notice, until, self._number(session)
+            session,
+            self._snapshot,
+            self._health,
+            left,
+            self._visit.notice,
+            until,
+            self._number(session),
+            self._announcement(session),
         )
         self._snapshots.tell(self._snapshot)
+
+    def _announcement(self, session: Session) -> Announcement | None:
+        """Return the line of the day for what is shown now; the most particular one."""
+        today = self._today()
+        if session.state is flow.State.WAITING:
+            return shown(self._announcements, "welcome", today)
+        if session.state not in (flow.State.TAKE_CARD, flow.State.COMPLETE):
+            return None
+        places: list[Place] = ["registered"] if session.visit.card_use is ConsentAnswer.GIVEN else []
+        places += ["expiring"] if self._visit.notice else []
+        found = (shown(self._announcements, place, today) for place in (*places, "complete"))
+        return next(filter(None, found), None)
 
     def _number(self, session: Session) -> str:
         """Return the queue number of a visit that is complete; given once, when it is first shown."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from config.announcements import Announcement
 from consent.choices import ConsentAnswer, Item
 from reception.flow import (
     AttributeOutcome,
@@ -136,6 +137,10 @@ class Snapshot:
     """As it is called out; once the visit is complete, where the site gives numbers."""
     wait_at: str = ""
     """Where to wait; empty: the usual words."""
+    announcement: str = ""
+    """A dated line of the site (config.announcements), where it belongs on this screen."""
+    announcement_qr: str = ""
+    """Address of a page with more about it."""
     registered: bool = False
     """The card's use as insurance card was registered in this visit."""
     desk_open: bool = True
@@ -184,11 +189,12 @@ def snapshot_of(
     notice: str = "",
     until: str = "",
     queue_number: str = "",
+    line: Announcement | None = None,
 ) -> Snapshot:
     """Return the snapshot that follows ``before``.
 
     ``left``: the seconds left, once they are announced; ``until``: how long what was agreed may be looked at;
-    ``queue_number``: as it is called out.
+    ``queue_number``: as it is called out; ``line``: the announcement that belongs on this screen.
     """
     question, offer = session.question, session.visit.attributes
     return replace(
@@ -227,6 +233,8 @@ def snapshot_of(
         qr=offer.invitation,
         attribute_outcome=offer.outcome,
         queue_number=queue_number,
+        announcement=line.text if line else "",
+        announcement_qr=line.qr if line else "",
         wait_at=session.config.ticket.wait_at,
         registered=session.visit.card_use is ConsentAnswer.GIVEN,
         failure=session.visit.failure or "",

@@ -16,10 +16,11 @@ class TimingProfile:
     delays: Mapping[str, float] = field(default_factory=dict)
     server: Mapping[str, float] = field(default_factory=dict)
     face: Mapping[str, float] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     confirm_answers: bool = False
     """Nobody looks through the answers before they are sent."""
 
-    def but(self, **tables: Mapping[str, float]) -> "TimingProfile":
+    def but(self, **tables: Mapping[str, Any]) -> "TimingProfile":
         """Return a profile in which these settings are others."""
         changed: dict[str, Any] = {name: {**getattr(self, name), **table} for name, table in tables.items()}
         return replace(self, **changed)

@@ -24,6 +24,14 @@ Verb = Literal[
     "answer_all",
     "answer_card_use",
     "choose_prescription",
+    "answer_attribute",
+    "type_password",
+    "sign_on_phone",
+    "withdraw_attributes",
+    "authority",
+    "move_house",
+    "attributes_job",
+    "pass_days",
     "press",
     "extend_time",
     "cancel",
@@ -91,6 +99,7 @@ _ANSWERS: Mapping[Verb, tuple[Callable[[Any], Event], Callable[[str], str]]] = {
     "answer_all": (flow.Answer, ConsentAnswer),
     "answer_card_use": (flow.AnswerCardUse, ConsentAnswer),
     "choose_prescription": (flow.ChoosePrescription, PrescriptionForm),
+    "answer_attribute": (flow.AnswerAttribute, ConsentAnswer),
     "staff_confirm_visual": (flow.StaffConfirmVisual, lambda reason: reason or "other"),
 }
 """What is told with a value, and how the value is read."""
@@ -120,6 +129,8 @@ def verb_of(event: Event) -> tuple[Verb, dict[str, Any]] | None:
             return "choose_phone", {"value": method.value}
         case flow.PinSubmit():
             return "type_pin", {"value": "card"}
+        case flow.SigningSubmit():
+            return "type_password", {"value": "card"}
         case flow.StaffStartVisual():
             return "staff_start_visual", {}
         case _ if event in _VERB_OF_TAP:
@@ -144,6 +155,12 @@ class Rule:
     person: str = ""
     clip: str = ""
     kind: str = ""
+    days: Annotated[int, Field(ge=0, le=4000)] = 1
+    """Of pass_days."""
+    reason: str = ""
+    """Of ``authority``: why a certificate is revoked."""
+    path: str = ""
+    """Of ``server_fault``: only requests whose path begins so; "/operator", or "/jlis" for J-LIS behind it."""
     password: str = ""
     """Of the bench's staff; empty: the right one."""
     seconds: Annotated[float, Field(ge=-_YEAR_S, le=_YEAR_S)] = 1.0
@@ -182,4 +199,8 @@ class Patient:
                 return flow.AnswerCardUse(ConsentAnswer.GIVEN)
             case State.CONSENT | State.LIMIT_CONSENT:
                 return flow.Answer(self.answer(question))
+            case State.ATTRIBUTE_OFFER:
+                return flow.AnswerAttribute(ConsentAnswer.GIVEN)
+            case State.ATTRIBUTE_SIGN:
+                return flow.SigningSubmit()
         return None

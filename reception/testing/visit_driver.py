@@ -22,7 +22,7 @@ from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Unsettled
 from reception.terminal.notices import Notice
 from reception.terminal.snapshot import Snapshot
-from reception.testing.testbench import STAFF, STAFF_PASSWORD, Bench, make_card
+from reception.testing.testbench import SIGNING_PASSWORD, STAFF, STAFF_PASSWORD, Bench, make_card
 from reception.testing.testbench.console import wipe
 from reception.testing.testbench.operators import HANDS, Hand
 from reception.testing.verbs import Patient, Rule, event_of
@@ -118,6 +118,22 @@ class VisitDriver:
                 self.type_pin(rule.value)
             case "staff_start_visual":
                 self.start_visual(seen.visit, rule.password)
+            case "type_password":
+                self.type_password(rule.value)
+            case "sign_on_phone":
+                self._comes_to(lambda now: bool(now.qr))
+                bench.outside.sign_on_phone(bench.person, self.terminal.snapshot.qr)
+            case "withdraw_attributes":
+                bench.outside.withdraw()
+            case "authority":
+                bench.act(rule.value, rule.kind or "card", rule.reason)
+            case "move_house":
+                certified = rule.kind != "no-new-certificate"
+                bench.outside.move_house(bench.person, rule.value, new_certificate=certified)
+            case "attributes_job":
+                bench.outside.nightly(rule.value)
+            case "pass_days":
+                bench.pass_days(rule.days)
             case "kill_engine":
                 bench.kill_engine()
             case "stop_server":
@@ -125,7 +141,7 @@ class VisitDriver:
             case "start_server":
                 bench.server.start()
             case "server_fault":
-                self.disturb_server(rule.kind, always=rule.value == "always")
+                self.disturb_server(rule.kind, always=rule.value == "always", path=rule.path)
             case "fill_folder":
                 bench.fill_folder()
             case "empty_folder":
@@ -176,13 +192,25 @@ class VisitDriver:
         self.terminal.start_visual(visit, STAFF, typed, lambda answer: looked_at.set())
         looked_at.wait(WITHIN_S)
 
-    def disturb_server(self, kind: str, *, always: bool = False) -> None:
+    def type_password(self, typed: str = "card") -> None:
+        """Type the signing password and confirm it; "card": that of the bench's person."""
+        self._comes_to(lambda now: now.signing_tries_left is not None)
+        for _ in range(self.terminal.snapshot.signing_characters):
+            self.terminal.submit(flow.SigningBackspace())
+        self._type_signing(SIGNING_PASSWORD if typed == "card" else typed)
+
+    def _type_signing(self, password: str) -> None:
+        for character in password:
+            self.terminal.submit(flow.SigningKey(character))
+        self.terminal.submit(flow.SigningSubmit())
+
+    def disturb_server(self, kind: str, *, always: bool = False, path: str = "") -> None:
         """Disturb the next request, or all; "none" ends it."""
         faults = self.bench.server.faults
         if kind == "none":
             faults.clear()
         else:
-            (faults.always if always else faults.next)(kind)  # type: ignore[arg-type]
+            (faults.always if always else faults.next)(kind, path)  # type: ignore[arg-type]
 
     # --- A patient who acts by themselves -----------------------------------------------------------------------
 
@@ -482,6 +510,9 @@ class VisitDriver:
             case State.PHONE_TAP:
                 # Not by the bench's hands: the person before the camera stays.
                 self.bench.phone_slot.insert(make_card(load_person(PHONE), self.bench.authority))
+            case State.ATTRIBUTE_SIGN:
+                if not seen.signing_missed:
+                    self._type_signing(SIGNING_PASSWORD)
             case State.PIN_ENTRY:
                 if not seen.failure:
                     self.type_pin(patient.pin)

@@ -12,7 +12,17 @@ from typing import Any
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
-from reception.flow import DisplayMode, Effect, Event, HelpTopic, Language, Method, StaffText, State
+from reception.flow import (
+    AttributeOutcome,
+    DisplayMode,
+    Effect,
+    Event,
+    HelpTopic,
+    Language,
+    Method,
+    StaffText,
+    State,
+)
 from reception.flow.failures import FailureCode
 from reception.testing.matrix.rules import IDENTITY_FAILS, Disturbance, Outcome, expected, failures_of
 from reception.testing.verbs import Patient
@@ -59,6 +69,13 @@ class Surroundings:
                 return (flow.Identified(occasion, QUESTIONS),)
             case S.SENDING:
                 return (flow.Recorded(occasion),)
+            case S.ATTRIBUTE_SIGN:
+                signed = (flow.SigningTyped(6), flow.SigningSubmit())
+                if self.stalls:
+                    failed = flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+                    return (*signed, failed, flow.ReaderLost(FailureCode.CARD_STALLED))
+                outcome = AttributeOutcome.NOT_RECORDED if self.server_fails else AttributeOutcome.GIVEN
+                return (*signed, flow.AttributesDone(occasion, outcome))
             case S.TAKE_CARD if session.visit.card_in:
                 return (flow.CardRemoved(),)
         patient = Patient(Method.IPHONE if session.visit.by_phone else Method.PIN)
@@ -161,10 +178,14 @@ def _tap_twice(walk: Walk) -> None:
     assert event is not None
     if walk.state() is S.PIN_ENTRY:
         walk.on(flow.PinTyped(4))
+    if walk.state() is S.ATTRIBUTE_SIGN:
+        walk.on(flow.SigningTyped(6))
     assert walk.on(event) != (Effect.LOG_LATE_EVENT,), "the first tap was not heard"
     assert walk.on(event) == (Effect.LOG_LATE_EVENT,), "the second tap was heard"
     if walk.state() is S.PIN_ENTRY:
         walk.on(flow.PinVerified(walk.occasion))
+    if walk.state() is S.ATTRIBUTE_SIGN:
+        walk.on(flow.AttributesDone(walk.occasion, AttributeOutcome.GIVEN))
 
 
 # --- What must come of it -------------------------------------------------------------------------------------------
@@ -194,7 +215,7 @@ def _goes_on(walk: Walk, around: Surroundings, state: State, codes: frozenset[st
     around.go_on(walk, *REST)
     assert walk.session.visit.completed, "not shown complete"
     sent = walk.effects.count(Effect.SEND_CONSENTS)
-    assert sent == (0 if state in (S.SENDING, S.TAKE_CARD, S.COMPLETE) else 1), f"sent {sent} times"
+    assert sent == (0 if state in flow.COMMITTED else 1), f"sent {sent} times"
     assert DECLINED not in dict(walk.session.visit.answers).values()
 
 
@@ -345,7 +366,7 @@ class Heard:
 EVERY = tuple(State)
 AWAKE = tuple(state for state in State if state is not S.WAITING)
 NOT_OUT = tuple(state for state in State if state is not S.OUT_OF_SERVICE)
-WITHOUT_CARD_READER = (S.SENDING, S.TAKE_CARD, S.COMPLETE)
+WITHOUT_CARD_READER = flow.COMMITTED
 PHONES_LOST = tuple(state for state in State if state is not S.PHONE_TAP)
 CODE_WRONG = FailureCode.CARD_WRONG
 

@@ -3,7 +3,7 @@
 from config import Config, Delays
 from consent.choices import ConsentAnswer, Item
 from reception import flow
-from reception.flow import Effect, Event, Method, Session, State
+from reception.flow import OFFERING, Effect, Event, Method, Session, State
 
 GIVEN = ConsentAnswer.GIVEN
 CONFIG = Config(confirm_answers=False, delays=Delays(matched_s=0))
@@ -85,6 +85,11 @@ def in_state(state: State, tries: int | None = 3) -> Walk:
         return walk
     walk.on(flow.Answer(GIVEN))
     if state is State.SENDING:
+        return walk
+    if state in OFFERING:
+        walk.on(flow.Recorded(walk.occasion, ("address",)))
+        if state is State.ATTRIBUTE_SIGN:
+            walk.on(flow.AnswerAttribute(GIVEN), flow.SigningTries(walk.occasion, 5))
         return walk
     walk.on(flow.Recorded(walk.occasion))
     if state is State.TAKE_CARD:

@@ -81,6 +81,9 @@ class Cell:
             case State.FACE_MATCH:
                 driver.bench.engine.ready.wait(_ENGINE_S)
                 return driver.visit(driver.card(tries=_TRIES), Method.FACE, hold=state)
+            case State.ATTRIBUTE_OFFER | State.ATTRIBUTE_SIGN:
+                driver.bench.outside.ask_anew()
+                return driver.visit(driver.card(tries=_TRIES), hold=state)
             case _:
                 return driver.visit(driver.card(tries=_TRIES), hold=state)
 
@@ -248,7 +251,7 @@ class Cell:
         driver.bench.slot.remove()
         driver.bench.lift_phone()
         # The reader's trouble is told to those who come now; the visit's own end is in the journal.
-        self._codes = frozenset({"", "READER_LOST", "READER_SERVICE_DOWN"})
+        self._codes = frozenset({"", "READER_LOST", "READER_SERVICE_DOWN", "CARD_STALLED"})
         self._repair()
         driver.wait_at_rest()
         self._completed()

@@ -5,11 +5,12 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
 from hardware import card
 from reception import flow
 from reception.flow import State
-from reception.testing.matrix.rules import Disturbance, Kind
+from reception.testing.matrix.rules import OFFERING, Disturbance, Kind
 from reception.testing.timing import BROKEN_SERVER, FAST, TimingProfile
 from reception.testing.verbs import Patient
 from reception.testing.visit_driver import VisitDriver
@@ -20,6 +21,8 @@ A_DAY_S = 86_400.0
 STALL_S = {"simulated": 0.8, "pcsc": 2.0}
 """Longer than a card may take for one answer on the benches where it stalls; see STALL_LIMIT_S."""
 STALL_LIMIT_S = {"simulated": 0.3, "pcsc": 0.8}
+HELD_S = 0.3
+"""How long another program has the reader."""
 SLOW_S = 4.0
 """How long a slow server's answer takes; longer than it is waited for on the benches where it is slow."""
 
@@ -100,6 +103,8 @@ def _tap_twice(driver: VisitDriver, state: State) -> None:
     assert tap is not None
     if state is State.PIN_ENTRY:
         driver.type_pin()
+    elif state is State.ATTRIBUTE_SIGN:
+        driver.type_password()
     else:
         driver.terminal.submit(tap)
     driver.terminal.submit(tap)
@@ -118,6 +123,14 @@ INJECTIONS: dict[Disturbance, FaultInjection] = {
     D.CARD_PULLED: FaultInjection(_pull, leaves_to_do=False),
     D.CARD_SWAPPED: FaultInjection(_swap, leaves_to_do=False),
     D.CARD_STALLED: FaultInjection(_stall, lambda driver: driver.bench.slot.stall(0)),
+    D.EXCHANGE_LOST: FaultInjection(
+        lambda driver, state: driver.bench.faults.lose_exchanges(1),
+        lambda driver: driver.bench.faults.lose_exchanges(0),
+    ),
+    D.CARD_RESET: FaultInjection(lambda driver, state: driver.bench.faults.reset_card()),
+    # Not undone: it strikes the next patient's card.
+    D.POWER_UP_FAILS: FaultInjection(lambda driver, state: driver.bench.faults.fail_power_ups(1)),
+    D.READER_HELD: FaultInjection(lambda driver, state: driver.bench.faults.hold(HELD_S)),
     D.READER_UNPLUGGED: FaultInjection(
         lambda driver, state: driver.bench.faults.unplug(), lambda driver: driver.bench.faults.plug()
     ),
@@ -168,6 +181,17 @@ HASTY = TimingProfile(
 
 def timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
     """Return the profile that a cell needs; cells with the same share one bench."""
+    timing = _timing_for(state, disturbance)
+    return _offering(timing) if state in OFFERING else timing
+
+
+@cache
+def _offering(timing: TimingProfile) -> TimingProfile:
+    """Return a profile of a clinic that offers something once the visit is complete."""
+    return timing.but(attributes={"offer": True, "items": ("address",), "ask_again_days": 0})
+
+
+def _timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
     if disturbance is D.TIME_OUT:
         return HASTY
     if state is State.COMPLETE:
@@ -181,4 +205,4 @@ def timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
 
 def stall_limit_s(timing: TimingProfile, kind: Kind) -> float:
     """Return how long a card may take for one answer on the bench of a profile."""
-    return STALL_LIMIT_S[kind] if timing is STALLING else card.STALL_LIMIT_S
+    return STALL_LIMIT_S[kind] if timing in (STALLING, _offering(STALLING)) else card.STALL_LIMIT_S

@@ -156,10 +156,11 @@ def play_on_new_bench(
 def _on_disk(play: Play, ends: ExitStack) -> tuple[Config, Path | None]:
     """Return the settings and where the journal is: what a scenario fills, or starts anew, must be on a disk."""
     verbs, settings = {rule.do for rule in play.scenario.on}, play.settings
-    if not verbs & {"fill_folder", "kill_terminal", "ask_receipt"}:
+    offers = settings.attributes.offer
+    if not (offers or verbs & {"fill_folder", "kill_terminal", "ask_receipt"}):
         return settings, None
     folder = Path(ends.enter_context(TemporaryDirectory(prefix="hil-")))
-    if verbs & {"fill_folder", "ask_receipt"} and not settings.receipt.folder:
+    if offers or (verbs & {"fill_folder", "ask_receipt"} and not settings.receipt.folder):
         for name in ("face", "req", "res"):
             (folder / "receipt" / name).mkdir(parents=True)
         settings = replace(settings, receipt=replace(settings.receipt, folder=str(folder / "receipt")))
@@ -201,6 +202,8 @@ class _Run:
         self._rested = rested
         self._bench.server.start()
         self._course.ask_server(self._bench.client)
+        if self._bench.outside.service is not None:
+            self._result.worklist = len(self._bench.outside.worklist.cases())
 
     def _follow(self, trace: Trace | None) -> bool:
         """Act on snapshots until there is nothing left to do; return whether it came to rest."""
@@ -302,6 +305,8 @@ class _Run:
             "consents": result.consents,
             "sent": result.sent,
             "pin_tries_left": result.pin_tries_left,
+            "attributes": result.attributes,
+            "worklist": result.worklist,
             "receipt_answers": tuple(result.receipt_answers),
         }
         for key, value in seen.items():

@@ -13,7 +13,7 @@ from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from hardware.simulation.virtual_card import Quirk
-from reception.flow import State
+from reception.flow import AttributeOutcome, State
 from reception.flow.failures import FailureCode
 from reception.testing.scenarios.receipt_computer import KINDS
 from reception.testing.timing import FOLLOWED
@@ -39,6 +39,10 @@ class Expect:
     sent: Annotated[int, Field(ge=0)] | None = None
     pin_tries_left: int | None = None
     states: tuple[State, ...] | None = None
+    attributes: AttributeOutcome | None = None
+    """What came of the offer after the check-in."""
+    worklist: Annotated[int, Field(ge=0)] | None = None
+    """Changes that staff have to look at in the end."""
     receipt_answers: tuple[str, ...] | None = None
     """The code of each answer to ``ask_receipt``, in order; "" where there was no error."""
     within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
@@ -85,9 +89,15 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
     day = today or scenario.today or unless_said
-    person = load_person(scenario.person, path.parent, day)
+    try:
+        person = load_person(scenario.person, path.parent, day)
+    except ConfigError as error:
+        raise file.mistake(("person",), str(error)) from None
     # A scenario may say otherwise.
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(FOLLOWED.tables(), file), (scenario.config, file)]
+    if scenario.config.get("attributes", {}).get("offer"):
+        # Where the folder truly is, the run says.
+        overrides.insert(0, ({"receipt": {"folder": "receipt"}}, file))
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
     try:

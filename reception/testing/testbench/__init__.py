@@ -30,7 +30,7 @@ from config.person import (
 from consent.eligibility import EligibilityClient
 from consent.enrolment.state_files import pem_of
 from consent.server import EligibilityServer
-from consent.server.certificates import Authority
+from consent.server.certificates import CARD_AUTHORITY_ID, Authority
 from hardware.camera import FrameSource, open_camera
 from hardware.card import STALL_LIMIT_S, CardAuthority, CardReader, Presence, RsaKey, match_code_b
 from hardware.face.engine import FaceEngine
@@ -47,12 +47,19 @@ from hardware.simulation.virtual_card import (
     foreign_card,
     forged_card,
 )
-from reception.terminal.assembly import JAPAN, authorities_of, back_office, open_journal
+from reception.terminal.assembly import (
+    JAPAN,
+    announcements_of,
+    authorities_of,
+    back_office,
+    open_journal,
+)
 from reception.terminal.attributes import attribute_service
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes, staff_file
 from reception.testing.testbench.operators import Hand, Operator, Simulated, Together
+from reception.testing.testbench.outside import Outside
 from reception.testing.testbench.real import RealBench
 from reception.testing.testbench.trouble import BenchTrouble
 
@@ -72,6 +79,8 @@ __all__ = [
     "write_staff_file",
 ]
 
+SIGNING_PASSWORD = "ABC123"  # noqa: S105 - public, of simulated cards
+"""Of every simulated card's signature certificate (hardware.simulation.virtual_card)."""
 STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
 """Who can make a visual check on a bench; public, so a site's own file never knows them."""
 _STAFF_HASH = "$argon2id$v=19$m=8,t=1,p=1$UF7bdCkWyhXL3rPiRJ3DJg$2Y4ZwMrDSv84nNs71KpZ7Z6SVY+AoOx4IFpjN0hMfyw"
@@ -135,7 +144,7 @@ def card_authorities(authority: Authority) -> tuple[CardAuthority, ...]:
     """Return the test authorities whose word on a photo counts on a bench: that of today, and the one before it."""
     own, past = authority.card_authority(), authority.card_authority(past=True)
     return (
-        CardAuthority(CardCredentials.card_authority_id, _public(own), _AUTHORITY_CHANGED),
+        CardAuthority(CARD_AUTHORITY_ID, _public(own), _AUTHORITY_CHANGED),
         CardAuthority(PAST_AUTHORITY, _public(past), date(2015, 1, 1), _AUTHORITY_CHANGED),
     )
 
@@ -220,15 +229,18 @@ class Bench:
             self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
         else:
             self.camera = open_camera(camera)
-        running = self.now = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        self._days = timedelta()
+        running = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        self.now: Callable[[], datetime] = lambda: running() + self._days
         self.server = EligibilityServer(
             insured(self._people.values()),
             self.authority,
             database=database,
-            clock=lambda: running() + self._server_jumped,
+            clock=lambda: self.now() + self._server_jumped,
             grace_months=config.grace_months,
             trust_cas=self._real.plan.trust_cas if self._real else (),
         )
+        self.outside = Outside(config, self.server, self.now)
         self.engine = engine or FaceEngine(network=config.face.model)
         self._own_engine = engine is None
         self._config = config
@@ -267,6 +279,17 @@ class Bench:
             ends.callback(self.client.close)
             journal = self.journal = open_journal(config, self._journal_file, self._wall_clock)
             ends.callback(journal.close)
+            service = self.outside.service = ends.enter_context(
+                attribute_service(
+                    config,
+                    self._ledger_file,
+                    settings,
+                    identity,
+                    self.client,
+                    self.now,
+                    self._sync_receipt,
+                )
+            )
             self.terminal = Terminal(
                 config,
                 reader=self._card_reader,
@@ -280,17 +303,8 @@ class Bench:
                 staff=_staff(self._staff),
                 authorities=authorities_of(config) if self._real else card_authorities(self.authority),
                 today=lambda: self.now().date(),
-                attributes=ends.enter_context(
-                    attribute_service(
-                        config,
-                        self._ledger_file,
-                        settings,
-                        identity,
-                        self.client,
-                        self.now,
-                        self._sync_receipt,
-                    )
-                ),
+                attributes=service,
+                announcements=announcements_of(config),
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
@@ -402,6 +416,17 @@ class Bench:
         """
         self.kill_terminal()
         self._begin_terminal(before_start)
+
+    # --- Away from the terminal ---------------------------------------------------------------------------------
+
+    def act(self, kind: str, medium: str = "card", reason: str = "") -> None:
+        """Have something done to the certificates of the bench's person, who comes with the new card from then on."""
+        self.person = self.outside.act(self.person, kind, medium, reason)
+        self._people[self.person.id] = self.person
+
+    def pass_days(self, days: int) -> None:
+        """Let days pass for clinic, server and authorities."""
+        self._days += timedelta(days=days)
 
     def jump_clock(self, seconds: float) -> None:
         """Put the terminal's wall clock forward, or back, as somebody or a time server does; waits go on as before."""

@@ -19,12 +19,14 @@ ROOMS = (
     "hardware/face",
     "hardware/simulation",
     "consent/choices",
+    "consent/coverage",
     "consent/wire",
     "consent/signatures",
     "consent/copay_limits",
     "consent/eligibility",
     "consent/attributes",
     "consent/receipt_files",
+    "consent/fhir",
     "consent/enrolment",
     "consent/server",
     "reception/flow",
@@ -54,7 +56,12 @@ ONLY_FOR = {
     "reception/testing": WORKSHOP,
     "hardware/simulation": (*WORKSHOP, "hardware/simulation"),
     # ``./run server`` runs the mock server.
-    "consent/server": (*WORKSHOP, "consent/server", "reception/commands/serving"),
+    "consent/server": (
+        *WORKSHOP,
+        "consent/server",
+        "reception/commands/serving",
+        "reception/commands/authority",
+    ),
 }
 """No part of the product imports these."""
 
@@ -68,7 +75,8 @@ FENCES = {
     "dlib": ("hardware/face/engine", "reception/testing/benchmarks"),
     "babel": ("reception/texts/update",),
     "pkcs11": ("reception/testing/benchmarks/card",),
-    "requests": ("consent/eligibility",),
+    "requests": ("consent/eligibility", "consent/fhir/delivery"),
+    "fhir": ("consent/fhir/bundle",),
     "http_message_signatures": ("consent/signatures",),
     "fastapi": ("consent/server", "reception/counter/app"),
     "starlette": ("consent/server", "reception/counter/app", "reception/counter/security"),
