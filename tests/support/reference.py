@@ -158,9 +158,13 @@ def allowed(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     words = [
-        {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}[
-            schema["type"]
-        ]
+        {
+            "integer": "whole number",
+            "number": "number",
+            "string": "text",
+            "boolean": "true or false",
+            "array": "list",
+        }[schema["type"]]
     ]
     for key, sign in (
         ("exclusiveMinimum", "above"),

@@ -89,9 +89,6 @@ FENCES = {
     "alembic": ("consent/server/tables", "consent/server/migrations"),
     "PySide6": (
         "reception/patient",
-        # The panel of the simulated bench; the page itself knows no Qt.
-        "reception/counter/simulation",
-        "reception/counter/style",
         "reception/commands/program",
         "reception/testing/gallery",
         "reception/testing/pictures",
