@@ -16,7 +16,9 @@ __all__ = ["HOME", "Config", "ConfigError", "load"]
 HOME = Path(__file__).parent
 """The folder of the shipped configuration: terminal.toml, people/."""
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+Seconds = Annotated[float, Field(ge=0.001, le=3600)]
+Rest = Annotated[float, Field(ge=0.05, le=3600)]
+"""Seconds between two tries; less would keep a core busy with them."""
 Distance = Annotated[float, Field(gt=0, le=1)]
 """Distance of two face embeddings; how far it may be set is up to the network, see config.face_networks."""
 
@@ -193,7 +195,7 @@ class Delays:
     """How long the call-staff screen stays when no card is in."""
     settle_s: Seconds = 60.0
     """A visit whose sending broke off may still arrive; only after this is the server's "not recorded" believed."""
-    device_retry_s: Seconds = 2.0
+    device_retry_s: Rest = 2.0
     """How long a lost reader or camera is left alone before it is tried again."""
 
 
@@ -294,6 +296,22 @@ class Receipt:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Fhir:
+    """FHIR Bundles for charts that read no face files, beside each of them; off unless a place is named.
+
+    Paths as in Receipt.folder. Needs ``receipt.folder`` and the extra ``fhir``.
+    """
+
+    folder: str = ""
+    webhook: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    """Address that each Bundle is posted to, signed by the secret."""
+    secret_file: str = ""
+    """File with the secret of the signature (HMAC-SHA-256), at least 16 characters; needed for a webhook."""
+    ca: str = ""
+    """Who issued the webhook's certificate (PEM); empty: those that the system trusts."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Journal:
     """What the terminal keeps of past visits, without personal data."""
 
@@ -311,8 +329,8 @@ class Counter:
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """Address that the page's program listens on; any other than this machine's own needs ``cert`` and ``key``."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8480
-    names: tuple[str, ...] = ()
-    """By which other names browsers know this machine."""
+    names: str = ""
+    """By which other names browsers know this machine, with spaces between them."""
     cert: str = ""
     """The page's certificate for TLS (PEM). Paths as in Receipt.folder."""
     key: str = ""
@@ -392,6 +410,7 @@ class Config:
     ticket: Ticket = field(default_factory=Ticket)
     announcements: Announcements = field(default_factory=Announcements)
     receipt: Receipt = field(default_factory=Receipt)
+    fhir: Fhir = field(default_factory=Fhir)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
     fleet: Fleet = field(default_factory=Fleet)
@@ -407,6 +426,10 @@ class Config:
         if self.server.budget_s > self.delays.sending_s:
             # Else consents would still be sent after the patient was told that nothing came of it.
             raise ValueError("server.budget_s must not be above delays.sending_s")
+        if (self.fhir.folder or self.fhir.webhook) and not self.receipt.folder:
+            raise ValueError("fhir needs receipt.folder: a Bundle stands beside a face file")
+        if self.fhir.webhook and not self.fhir.secret_file:
+            raise ValueError("fhir.webhook needs fhir.secret_file")
         if bool(self.counter.cert) != bool(self.counter.key):
             raise ValueError("counter.cert and counter.key go together")
         if self.attributes.offer and not self.receipt.folder:
@@ -443,6 +466,7 @@ _PATHS = (
     ("announcements", "file"),
     *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
     *(("counter", key) for key in ("cert", "key")),
+    *(("fhir", key) for key in ("folder", "secret_file", "ca")),
 )
 
 
@@ -453,7 +477,7 @@ def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
         inside = found.get(table)
         named = inside.get(key) if isinstance(inside, dict) else None
         if isinstance(named, str) and named and not (key == "model" and named in NETWORKS):
-            found[table] = {**inside, key: str((file.parent / named).absolute())}
+            found[table] = {**found[table], key: str((file.parent / named).absolute())}
     return found
 
 

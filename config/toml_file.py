@@ -2,6 +2,8 @@
 
 import copy
 import json
+import os
+import stat
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +13,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
+LONGEST_LINE = 1000
+LARGEST_BYTES = 512 * 1024
+MOST_LINES = 2000
+"""Of a longer file, the line of a mistake is not looked for: that takes the square of its length."""
+
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 """Pydantic settings of every dataclass that is read from a file: no coercion, no unknown key."""
 
@@ -18,7 +25,16 @@ Key = tuple[str | int, ...]
 
 
 class ConfigError(Exception):
-    """A file that cannot be used; ``str()`` is the one line that is shown to a person."""
+    """A file that cannot be used; ``str()`` is the one line that is shown to a person.
+
+    A file may bring anything into its own error: line ends, control characters, a text without end.
+    """
+
+    def __init__(self, line: str) -> None:
+        line = _in_a_line(line)
+        if len(line) > LONGEST_LINE:
+            line = f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
+        super().__init__(line)
 
 
 class TomlFile:
@@ -32,16 +48,22 @@ class TomlFile:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a file, or raise ConfigError that names it."""
+        text = _text_of(path)
         try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"{path}: is not UTF-8 text") from None
-        try:
-            return cls(path, text, tomllib.loads(text))
+            data = tomllib.loads(text)
+            # An integer may have more digits than Python takes, or writes.
+            json.dumps(data, default=str)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{path}: is not TOML: {error}") from None
+        except RecursionError:
+            raise ConfigError(f"{path}: is nested too deeply") from None
+        except ValueError:
+            raise ConfigError(f"{path}: holds a number with too many digits, or no date at all") from None
+        file = cls(path, text, data)
+        key = _nul_in(data)
+        if key is not None:
+            raise file.mistake(key, "must not hold the character NUL")
+        return file
 
     def parse(
         self,
@@ -83,8 +105,12 @@ class TomlFile:
         key in it; an array still open there is closed for the look.
         """
         lines = self.text.splitlines()
+        if len(lines) > MOST_LINES:
+            return None
         for shorter in range(len(key), 0, -1):
-            for count in range(1, len(lines) + 1):
+            name = str(key[shorter - 1])
+            named = [count for count in range(1, len(lines) + 1) if name in lines[count - 1]]
+            for count in named if isinstance(key[shorter - 1], str) else range(1, len(lines) + 1):
                 head = "\n".join(lines[:count])
                 if any(_has(attempt, key[:shorter]) for attempt in (head, head + "\n]")):
                     return count
@@ -123,9 +149,54 @@ def _has(text: str, key: Key) -> bool:
         value: Any = tomllib.loads(text)
         for part in key:
             value = value[part]
-    except (tomllib.TOMLDecodeError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return False
     return True
+
+
+def read_whole(path: Path, largest: int) -> bytes:
+    """Return the content of a regular file that a site names, at most so many bytes; raises ConfigError."""
+    try:
+        # Not blocking: a pipe of that name may never have anything for us, and a device no end.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path}: is no file")
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError:
+        raise ConfigError(f"{str(path)!r}: is no name of a file") from None
+    if len(content) > largest:
+        raise ConfigError(f"{path}: is larger than {largest // 1024} KB")
+    return content
+
+
+def _text_of(path: Path) -> str:
+    content = read_whole(path, LARGEST_BYTES)
+    try:
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not UTF-8 text") from None
+
+
+def _nul_in(value: object, key: Key = ()) -> Key | None:
+    """Return the key of a text with NUL in it, which no path may hold; None: there is none."""
+    if isinstance(value, str):
+        return key if "\0" in value else None
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for part, inside in parts:
+        named = (*key, part)
+        if isinstance(part, str) and "\0" in part:
+            return key
+        found = _nul_in(inside, named)
+        if found is not None:
+            return found
+    return None
+
+
+def _in_a_line(words: str) -> str:
+    """Return a text without the control characters that a file's own text may bring into it."""
+    return "".join(each if each.isprintable() else "?" for each in words)
 
 
 def _dotted(key: Key) -> str:

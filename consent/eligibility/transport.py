@@ -1,17 +1,22 @@
 """Questions over HTTP to the eligibility server: each in its time, none answered by more than fits, every end typed."""
 
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from socket import SHUT_RDWR, socket
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
 from pydantic import ValidationError
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -56,6 +61,7 @@ class Transport:
             self.session.verify = settings.ca
         if settings.cert:
             self.session.cert = (settings.cert, settings.key or settings.cert)
+        self._unusable = _unusable(settings) if settings.url.startswith("https") else ""
 
     def ask(
         self,
@@ -80,7 +86,10 @@ class Transport:
         while True:
             try:
                 status, content = self.once(method, path, body, headers, deadline)
-                return _parsed(status, content, expected)
+                try:
+                    return _parsed(status, content, expected)
+                finally:
+                    content[:] = bytes(len(content))
             except (Unreachable, TimedOut, BadAnswer):
                 harmless = retry or idempotency_key is not None
                 if not harmless or time.monotonic() + pause >= deadline:
@@ -91,7 +100,7 @@ class Transport:
 
     def once(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytearray]:
         """Ask once; return the answer's status and its body."""
         status, content, _ = self._request(method, path, body, headers, deadline)
         return status, content
@@ -121,8 +130,13 @@ class Transport:
 
     def _request(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, str]:
+    ) -> tuple[int, bytearray, str]:
         """Ask once; return the answer's status, its body and its Date."""
+        if self._unusable:
+            # It may have been put right meanwhile.
+            self._unusable = _unusable(self._settings)
+        if self._unusable:
+            raise Untrusted(self._unusable)
         began, came_of_it = time.monotonic(), "no answer"
         try:
             answer = self._exchange(method, path, body, headers, deadline)
@@ -137,7 +151,7 @@ class Transport:
 
     def _exchange(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, str]:
+    ) -> tuple[int, bytearray, str]:
         left = max(deadline - time.monotonic(), 0.01)
         timeout = (min(self._settings.connect_timeout_s, left), min(self._settings.read_timeout_s, left))
         # An answer that drips must leave time for another try.
@@ -235,8 +249,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
-def _content(response: requests.Response, deadline: float) -> bytes:
-    """Read the body; a server that drips or floods is left."""
+def _content(response: requests.Response, deadline: float) -> bytearray:
+    """Read the body into one buffer, which who parses it wipes; a server that drips or floods is left."""
     content = bytearray()
     while chunk := response.raw.read1(65_536, decode_content=True):
         content += chunk
@@ -244,13 +258,13 @@ def _content(response: requests.Response, deadline: float) -> bytes:
             raise BadAnswer(f"the eligibility server's answer is longer than {MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
             raise TimedOut("the eligibility server did not finish its answer in time")
-    return bytes(content)
+    return content
 
 
 # --- What came of it --------------------------------------------------------------------------------------------
 
 
-def _parsed(status: int, content: bytes, expected: type[AnyMessage]) -> AnyMessage:
+def _parsed(status: int, content: bytearray, expected: type[AnyMessage]) -> AnyMessage:
     if status >= 500 or status == TOO_MANY_REQUESTS:
         raise Unreachable(f"the eligibility server is in trouble (HTTP {status})")
     try:
@@ -265,6 +279,36 @@ def _parsed(status: int, content: bytes, expected: type[AnyMessage]) -> AnyMessa
         # The validation's own words would quote the answer.
         raise BadAnswer(f"the eligibility server's answer (HTTP {status}) is not understood") from None
     raise BadAnswer(f"the eligibility server answered HTTP {status}")
+
+
+def _unusable(settings: Server) -> str:
+    """Say which of the files in [server] cannot be used, which requests tells as a server that is away."""
+    own = settings.key or settings.cert
+    given = {"ca": settings.ca, "cert": settings.cert, "key": own if settings.cert else ""}
+    for key, file in given.items():
+        try:
+            content = Path(file).read_bytes() if file else b""
+            if key == "key" and file:
+                load_pem_private_key(content, None)
+            elif file:
+                load_pem_x509_certificates(content)
+        except OSError as error:
+            words = error.strerror or type(error).__name__
+            return f"a file named by ca, cert or key in [server] cannot be used: {key}: {words}"
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return f"the file named by {key} in [server] holds none that can be used"
+    if settings.cert:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_cert_chain(settings.cert, own, password=_no_password)
+        except OSError:
+            return "the files named by cert and key in [server] do not belong together"
+    return ""
+
+
+def _no_password() -> str:
+    """Instead of asking on the console."""
+    return ""
 
 
 def _told(error: Exception, settings: Server) -> EligibilityError:

@@ -8,12 +8,14 @@ import grp
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 
@@ -192,6 +194,8 @@ class Front:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            # Of its own, so that a worker whose master died can be found, and ended.
+            process_group=0,
         )
 
     def _answers(self) -> bool:
@@ -213,6 +217,7 @@ class Front:
             process = self._process
             if process is not None and process.poll() is not None:
                 self._failed(self._log())
+                _end_group(process.pid)
                 self._begin()
                 self._ended.wait(1.0)
 
@@ -229,7 +234,13 @@ class Front:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _end_group(process.pid)
         self._remove()
 
     def _remove(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _end_group(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 import fnmatch
 import os
-import sys
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ class _Camera:
 
     def attached(self) -> bool:
         """Look for its device file; without such files (not Linux) it counts as there."""
-        return self._node() is not None or not sys.platform.startswith("linux")
+        return self._node() is not None or platform.system() != "Linux"
 
     def _read(self, capture: Any, node: Path | None) -> Iterator[Frame]:
         upright = Upright(self._settings.rotate, self._settings.mirror)
@@ -121,7 +121,7 @@ class _Camera:
     def _refuse_unless_usable(self, node: Path | None) -> None:
         """Say the true cause where a device file is there and cannot give pictures; raises CameraError."""
         if node is None:
-            if sys.platform.startswith("linux"):
+            if platform.system() == "Linux":
                 raise self._missing()
             return
         if not os.access(node, os.R_OK | os.W_OK):

@@ -102,6 +102,12 @@ class FaceResult:
         return self.guidance.value if self.guidance else ""
 
 
+Presence = Callable[[], bool | None]
+"""What a depth or infrared camera of the site says of who stands there, asked once the face has matched, and again with
+every frame until it answers: True for a person, False for a picture or a mask, None while it does not know yet. It must
+answer at once, look at the same place as the camera, and speak of the last second. None until time is over refuses."""
+
+
 class Engine(Protocol):
     """What a match needs from the face engine."""
 
@@ -334,10 +340,18 @@ class Policy:
 class FaceMatch:
     """Runs matches of the person in front of a camera against the photo of a card."""
 
-    def __init__(self, engine: Engine, settings: config.Face, random: Random | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: config.Face,
+        random: Random | None = None,
+        presence: Presence | None = None,
+    ) -> None:
+        """``presence``: another sensor's verdict, without which nobody is accepted; None: there is none."""
         self._engine = engine
         self._settings = settings
         self._random = random or SystemRandom()
+        self._presence = presence
 
     def match(
         self,
@@ -355,7 +369,7 @@ class FaceMatch:
         on the stamps of the frames. on_result gets the result before the camera is let go, which takes up to a frame.
         """
         stop = stop or Event()
-        run = _Run(self._engine, self._settings, photo, on_guidance, self._random)
+        run = _Run(self._engine, self._settings, photo, on_guidance, self._random, self._presence)
         newest = NewestFrames(source, on_frame, stop)
         frames = iter(newest) if source.paced else _shown(source.frames(), on_frame)
         try:
@@ -385,7 +399,9 @@ class _Run:
         photo: Embedding,
         on_guidance: Callable[[Guidance | None], None] | None,
         random: Random,
+        presence: Presence | None,
     ) -> None:
+        self._presence = presence
         self.policy = Policy(photo, settings, rule_of(settings, engine.runs.network))
         self._engine = engine
         self._settings = settings
@@ -419,7 +435,8 @@ class _Run:
         return None
 
     def out_of_time(self) -> FaceOutcome:
-        if self._matched and self._photo_check is not None and self._photo_check.residual is not None:
+        measured = self._photo_check is not None and self._photo_check.residual is not None
+        if self._matched and (measured or self._presence is not None):
             return FaceOutcome.FLAT
         enough = self.policy.compared >= self._settings.frames
         if not self._matched and (enough or (self.policy.compared and not self._reasons)):
@@ -462,12 +479,17 @@ class _Run:
         self._check_photo(frame, seen)
         if not self._matched and self._compare(frame.stamp_ms, seen, reason is None) is False:
             return FaceOutcome.REFUSED
-        if self._matched and (self._photo_check is None or self._photo_check.passed):
-            if not self._settings.challenge:
-                return FaceOutcome.ACCEPTED
-            self._begin_challenge(seen)
-        elif self._matched:
-            reason = reason or Guidance.MOVE_A_LITTLE
+        if self._matched:
+            there = self._presence is None or self._presence()
+            if there is False:
+                return FaceOutcome.FLAT
+            checked = self._photo_check is None or self._photo_check.passed
+            if there and checked:
+                if not self._settings.challenge:
+                    return FaceOutcome.ACCEPTED
+                self._begin_challenge(seen)
+            elif not checked:
+                reason = reason or Guidance.MOVE_A_LITTLE
         self._tell(frame.stamp_ms, reason)
         return None
 

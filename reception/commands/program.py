@@ -152,6 +152,21 @@ def _load_the_rest() -> None:
         importlib.import_module(name)
 
 
+_PATIENT_ACTS = (
+    "METHOD_CHOICE",
+    "PIN_ENTRY",
+    "LAST_TRY",
+    "PHONE_TAP",
+    "CARD_USE_OFFER",
+    "CONSENT",
+    "BUNDLE",
+    "PRESCRIPTION",
+    "LIMIT_CONSENT",
+    "HELP",
+)
+"""Pages that the patient answers; on the others staff may have to type."""
+
+
 def settle() -> None:
     """Leave what was loaded out of Python's search for garbage, which would hold the windows up for up to 50 ms."""
     gc.collect()
@@ -162,6 +177,7 @@ class _Program(QObject):
     """The windows, one after the other."""
 
     _snapshot_came = Signal(object)
+    _page_came = Signal(object)
     _rest_came = Signal()
 
     def __init__(
@@ -175,6 +191,7 @@ class _Program(QObject):
         self._application, self._first = application, first
         self._kiosk = kiosk
         self._windows: list[QWidget] = []
+        self._page_shown: tuple[str, int] = ("", 0)
         self._ends: list[Callable[[], None]] = []
         self.failure: BaseException | None = None
         self._filled = Kiosk(application, first, None, kiosk) if kiosk is not None else None
@@ -262,6 +279,19 @@ class _Program(QObject):
         self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
         keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
+        self._page_came.connect(self._page, Qt.ConnectionType.QueuedConnection)
+        self._ends.append(terminal.subscribe(self._page_came.emit))
+        self._pulse = terminal.supervisor.pulse("windows")
+        self._alive = QTimer()
+        self._alive.timeout.connect(self._pulse.is_set)
+        self._alive.start(500)
+
+    def _page(self, snapshot: "Snapshot") -> None:
+        """Let the keys belong to the patient's window at each page on which the patient has to do something."""
+        page = (snapshot.screen, snapshot.occasion)
+        if self._filled is not None and page != self._page_shown and snapshot.screen in _PATIENT_ACTS:
+            self._filled.give_keys_back()
+        self._page_shown = page
 
     def _ready(self, snapshot: "Snapshot") -> None:
         if snapshot.state == "WAITING":

@@ -189,6 +189,8 @@ class Hub:
                 desk.about = dict(heard.content) if isinstance(heard.content, dict) else {}
             case Kind.TALLY:
                 desk.tally = _tally(heard.content)
+                if desk.watchers:
+                    self.refresh(desk.terminal)
             case Kind.PEOPLE:
                 self._take_people(desk, heard.content)
             case Kind.PHOTO:
@@ -203,7 +205,7 @@ class Hub:
         if (snapshot.visit, snapshot.screen) != desk.occasion:
             desk.occasion, desk.since = (snapshot.visit, snapshot.screen), self._clock()
         if moved and desk.watchers:
-            # The journal has it a moment after it was shown; the tally that follows brings the rest.
+            # The tally that follows brings what the journal keeps only after it was shown.
             self.refresh(desk.terminal)
 
     def _take_people(self, desk: Desk, content: Any) -> None:

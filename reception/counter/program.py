@@ -85,7 +85,7 @@ class CounterProgram:
         counter.metrics = partial(metrics.text, self.hub, self.sessions, counter.broker_silent)
         counter.offset_s = self._offset_s
         counter.is_stopping = lambda: self._server.should_exit
-        hosts = {settings.host, *settings.names, *LOOPBACK, socket.gethostname()}
+        hosts = {settings.host, *settings.names.split(), *LOOPBACK, socket.gethostname()}
         options: dict[str, object] = {}
         if tls:
             options = {"ssl_certfile": settings.cert, "ssl_keyfile": settings.key}

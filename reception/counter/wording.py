@@ -27,6 +27,9 @@ STATES = {
     "OUT_OF_SERVICE": "端末は利用できません",
     "DESK_CLOSED": "受付を休止しています",
     "HELP": "患者が「こまったときは」を見ています",
+    "LEAVE": "患者が受付をやめるか選んでいます",
+    "SUMMARY": "患者が答えを確かめています",
+    "MATCHED": "本人確認ができました",
 }
 """By Snapshot.screen."""
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from config import Config
+from reception.doctor.desk import look_at_broker, look_at_counter_page
 from reception.doctor.devices import (
     look_at_camera,
     look_at_card_authorities,
@@ -56,5 +57,7 @@ def checks(config: Config, state: Path) -> list[Check]:
         Check("receipt folder", lambda: look_at_receipt_folder(config)),
         Check("journal", lambda: look_at_journal(config, state)),
         Check("waits", lambda: look_at_waits(config.delays)),
+        Check("counter page", lambda: look_at_counter_page(config, state)),
+        Check("broker", lambda: look_at_broker(config)),
         Check("clock", lambda: look_at_clock(config, state)),
     ]

@@ -24,7 +24,7 @@ _OLDEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class _Caller:
-    """This terminal; the doctor makes no key, and without one it signs with one that nobody knows."""
+    """Who asks: the doctor makes no key, and without one it signs with one that nobody knows."""
 
     id: str
     private_key: rsa.RSAPrivateKey

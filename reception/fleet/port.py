@@ -41,6 +41,8 @@ LONGEST_LIFE = timedelta(minutes=2)
 CANCELLABLE = (*REVOCABLE, State.LIMIT_CONSENT, State.PHONE_TAP)
 LONGEST_WATCH_S = 60.0
 MOST_CALLS = 50
+JOURNAL_LOOKS, JOURNAL_LOOK_S = 20, 0.05
+"""How often, and how long after each other, the journal is looked at for what was just shown."""
 
 
 class PortTerminal(Protocol):
@@ -121,12 +123,13 @@ class Port:
         self._latest |= {Kind.TALLY: asdict(tally((), {})), Kind.PEOPLE: [], Kind.PHOTO: None}
         self._people: dict[str, tuple[CounterView, float]] = {}
         self._calls: list[Call] = []
-        self._wanted = ""
+        self._wanted: set[str] = set()
         self._counted = ("", "")
         self._notices: tuple[Notice, ...] = ()
         self._seen: dict[str, datetime] = {}
         self._listeners: list[Listener] = []
         self._work = ThreadPoolExecutor(1, "port")
+        self._closed = threading.Event()
         self._unsubscribe = [
             terminal.subscribe_counter(self._show_whom),
             terminal.subscribe_visual(self._show_photo),
@@ -158,6 +161,7 @@ class Port:
 
     def close(self) -> None:
         """End the subscriptions and forget everybody."""
+        self._closed.set()
         while self._unsubscribe:
             self._unsubscribe.pop()()
         self._work.shutdown(cancel_futures=True)
@@ -181,28 +185,36 @@ class Port:
             self._tell(Kind.SNAPSHOT, snapshot_content(snapshot))
             if (snapshot.visit, snapshot.state) != self._counted:
                 self._counted = snapshot.visit, str(snapshot.state)
-                # After the journal has it, which is written once the snapshot was shown.
-                self._work.submit(self._count)
+                self._work.submit(self._count, snapshot.visit, str(snapshot.state))
 
     def _follow_calls(self, snapshot: Snapshot) -> None:
         alone = snapshot.screen == "CALL_STAFF" and snapshot.failure in WITHOUT_STAFF
-        wanted = "" if alone or snapshot.screen not in ("CALL_STAFF", "OUT_OF_SERVICE") else snapshot.screen
-        if wanted and wanted != self._wanted:
-            at = self._clock().isoformat(timespec="seconds")
-            call = Call(str(snapshot.number), at, snapshot.visit, wanted, str(snapshot.failure))
-            self._calls = [*self._calls, call][-MOST_CALLS:]
-            self._tell(Kind.CALLS, [asdict(each) for each in self._calls])
-        if not wanted and any(each.screen == "OUT_OF_SERVICE" for each in self._calls):
+        wanted = {snapshot.screen} & {"OUT_OF_SERVICE", "CALL_STAFF"} if not alone else set()
+        if snapshot.staff_called:
+            # The patient may go on meanwhile, or leave.
+            wanted.add("CALL_STAFF")
+        calls, at = list(self._calls), self._clock().isoformat(timespec="seconds")
+        for screen in sorted(wanted - self._wanted):
+            number = f"{snapshot.number}-{screen}"
+            calls.append(Call(number, at, snapshot.visit, screen, str(snapshot.failure)))
+        if "OUT_OF_SERVICE" not in wanted:
             # The terminal works again: nothing is left to see to. A patient's call stays.
-            self._calls = [each for each in self._calls if each.screen != "OUT_OF_SERVICE"]
-            self._tell(Kind.CALLS, [asdict(each) for each in self._calls])
+            calls = [each for each in calls if each.screen != "OUT_OF_SERVICE"]
         self._wanted = wanted
+        if calls != self._calls:
+            self._calls = calls[-MOST_CALLS:]
+            self._tell(Kind.CALLS, [asdict(each) for each in self._calls])
 
-    def _count(self) -> None:
+    def _count(self, visit: str, state: str) -> None:
+        """Count the visits once the journal has this state, which it keeps after it was shown."""
         if self._office is None:
             return
         try:
             today = self._office.today()
+            for _ in range(JOURNAL_LOOKS):
+                if not visit or _is_kept(today, visit, state) or self._closed.wait(JOURNAL_LOOK_S):
+                    break
+                today = self._office.today()
         except JournalError as error:
             _log.info("%s", error)
             return
@@ -342,11 +354,13 @@ class Port:
 
     def _take_call(self, call: str) -> Verdict:
         with self._lock:
-            left = [each for each in self._calls if each.id != call]
-            if len(left) == len(self._calls):
+            taken = [each for each in self._calls if each.id == call]
+            if not taken:
                 return Verdict.LATE
-            self._calls = left
-            self._tell(Kind.CALLS, [asdict(each) for each in left])
+            self._calls = [each for each in self._calls if each.id != call]
+            self._tell(Kind.CALLS, [asdict(each) for each in self._calls])
+        if taken[0].screen == "CALL_STAFF":
+            self._terminal.submit(flow.TakeOnCall())
         return Verdict.DONE
 
     def _dismiss(self, notice: str) -> Verdict:
@@ -419,6 +433,10 @@ def _event(
 
 def _today_content(today: Today) -> list[dict[str, str]]:
     return [entry_content(entry) for entry in today.entries]
+
+
+def _is_kept(today: Today, visit: str, state: str) -> bool:
+    return any(each.visit == visit and (bool(each.outcome) or each.state == state) for each in today.entries)
 
 
 def _notice_id(notice: Notice) -> str:

@@ -1,6 +1,7 @@
 """What stands around every page, in the same place on every screen: steps, ways out, and how the window looks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
@@ -14,7 +15,7 @@ from reception.patient.look import LookChoices, LookPanel, LookStrip, chosen
 from reception.patient.pages import FaceMatchPage, Page, page_for
 from reception.patient.tokens import Look
 from reception.patient.widgets import BigButton, Painted, StepBar, TouchButton
-from reception.terminal.snapshot import Snapshot
+from reception.terminal.snapshot import Health, Snapshot
 from reception.texts import N_, Catalogue
 from reception.texts.wording import STEP_NUMBERS
 
@@ -105,6 +106,7 @@ class Frame(QWidget, Painted):
             part.setParent(self)
         self.panel = LookPanel(self, lambda language: send(chosen(language)), self._choices[1], t)
         self._zones: Zones | None = None
+        self._seen: Snapshot | None = None
 
     def show_sound(self, label: str) -> None:
         """Say how loud the voice is; an empty label: there is none."""
@@ -134,7 +136,11 @@ class Frame(QWidget, Painted):
         for choices in self._choices:
             choices.show_mode(snapshot.display_mode)
         self._badge.setVisible(snapshot.simulated)
-        self.place()
+        # What is only counted, or not shown at all, moves nothing.
+        seen = replace(snapshot, number=0, health=Health(), pin_digits=0)
+        if seen != self._seen:
+            self._seen = seen
+            self.place()
 
     def _made(self, screen: str) -> Page:
         """Return the page of this screen; it is made when it is first shown: a new language costs one page, not all."""

@@ -35,12 +35,12 @@ class LookChoices:
         rank: str,
     ) -> None:
         self._t, self._mode = t, DisplayMode.NORMAL
-        size = "hint" if rank == "hint" else "secondary"
-        self.larger = TouchButton("larger_text", "", "quiet", size, "larger")
+        size, before = ("hint", "") if rank == "hint" else ("secondary", "panel_")
+        self.larger = TouchButton(f"{before}larger_text", "", "quiet", size, "larger")
         self.larger.clicked.connect(lambda: choose_mode(self._with(large=self._mode not in LARGE)))
-        self.black = TouchButton("black_screen", "", "quiet", size, "dark")
+        self.black = TouchButton(f"{before}black_screen", "", "quiet", size, "dark")
         self.black.clicked.connect(lambda: choose_mode(self._with(black=self._mode not in BLACK)))
-        self.sound = TouchButton("sound", "", "quiet", size, "sound")
+        self.sound = TouchButton(f"{before}sound", "", "quiet", size, "sound")
         self.sound.clicked.connect(lambda: change_sound())
         self.sound.hide()
         self.has_sound = False

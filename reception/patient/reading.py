@@ -64,11 +64,24 @@ class Reading(QWidget, Painted):
         rows: list[list[Piece]] = []
         for piece in self.shown():
             together = rows and isinstance(piece, TouchButton) and isinstance(rows[-1][0], TouchButton)
-            if together and len(rows[-1]) < 2 and width >= self.look.sizes.px(TWO_BUTTONS):
+            if together and len(rows[-1]) < self._columns(width):
                 rows[-1].append(piece)
             else:
                 rows.append([piece])
         return rows
+
+    def _columns(self, width: int) -> int:
+        """Return how many buttons stand beside each other: two where each has its label on one line."""
+        buttons = [piece for piece in self.shown() if isinstance(piece, TouchButton)]
+        wide = (width - self._apart()) // 2
+        pairs = width >= self.look.sizes.px(TWO_BUTTONS) and all(one.line_width() <= wide for one in buttons)
+        each = wide if pairs else width
+        letters = min((one.needs(each)[0] for one in buttons), default=0)
+        if self.look.sizes.large and self.look.sizes.composition == "compact":
+            letters = min(letters, self.look.sizes.px(BODY_MM) + 1)
+        for one in buttons:
+            one.alike(letters, above=False)
+        return 2 if pairs else 1
 
     def _placed(self, width: int, more: int = 0) -> tuple[list[tuple[Piece, QRect]], list[int], int]:
         """Return where every piece lies, where a page may begin, and how high everything is, in px.
@@ -79,7 +92,7 @@ class Reading(QWidget, Painted):
         placed: list[tuple[Piece, QRect]] = []
         breaks: list[int] = []
         for row in self._rows(width):
-            count = 2 if isinstance(row[0], TouchButton) and width >= self.look.sizes.px(TWO_BUTTONS) else 1
+            count = self._columns(width) if isinstance(row[0], TouchButton) else 1
             wide = (width - apart * (count - 1)) // count
             high = max(piece.heightForWidth(wide) for piece in row)
             placed += [(piece, QRect(at * (wide + apart), y, wide, high)) for at, piece in enumerate(row)]
@@ -150,7 +163,9 @@ class Reading(QWidget, Painted):
     def _lay_pages(self, where: Box, total: int, breaks: list[int]) -> None:
         label = N_("つづきを読む")
         button = max(self.look.sizes.secondary, self.more.heightForWidth(where.width))
-        line = round(self.look.sizes.heading * self.look.sizes.leading)
+        sizes = self.look.sizes
+        letters = max(sizes.px(BODY_MM), round(sizes.heading * self._scale))
+        line = round(letters * sizes.leading)
         room = max(line, where.height - button - self.look.sizes.px(1))
         edges = [0]
         while total - edges[-1] > room:

@@ -236,9 +236,11 @@ def style_sheet(seen: Look = NORMAL, language: str = "ja") -> str:
     QFrame[tone] QLabel {{ background: transparent; border: none; }}
     QFrame[tone="success"] QLabel[kind="heading"] {{ color: {c.success}; }}
     QPushButton {{ font-size: {s.button}px; font-weight: 700; border-radius: {around}px; }}
-    QPushButton[kind="fill"] {{ color: {c.on_primary}; background: {c.primary}; border: {line}px solid {c.primary}; }}
+    QPushButton[kind="fill"] {{ color: {c.on_primary}; background: {c.primary};
+        border: {line}px solid {c.primary}; }}
     QPushButton[kind="fill"]:pressed {{ color: {c.on_pressed}; background: {c.pressed}; border-color: {c.pressed}; }}
-    QPushButton[kind="outline"] {{ color: {c.primary}; background: {c.background}; border: {line}px solid {c.primary}; }}
+    QPushButton[kind="outline"] {{ color: {c.primary}; background: {c.background};
+        border: {line}px solid {c.primary}; }}
     QPushButton[kind="outline"]:pressed {{ background: {c.held}; }}
     QPushButton[kind="quiet"] {{ color: {c.ink}; background: {c.background}; border: {thin}px solid {c.line};
         font-size: {s.quiet}px; }}

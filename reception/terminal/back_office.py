@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from config import Delays
 from consent.eligibility import EligibilityClient, EligibilityError
 from consent.wire import ReferenceRequest
-from reception.terminal.journal import Entry, Journal, JournalError, Unsettled
+from reception.terminal.journal import CLOCKS_DIFFER, Entry, Journal, JournalError, Unsettled
 from reception.terminal.notices import Notice, NoticeCode
 from reception.terminal.snapshot import CounterView
 from reception.terminal.subscribers import Subscribers
@@ -57,6 +57,8 @@ class BackOffice:
         self._lock = threading.Lock()
         self._problem = ""
         self._unreadable = False
+        self._compared = False
+        """The journal was held against the server's records since it could last be written."""
         self._first_seen: dict[str, float] = {}
         """Unsettled visits, and since when they are known here (monotonic, s), whatever is done to the clock."""
         self._supervisor = Supervisor(self._parts_down)
@@ -108,6 +110,7 @@ class BackOffice:
             try:
                 self._journal.catch_up()
                 self._settle(stopping)
+                self._compare(stopping)
                 self._unreadable = False
             except JournalError as error:
                 if not self._unreadable:
@@ -148,6 +151,36 @@ class BackOffice:
             self._tell(code, unsettled)
         return True
 
+    def _compare(self, stopping: StopSign) -> None:
+        """Take up what the server has recorded of this terminal and the journal never heard of.
+
+        So it is with a visit that was made while the journal could not be written, when the terminal then ended, too.
+        """
+        usable = self._journal.usable
+        if (self._compared and usable) or stopping.is_set():
+            # Anew once the journal can be written again.
+            self._compared = self._compared and usable
+            return
+        if not usable:
+            return
+        until = self._journal.compared_until()
+        now = self._journal.now()
+        since = min((until or now) - CLOCKS_DIFFER, now)
+        try:
+            for record in self._server.visits(since):
+                if stopping.is_set():
+                    return
+                if record.recorded_at is not None and not self._journal.knows(record.visit_id):
+                    self._journal.take_up(record.visit_id, record.identified_at)
+                    _log.info("visit %s: was recorded, and not in the journal", record.visit_id)
+                    unheard = Unsettled(record.visit_id, record.recorded_at)
+                    self._tell(NoticeCode.VISIT_RECORDED_UNSEEN, unheard)
+        except EligibilityError as error:
+            _log.info("server: %s", error)
+            return
+        self._journal.compared(now)
+        self._compared = True
+
     # --- The folder's thread --------------------------------------------------------------------------------------
 
     def _serve_folder(self, stopping: StopSign) -> None:
@@ -172,6 +205,8 @@ class BackOffice:
             for visit in visits:
                 self._done(visit)
                 self._tell(code, visit=visit)
+        for visit in report.undelivered:
+            self._tell(NoticeCode.CHART_NOT_DELIVERED, visit=visit)
         for kind in report.unanswerable:
             self._tell(NoticeCode.REQUEST_UNKNOWN, detail=kind)
         for _ in range(report.taken):

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config import Config
@@ -41,7 +41,6 @@ from reception.terminal.subscribers import Subscribers
 from reception.terminal.supervisor import Pulse, Supervisor
 from reception.terminal.watch import watch
 
-JAPAN = timezone(timedelta(hours=9))
 PULSE_S = 1.0
 """How long the conductor waits for an event at most before it gives a sign of life."""
 CONSENTS_LAST = timedelta(hours=24)

@@ -65,7 +65,7 @@ QUESTIONS: dict[str, Question] = {
         N_("お薬の名前と、診療の記録"),
         DOCTORS_SEE,
         ONE_DAY,
-        N_("お薬・診療の情報"),
+        N_("お薬と診療の情報"),
     ),
     Item.DIAGNOSIS: Question(
         N_("診療情報の提供について"),

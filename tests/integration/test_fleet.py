@@ -286,7 +286,7 @@ def test_a_terminal_that_goes_away_is_told_and_its_last_will_speaks_when_it_is_k
     connection = terminal.fleet._client.socket()
     assert connection is not None
     with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
+        connection.shutdown(socket.SHUT_RDWR)  # type: ignore[attr-defined]
     soon(lambda: not desk.is_heard, "its will does not speak")
     soon(lambda: desk.is_heard, "it does not come back", 10)
 

@@ -193,8 +193,9 @@ def test_a_front_that_dies_is_begun_anew(guarded: Bench, files: Path) -> None:
     client.challenge()
     running = guarded.server._running
     assert running is not None and running._front is not None and running._front._process is not None
-    running._front._process.kill()
-    while not client.health():
+    killed = running._front._process
+    killed.kill()
+    while running._front._process is killed or not client.health():
         pass
     assert client.challenge().id
 
@@ -225,7 +226,7 @@ def test_slow_pipelined_and_too_many_are_refused_behind_the_front(
                 with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
                     while secured.recv(1000):
                         pass
-        codes = []
+        codes: list[int] = []
         with httpx.Client(verify=context, trust_env=False) as hasty:
             while 429 not in codes and len(codes) < 60:
                 codes.append(hasty.get(f"{made.server.url}/health").status_code)
@@ -286,7 +287,8 @@ def test_a_body_that_does_not_come_to_its_end_is_cut_off(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("consent.server.app.BODY_WITHIN_S", 0.1)
-    sent = b"POST /v1/insured HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    sent = b"POST /v1/insured HTTP/1.1\r\nHost: localhost\r\n"
+    sent += b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
     with bench(Authority(state)) as made, socket.create_connection(port_of(made), timeout=5) as slow:
         slow.sendall(sent)
         assert slow.recv(1000).startswith(b"HTTP/1.1 408")

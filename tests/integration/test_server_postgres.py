@@ -71,7 +71,7 @@ def test_a_visit_identified_many_times_at_once_is_kept_once(database: str) -> No
     try:
         with ThreadPoolExecutor(10) as threads:
             list(threads.map(store.keep_visit, [visit_of("visit-1")] * 30))
-        assert [visit.visit_id for visit in store.records()] == ["visit-1"]
+        assert [visit.visit_id for visit in store.records("terminal-1")] == ["visit-1"]
     finally:
         store.close()
 
@@ -152,7 +152,7 @@ def test_a_database_that_stops_and_starts_under_load_loses_and_doubles_nothing(a
 def _store_records(database: str) -> tuple[Any, ...]:
     store = Store(database)
     try:
-        return store.records()
+        return store.records("terminal-1")
     finally:
         store.close()
 
@@ -161,7 +161,7 @@ def test_a_restored_backup_answers_the_same(postgres: OwnPostgres, database: str
     store = Store(database)
     store.keep_visit(visit_of("visit-1"))
     store.record("visit-1", recorded_of({Item.MEDICATION: GIVEN}))
-    before = (store.records(), store.challenge_key())
+    before = (store.records("terminal-1"), store.challenge_key())
     name = database.rpartition("/")[2].partition("?")[0]
     dump = f"{name}.dump"
     postgres.run("pg_dump", "-Fc", "-f", dump, name)
@@ -169,5 +169,5 @@ def test_a_restored_backup_answers_the_same(postgres: OwnPostgres, database: str
     restored = postgres.create(f"{name}restored")
     postgres.run("pg_restore", "-d", f"{name}restored", dump)
     again = Store(restored)
-    assert (again.records(), again.challenge_key()) == before
+    assert (again.records("terminal-1"), again.challenge_key()) == before
     again.close()

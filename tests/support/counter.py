@@ -118,6 +118,7 @@ class Terminal:
         """The patient answers all questions, is told of the end and takes the card."""
         for _ in QUESTIONS:
             self.actor.submit(flow.Answer(ConsentAnswer.GIVEN))
+        self.actor.submit(flow.ConfirmAnswers())
         given = tuple((item.value, "given") for item in QUESTIONS)
         self.actor.knows(view_of(self.person, self.actor.visit, given))
         self.actor.submit(flow.Recorded(self.actor.occasion))
@@ -196,7 +197,10 @@ class Browser:
 
     def one(self, css: str) -> WebElement:
         """The element, once it is there."""
-        return self.waits(lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css)
+        found: WebElement = self.waits(
+            lambda: next(iter(self.driver.find_elements(By.CSS_SELECTOR, css)), None), css
+        )
+        return found
 
     def text(self, css: str) -> str:
         return str(
@@ -228,7 +232,7 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """What the browser's console says against the page."""
-        said = [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        said = [str(entry["message"]) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
         return [each for each in said if "Clear-Site-Data" not in each]
 
 

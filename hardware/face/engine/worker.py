@@ -57,7 +57,7 @@ def _answer(look: Look, memory: mmap.mmap, command: str, given: list[Any]) -> An
         case "embed_last":
             return look.embed_last()
         case "embed_photo":
-            return look.embed_photo(given[0])
+            return look.embed_photo(memory[: given[0]])
         case "forget":
             return look.forget()
     raise NotImplementedError(command)

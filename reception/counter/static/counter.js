@@ -166,13 +166,14 @@
     update(news);
   }
 
+  let soon = 0;
   const live = (form) => body.dataset.live && (form.action.includes("/do/") || form.hasAttribute("data-as-typed"));
   document.addEventListener("submit", (event) => {
+    clearTimeout(soon);
     if (!live(event.target)) return;
     event.preventDefault();
     send(event.target, event.submitter);
   });
-  let soon = 0;
   document.addEventListener("input", (event) => {
     const form = event.target.form;
     if (!form?.hasAttribute("data-as-typed")) return;

@@ -12,6 +12,7 @@ class QuestionPage(Page):
     """One question with what, who and how long; two answers that look alike, and none is chosen beforehand."""
 
     columns = TWO_IN_A_ROW
+    keeps_place = True
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
@@ -31,6 +32,7 @@ class QuestionPage(Page):
             (self.nearly, self.count, self.heading, *self.facts, self.note),
             answers=(self.given, self.declined),
             minor=(self.before,),
+            spare=(self.count,),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

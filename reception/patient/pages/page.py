@@ -10,13 +10,15 @@ from PySide6.QtWidgets import QFrame, QWidget
 from reception import flow
 from reception.patient.grid import PAD, Box, Zones, gap_of
 from reception.patient.reading import Piece, Reading
-from reception.patient.tokens import Composition
+from reception.patient.tokens import BODY_MM, Composition
 from reception.patient.widgets import Painted, Pictogram, TouchButton, Words
 from reception.patient.widgets.buttons import ButtonKind, ButtonSize
 from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 
 Send = Callable[[flow.Event], None]
+ANY_SIZE = 10_000
+"""px; letters of a button are as large as it has room for."""
 SMALLEST = 24.0
 """Units of height below which a picture says nothing any more."""
 IN_A_ROW: Mapping[Composition, int] = {"portrait": 1, "compact": 1, "roomy": 3}
@@ -41,7 +43,6 @@ class TimeLeft(QFrame, Painted):
     def show_texts(self, text: str, short: str) -> bool:
         """Show how long, or be gone; return whether it came or went."""
         was, self._long, self._short = self.isHidden(), text, short
-        self.seconds.setText(text)
         self.setVisible(bool(text))
         return was is bool(text)
 
@@ -67,12 +68,12 @@ class TimeLeft(QFrame, Painted):
 
     def _parts(self, width: int, *, short: bool) -> tuple[int, int, bool]:
         """Return the heights of text and button in px, and whether they stand beside each other."""
-        self.seconds.setText(self._short if short else self._long)
+        said = self._short if short else self._long
         inside, wide = width - 2 * self._margin(), self._button_width()
         left = inside - wide - gap_of(self.look.sizes)
         beside = left >= self.look.sizes.body * 6
         button = max(self.more.minimumHeight(), self.more.heightForWidth(wide if beside else inside))
-        return self.seconds.heightForWidth(left if beside else inside), button, beside
+        return self.seconds.height_of(said, left if beside else inside), button, beside
 
     def _button_width(self) -> int:
         return self.more.sizeHint().width() + self.look.sizes.px(1)
@@ -88,6 +89,8 @@ class Page(QWidget, Painted):
     """How many of the answers stand in a row."""
     side: tuple[Composition, ...] = ("compact",)
     """The compositions in which what is pressed has a column of its own."""
+    keeps_place = False
+    """The place of the minor buttons stays free where none is shown: the answers lie where they lay before."""
     middle = True
     """What is read stands in the middle of its place."""
 
@@ -97,6 +100,9 @@ class Page(QWidget, Painted):
         self.time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self.time.setParent(self)
         self._zones: Zones | None = None
+        self._most = ANY_SIZE
+        self._gave_way: list[TouchButton] = []
+        """Minor buttons in whose place something else stands for a while."""
 
     def compose(
         self,
@@ -136,6 +142,10 @@ class Page(QWidget, Painted):
         self._zones = zones or self._zones
         if self._zones is None:
             return
+        self._most = ANY_SIZE
+        for button in self._gave_way:
+            button.show()
+        self._gave_way = []
         if self.look.sizes.composition in self.side:
             self._beside(self._zones)
         else:
@@ -153,7 +163,7 @@ class Page(QWidget, Painted):
         wishes = [button.needs(wide) for button in buttons]
         same = self.look.sizes.composition
         for button in buttons:
-            letters = min(size for size, _ in wishes)
+            letters = min(self._most, *(size for size, _ in wishes))
             button.alike(letters, above=any(above for _, above in wishes) if same else False)
         return columns, wide, max(button.heightForWidth(wide) for button in buttons)
 
@@ -219,7 +229,7 @@ class Page(QWidget, Painted):
         """Put the minor buttons at the bottom of a place; return where the place ends then."""
         minor = self._shown(self.minor)
         if not minor:
-            return bottom
+            return bottom - self.look.sizes.secondary - self._gap() if self.keeps_place else bottom
         wide = area.width
         if len(minor) == 1 and not self.look.sizes.portrait:
             wide = min(wide, max(minor[0].sizeHint().width(), self.look.sizes.px(60)))
@@ -228,8 +238,9 @@ class Page(QWidget, Painted):
             high = self._grid_height(minor, 1, wide)
             self._lay_grid(minor, 1, Box(area.left, bottom - high, wide, high))
             return bottom - high - gap
+        letters = min(button.needs(each)[0] for button, each in zip(minor, widths, strict=True))
         for button in minor:
-            button.alike(0, above=False)
+            button.alike(letters, above=False)
         high = max(button.heightForWidth(each) for button, each in zip(minor, widths, strict=True))
         left = area.left
         for button, each in zip(minor, widths, strict=True):
@@ -240,7 +251,7 @@ class Page(QWidget, Painted):
     def _minor_height(self, width: int) -> int:
         minor = self._shown(self.minor)
         if not minor:
-            return 0
+            return self.look.sizes.secondary if self.keeps_place else 0
         widths = self._minor_widths(width)
         if not widths:
             return self._grid_height(minor, 1, width)
@@ -308,19 +319,29 @@ class Page(QWidget, Painted):
         sizes = self.look.sizes
         picture, least = self.picture, sizes.px(SMALLEST)
         answers_high = self._grid_height(answers, self.columns["compact"], hands.width)
+        while answers_high > hands.height and self._most > sizes.px(BODY_MM) + 1:
+            self._most = max(sizes.px(BODY_MM) + 1, round(min(self._most, sizes.button) * 0.9))
+            answers_high = self._grid_height(answers, self.columns["compact"], hands.width)
         minor_high = self._minor_height(hands.width)
         top, floor, below = hands.top, hands.bottom, area.bottom
         short, in_hands = self._time_in_hands(answers_high + (minor_high + gap if minor_high else 0), hands)
+        if not in_hands:
+            short, in_hands = self._time_in_hands(answers_high, hands)
+        left = minor_high + gap + self.reading.height_at(area.width)
+        if short and left <= area.height and self._time_in_hands(answers_high, hands) == (False, True):
+            # The minor buttons rather give way than the words that say what the end of the wait means.
+            short, minor_high = False, hands.height
         time_high = 0
         if in_hands:
             time_high = self.time.height_at(hands.width, short=short) + gap
         if self.pad is None and answers_high + gap + minor_high + time_high <= hands.height:
             # Everything that can be pressed is in the column; what is read has its own for itself.
             floor = self._lay_minor(hands, hands.bottom)
-        elif self.pad is not None and sizes.composition == "compact" and not self.time.isHidden():
+        elif sizes.composition == "compact" and not self.time.isHidden() and not in_hands:
             # For these seconds the time that is left has the place of the minor buttons.
-            for button in self._shown(self.minor):
-                button.setGeometry(0, 0, 0, 0)
+            self._gave_way = self._shown(self.minor)
+            for button in self._gave_way:
+                button.hide()
         else:
             below = self._lay_minor(area, area.bottom)
         if in_hands:
@@ -335,7 +356,8 @@ class Page(QWidget, Painted):
         floor -= time_high if in_hands else 0
         if self.pad is not None:
             high = self.pad.sizeHint().height()
-            high = max(high, min(hands.height, round(high * 1.1)))
+            if sizes.composition == "compact":
+                high = max(high, min(hands.height, round(high * 1.1)))
             self.pad.setGeometry(hands.left, hands.bottom - high, hands.width, high)
             floor = top
         below = self._lay_pinned(area, below)

@@ -316,7 +316,7 @@ class TouchButton(BigButton):
         if isinstance(self, KeyButton):
             return px(0.7), px(0.7)
         if self.primary:
-            return px(2.2), px(1.5)
+            return px(2.2), px(2.2)
         return (px(0.8), px(0.8)) if self._size == "secondary" else (px(0.6), px(0.5))
 
     def _laid(self, width: int) -> "_Laid":
@@ -346,9 +346,13 @@ class TouchButton(BigButton):
         note_font = self._note_font()
         best: _Laid | None = None
         for most, ways in self._plans():
-            for size in self._sizes():
+            sizes = self._sizes()
+            # A small button of several lines is as low as it can be.
+            for size in sizes if most == 1 or self.primary else sizes[-1:]:
                 face, side = self._font(size), self._side(size)
                 for above in ways if side else (True,):
+                    if isinstance(self, KeyButton) and not self._holds(most, size, side):
+                        side = 0.0
                     free = room if above else room - side - self._gap()
                     label = lines_of(self.text(), free, face)
                     note = lines_of(self._note, free, note_font) if self._note else ()
@@ -359,16 +363,22 @@ class TouchButton(BigButton):
         assert best is not None
         return best
 
+    def _holds(self, lines: int, letters: int, side: float) -> bool:
+        """Say whether a key is high enough for so many lines with the picture above them."""
+        high = lines * letters * LEADING + side + self._gap() / 2
+        return high + 2 * self._inset()[1] <= self.minimumHeight()
+
     def _plans(self) -> tuple[tuple[int, tuple[bool, ...]], ...]:
         """Return what is tried: how many lines at most, with the picture beside (False) or above them (True).
 
         A small button would rather have smaller letters than two lines; a large one has room for three.
         """
-        if self.above or isinstance(self, KeyButton):
+        if self._size == "hint" or isinstance(self, KeyButton):
             return (1, (True,)), (2, (True,)), (3, (True,))
+        ways = (True,) if self.above else (False, True)
         if self.primary:
-            return (2, (False, True)), (3, (False, True))
-        return (1, (False,)), (3, (False, True))
+            return (2, ways), (3, ways)
+        return (1, (self.above,)), (2, ways), (3, ways)
 
     def _font(self, size: int) -> QFont:
         font = QFont(self.font())

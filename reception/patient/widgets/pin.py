@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from reception.patient.tokens import Look
-from reception.patient.widgets.buttons import KeyButton, TouchButton
+from reception.patient.widgets.buttons import KeyButton
 from reception.patient.widgets.painted import Painted, begin
 from reception.texts import N_, Catalogue
 
@@ -68,7 +68,7 @@ class PinKeys(QWidget, Painted):
         for number, key in enumerate(self.digits):
             key.clicked.connect(lambda _checked=False, n=number: self.digit.emit(n))
         self.backspace = KeyButton("pin_backspace", t(N_("1つ消す")), "quiet", "primary", "backspace")
-        self.submit = TouchButton("pin_submit", t(N_("決定")), "fill", "primary")
+        self.submit = KeyButton("pin_submit", t(N_("決定")), "fill", "primary")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         for place, key in enumerate((*self.digits[1:], self.backspace, self.digits[0], self.submit)):

@@ -1,5 +1,6 @@
 """The four steps of a visit."""
 
+from collections.abc import Mapping
 from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -7,7 +8,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from reception.patient import tokens
-from reception.patient.tokens import Look
+from reception.patient.tokens import Composition, Look
 from reception.patient.widgets.lettering import lines_of, widest, width_of
 from reception.patient.widgets.painted import Painted, begin
 from reception.patient.widgets.pictograms import Pictogram, draw
@@ -16,6 +17,8 @@ from reception.texts.wording import STEPS
 
 PICTURES: tuple[Pictogram, ...] = ("card", "face", "consent", "seat")
 LEADING = 1.1
+RADIUS: Mapping[Composition, float] = {"portrait": 4.6, "compact": 3.4, "roomy": 4.4}
+"""Units."""
 
 
 class StepBar(QWidget, Painted):
@@ -48,6 +51,8 @@ class StepBar(QWidget, Painted):
     def height_at(self, width: int) -> int:
         """Return how high it is at this width, in px."""
         px = self.look.sizes.px
+        if self._in_pairs(width):
+            return px(13)
         if self._flat:
             return px(10.5)
         size, count = self._type(width)
@@ -56,16 +61,29 @@ class StepBar(QWidget, Painted):
     @property
     def _flat(self) -> bool:
         """The words stand beside the circles."""
-        return self.look.sizes.composition == "roomy"
+        return self.look.sizes.composition == "roomy" or self._in_pairs(self.width())
+
+    def _in_pairs(self, width: int) -> bool:
+        """Say whether the steps stand in two rows, because a word has no room below its circle in a small window."""
+        sizes = self.look.sizes
+        if sizes.composition != "compact":
+            return False
+        face, slot = (
+            self._font(ceil(tokens.HINT_MM * sizes.unit), bold=True),
+            width / len(STEPS) - sizes.px(0.5),
+        )
+        return max(width_of(word, face) for word in self._words) > slot
 
     def _slot(self, width: int) -> float:
         """Return the room for one word, in px."""
-        share = width / len(STEPS)
-        return (
-            share - 2 * self._radius() - self.look.sizes.px(6)
-            if self._flat
-            else share - self.look.sizes.px(0.5)
-        )
+        share, px = self._share(width), self.look.sizes.px
+        if self._in_pairs(width):
+            return share - 2 * self._radius() - px(2)
+        return share - 2 * self._radius() - px(6) if self._flat else share - px(0.5)
+
+    def _share(self, width: int) -> float:
+        """Return the width that one step has, in px."""
+        return width / (2 if self._in_pairs(width) else len(STEPS))
 
     def _type(self, width: int) -> tuple[int, int]:
         """Return the letters in px and the lines that the words need: smaller only where a word has no room."""
@@ -105,8 +123,11 @@ class StepBar(QWidget, Painted):
 
     def _middle(self, number: int) -> QPointF:
         """Return the middle of a circle."""
-        share, radius = self.width() / len(STEPS), self._radius()
+        share, radius = self._share(self.width()), self._radius()
         edge = self.look.sizes.px(0.5)
+        if self._in_pairs(self.width()):
+            row, column = divmod(number - 1, 2)
+            return QPointF(share * column + radius + edge, self.height() * (2 * row + 1) / 4)
         if self._flat:
             return QPointF(share * (number - 1) + radius + edge, self.height() / 2)
         return QPointF(share * (number - 0.5), radius + edge)
@@ -119,9 +140,9 @@ class StepBar(QWidget, Painted):
             self._middle(number),
         )
         done, here = self._done(number), self._here(number)
-        if number < len(STEPS):
+        if number < len(STEPS) and not self._in_pairs(self.width()):
             painter.setPen(QPen(QColor(colours.success if done else colours.line), px(0.6)))
-            reach, share = radius + px(1.2), self.width() / len(STEPS)
+            reach, share = radius + px(1.2), self._share(self.width())
             begun = QPointF(reach, 0)
             if self._flat:
                 _, box = self._placed()[number - 1]
@@ -148,7 +169,7 @@ class StepBar(QWidget, Painted):
             wide, high = widest(lines, face), len(lines) * size * LEADING
             middle, px = self._middle(number), self.look.sizes.px
             if self._flat:
-                box = QRectF(middle.x() + self._radius() + px(1.6), middle.y() - high / 2, wide, high)
+                box = QRectF(middle.x() + self._radius() + px(1.1), middle.y() - high / 2, wide, high)
             else:
                 box = QRectF(middle.x() - wide / 2, 2 * self._radius() + px(1.4), wide, high)
             found.append((lines, box))
@@ -159,9 +180,9 @@ class StepBar(QWidget, Painted):
         return [box for _, box in self._placed()]
 
     def _radius(self) -> float:
-        return self.look.sizes.px(
-            {"portrait": 4.6, "compact": 3.4, "roomy": 4.4}[self.look.sizes.composition]
-        )
+        if self._in_pairs(self.width()):
+            return self.look.sizes.px(2.8)
+        return self.look.sizes.px(RADIUS[self.look.sizes.composition])
 
     def _font(self, size: int, *, bold: bool) -> QFont:
         font = QFont(self.font())

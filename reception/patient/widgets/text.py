@@ -55,6 +55,11 @@ class Words(QLabel, Painted):
     def heightForWidth(self, width: int) -> int:
         return self._extra().height() + self._height(len(self._lines(width)))
 
+    def height_of(self, text: str, width: int) -> int:
+        """Return how high it would be with another text at this width, in px."""
+        shown = lines_of(text, width - self._extra().width(), self.font())
+        return self._extra().height() + self._height(len(shown))
+
     def sizeHint(self) -> QSize:
         paragraphs = self.words.split("\n")
         return self._extra() + QSize(int(widest(paragraphs, self.font())) + 2, self._height(len(paragraphs)))

@@ -141,7 +141,7 @@ def readiness(say: Say) -> dict[str, Any]:
         ("dlib", "dlib", "best"),
         ("dlib itself", "", "dlib"),
     ):
-        times = []
+        times, resident = [], 0.0
         for _ in range(3):
             began = time.perf_counter()
             with FaceEngine(network=network, library="dlib" if library == "dlib" else "best") as engine:

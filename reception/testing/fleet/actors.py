@@ -41,7 +41,9 @@ class Actor:
         settings: Config | None = None,
     ) -> None:
         base = settings or config.load()
-        self.config = replace(base, site=replace(base.site, terminal_id=name))
+        # Nobody looks at an actor's window, and no clock runs for it.
+        delays = replace(base.delays, matched_s=0.0)
+        self.config = replace(base, site=replace(base.site, terminal_id=name), delays=delays)
         self.name, self._now, self.clock = name, now, clock
         self.journal = Journal(None, clock)
         self._session = Session(self.config)
@@ -194,6 +196,7 @@ def visit_of(chance: random.Random, pace_s: float) -> Iterator[Step]:
     yield Step(wait(), lambda actor: _identified(actor, person))
     for _ in QUESTIONS:
         yield Step(wait(), lambda actor: actor.submit(flow.Answer(ConsentAnswer.GIVEN)))
+    yield Step(wait(), lambda actor: actor.submit(flow.ConfirmAnswers()))
     yield Step(wait(), lambda actor: actor.submit(flow.Recorded(actor.occasion)))
     yield Step(wait(), lambda actor: actor.submit(flow.CardRemoved()))
     yield Step(wait(), lambda actor: actor.knows(None))

@@ -1,4 +1,4 @@
-"""A simulated bench whose hands are written down: what the counter steers, for the recorder."""
+"""A simulated bench whose hands are written down: what its panel steers, for the recorder."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,15 @@ from reception.testing.testbench.operators import Hand
 
 
 class RecordedBench:
-    """Does what its bench does, and tells the recorder; for the counter's window."""
+    """Does what its bench does, and tells the recorder; for the bench's panel, which may look at all of it."""
 
     def __init__(self, bench: Bench, recorder: Recorder) -> None:
         self._bench, self._recorder = bench, recorder
         self.server = _RecordedServer(bench, recorder)
 
-    def people(self) -> list[str]:
-        """Return the ids of the people who can come."""
-        return self._bench.people()
+    def __getattr__(self, name: str) -> Any:
+        """Look at the bench."""
+        return getattr(self._bench, name)
 
     @property
     def can(self) -> frozenset[Hand]:
@@ -40,6 +40,10 @@ class RecordedBench:
         """Lay a person's phone on the phone reader."""
         _told(self._recorder.did("tap_phone", name or ""), lambda: self._bench.tap_phone(name))
 
+    def lift_phone(self) -> None:
+        """Take the phone away."""
+        self.do("lift_phone")
+
     def kill_engine(self) -> None:
         """End the face engine's process as a crash does."""
         _told(self._recorder.did("kill_engine"), self._bench.kill_engine)
@@ -51,7 +55,7 @@ class RecordedBench:
 
 
 class _RecordedServer:
-    """The bench's server, as far as the counter disturbs it; it is its own ``faults``."""
+    """The bench's server, as far as the panel disturbs it; it is its own ``faults``."""
 
     def __init__(self, bench: Bench, recorder: Recorder) -> None:
         self._bench, self._recorder = bench, recorder

@@ -89,7 +89,10 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
     day = today or scenario.today or unless_said
-    person = load_person(scenario.person, path.parent, day)
+    try:
+        person = load_person(scenario.person, path.parent, day)
+    except ConfigError as error:
+        raise file.mistake(("person",), str(error)) from None
     # A scenario may say otherwise.
     overrides: list[tuple[dict[str, Any], TomlFile]] = [(FOLLOWED.tables(), file), (scenario.config, file)]
     if scenario.config.get("attributes", {}).get("offer"):

@@ -12,9 +12,9 @@ from consent.choices import ConsentAnswer, Item
 from consent.receipt_files.folder import RETRY_S, SETTLED_S, FolderReport
 from consent.receipt_files.requests import KINDS, answer_name, kind_named
 from consent.server.certificates import Authority
+from tests.support.clinic import SITE, Clinic
+from tests.support.receipts import QUERY
 from tests.support.servers import bench
-from tests.unit.consent.test_receipt_answers import SITE, Clinic
-from tests.unit.consent.test_receipt_files import QUERY
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 AGE45 = load_person("age45")

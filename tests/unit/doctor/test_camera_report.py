@@ -75,9 +75,11 @@ def test_the_true_cause_of_a_camera_that_cannot_be_used_is_told(monkeypatch: pyt
     class Absent:
         paced = True
 
+        given: tuple[Frame, ...] = ()
+
         def frames(self) -> Iterator[Frame]:
+            yield from self.given
             raise NoCamera("there is no camera 7")
-            yield
 
         def close(self) -> None:
             pass

@@ -256,7 +256,8 @@ def test_a_camera_mounted_turned_or_mirrored_is_put_right(
 )
 def test_every_usual_shape_of_picture_becomes_the_one_that_is_used(given: Any) -> None:
     image = Upright()(given)
-    assert (image.shape, image.dtype) == ((60, 80, 3), np.uint8)
+    assert image.shape == (60, 80, 3)
+    assert image.dtype == np.uint8
     assert image.flags.c_contiguous
     assert abs(int(image[..., 2].max()) - 250) <= 5
 

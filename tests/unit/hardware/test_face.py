@@ -159,6 +159,7 @@ def test_distances_of_sface_are_taken_from_the_mean_of_unit_vectors() -> None:
     photo = np.eye(128)[0]
     rule = rule_of(config.Face(), "sface")
     policy = Policy(photo, config.Face(), rule)
+    decision = None
     for number in range(3):
         look = np.eye(128)[0] * 0.4 + np.eye(128)[number + 1] * math.sqrt(1 - 0.4**2)
         assert np.linalg.norm(look) == pytest.approx(1)
@@ -314,6 +315,29 @@ def test_the_right_person_is_accepted_with_the_first_good_frame() -> None:
     assert (result.frames_seen, result.frames_used) == (1, 1)
     assert result.distance == pytest.approx(0.2)
     assert len(previewed) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome", "frames"),
+    [
+        ([True], FaceOutcome.ACCEPTED, 1),
+        ([None, None, True], FaceOutcome.ACCEPTED, 3),
+        ([None, False], FaceOutcome.FLAT, 2),
+        ([None] * 999, FaceOutcome.FLAT, 241),
+    ],
+)
+def test_nobody_is_accepted_without_the_verdict_of_a_depth_camera_where_there_is_one(
+    verdicts: list[bool | None], outcome: FaceOutcome, frames: int
+) -> None:
+    asked = iter(verdicts)
+    match = FaceMatch(Engine([GOOD], at(0.2)), SETTINGS, presence=lambda: next(asked))
+    result = match.match(Source(), PHOTO)
+    assert (result.outcome, result.frames_seen) == (outcome, frames)
+
+
+def test_a_depth_camera_is_not_asked_about_somebody_who_does_not_match() -> None:
+    match = FaceMatch(Engine([GOOD], at(0.6)), SETTINGS, presence=lambda: 1 / 0 > 0)
+    assert match.match(Source(), PHOTO).outcome is FaceOutcome.REFUSED
 
 
 def test_another_person_is_refused_after_five_frames_three_tenths_of_a_second_apart() -> None:

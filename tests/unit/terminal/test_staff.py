@@ -1,7 +1,10 @@
 """Staff passwords, and the visual check that begins with one."""
 
+import os
 import queue
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,21 +18,26 @@ import config
 from config import Server
 from config.person import load_person
 from consent.eligibility import EligibilityClient
+from consent.enrolment.state_files import StateError
 from reception import __main__ as command_line
 from reception import flow
 from reception.flow import State
+from reception.terminal.assembly import alone
 from reception.terminal.snapshot import VisualView
 from reception.terminal.staff import (
     FREE_MISSES,
     LONGEST_WAIT_S,
+    KeptMisses,
     Misses,
     Staff,
     StaffAnswer,
     StaffError,
     Verdict,
+    misses_file,
     read_hashes,
     remove_password,
     set_password,
+    staff_file,
 )
 from reception.testing.testbench import STAFF, STAFF_PASSWORD, Bench
 from reception.testing.visit_driver import VisitDriver
@@ -249,3 +257,81 @@ def test_a_password_typed_for_a_visit_that_is_over_begins_nothing(choosing: Desk
     choosing.terminal.submit(flow.Choose(flow.Method.PIN))
     choosing.now_in(State.PIN_ENTRY)
     assert choosing.views[-1] is None
+
+
+# --- What outside attacks found ---------------------------------------------------------------------------------
+
+
+def test_passwords_set_by_eight_processes_at_once_are_all_kept(tmp_path: Path) -> None:
+    """Of 16 ids, 2 were kept."""
+    path = staff_file(tmp_path)
+    program = "import sys; from pathlib import Path; from reception.terminal.staff import set_password\n"
+    program += "for name in sys.argv[2:]: set_password(Path(sys.argv[1]), name, 'right password')"
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(path), f"desk-{number}", f"night-{number}"])
+        for number in range(8)
+    ]
+    assert [each.wait(60) for each in running] == [0] * 8
+    assert len(read_hashes(path)) == 16
+
+
+def test_a_restart_gives_no_new_guesses(tmp_path: Path) -> None:
+    kept = KeptMisses(misses_file(tmp_path))
+
+    def guess() -> Verdict:
+        return asked(Staff(lambda: HASHES, Clock(), kept), "wrong password").verdict
+
+    assert [guess() for _ in range(4)] == [Verdict.WRONG] * 3 + [Verdict.WAIT]
+    assert asked(Staff(lambda: HASHES, Clock(), kept), "right password").verdict is Verdict.WAIT
+    assert misses_file(tmp_path).stat().st_mode & 0o77 == 0
+
+
+def test_a_right_password_ends_the_count_also_in_the_file(tmp_path: Path) -> None:
+    kept = KeptMisses(misses_file(tmp_path))
+    staff = Staff(lambda: HASHES, Clock(), kept)
+    assert asked(staff, "wrong password").verdict is Verdict.WRONG
+    assert asked(staff, "right password").verdict is Verdict.RIGHT
+    assert kept.read() == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"desk-1": "no hash"}',
+        '{"desk-1": "$argon2id$v=19$m=4294967295,t=3,p=4$c29tZXNhbHQ$aGFzaA"}',
+        '{"desk-1": "$argon2id$v=19$m=x,t=3,p=4$c29tZXNhbHQ$aGFzaA"}',
+        '{"desk-1": "\\u5c71\\u7530"}',
+        '{"desk-1": 1}',
+        "[" * 100_000,
+        "9" * 5000,
+        "\x00",
+    ],
+)
+def test_a_malformed_file_of_hashes_is_told_and_opens_nothing(tmp_path: Path, content: str) -> None:
+    path = staff_file(tmp_path)
+    path.write_text(content)
+    path.chmod(0o600)
+    with pytest.raises(StaffError, match="is damaged"):
+        read_hashes(path)
+    assert asked(Staff(lambda: read_hashes(path), Clock()), "right password").verdict is Verdict.UNUSABLE
+
+
+def test_a_link_or_a_pipe_in_place_of_the_hashes_is_told(tmp_path: Path) -> None:
+    path = staff_file(tmp_path)
+    os.mkfifo(path, 0o600)
+    with pytest.raises(StaffError, match="is no file"):
+        read_hashes(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(StaffError, match="cannot be read"):
+        read_hashes(path)
+
+
+def test_a_second_terminal_on_one_state_folder_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
+    with alone(tmp_path, "terminal-1"):
+        with alone(tmp_path, "terminal-2"):
+            pass
+        with pytest.raises(StateError, match="terminal-1 runs already"), alone(tmp_path, "terminal-1"):
+            pass
+    with alone(tmp_path, "terminal-1"):
+        pass
