@@ -40,6 +40,7 @@ SCREENS = {
     "BUNDLE",
     "PRESCRIPTION",
     "HELP",
+    "ATTRIBUTE_QR",
     "DESK_CLOSED",
     "LEAVE",
     "SUMMARY",
@@ -210,7 +211,7 @@ def test_every_button_has_a_name_and_is_accepted_by_the_flow(
         assert widget.height() >= 71  # 12 mm
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
     accepted = {row.event for row in flow.TRANSITIONS if flow.State(sample.state) in row.states}
-    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear}
+    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear, flow.SigningKey, flow.SigningBackspace}
     later = sample.state in ("PHONE_TAP", "VISUAL_CHECK", "CARD_USE_OFFER")
     for event in terminal.submitted:
         assert later or type(event) in accepted | typed, f"{event} does nothing in {sample.state}"
