@@ -197,7 +197,9 @@ def _nul_in(value: object, key: Key = ()) -> Key | None:
 def _clear(line: str) -> str:
     """Return a line without the control characters that a file's own text may bring into it, and not too long."""
     line = "".join(each if each.isprintable() else "?" for each in line)
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
+    return (
+        line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
+    )
 
 
 def _dotted(key: Key) -> str:
