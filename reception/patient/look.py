@@ -83,7 +83,7 @@ class LookStrip(QWidget, Painted):
         self._t, self._choices = t, choices
         # In words that are found by those, too, who cannot read the language that is on.
         label = "ことば" if t.language in ("ja", "ja-easy") else "日本語"
-        self.language = TouchButton("language", label, "quiet", "hint", "language", "Language")
+        self.language = TouchButton("language", f"{label}\nLanguage", "quiet", "hint", "language")
         self.display = TouchButton("display", t(DISPLAY), "quiet", "secondary", "language")
         for button in (self.language, self.display):
             button.clicked.connect(lambda: open_panel())
