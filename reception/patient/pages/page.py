@@ -161,10 +161,9 @@ class Page(QWidget, Painted):
         columns = max(1, min(columns, len(buttons)))
         wide = (width - self._gap() * (columns - 1)) // columns
         wishes = [button.needs(wide) for button in buttons]
-        same = self.look.sizes.composition
+        letters, above = min(self._most, *(size for size, _ in wishes)), any(above for _, above in wishes)
         for button in buttons:
-            letters = min(self._most, *(size for size, _ in wishes))
-            button.alike(letters, above=any(above for _, above in wishes) if same else False)
+            button.alike(letters, above=above)
         return columns, wide, max(button.heightForWidth(wide) for button in buttons)
 
     def _grid_height(self, buttons: Sequence[TouchButton], columns: int, width: int) -> int:
@@ -303,9 +302,9 @@ class Page(QWidget, Painted):
             self.reading.lay(area, middle=self.middle)
             return
         high = max(least, room)
-        rest = area.height - gap - high
-        self.reading.lay(Box(area.left, area.top, area.width, rest), middle=False)
-        picture.setGeometry(area.left, area.top + rest + gap, area.width, high)
+        left = area.height - gap - high
+        self.reading.lay(Box(area.left, area.top, area.width, left), middle=False)
+        picture.setGeometry(area.left, area.top + left + gap, area.width, high)
 
     def _beside(self, zones: Zones) -> None:
         """What is pressed has a column at the right; without anything to press a picture stands there."""

@@ -317,7 +317,7 @@ class TouchButton(BigButton):
             return px(0.7), px(0.7)
         if self.primary:
             return px(2.2), px(2.2)
-        return (px(0.8), px(0.8)) if self._size == "secondary" else (px(0.6), px(0.5))
+        return (px(0.8), px(0.8)) if self._size == "secondary" else (px(0.6), px(0.9))
 
     def _laid(self, width: int) -> "_Laid":
         """Return what stands where at a width, which Qt asks for several times for each height and picture."""

@@ -1,3 +1,4 @@
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -440,12 +441,21 @@ def test_lines_keep_every_character_and_stay_short(code: FailureCode) -> None:
         assert max(map(len, broken.splitlines())) <= 26
 
 
-def test_the_gallery_has_a_picture_of_every_screen(qapp: object, tmp_path: Path) -> None:
+def test_the_gallery_has_every_page_as_a_picture_and_what_it_shows_in_numbers(
+    qapp: object, tmp_path: Path
+) -> None:
     paths = save_gallery(tmp_path / "pictures")
-    assert len(paths) == len(SAMPLES)
+    pages = json.loads((tmp_path / "pictures" / "pages.json").read_text(encoding="utf-8"))
+    assert [page["file"] for page in pages] == [path.name for path in paths]
+    assert {path.name for path in paths} >= {f"{name}.png" for name in SAMPLES}
     for path in paths:
         picture = QImage(str(path))
         assert (picture.width(), picture.height()) == (WIDTH, HEIGHT)
+    question = next(page for page in pages if page["file"] == "12-consent-medication.png")
+    assert (question["state"], question["language"], question["size"]) == ("CONSENT", "ja", [WIDTH, HEIGHT])
+    answers = [button for button in question["buttons"] if button["role"] == "answer"]
+    assert [answer["label"] for answer in answers] == ["同意する", "同意しない"]
+    assert answers[0]["rect"][2:] == answers[1]["rect"][2:] and answers[0]["least_mm"] >= 20
 
 
 def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWindow) -> None:
