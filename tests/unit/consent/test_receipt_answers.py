@@ -78,7 +78,8 @@ class Clinic:
         certificate = self.made.certificate(someone)
         told = self.client.identify_by_face(visit_id, self.client.challenge(), certificate, 0.3)
         form = PrescriptionForm.PAPER if told.prescription_offered else None
-        self.client.send_consents(visit_id, answers, form)
+        declined = dict.fromkeys(told.questions, ConsentAnswer.DECLINED)
+        self.client.send_consents(visit_id, {**declined, **answers}, form)
 
     def face(self) -> ResponseFile:
         (name,) = os.listdir(self.root / "face")

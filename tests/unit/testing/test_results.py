@@ -65,8 +65,10 @@ def client_of(
 def visit(
     made: Bench, client: EligibilityClient, answers: dict[Item, ConsentAnswer], someone: Person = HANAKO
 ) -> Any:
-    visit_id = identified(made, client, someone)
-    client.send_consents(visit_id, answers)
+    visit_id = uuid4().hex
+    asked = client.identify_by_face(visit_id, client.challenge(), made.certificate(someone), 0.3).questions
+    declined = dict.fromkeys(asked, ConsentAnswer.DECLINED)
+    client.send_consents(visit_id, {**declined, **answers})
     return client.result(visit_id)
 
 
@@ -88,6 +90,7 @@ def test_the_result_of_a_visit_holds_consents_times_and_insurance(running: Bench
     assert told.visit.answers == {
         Item.MEDICATION: GIVEN,
         Item.DIAGNOSIS: GIVEN,
+        Item.HEALTH_CHECKUP: DECLINED,
         Item.LIMIT_AMOUNT: GIVEN,
     }
     assert (told.visit.recorded_at, told.visit.available_until) == (NOON, NOON + timedelta(hours=24))
@@ -136,7 +139,8 @@ def test_the_counter_gets_the_limit_category_not_before_the_patients_yes(
     found = client.identify_by_face(visit_id, client.challenge(), running.certificate(), 0.3)
     assert found.counter.limit_category == before
     for _ in range(2):
-        assert client.send_consents(visit_id, answers).limit_category == after
+        whole = {**dict.fromkeys(found.questions, DECLINED), **answers}
+        assert client.send_consents(visit_id, whole).limit_category == after
 
 
 def test_before_the_consents_are_recorded_nothing_is_provided(running: Bench) -> None:
