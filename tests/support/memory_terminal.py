@@ -13,6 +13,7 @@ from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer
 from consent.eligibility import EligibilityClient
 from consent.enrolment.terminal_key import enrol_terminal
+from consent.server.certificates import Authority
 from hardware.camera import open_clip
 from hardware.card import CardChannel, CardRemovedError, Presence
 from hardware.face.engine import FaceEngine
@@ -20,6 +21,7 @@ from reception import flow
 from reception.flow import Method, State
 from reception.terminal.conductor import Terminal
 from reception.terminal.snapshot import Snapshot
+from reception.testing.testbench import card_authorities
 
 MASK = 0x5A
 
@@ -101,11 +103,8 @@ def be_terminal(
     orders: "Connection[Any, Any]", line: "Connection[Any, Any]", state: str, url: str, clip: str
 ) -> None:
     """Do what the test says: lay a card in, type, answer, search."""
-    table: dict[str, Any] = {
-        "confirm_answers": False,
-        "server": {"url": url},
-        "delays": {"told_s": 0.1, "farewell_s": 0.1, "notice_s": 0.1},
-    }
+    table: dict[str, Any] = {"confirm_answers": False, "server": {"url": url}}
+    table["delays"] = {"told_s": 0.1, "farewell_s": 0.1, "notice_s": 0.1}
     settings = config.load(None, (table, TomlFile(Path("memory"), "", table)))
     news = threading.Condition()
     seen: list[Snapshot] = []
@@ -133,6 +132,7 @@ def be_terminal(
             engine=engine,
             server=client,
             scan=reader.scan,
+            authorities=card_authorities(Authority(Path(state))),
             simulated=True,
         )
         terminal.subscribe(see)

@@ -962,16 +962,16 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
 )
 def test_a_photo_that_is_not_believed_says_why_and_leaves_the_pin(code: FailureCode) -> None:
     walk = in_state(State.READING)
-    walk.on(flow.CardRead(walk.ticket, False, 3, photo_genuine=False, photo_failure=code))
-    assert (walk.session.state, walk.session.failure) == (State.METHOD_CHOICE, code)
+    walk.on(flow.CardRead(walk.occasion, False, 3, photo_genuine=False, photo_failure=code))
+    assert (walk.session.state, walk.session.visit.failure) == (State.METHOD_CHOICE, code)
     assert walk.session.methods == (Method.PIN,)
 
 
 def test_a_pin_whose_answer_was_lost_is_typed_again_with_the_tries_as_they_are() -> None:
     walk = in_state(State.PIN_ENTRY)
-    walk.on(flow.PinMissed(walk.ticket, 3, FailureCode.PIN_ANSWER_LOST))
-    assert (walk.session.state, walk.session.failure) == (State.PIN_ENTRY, FailureCode.PIN_ANSWER_LOST)
-    assert (walk.session.pin_tries_left, walk.session.pin_digits) == (3, 0)
+    walk.on(flow.PinMissed(walk.occasion, 3, FailureCode.PIN_ANSWER_LOST))
+    assert (walk.session.state, walk.session.visit.failure) == (State.PIN_ENTRY, FailureCode.PIN_ANSWER_LOST)
+    assert (walk.session.visit.pin_tries_left, walk.session.pin_digits) == (3, 0)
 
 
 def test_every_row_of_the_table_can_happen() -> None:
