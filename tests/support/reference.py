@@ -155,6 +155,10 @@ BOUNDS = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "to", "minL
 
 def allowed(schema: dict[str, Any]) -> str:
     """Say in words what a JSON schema of one value allows."""
+    if schema.get("type") == "array":
+        # Tuples of texts: what one of them may be.
+        of = schema.get("items", {})
+        return f"list of {allowed(of)}" if of else "list"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     words = [
