@@ -31,6 +31,7 @@ class CardElsewhere:
 
     name = "elsewhere"
     atr = b""
+    protocol = ""
 
     def __init__(self, line: "Connection[Any, Any]") -> None:
         self._line, self._turn = line, threading.Lock()
@@ -52,6 +53,12 @@ class CardElsewhere:
 
     def connect(self) -> CardChannel:
         return self
+
+    def still_in(self) -> bool:
+        return self._now is not Presence.EMPTY
+
+    def renew(self) -> None:
+        """Nobody resets this card."""
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         if self._now is Presence.EMPTY:
