@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from reception import flow
 from reception.flow import DisplayMode
 from reception.flow.failures import FailureCode
-from reception.patient.grid import MARGIN, PAD, Box, Zones, gap_of, zones
+from reception.patient.grid import MARGIN, PAD, Box, Zones, around, gap_of, within, zones
 from reception.patient.look import LookChoices, LookPanel, LookStrip, chosen
 from reception.patient.pages import FaceMatchPage, Page, page_for
 from reception.patient.tokens import Look
@@ -95,7 +95,7 @@ class Frame(QWidget, Painted):
             LookChoices(t, choose_mode, change_sound, "hint"),
             LookChoices(t, choose_mode, change_sound, "secondary"),
         )
-        self._strip = LookStrip(t, self._choices[0], lambda: self.panel.open())
+        self._strip = LookStrip(t, self._choices[0], self._open_panel)
         self._steps = StepBar(t)
         self.badge = self._badge = Badge(t(N_("模擬")))
         self._badge.setProperty("kind", "badge")
@@ -194,11 +194,23 @@ class Frame(QWidget, Painted):
             )
         self._ways.lay(laid.ways)
         self._strip.lay(laid.strip)
-        right = max(laid.content.right, laid.hands.right)
-        self.panel.lay(laid.content._replace(width=right - laid.content.left), whole=self._strip.collapsed)
+        if self.panel.isVisible():
+            self._lay_panel(laid)
         if self._page is not None:
-            self._page.setGeometry(self.rect())
-            self._page.place(laid)
+            # No larger than it must be: a page that comes paints nothing else of the window.
+            place = around(laid)
+            self._page.setGeometry(*place)
+            self._page.place(within(laid, place))
+
+    def _lay_panel(self, laid: Zones) -> None:
+        right = max(laid.content.right, laid.hands.right)
+        where = laid.content._replace(width=right - laid.content.left)
+        self.panel.lay(where, whole=self._strip.collapsed)
+
+    def _open_panel(self) -> None:
+        assert self._zones is not None
+        self._lay_panel(self._zones)
+        self.panel.open()
 
     def note_place(self, height_at: Callable[[int], int]) -> QRect:
         """Return where a text lies that covers no button: over the steps, or over the texts of the page."""

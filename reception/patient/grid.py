@@ -1,7 +1,7 @@
 """Where the zones of a window lie: steps above, what is read in the middle, what is pressed below; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reception.patient.tokens import Composition, Sizes
@@ -51,6 +51,24 @@ class Zones:
     """やめる and 係の人を呼ぶ."""
     strip: Box
     """表示: language, size, colour, sound."""
+
+
+def around(laid: Zones) -> Box:
+    """Return the place of a page: what is read, and the column for what is pressed where there is one."""
+    content, hands = laid.content, laid.hands
+    if not hands.width:
+        return content
+    top = min(content.top, hands.top)
+    return Box(content.left, top, hands.right - content.left, max(content.bottom, hands.bottom) - top)
+
+
+def within(laid: Zones, place: Box) -> Zones:
+    """Return the zones as they lie in a place of the window."""
+
+    def moved(box: Box) -> Box:
+        return box._replace(left=box.left - place.left, top=box.top - place.top)
+
+    return replace(laid, content=moved(laid.content), hands=moved(laid.hands))
 
 
 def zones(sizes: Sizes, width: int, height: int, steps: int, ways: int, strip: tuple[int, int]) -> Zones:

@@ -30,6 +30,8 @@ class StepBar(QWidget, Painted):
         self._words = [t(step) for step in STEPS]
         self._current = -1
         self._all_done = False
+        self._type_of: object = None
+        self._type_is = (1, 1)
         self.show_step(0, all_done=False)
         self.apply_theme(self.look)
 
@@ -87,6 +89,12 @@ class StepBar(QWidget, Painted):
 
     def _type(self, width: int) -> tuple[int, int]:
         """Return the letters in px and the lines that the words need: smaller only where a word has no room."""
+        of = (width, self.look.sizes, tuple(self.font().families()))
+        if of != self._type_of:
+            self._type_of, self._type_is = of, self._fitted(width)
+        return self._type_is
+
+    def _fitted(self, width: int) -> tuple[int, int]:
         sizes, slot = self.look.sizes, self._slot(width)
         least = ceil(tokens.HINT_MM * sizes.unit)
         for size in range(sizes.hint, least - 1, -1):
