@@ -93,8 +93,8 @@ class TomlFile:
         """Return the error for one key of this file, with its line where that can be told."""
         line = self.line_of(key)
         where = f"{self.path}:{line}" if line else str(self.path)
-        line = f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}"
-        return ConfigError(line.replace("\n", "; "))
+        words = f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}"
+        return ConfigError(words.replace("\n", "; "))
 
     def line_of(self, key: Key) -> int | None:
         """Return the line (from 1) on which a key's value begins to exist, or None when it is not in the file.

@@ -181,7 +181,9 @@ def test_a_journal_on_a_full_disk_is_told_and_loses_nothing_of_before(path: Path
 
     def fill() -> None:
         for number in range(2000):
-            desk.session = Session(Config(confirm_answers=False), flow.Desk(reader_ready=True), state=flow.State.WAITING)
+            desk.session = Session(
+                Config(confirm_answers=False), flow.Desk(reader_ready=True), state=flow.State.WAITING
+            )
             desk.on(flow.CardInserted(f"more-{number}"), flow.CardRemoved())
 
     with pytest.raises(JournalError, match="full"):
