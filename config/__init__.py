@@ -296,6 +296,22 @@ class Receipt:
 
 
 @dataclass(frozen=True, config=STRICT)
+class Fhir:
+    """FHIR Bundles for charts that read no face files, beside each of them; off unless a place is named.
+
+    Paths as in Receipt.folder. Needs ``receipt.folder`` and the extra ``fhir``.
+    """
+
+    folder: str = ""
+    webhook: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    """Address that each Bundle is posted to, signed by the secret."""
+    secret_file: str = ""
+    """File with the secret of the signature (HMAC-SHA-256), at least 16 characters; needed for a webhook."""
+    ca: str = ""
+    """Who issued the webhook's certificate (PEM); empty: those that the system trusts."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class Journal:
     """What the terminal keeps of past visits, without personal data."""
 
@@ -394,6 +410,7 @@ class Config:
     ticket: Ticket = field(default_factory=Ticket)
     announcements: Announcements = field(default_factory=Announcements)
     receipt: Receipt = field(default_factory=Receipt)
+    fhir: Fhir = field(default_factory=Fhir)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
     fleet: Fleet = field(default_factory=Fleet)
@@ -409,6 +426,10 @@ class Config:
         if self.server.budget_s > self.delays.sending_s:
             # Else consents would still be sent after the patient was told that nothing came of it.
             raise ValueError("server.budget_s must not be above delays.sending_s")
+        if (self.fhir.folder or self.fhir.webhook) and not self.receipt.folder:
+            raise ValueError("fhir needs receipt.folder: a Bundle stands beside a face file")
+        if self.fhir.webhook and not self.fhir.secret_file:
+            raise ValueError("fhir.webhook needs fhir.secret_file")
         if bool(self.counter.cert) != bool(self.counter.key):
             raise ValueError("counter.cert and counter.key go together")
         if self.attributes.offer and not self.receipt.folder:
@@ -445,6 +466,7 @@ _PATHS = (
     ("announcements", "file"),
     *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
     *(("counter", key) for key in ("cert", "key")),
+    *(("fhir", key) for key in ("folder", "secret_file", "ca")),
 )
 
 

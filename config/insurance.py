@@ -6,7 +6,6 @@ that belong to it. Rules of the law: facts, receipt.md and domain.md.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
@@ -157,7 +156,7 @@ class Insurance:
     qualifications: tuple[Qualification, ...] = ()
 
     def known(self, birth: date) -> tuple[Qualification, ...]:
-        """Return the qualifications of somebody born on a day, oldest first; each ends by law at 75 at the latest."""
+        """Return the qualifications of somebody born on a day, oldest first."""
         if self.qualifications:
             stated = self.qualifications
         elif self.validity == "not-found":
@@ -166,7 +165,7 @@ class Insurance:
             one = _of_shorthand(self, birth)
             # Nothing tells the two apart, neither a card nor any number.
             stated = (one, one) if self.validity == "ambiguous" else (one,)
-        return tuple(sorted((_ends_by_law(one, birth) for one in stated), key=lambda one: one.qualified_on))
+        return tuple(sorted(stated, key=lambda one: one.qualified_on))
 
 
 # --- The calendar -----------------------------------------------------------------------------------------------
@@ -242,16 +241,6 @@ def _first_day(birth: date, *, late: bool) -> date:
 def _some_loss(begun: date) -> date:
     """Return when an insurance that ended, nobody says when, was lost: the first 1 April after its begin."""
     return date(begun.year + (begun >= date(begun.year, 4, 1)), 4, 1)
-
-
-def _ends_by_law(one: Qualification, birth: date) -> Qualification:
-    """Let an insurance end with the 75th birthday, from which everybody is insured by a 広域連合."""
-    end = birthday(birth, LATE_ELDERLY_AGE)
-    if one.is_late_elderly or one.is_assistance or (one.lost_on is not None and one.lost_on <= end):
-        return one
-    if one.qualified_on >= end:
-        return one
-    return replace(one, lost_on=end, reason_of_loss="03", newer_known=True)
 
 
 # --- What cannot be ---------------------------------------------------------------------------------------------

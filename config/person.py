@@ -14,6 +14,21 @@ from config.insurance import Insurance, faults
 from config.records import Checkup, Dispensing, RemoteConsent
 from config.toml_file import STRICT, ConfigError, Key, TomlFile
 
+__all__ = [
+    "CardKind",
+    "CertificateState",
+    "ForeignKind",
+    "Insurance",
+    "Person",
+    "PersonCard",
+    "PersonCertificate",
+    "PersonClip",
+    "everybody",
+    "insured",
+    "load_person",
+    "shipped_people",
+]
+
 JAPAN = timezone(timedelta(hours=9))
 
 ForeignKind = Literal["juki", "transit", "payment", "mute"]
@@ -103,8 +118,6 @@ class Person:
     other_name: Annotated[str, Field(max_length=100)] = ""
     """通称名, as foreign residents may have one."""
     other_name_kana: Kana = ""
-    birth_unknown: Literal["", "day", "month"] = ""
-    """What of the date of birth nobody knows: its day, or day and month."""
     dispensings: tuple[Dispensing, ...] = ()
     """Drugs that pharmacies and hospitals gave out, made up."""
     checkups: tuple[Checkup, ...] = ()

@@ -93,8 +93,8 @@ class TomlFile:
         """Return the error for one key of this file, with its line where that can be told."""
         line = self.line_of(key)
         where = f"{self.path}:{line}" if line else str(self.path)
-        words = f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}"
-        return ConfigError(words.replace("\n", "; "))
+        told = f"{where}: {_dotted(key)}: {what}" if key else f"{where}: {what}"
+        return ConfigError(told.replace("\n", "; "))
 
     def line_of(self, key: Key) -> int | None:
         """Return the line (from 1) on which a key's value begins to exist, or None when it is not in the file.
@@ -197,7 +197,9 @@ def _nul_in(value: object, key: Key = ()) -> Key | None:
 def _clear(line: str) -> str:
     """Return a line without the control characters that a file's own text may bring into it, and not too long."""
     line = "".join(each if each.isprintable() else "?" for each in line)
-    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
+    return (
+        line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} … {line[-LONGEST_LINE // 2 :]}"
+    )
 
 
 def _dotted(key: Key) -> str:

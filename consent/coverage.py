@@ -4,7 +4,7 @@ A day is judged by its own dates: a qualification holds from its first day to th
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from config.insurance import (
@@ -32,9 +32,9 @@ class Coverage:
     """Several where two hold at once, or where a newer one is known beside one that was lost."""
 
 
-def coverage(known: Iterable[Qualification], day: date) -> Coverage:
+def coverage(known: Iterable[Qualification], birth: date, day: date) -> Coverage:
     """Return what a card tells on a day of somebody with these qualifications, oldest first."""
-    known = tuple(known)
+    known = tuple(_by_law(one, birth, day) for one in known)
     current = [one for one in known if holds(one, day)]
     if sum(not one.is_assistance for one in current) > 1:
         return Coverage(EligibilityStatus.AMBIGUOUS)
@@ -47,10 +47,11 @@ def coverage(known: Iterable[Qualification], day: date) -> Coverage:
 
 
 def coverage_by_number(
-    fitting: Iterable[Qualification], known: Iterable[Qualification], day: date
+    fitting: Iterable[Qualification], known: Iterable[Qualification], birth: date, day: date
 ) -> Coverage:
     """Return what is told on a day to who asks by numbers that fit some of a person's qualifications."""
-    fitting, known = tuple(fitting), tuple(known)
+    fitting = tuple(_by_law(one, birth, day) for one in fitting)
+    known = tuple(_by_law(one, birth, day) for one in known)
     current = [one for one in fitting if holds(one, day)]
     if len(current) > 1:
         return Coverage(EligibilityStatus.AMBIGUOUS)
@@ -64,6 +65,15 @@ def coverage_by_number(
 def holds(one: Qualification, day: date) -> bool:
     """Say whether a qualification holds on a day; on the day of its loss it does not."""
     return one.qualified_on <= day and (one.lost_on is None or day < one.lost_on)
+
+
+def _by_law(one: Qualification, birth: date, day: date) -> Qualification:
+    """Let an insurance end with the 75th birthday, from which a 広域連合 insures everybody; before, nobody tells it."""
+    end = birthday(birth, LATE_ELDERLY_AGE)
+    stays = one.is_late_elderly or one.is_assistance or (one.lost_on is not None and one.lost_on <= end)
+    if stays or day < end or one.qualified_on >= end:
+        return one
+    return replace(one, lost_on=end, reason_of_loss="03", newer_known=True)
 
 
 def _lost(fitting: tuple[Qualification, ...], known: tuple[Qualification, ...], day: date) -> Coverage:

@@ -42,6 +42,7 @@ _EXTRA_OF = {
     **dict.fromkeys(("PySide6",), "ui"),
     **dict.fromkeys(("cv2", "dlib", "face_recognition_models", "numpy"), "face"),
     **dict.fromkeys(("alembic", "fastapi", "psycopg", "sqlalchemy", "starlette", "uvicorn"), "server"),
+    **dict.fromkeys(("jinja2", "markupsafe", "paho", "prometheus_client"), "counter"),
     **dict.fromkeys(("PIL", "pytest"), "testing"),
 }
 """Which extra of the wheel brings a module that may be missing (pyproject.toml)."""
@@ -58,6 +59,9 @@ _IF_LOADED = (
     ("consent.server", "ServerError"),
     ("reception.testing.testbench.trouble", "BenchTrouble"),
     ("reception.patient.kiosk", "NoSuchDisplay"),
+    ("reception.counter.program", "CounterError"),
+    ("reception.fleet.local", "LocalError"),
+    ("reception.fleet.trust", "FleetError"),
 )
 """Errors of parts that a command may not have loaded; then they cannot be what went wrong."""
 

@@ -40,7 +40,7 @@ from consent.receipt_files.content import (
     without_card,
 )
 from consent.receipt_files.files import Refusal
-from consent.receipt_files.folder import ReceiptFolder, ReceiptFolderService
+from consent.receipt_files.folder import Charts, ReceiptFolder, ReceiptFolderService
 from consent.receipt_files.requests import Listing, RecordsRequest
 from consent.receipt_files.xml import NO_CHARACTER
 from consent.wire import JAPAN, japan_now
@@ -79,10 +79,11 @@ def receipt_folder_service(
     beside: Path = Path(),
     seconds: Callable[[], float] = monotonic,
     sync: Callable[[int], None] | None = None,
+    charts: Charts | None = None,
 ) -> ReceiptFolderService | None:
     """Return what serves the configured folder (relative to ``beside``), or None where none is configured.
 
-    ``sync``: see ReceiptFolder.
+    ``sync``: see ReceiptFolder; ``charts``: where visits go besides.
     """
     if not settings.folder:
         return None
@@ -92,9 +93,9 @@ def receipt_folder_service(
     server = ServerAnswers(client, site.institution_code, flags_2025=settings.flags_2025)
     if settings.answer_requests:
         return ReceiptFolderService(
-            folder, server.ask, server.lookup, server.register, server, seconds=seconds
+            folder, server.ask, server.lookup, server.register, server, charts=charts, seconds=seconds
         )
-    return ReceiptFolderService(folder, server.ask, seconds=seconds)
+    return ReceiptFolderService(folder, server.ask, charts=charts, seconds=seconds)
 
 
 class ServerAnswers:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, TypeVar
 from xml.etree import ElementTree
 
 from pydantic import AwareDatetime, Field
@@ -49,6 +49,7 @@ from consent.receipt_files.requests import (
 from consent.receipt_files.xml import MalformedFile, declaration, fragment, to_element
 from consent.wire import JAPAN, ListingKind
 
+Line = TypeVar("Line", Query, Registration)
 SLICE = 25
 """Lines in one question to the server."""
 KEPT = 8
@@ -277,9 +278,7 @@ class BulkDesk:
 _BAD_ANSWER = Refusal("SERVER_BAD_ANSWER", "資格確認サーバーの回答が正しくありません。")
 
 
-def _read_line(
-    line: ElementTree.Element, read: Callable[[ElementTree.Element], Query | Registration]
-) -> Query | Registration | Refusal:
+def _read_line(line: ElementTree.Element, read: Callable[[ElementTree.Element], Line]) -> Line | Refusal:
     try:
         return read(line)
     except MalformedFile as error:

@@ -309,7 +309,7 @@ class Insured:
     medication: Annotated[ViewingConsent | RemoteConsent | None, NamePrefix("PharmacistsInfo")] = None
     diagnosis: Annotated[ViewingConsent | None, NamePrefix("DiagnosisInfo")] = None
     operation: Annotated[ViewingConsent | None, NamePrefix("OperationInfo")] = None
-    # Seen since 2025-01 (ORCA); written where a site's receipt computer knows them. See _FLAGS_2025.
+    # Seen since 2025-01 (ORCA); written where a site's receipt computer knows them. See after_visit.
     disease_names: Annotated[ViewingConsent | None, NamePrefix("DiagnosisName")] = None
     infections: Annotated[ViewingConsent | None, NamePrefix("InfectiousInfo")] = None
     allergies: Annotated[ViewingConsent | None, NamePrefix("AllergyInfo")] = None
@@ -404,7 +404,8 @@ def after_visit(
     """Return what may be told after a visit with these recorded answers; what was not asked is a no.
 
     ``limit_provided``: by consent or, in profile ``current``, by law; the flag is 1 for both (assumed; no file from
-    a reader since 2024-10 was seen). There may be no certificate all the same.
+    a reader since 2024-10 was seen). There may be no certificate all the same. ``flags_2025``: also the six newer
+    flags, each a repetition of an answer.
     """
     # Files know whole seconds.
     at = recorded_at.replace(microsecond=0)
@@ -417,10 +418,8 @@ def after_visit(
         return Consent(ConsentFlag.GIVEN, at) if given else Consent()
 
     diseases_given = answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
-    further = {name: viewing(item) for name, item in _FLAGS_2025.items()} if flags_2025 else {}
-    return replace(
+    told = replace(
         insured,
-        **further,
         medication=viewing(Item.MEDICATION),
         diagnosis=viewing(Item.DIAGNOSIS),
         operation=viewing(Item.OPERATION),
@@ -430,17 +429,19 @@ def after_visit(
         disease_consent=consent(diseases_given),
         diseases=diseases if diseases_given else (),
     )
-
-
-_FLAGS_2025 = {
-    "disease_names": Item.OPERATION,
-    "infections": Item.OPERATION,
-    "allergies": Item.DIAGNOSIS,
-    "contraindications": Item.DIAGNOSIS,
-    "tests": Item.DIAGNOSIS,
-    "prescriptions": Item.MEDICATION,
-}
-"""Which answer each of the newer flags repeats: by the groups SRJ and SHJ of the code list OQSCD036 (facts)."""
+    shared = Item.RECORD_SHARING if Item.RECORD_SHARING in answers else None
+    if not flags_2025 and shared is None:
+        return told
+    # By the groups SRJ and SHJ of the code list OQSCD036 (facts); asked for by itself, the answer is the six kinds.
+    return replace(
+        told,
+        disease_names=viewing(shared or Item.OPERATION),
+        infections=viewing(shared or Item.OPERATION),
+        allergies=viewing(shared or Item.DIAGNOSIS),
+        contraindications=viewing(shared or Item.DIAGNOSIS),
+        tests=viewing(shared or Item.DIAGNOSIS),
+        prescriptions=viewing(shared or Item.MEDICATION),
+    )
 
 
 def without_card(insured: Insured, query: Query, at: datetime, limit: LimitCertificate | None) -> Insured:

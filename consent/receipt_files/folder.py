@@ -80,6 +80,17 @@ class Answers(Desk, Protocol):
     def records(self, request: RecordsRequest) -> RecordsAnswer | Refusal: ...
 
 
+class Charts(Protocol):
+    """Where a visit goes besides, as FHIR; never waited for."""
+
+    def put(self, visit_id: str, confirmation: Confirmation) -> None: ...
+    def failed(self) -> tuple[str, ...]:
+        """Return, once each, the visits that could not be delivered."""
+        ...
+
+    def close(self) -> None: ...
+
+
 BULK_S = 0.2
 """How long one look works on bulk requests: with the pause between two looks, less than a third of the time."""
 
@@ -135,6 +146,8 @@ class FolderReport:
     """Kinds of requests that nobody here can answer; "?" for a name that says no kind."""
     taken: int = 0
     """Chart numbers that were refused because another person has them."""
+    undelivered: tuple[str, ...] = ()
+    """Visits whose FHIR Bundle was given up."""
     waiting: int = 0
     """Visits whose file is still to be written."""
     answered: int = 0
@@ -214,22 +227,8 @@ class ReceiptFolder:
 
     def write(self, folder: str, name: str, document: Document) -> None:
         """Write one whole file, or none."""
-        # Readers look for the final name. Nobody can know the unfinished one before it is ours, or prepare it.
-        unfinished = f"{UNFINISHED}{secrets.token_hex(16)}.tmp"
         with self._inside(folder) as place:
-            file = os.fdopen(os.open(unfinished, _NEW, 0o666, dir_fd=place), "wb")
-            try:
-                with file:
-                    file.write(document.content)
-                    file.flush()
-                    (self._sync or os.fsync)(file.fileno())
-                os.replace(unfinished, name, src_dir_fd=place, dst_dir_fd=place)
-            except OSError:
-                with suppress(OSError):
-                    os.unlink(unfinished, dir_fd=place)
-                raise
-            with suppress(OSError):  # a network share may not know how to force a list of names to disk
-                os.fsync(place)
+            _write_whole(place, name, document.content, self._sync)
 
     def requests(self, but: Container[str] = ()) -> list[str]:
         """Return the names of waiting requests, at most MAX_REQUESTS beside those in ``but``, in order."""
@@ -296,6 +295,7 @@ class ReceiptFolderService:
         register: Register | None = None,
         further: Answers | None = None,
         *,
+        charts: Charts | None = None,
         clock: Callable[[], datetime] = japan_now,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -304,6 +304,7 @@ class ReceiptFolderService:
         self._lookup = lookup
         self._register = register
         self._further = further
+        self._charts = charts
         self._bulk = BulkDesk(folder.writer, further, clock, seconds) if further else None
         self._bulk_rests_until = float("-inf")
         self._clock = clock
@@ -319,6 +320,11 @@ class ReceiptFolderService:
         """Have the file of a completed visit written; from any thread, and harmless when repeated."""
         with self._lock:
             self._waiting.setdefault(visit_id, float("-inf"))
+
+    def close(self) -> None:
+        """End what goes on beside it; may be called once no thread looks any more."""
+        if self._charts:
+            self._charts.close()
 
     def look(self) -> FolderReport:
         """Write what waits and answer what is asked; never raises for the folder or the server.
@@ -339,6 +345,8 @@ class ReceiptFolderService:
                 self._folder_rests_until = self._seconds() + RETRY_S
         with self._lock:
             report.waiting = len(self._waiting)
+        if self._charts:
+            report.undelivered = self._charts.failed()
         report.problem = self._problem
         return report
 
@@ -373,6 +381,8 @@ class ReceiptFolderService:
                     report.unknown += (visit_id,)
                 else:
                     report.written[visit_id] = self._folder.write_face(visit_id, confirmation)
+                    if self._charts:
+                        self._charts.put(visit_id, confirmation)
             except ReceiptFolderError as error:
                 if error.trouble is not Trouble.UNUSABLE:
                     raise
@@ -506,6 +516,34 @@ class ReceiptFolderService:
         if job is None:
             return writer.refused_file(_NUMBER_UNKNOWN, file_id, now)
         return self._bulk.fetch(job, file_id, now) if job.done else writer.running_file(file_id, now)
+
+
+def write_whole(folder: Path, name: str, content: bytes) -> None:
+    """Write one whole file into a folder, or none; raises OSError."""
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        _write_whole(place, name, content, None)
+    finally:
+        os.close(place)
+
+
+def _write_whole(place: int, name: str, content: bytes, sync: Callable[[int], None] | None) -> None:
+    """Write one whole file into an open folder, or none; raises OSError."""
+    # Readers look for the final name. Nobody can know the unfinished one before it is ours, or prepare it.
+    unfinished = f"{UNFINISHED}{secrets.token_hex(16)}.tmp"
+    file = os.fdopen(os.open(unfinished, _NEW, 0o666, dir_fd=place), "wb")
+    try:
+        with file:
+            file.write(content)
+            file.flush()
+            (sync or os.fsync)(file.fileno())
+        os.replace(unfinished, name, src_dir_fd=place, dst_dir_fd=place)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(unfinished, dir_fd=place)
+        raise
+    with suppress(OSError):  # a network share may not know how to force a list of names to disk
+        os.fsync(place)
 
 
 def _let_others_run() -> None:

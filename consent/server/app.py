@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from consent import wire
 from consent.server.door import Door
 from consent.server.identity import Terminal
+from consent.server.metrics import Metrics
 from consent.server.refusal import Refusal
 from consent.server.revocation import ANSWER_TYPE, OCSP_PATH, Responder
 from consent.server.service import Service
@@ -52,6 +53,7 @@ def make_app(service: Service, responder: Responder, door: Door) -> FastAPI:
     _add_refusals(app)
     _document(app)
     app.add_middleware(_Unheard)
+    app.add_middleware(Metrics)
     return app
 
 

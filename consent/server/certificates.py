@@ -38,6 +38,8 @@ CA_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 CA_END = datetime(2055, 12, 31, 23, 59, 59, tzinfo=UTC)
 CERTIFICATE_YEARS = 5
 """A certificate ends on the fifth birthday after its issue at the latest; here always five years after."""
+CARD_AUTHORITY_ID = b"9000023\x08\x05001\0\0\0\0"
+"""How a card's file 0004 names the authority: a number that no real one has."""
 SIGNATURE_FROM_AGE = 15
 """Younger holders get no signature certificate (署名用)."""
 
@@ -66,6 +68,8 @@ class IssuedCard:
     """The card's own key, by which its chip is known."""
     card_authority_pem: bytes = field(repr=False)
     """Signs the certificate over the municipality's key."""
+    card_authority_id: bytes
+    """Names the authority's key."""
 
 
 class Authority:
@@ -95,6 +99,7 @@ class Authority:
             face_key_pem=pem_of(self._card_key("card-face-key")),
             chip_key_pem=pem_of(self._card_key(f"people/{_identity_hash(person)}-card-chip")),
             card_authority_pem=pem_of(self.card_authority()),
+            card_authority_id=CARD_AUTHORITY_ID,
         )
 
     def card_authority(self, *, past: bool = False) -> rsa.RSAPrivateKey:

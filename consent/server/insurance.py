@@ -34,7 +34,7 @@ from consent.server.store import StoredVisit
 
 def covered(person: Person, day: date) -> Coverage:
     """Return what a card tells of a person on a day."""
-    return coverage(person.insurance.known(person.birth_date), day)
+    return coverage(person.insurance.known(person.birth_date), person.birth_date, day)
 
 
 def status_of(person: Person, day: date, *, card_used: bool) -> EligibilityStatus:

@@ -306,7 +306,8 @@ class Service:
             status = EligibilityStatus.AMBIGUOUS if found else EligibilityStatus.NOT_FOUND
             return wire.InsuredAnswer(status=status, qualifications=())
         person, day = found[0].person, query.day or self._today()
-        covered = coverage_by_number(found[0].fitting, person.insurance.known(person.birth_date), day)
+        born = person.birth_date
+        covered = coverage_by_number(found[0].fitting, person.insurance.known(born), born, day)
         reference = self._store.reference(query.institution_code, person.id)
         told = tuple(
             insurance.qualification(person, one, day, reference, limit=query.limit_consent, diseases=False)

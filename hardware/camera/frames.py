@@ -128,7 +128,8 @@ class CameraWatch:
         self._same_since: float | None = None
         self._stamps: deque[float] = deque()
         self._began: float | None = None
-        self._warm = False
+        self.warm = False
+        """Whether two good pictures that differ have come; before, none says anything of what is there now."""
 
     def add(self, frame: Frame) -> None:
         """Look at the next frame; raises CameraBlack, CameraFrozen, CameraSlow."""
@@ -137,11 +138,11 @@ class CameraWatch:
         same = self._before is not None and np.array_equal(sample, self._before)
         self._before = sample.copy()
         self._began = now if self._began is None else self._began
-        self._warm = self._warm or (self._was_good and not black and not same)
+        self.warm = self.warm or (self._was_good and not black and not same)
         self._was_good = not black
         self._black_since = (now if self._black_since is None else self._black_since) if black else None
         self._same_since = (now if self._same_since is None else self._same_since) if same else None
-        if not self._warm and now - self._began < self.WARM_UP_MS:
+        if not self.warm and now - self._began < self.WARM_UP_MS:
             return
         if self._black_since is not None and now - self._black_since >= self.AFTER_MS:
             raise CameraBlack("the camera gives black pictures")
@@ -161,6 +162,8 @@ class CameraWatch:
 
 class NewestFrames:
     """Frames of a paced source, always the newest: what the consumer is too slow for is dropped, never queued.
+
+    It begins with the second of two good frames that differ: a camera that repeats an old picture must not be believed.
 
     A thread of its own takes the frames, so that the preview is not held up by the work on single frames.
     """
@@ -225,6 +228,8 @@ class NewestFrames:
                     watch.add(frame)
                     if self._on_frame is not None:
                         self._on_frame(frame)
+                    if not watch.warm:
+                        continue
                     with self._new:
                         self._frame = frame
                         self._new.notify()

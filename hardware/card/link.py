@@ -1,4 +1,4 @@
-"""ISO 7816 commands over a channel: what every application of a card has in common, on readers and cards as they are."""
+"""ISO 7816 commands over a channel: what every application of a card has in common, whatever readers make of it."""
 
 import logging
 from dataclasses import dataclass

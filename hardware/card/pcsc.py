@@ -266,7 +266,9 @@ class _Readers:
         usable = {name: _presence_of(flags) for name, flags in states.items() if not _has_failed(flags)}
         if not usable or (self.taken is not None and self.taken[0] not in usable):
             raise NoReader("the reader failed or was taken away")
-        cards = {(name, moves): seen for name, (seen, moves) in usable.items() if seen is not Presence.EMPTY}
+        cards: dict[tuple[str, int], Presence] = {
+            (name, moves): seen for name, (seen, moves) in usable.items() if seen is not Presence.EMPTY
+        }
         if len(states) == 1:
             self.taken = next(iter(cards), None)
         elif self.taken not in cards or not self.judged.get(self.taken):
@@ -290,9 +292,7 @@ class _Readers:
                 put_in.append(card)
             elif verdict is False:
                 self.residents.add(card)
-                _log.warning(
-                    "%s holds what is no My Number card, and is passed over until it is out", card[0]
-                )
+                _log.info("%s holds what is no My Number card, and is passed over until it is out", card[0])
         return self.taken if self.taken in put_in else put_in[-1] if put_in else None
 
     def _verdict(
@@ -312,6 +312,7 @@ def _holds_my_number_card(context: Any, name: str) -> bool | None:
     status, card, protocol = scard.SCardConnect(context, name, scard.SCARD_SHARE_EXCLUSIVE, _PROTOCOLS)
     if status != _OK:
         return None
+    answer: list[int] = []
     try:
         for _ in range(2):
             status, answer = scard.SCardTransmit(card, protocol, [0x00, 0xA4, 0x04, 0x0C, len(JPKI), *JPKI])
@@ -479,7 +480,7 @@ def _context() -> Iterator[Any]:
 
 
 def _next_states(context: Any, known: dict[str, int], timeout_s: float) -> dict[str, int]:
-    """Return the readers' states once one of them differs from what is known, or as known at the timeout or a cancel."""
+    """Return the readers' states once one differs from what is known, or as known at the timeout or a cancel."""
     status, states = scard.SCardGetStatusChange(context, int(timeout_s * 1000), list(known.items()))
     if _unsigned(status) in (_TIMEOUT, _CANCELLED):
         return known

@@ -20,7 +20,7 @@ from hardware.simulation.portraits import EYES_AT, portrait_path, upright
 _log = logging.getLogger("reception.clips")
 
 WIDTH, HEIGHT, FPS, FRAMES = 640, 480, 30.0, 60
-_EDITION = 3
+_EDITION = 4
 """Part of the cache key; raise it when the pictures change."""
 _MARGIN = 320
 """Backdrop around the portrait, px."""

@@ -33,6 +33,11 @@ def add(command: AddCommand) -> None:
     staff.add_argument(
         "--staff", default="staff", metavar="ID", help="an id of your own, no name (default: staff)"
     )
+    staff.add_argument(
+        "--role",
+        choices=("clerk", "administrator"),
+        help="an administrator also sees the audit and every terminal's settings (default: clerk, or as before)",
+    )
     staff.add_argument("--remove", action="store_true", help="forget the password of this id instead")
 
 
@@ -105,11 +110,13 @@ def _look_through_camera(settings: "config.Config") -> int:
 def _staff_password(options: argparse.Namespace) -> int:
     from getpass import getpass
 
+    from reception.counter.sessions import Role, roles_file, set_role
     from reception.terminal.staff import remove_password, set_password, staff_file
 
     path = staff_file(options.state)
     if options.remove:
         remove_password(path, options.staff)
+        set_role(roles_file(options.state), options.staff, Role.CLERK)
         print(f"{options.staff}: the password is forgotten")
         return 0
     if not sys.stdin.isatty():
@@ -118,5 +125,7 @@ def _staff_password(options: argparse.Namespace) -> int:
     if getpass("once more: ") != password:
         return refuse("staff-password: the two passwords differ; nothing was changed")
     set_password(path, options.staff, password)
+    if options.role:
+        set_role(roles_file(options.state), options.staff, Role(options.role))
     print(f"{options.staff}: the password is set; its hash stands in {path}")
     return 0

@@ -172,7 +172,10 @@ def role_of(path: Path, staff: str) -> Role:
 
 def set_role(path: Path, staff: str, role: Role) -> None:
     """Keep somebody's role, mode 0600, the file whole or not at all; raises OSError."""
-    names = _administrators(path) - {staff} | ({staff} if role is Role.ADMINISTRATOR else set())
+    before = _administrators(path)
+    names = before - {staff} | ({staff} if role is Role.ADMINISTRATOR else set())
+    if names == before:
+        return
     descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(sorted(names), file)

@@ -87,6 +87,7 @@ ITEMS: dict[str, str] = {
     Item.HEALTH_CHECKUP: "特定健診情報",
     Item.LIMIT_AMOUNT: "限度額情報",
     Item.SPECIFIC_DISEASE: "特定疾病療養受療証情報",
+    Item.RECORD_SHARING: "電子カルテ情報",
     Item.MEDICAL_SUBSIDY: "医療費助成情報",
 }
 """By item."""

@@ -32,9 +32,7 @@ def look_at_counter_page(config: Config, state: Path) -> str:
         )
     if settings.cert:
         _look_at_certificate("[counter] cert", settings.cert)
-    make = http.client.HTTPSConnection if settings.cert else http.client.HTTPConnection
-    context = {"context": ssl._create_unverified_context()} if settings.cert else {}  # noqa: S323 only whether it answers
-    connection = make("127.0.0.1", settings.port, timeout=WITHIN_S, **context)
+    connection = _connection(settings.port, encrypted=bool(settings.cert))
     try:
         connection.request("GET", "/login")
         status = connection.getresponse().status
@@ -120,3 +118,11 @@ def _look_at_certificate(key: str, path: str) -> int:
             "証明書の期限が近づいています",
         )
     return left
+
+
+def _connection(port: int, *, encrypted: bool) -> http.client.HTTPConnection:
+    if not encrypted:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)
+    # Only whether it answers: this machine's own page needs no proof of who it is.
+    context = ssl._create_unverified_context()  # noqa: S323
+    return http.client.HTTPSConnection("127.0.0.1", port, timeout=WITHIN_S, context=context)

@@ -15,6 +15,7 @@ from hardware.camera import CameraBlack, CameraBusy, CameraError, check_camera, 
 from hardware.card import (
     CardError,
     CardRemovedError,
+    CardUnreadable,
     NoReader,
     Presence,
     ReaderBusy,
@@ -53,10 +54,11 @@ def look_at_reader_service() -> str:
 def look_at_reader(pattern: str, besides: str = "") -> str:
     from hardware.card.pcsc import PcscReader, reader_names
 
-    reader = SteadyReader(PcscReader(pattern, besides=besides))
     try:
-        presence = reader.presence()
+        # Raises for a pattern that means none, with the names that there are.
+        PcscReader(pattern, besides=besides).presence()
         meant = matching(pattern, reader_names(), besides)
+        found = [_look_into(SteadyReader(PcscReader(name))) for name in meant]
     except ServiceDown:
         raise Wrong(
             "cannot be asked without the reader service",
@@ -73,23 +75,30 @@ def look_at_reader(pattern: str, besides: str = "") -> str:
         raise Wrong(
             str(error), "Unplug it and plug it in again.", "カードリーダーをつなぎ直してください"
         ) from None
+    # A token that is always in one of them is passed over.
+    several = f" ({len(meant)} readers match, a card counts in each)" if len(meant) > 1 else ""
+    return "; ".join(found) + several
+
+
+def _look_into(reader: SteadyReader) -> str:
+    """Tell what is in one reader; a card is opened as a terminal does, and let go of."""
+    presence = reader.presence()
     if presence is Presence.MUTE:
-        raise warn(
-            f"{reader.name}: what lies in it does not answer",
-            "Take it out; clean the contacts.",
-            "中のカードを取り出してください",
-        )
-    within = f"{reader.name}, {'a card is in' if presence is Presence.PRESENT else 'empty'}"
+        raise _mute(reader)
     if presence is Presence.PRESENT:
         _try_to_connect(reader)
-    if len(meant) > 1:
-        # A token that is always in one of them is passed over.
-        return f"{within}; {len(meant)} readers match, a card counts in each: {', '.join(meant)}"
-    return within
+    return f"{reader.name}, {'a card is in' if presence is Presence.PRESENT else 'empty'}"
+
+
+def _mute(reader: SteadyReader) -> Wrong:
+    return warn(
+        f"{reader.name}: what lies in it does not answer",
+        "Take it out; clean the contacts.",
+        "中のカードを取り出してください",
+    )
 
 
 def _try_to_connect(reader: SteadyReader) -> None:
-    """Open the card that is in, as a terminal does, and let go of it."""
     try:
         reader.connect().close()
     except ReaderBusy:
@@ -100,6 +109,8 @@ def _try_to_connect(reader: SteadyReader) -> None:
         ) from None
     except CardRemovedError:
         return
+    except CardUnreadable:
+        raise _mute(reader) from None
     except (CardError, ReaderError) as error:
         raise warn(
             f"{reader.name}: the card cannot be opened: {error}",

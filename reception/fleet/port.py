@@ -100,6 +100,7 @@ Listener = Callable[[News], None]
 class Port:
     """One terminal's port. ``now`` of any steady clock; ``clock`` the wall's. Close it before the terminal ends.
 
+    ``work`` does what takes a moment, one thing of this terminal after the other; by default a thread of its own.
     Whom today's visits were about is remembered here, in memory, each for ``keep_s`` seconds, so that a counter
     program can show it to staff who log in later.
     """
@@ -114,6 +115,7 @@ class Port:
         keep_s: float,
         now: Callable[[], float] = time.monotonic,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        work: ThreadPoolExecutor | None = None,
     ) -> None:
         self.about = about
         self._terminal, self._office, self._audit = terminal, office, audit
@@ -128,7 +130,8 @@ class Port:
         self._notices: tuple[Notice, ...] = ()
         self._seen: dict[str, datetime] = {}
         self._listeners: list[Listener] = []
-        self._work = ThreadPoolExecutor(1, "port")
+        self._work = work or ThreadPoolExecutor(1, "port")
+        self._own_work = work is None
         self._closed = threading.Event()
         self._unsubscribe = [
             terminal.subscribe_counter(self._show_whom),
@@ -164,7 +167,8 @@ class Port:
         self._closed.set()
         while self._unsubscribe:
             self._unsubscribe.pop()()
-        self._work.shutdown(cancel_futures=True)
+        if self._own_work:
+            self._work.shutdown(cancel_futures=True)
         with self._lock:
             self._people.clear()
             self._tell(Kind.PHOTO, None)

@@ -97,6 +97,13 @@ class HelpTopic(StrEnum):
     NO_CARD = "no_card"
     CHILD = "child"
     DECLINED = "declined"
+    SERVICES = "services"
+    """A second list, of services that others run."""
+    RENEW = "renew"
+    PHONE_GONE = "phone_gone"
+    NO_CERTIFICATE = "no_certificate"
+    ACCOUNT = "account"
+    POINTS = "points"
 
 
 class StaffText(StrEnum):

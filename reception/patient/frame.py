@@ -91,7 +91,10 @@ class Frame(QWidget, Painted):
         def choose_mode(mode: DisplayMode) -> None:
             send(flow.ChooseDisplay(mode))
 
-        self._choices = [LookChoices(t, choose_mode, change_sound, rank) for rank in ("hint", "secondary")]
+        self._choices = (
+            LookChoices(t, choose_mode, change_sound, "hint"),
+            LookChoices(t, choose_mode, change_sound, "secondary"),
+        )
         self._strip = LookStrip(t, self._choices[0], lambda: self.panel.open())
         self._steps = StepBar(t)
         self.badge = self._badge = Badge(t(N_("模擬")))

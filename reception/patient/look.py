@@ -1,7 +1,7 @@
 """How the window looks (表示), chosen on every screen: language, larger text, black background, and how loud it is."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from PySide6.QtWidgets import QFrame, QWidget
 
@@ -32,15 +32,15 @@ class LookChoices:
         t: Catalogue,
         choose_mode: Callable[[DisplayMode], None],
         change_sound: Callable[[], None],
-        rank: str,
+        size: Literal["hint", "secondary"],
     ) -> None:
         self._t, self._mode = t, DisplayMode.NORMAL
-        size = "hint" if rank == "hint" else "secondary"
-        self.larger = TouchButton("larger_text", "", "quiet", size, "larger")
+        before = "" if size == "hint" else "panel_"
+        self.larger = TouchButton(f"{before}larger_text", "", "quiet", size, "larger")
         self.larger.clicked.connect(lambda: choose_mode(self._with(large=self._mode not in LARGE)))
-        self.black = TouchButton("black_screen", "", "quiet", size, "dark")
+        self.black = TouchButton(f"{before}black_screen", "", "quiet", size, "dark")
         self.black.clicked.connect(lambda: choose_mode(self._with(black=self._mode not in BLACK)))
-        self.sound = TouchButton("sound", "", "quiet", size, "sound")
+        self.sound = TouchButton(f"{before}sound", "", "quiet", size, "sound")
         self.sound.clicked.connect(lambda: change_sound())
         self.sound.hide()
         self.has_sound = False
@@ -83,7 +83,7 @@ class LookStrip(QWidget, Painted):
         self._t, self._choices = t, choices
         # In words that are found by those, too, who cannot read the language that is on.
         label = "ことば" if t.language in ("ja", "ja-easy") else "日本語"
-        self.language = TouchButton("language", label, "quiet", "hint", "language", "Language")
+        self.language = TouchButton("language", f"{label}\nLanguage", "quiet", "hint", "language")
         self.display = TouchButton("display", t(DISPLAY), "quiet", "secondary", "language")
         for button in (self.language, self.display):
             button.clicked.connect(lambda: open_panel())

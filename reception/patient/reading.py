@@ -77,6 +77,8 @@ class Reading(QWidget, Painted):
         pairs = width >= self.look.sizes.px(TWO_BUTTONS) and all(one.line_width() <= wide for one in buttons)
         each = wide if pairs else width
         letters = min((one.needs(each)[0] for one in buttons), default=0)
+        if self.look.sizes.large and self.look.sizes.composition == "compact":
+            letters = min(letters, self.look.sizes.px(BODY_MM) + 1)
         for one in buttons:
             one.alike(letters, above=False)
         return 2 if pairs else 1
@@ -161,7 +163,9 @@ class Reading(QWidget, Painted):
     def _lay_pages(self, where: Box, total: int, breaks: list[int]) -> None:
         label = N_("つづきを読む")
         button = max(self.look.sizes.secondary, self.more.heightForWidth(where.width))
-        line = round(self.look.sizes.heading * self.look.sizes.leading)
+        sizes = self.look.sizes
+        letters = max(sizes.px(BODY_MM), round(sizes.heading * self._scale))
+        line = round(letters * sizes.leading)
         room = max(line, where.height - button - self.look.sizes.px(1))
         edges = [0]
         while total - edges[-1] > room:

@@ -96,7 +96,7 @@ class PatientWindow(QWidget):
             self._styled = look, shown.language
             self.setStyleSheet(tokens.style_sheet(look, shown.language))
         for widget in self.findChildren(QWidget):
-            if isinstance(widget, Painted) and widget is not self._frame and widget.look != look:
+            if widget is not self._frame and isinstance(widget, Painted) and widget.look != look:
                 widget.apply_theme(look)
         # The last: it places the others.
         self._frame.apply_theme(look)

@@ -59,11 +59,12 @@ def _of_question(snapshot: Snapshot) -> tuple[Choice, ...]:
 
 
 def _of_help(snapshot: Snapshot) -> tuple[Choice, ...]:
-    if snapshot.help == HelpTopic.LIST:
+    if snapshot.help in wording.LISTS:
         topics = [
             Choice(wording.HELP[topic][0], flow.AskHelp(topic)) for topic in wording.help_topics(snapshot)
         ]
-        return (*topics, Choice(wording.GO_BACK, flow.LeaveHelp()))
+        up = flow.LeaveHelp() if snapshot.help == HelpTopic.LIST else flow.AskHelp()
+        return (*topics, Choice(wording.GO_BACK, up))
     advised = {
         wording.USE_FACE: flow.Choose(flow.Method.FACE),
         wording.GO_ON: flow.LeaveHelp(),

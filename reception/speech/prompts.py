@@ -133,12 +133,20 @@ def _reason(snapshot: Snapshot, t: Catalogue) -> list[str]:
 
 def _screen(snapshot: Snapshot, t: Catalogue) -> list[str]:
     if snapshot.screen == "PIN_ENTRY":
-        return [t(wording.TYPE_PIN), *_tries(snapshot, t), t(PIN_KEYS)]
+        return [*_asked_for_pin(snapshot, t), *_tries(snapshot, t), t(PIN_KEYS)]
     if snapshot.screen in ("CONSENT", "LIMIT_CONSENT"):
         return _question(snapshot, t)
     if snapshot.screen == "SUMMARY":
         return [t(wording.SEND_THIS), *_answers(snapshot.answers, t), t(wording.PRESS_TO_CHANGE)]
     return [t(text) for text in _fixed(snapshot)]
+
+
+def _asked_for_pin(snapshot: Snapshot, t: Catalogue) -> list[str]:
+    """Say what is asked for, unless what went wrong says it."""
+    if snapshot.pin_short:
+        return [t(wording.PIN_SHORT), t(wording.PIN_MORE, count=DIGITS - snapshot.pin_digits)]
+    said = snapshot.failure in (FailureCode.PIN_WRONG, FailureCode.PHONE_MOVED_AFTER_PIN)
+    return [] if said else [t(wording.TYPE_PIN)]
 
 
 def _fixed(snapshot: Snapshot) -> Sequence[str]:

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from config import Config, Server
+from config import Config, ConfigError, Server
 from config.announcements import Announcement, load_announcements
 from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
@@ -24,6 +25,9 @@ from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
 from reception.terminal.queue_numbers import QueueNumbers
 from reception.terminal.staff import KeptMisses, Staff, misses_file, read_hashes, staff_file
+
+if TYPE_CHECKING:
+    from consent.receipt_files.folder import Charts
 
 JAPAN = timezone(timedelta(hours=9))
 
@@ -78,7 +82,9 @@ def back_office(
         # Only here: a terminal without the folder is ready sooner.
         from consent.receipt_files.answers import receipt_folder_service
 
-        receipts = receipt_folder_service(config.receipt, config.site, client, sync=sync)
+        receipts = receipt_folder_service(
+            config.receipt, config.site, client, sync=sync, charts=_charts(config)
+        )
     office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
     office.start()
     try:
@@ -86,6 +92,19 @@ def back_office(
     finally:
         client.close()
         office.stop()
+        if receipts is not None:
+            receipts.close()
+
+
+def _charts(config: Config) -> "Charts | None":
+    """Return what delivers FHIR Bundles; None where the site has named no place. Raises ConfigError."""
+    if not config.fhir.folder and not config.fhir.webhook:
+        return None
+    try:
+        from consent.fhir.delivery import Charts
+    except ImportError as error:
+        raise ConfigError(f"fhir: needs the extra fhir, which is not installed ({error.name})") from None
+    return Charts(config.fhir, config.site.institution_code)
 
 
 @contextmanager

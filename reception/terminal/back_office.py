@@ -205,6 +205,8 @@ class BackOffice:
             for visit in visits:
                 self._done(visit)
                 self._tell(code, visit=visit)
+        for visit in report.undelivered:
+            self._tell(NoticeCode.CHART_NOT_DELIVERED, visit=visit)
         for kind in report.unanswerable:
             self._tell(NoticeCode.REQUEST_UNKNOWN, detail=kind)
         for _ in range(report.taken):

@@ -18,6 +18,7 @@ from consent.eligibility import (
     EligibilityClient,
     EligibilityError,
     EligibilityStatus,
+    Refused,
     TimedOut,
     Unreachable,
 )
@@ -420,9 +421,18 @@ class Jobs:
     # --- The server's worker ------------------------------------------------------------------------------------
 
     def _identify(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
-        told = (
-            self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
-        )
+        try:
+            told = (
+                self._told_by_phone(visit.phone, session)
+                if visit.phone
+                else self._told_by_card(visit, session)
+            )
+        except Refused as refusal:
+            # A phone's certificate ends by itself; its card may still be good.
+            code = _PHONE_REFUSALS.get(refusal.code) if visit.phone else None
+            if code is None:
+                raise
+            return flow.WorkFailed(occasion, code)
         return self._told(occasion, visit, session, told)
 
     def _answer_card_use(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
@@ -480,6 +490,7 @@ class Jobs:
         )
 
     def _told_by_phone(self, proof: PhoneProof, session: Session) -> Eligibility:
+        """Identify by what the phone signed; raises EligibilityError."""
         return self._devices.server.identify_by_phone(
             session.visit.id, proof.challenge, proof.certificate, proof.signature
         )
@@ -650,6 +661,11 @@ _INSURANCE_FAILURES = {
     EligibilityStatus.SUPERSEDED: FailureCode.INSURANCE_INVALID,
     EligibilityStatus.NOT_FOUND: FailureCode.INSURANCE_NOT_FOUND,
     EligibilityStatus.AMBIGUOUS: FailureCode.INSURANCE_AMBIGUOUS,
+}
+
+_PHONE_REFUSALS = {
+    "CERTIFICATE_REVOKED": FailureCode.PHONE_CERTIFICATE_REVOKED,
+    "CERTIFICATE_ON_HOLD": FailureCode.PHONE_CERTIFICATE_ON_HOLD,
 }
 
 _NOTICES = {Standing.EXPIRES_SOON: "expires-soon", Standing.GRACE: "grace"}

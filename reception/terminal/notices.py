@@ -16,6 +16,7 @@ class NoticeCode(StrEnum):
     RECEIPT_IMPOSSIBLE = "RECEIPT_IMPOSSIBLE"
     REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
     CHART_NUMBER_TAKEN = "CHART_NUMBER_TAKEN"
+    CHART_NOT_DELIVERED = "CHART_NOT_DELIVERED"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
     PART_FAILED = "PART_FAILED"
 
@@ -60,6 +61,10 @@ NOTICES: dict[NoticeCode, Words] = {
     NoticeCode.CHART_NUMBER_TAKEN: Words(
         "登録しようとした診察券番号は、別の患者のものです。登録していません。",
         "どちらの患者の番号かを確認し、レセコンで直してから登録してください。",
+    ),
+    NoticeCode.CHART_NOT_DELIVERED: Words(
+        "電子カルテに送れない受付がありました。レセコン用のファイルは書いてあります。",
+        "電子カルテ側の受け取り先と署名の設定を確認し、その患者は手で取り込んでください。",
     ),
     NoticeCode.JOURNAL_UNUSABLE: Words(
         "受付の控え(ジャーナル)に書けません。受付は続けられます。",

@@ -39,7 +39,7 @@ def measured(window: QWidget, density_dpi: float) -> dict[str, object]:
     buttons: list[dict[str, object]] = []
     parts: list[dict[str, object]] = []
     for widget in leaves(window):
-        rect = list(box(window, widget).getRect())
+        rect = _rect(box(window, widget))
         if isinstance(widget, TouchButton):
             letters = widget.letters
             role = {"primary": "answer", "secondary": "action", "hint": "display"}[widget.rank]
@@ -72,11 +72,13 @@ def measured(window: QWidget, density_dpi: float) -> dict[str, object]:
         parts.append(part)
     for widget in window.findChildren(QLabel):
         if widget.isVisible() and not isinstance(widget, Words):
-            parts.append(
-                {"part": "badge", "label": widget.text(), "rect": list(box(window, widget).getRect())}
-            )
+            parts.append({"part": "badge", "label": widget.text(), "rect": _rect(box(window, widget))})
     assert not [each for each in window.findChildren(QPushButton) if not isinstance(each, TouchButton)]
     return {"buttons": buttons, "parts": parts}
+
+
+def _rect(found: QRect) -> list[int]:
+    return [found.x(), found.y(), found.width(), found.height()]
 
 
 def _mm(px: float, density_dpi: float) -> float:

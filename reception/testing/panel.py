@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from typing import cast
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -149,10 +150,8 @@ class BenchPanel(QWidget):
         rows = QFormLayout(group)
         for name, (label, on, off) in SWITCHES.items():
             if {on, off} <= self._bench.can:
-                switch = self._switch(
-                    name, label, on=lambda h=on: self._bench.do(h), off=lambda h=off: self._bench.do(h)
-                )
-                rows.addRow(switch)
+                do = self._bench.do
+                rows.addRow(self._switch(name, label, on=partial(do, on), off=partial(do, off)))
         rows.addRow(
             self._switch(
                 "server", "資格確認サーバーが動いている", self._bench.server.start, self._bench.server.stop

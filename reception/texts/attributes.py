@@ -5,7 +5,7 @@
 
 from reception.flow import AttributeOutcome
 from reception.terminal.snapshot import Snapshot
-from reception.texts import N_, Catalogue
+from reception.texts import N_, Catalogue, wording
 
 ASKED = {
     "name": N_("お名前が変わったら、この医療機関に知らせてもよいですか"),
@@ -46,7 +46,7 @@ WAIT_AT = N_("{place}でお待ちください")
 def tries(snapshot: Snapshot, t: Catalogue) -> str:
     """Return how many tries of the signing password are left, where that is known."""
     left = snapshot.signing_tries_left
-    return "" if left is None else t(N_("残り{count}回"), count=left)
+    return "" if left is None else t(wording.TRIES_LEFT, count=left)
 
 
 def waiting_words(snapshot: Snapshot, t: Catalogue, usual: str) -> str:

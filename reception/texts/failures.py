@@ -301,6 +301,18 @@ FAILURES: dict[FailureCode, Failure] = {
         ends=True,
         take=True,
     ),
+    FailureCode.PHONE_CERTIFICATE_REVOKED: Failure(
+        N_("このスマートフォンの電子証明書は、使えなくなっています。"),
+        N_("マイナンバーカードで受付してください。"),
+        "スマートフォンの電子証明書は失効しています。カードか資格確認書で受け付けてください。",
+        ends=True,
+    ),
+    FailureCode.PHONE_CERTIFICATE_ON_HOLD: Failure(
+        N_("このスマートフォンの電子証明書は、一時停止されています。"),
+        N_("マイナンバーカードで受付してください。"),
+        "紛失の届けで一時停止中です。本人のスマートフォンか確かめ、カードか資格確認書で受け付けてください。",
+        ends=True,
+    ),
     FailureCode.IDENTITY_REFUSED: Failure(
         N_("本人確認の結果が受け付けられませんでした。"),
         _ASK,

@@ -65,7 +65,7 @@ QUESTIONS: dict[str, Question] = {
         N_("お薬の名前と、診療の記録"),
         DOCTORS_SEE,
         ONE_DAY,
-        N_("お薬・診療の情報"),
+        N_("お薬と診療の情報"),
     ),
     Item.DIAGNOSIS: Question(
         N_("診療情報の提供について"),
@@ -106,6 +106,14 @@ QUESTIONS: dict[str, Question] = {
         FACILITY_SEES,
         THIS_TIME,
         N_("特定疾病の情報"),
+    ),
+    Item.RECORD_SHARING: Question(
+        N_("電子カルテ情報の提供について"),
+        N_("ほかの医療機関の電子カルテの情報を、この医療機関に提供しますか。"),
+        N_("病名・感染症・アレルギー・検査・処方などと、紹介状"),
+        DOCTORS_SEE,
+        ONE_DAY,
+        N_("電子カルテの情報"),
     ),
     Item.MEDICAL_SUBSIDY: Question(
         N_("医療費助成の情報の提供について"),
@@ -256,15 +264,62 @@ HELP: dict[str, tuple[str, ...]] = {
 }
 """For those who cannot go on: what the trouble is called, and what they do now, step by step (the hotline takes
 reports of lost cards and phones day and night)."""
+HELP |= {
+    HelpTopic.SERVICES: (N_("そのほかの手続き"),),
+    HelpTopic.RENEW: (
+        N_("カードや電子証明書を更新したい"),
+        N_("更新は、有効期限の3か月前からできます。"),
+        N_("お住まいの市区町村の窓口に、カードを持って行ってください。"),
+        N_("くわしくは、QRコードのページを見てください。"),
+    ),
+    HelpTopic.PHONE_GONE: (
+        N_("スマートフォンを売る・修理に出す・なくした"),
+        N_("売る前や修理に出す前に、マイナポータルで、スマートフォンの電子証明書を失効してください。"),
+        N_("なくしたときは、すぐに電話で止めてください。0120-95-0178です。24時間つながります。"),
+        N_("今日は、マイナンバーカードで受付できます。"),
+    ),
+    HelpTopic.NO_CERTIFICATE: (
+        N_("カードに電子証明書が入っていない"),
+        N_("電子証明書がないと、この機械では受付できません。"),
+        N_("資格確認書を、受付の係の人に見せてください。"),
+        N_("電子証明書は、市区町村の窓口で入れられます。"),
+    ),
+    HelpTopic.ACCOUNT: (
+        N_("公金受取口座を登録したい"),
+        N_("この機械では、登録できません。"),
+        N_("登録は、マイナポータルでします。登録できるのは、本人の口座だけです。"),
+        N_("くわしくは、QRコードのページを見てください。"),
+    ),
+    HelpTopic.POINTS: (
+        N_("マイナポイントを申し込みたい"),
+        N_("マイナポイント第2弾は、2023年9月30日に終わりました。"),
+        N_("いまは、申し込めません。"),
+        N_("くわしくは、QRコードのページを見てください。"),
+    ),
+}
+HELP_LINKS: dict[str, str] = {
+    HelpTopic.RENEW: "https://www.kojinbango-card.go.jp/",
+    HelpTopic.ACCOUNT: "https://www.digital.go.jp/policies/account_registration",
+    HelpTopic.POINTS: "https://mynumbercard.point.soumu.go.jp/",
+}
+"""The official page of a topic, shown as a QR code."""
+SERVICES = (
+    *(HelpTopic.RENEW, HelpTopic.PHONE_GONE, HelpTopic.NO_CERTIFICATE),
+    *(HelpTopic.ACCOUNT, HelpTopic.POINTS),
+)
+"""The second list: services that others run."""
+LISTS = (HelpTopic.LIST, HelpTopic.SERVICES)
 _WITH_CARD = (HelpTopic.PIN, HelpTopic.EXPIRED, HelpTopic.CHILD, HelpTopic.DECLINED)
 USE_FACE = N_("顔認証にする")
 
 
 def help_topics(snapshot: Snapshot) -> tuple[HelpTopic, ...]:
     """Return the troubles that one can have now: who has put the card in has not lost it."""
+    if snapshot.help == HelpTopic.SERVICES:
+        return SERVICES
     if snapshot.visit and snapshot.state != "WAITING":
         return _WITH_CARD
-    return tuple(topic for topic in HelpTopic if topic is not HelpTopic.LIST)
+    return tuple(topic for topic in HelpTopic if topic not in (HelpTopic.LIST, *SERVICES))
 
 
 def advice(snapshot: Snapshot) -> str:
@@ -272,7 +327,7 @@ def advice(snapshot: Snapshot) -> str:
     topic = snapshot.help
     if topic == HelpTopic.PIN and "face" in snapshot.methods:
         return USE_FACE
-    if topic in (HelpTopic.EXPIRED, HelpTopic.CHILD):
+    if topic in (HelpTopic.EXPIRED, HelpTopic.CHILD, *SERVICES) and topic != HelpTopic.NO_CERTIFICATE:
         return GO_ON
     if topic == HelpTopic.PIN and snapshot.state == "WAITING":
         return GO_ON

@@ -1,4 +1,4 @@
-"""What a visit leaves in the memory of terminal and face engine, read from outside their objects: nothing."""
+"""What a visit leaves in the memory of the terminal and of the face engine, read from outside: nothing."""
 
 import multiprocessing
 import threading

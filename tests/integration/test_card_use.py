@@ -39,7 +39,7 @@ def test_a_card_that_is_not_registered_is_offered_registration_and_told_nothing(
     assert (found.status, found.questions) == (EligibilityStatus.UNREGISTERED, ())
     assert (found.counter.number, found.counter.share) == ("", None)
     told = first_visit.client().result("visit-1")
-    assert told.qualification is None
+    assert told.qualifications == ()
 
 
 def test_a_registration_brings_the_questions_and_is_not_offered_again(first_visit: Bench) -> None:

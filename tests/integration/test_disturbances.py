@@ -439,11 +439,19 @@ def test_a_certificate_that_ends_is_told_from_the_check_on(
 class Direct:
     """A channel to a card without a reader."""
 
+    atr, protocol = b"", ""
+
     def __init__(self, card: SmartCard) -> None:
         self.card = card
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         return self.card.process(bytes(apdu))
+
+    def still_in(self) -> bool:
+        return True
+
+    def renew(self) -> None:
+        pass
 
     def close(self) -> None:
         self.card.power_off()

@@ -83,7 +83,7 @@ def with_body(
     """Identify by face with the request changed on its way."""
     challenge, once = client.challenge(), client._transport.once
 
-    def on_the_way(*given: Any) -> tuple[int, bytes]:
+    def on_the_way(*given: Any) -> tuple[int, bytearray]:
         method, path, body, *rest = given
         return once(method, path, json.dumps(change(json.loads(body))).encode(), *rest)
 
@@ -148,7 +148,7 @@ def test_a_word_given_by_sight_is_no_word_for_a_face(authority: Authority) -> No
         client = made.client()
         challenge, once = client.challenge(), client._transport.once
 
-        def as_a_face(*given: Any) -> tuple[int, bytes]:
+        def as_a_face(*given: Any) -> tuple[int, bytearray]:
             method, path, body, *rest = given
             return once(method, path, json.dumps({**json.loads(body), "method": "face"}).encode(), *rest)
 

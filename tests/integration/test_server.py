@@ -169,7 +169,7 @@ def test_a_terminals_word_counts_only_for_what_it_was_signed(
     challenge = client.challenge()
     once = client._transport.once
 
-    def changed(method: str, path: str, body: bytes, *rest: Any) -> tuple[int, bytes]:
+    def changed(method: str, path: str, body: bytes, *rest: Any) -> tuple[int, bytearray]:
         return once(method, path, json.dumps({**json.loads(body), **changes}).encode(), *rest)
 
     monkeypatch.setattr(client._transport, "once", changed)

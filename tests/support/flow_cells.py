@@ -626,7 +626,11 @@ def _prescription() -> Walk:
 
 def _code_typed() -> Walk:
     walk = in_state(S.READING)
+    # Another program has the reader for a moment.
+    walk.on(flow.CardAwaited(walk.occasion))
+    assert (walk.session.state, walk.session.guidance) == (S.READING, flow.READER_BUSY)
     walk.on(flow.CardRead(walk.occasion, False, 3, photo_sought=False))
+    assert walk.session.guidance == ""
     walk.on(flow.MatchCodeRefused("visit-1", 9))
     assert walk.session.visit.match_code_tries_left == 9
     walk.on(flow.PhotoRead("visit-1", True))

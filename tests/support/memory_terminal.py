@@ -30,6 +30,8 @@ class CardElsewhere:
     """A reader and its channel, over a pipe to the process that has the virtual card."""
 
     name = "elsewhere"
+    atr = b""
+    protocol = ""
 
     def __init__(self, line: "Connection[Any, Any]") -> None:
         self._line, self._turn = line, threading.Lock()
@@ -51,6 +53,12 @@ class CardElsewhere:
 
     def connect(self) -> CardChannel:
         return self
+
+    def still_in(self) -> bool:
+        return self._now is not Presence.EMPTY
+
+    def renew(self) -> None:
+        """Nobody resets this card."""
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         if self._now is Presence.EMPTY:

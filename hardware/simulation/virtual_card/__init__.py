@@ -23,6 +23,7 @@ __all__ = [
     "VirtualReader",
     "VpcdSlot",
     "attach_to_vpcd",
+    "card_contents",
     "card_for",
     "foreign_card",
     "forged_card",

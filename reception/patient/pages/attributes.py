@@ -42,7 +42,7 @@ class AttributeSignPage(Page):
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
-        self.wrong = Message("caution")
+        self.done, self.wrong = Message("success"), Message("caution")
         self.heading = Words("heading", centred=False)
         self.note = Words("body", t(attributes.WHAT_IT_IS), centred=False)
         self.count = Words("strong", centred=False)
@@ -53,10 +53,10 @@ class AttributeSignPage(Page):
         phone = self.button("sign_by_phone", attributes.BY_PHONE, flow.SignByPhone(), "secondary", "phone")
         skip = self.button("skip_signing", attributes.SKIP, flow.SkipSigning(), "secondary", "no")
         self.compose(
-            (self.wrong, self.heading, self.count, self.note),
+            (self.done, self.wrong, self.heading, self.count, self.note),
             pad=self.keys,
             minor=(phone, skip),
-            spare=(self.note,),
+            spare=(self.note, self.done),
         )
 
     def place(self, zones: Zones | None = None) -> None:
@@ -88,6 +88,7 @@ class AttributeSignPage(Page):
         # A small window has one line for what is asked, or for what went wrong.
         compact = self.look.sizes.composition == "compact"
         wrong = t(attributes.WRONG) if missed else ""
+        self.done.show_message("" if compact else t(wording.CHECKED_IN))
         self.wrong.show_message("" if compact else wrong, left if wrong and not compact else "", "caution")
         asked = t(attributes.SIGNING if snapshot.signing else attributes.SIGN)
         self.heading.show_text((wrong or t(attributes.PASSWORD)) if compact else asked)
@@ -103,11 +104,15 @@ class AttributeQrPage(Page):
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
+        self.done = Message("success")
+        self.done.show_message(t(wording.CHECKED_IN))
         self.heading = Words("heading", centred=False)
         self.note = Words("body", t(attributes.ON_PHONE), centred=False)
         self.code = QrCode(t)
         ready = self.answer("skip_signing", attributes.READY, flow.SkipSigning(), "next")
-        self.compose((self.heading, self.note), pictures=(self.code,), answers=(ready,), spare=(self.note,))
+        self.compose(
+            (self.done, self.heading, self.note), pictures=(self.code,), answers=(ready,), spare=(self.note,)
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.heading.show_text(self.t(attributes.SCAN if snapshot.qr else attributes.MAKING))

@@ -12,6 +12,7 @@ class QuestionPage(Page):
     """One question with what, who and how long; two answers that look alike, and none is chosen beforehand."""
 
     columns = TWO_IN_A_ROW
+    keeps_place = True
 
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
@@ -115,6 +116,7 @@ PICTURES: dict[str, Pictogram] = {
     Item.HEALTH_CHECKUP: "checkup",
     Item.LIMIT_AMOUNT: "payment",
     Item.SPECIFIC_DISEASE: "paper",
+    Item.RECORD_SHARING: "paper",
     Item.MEDICAL_SUBSIDY: "payment",
 }
 """What a question is about."""

@@ -21,6 +21,8 @@ from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 
 DIGITS = 4
+COLUMN = 82.0
+"""Units that a small lying window has beside the keys."""
 
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
@@ -99,18 +101,23 @@ class PinEntryPage(Page):
         self.keys.backspace.clicked.connect(lambda: self.send(flow.PinBackspace()))
         self.keys.submit.clicked.connect(lambda: self.send(flow.PinSubmit()))
         self.heading = Words("heading", t(wording.TYPE_PIN), centred=False)
-        clear = TouchButton("pin_clear", t(N_("全部消す")), "quiet", "secondary")
-        clear.clicked.connect(lambda: self.send(flow.PinClear()))
+        self.clear = TouchButton("pin_clear", t(N_("全部消す")), "quiet", "secondary")
+        self.clear.clicked.connect(lambda: self.send(flow.PinClear()))
+        self.other = self.other_way()
         self.compose(
             (self.wrong, self.heading, self.left, self.note),
             pinned=self.dots,
             pad=self.keys,
-            minor=(clear, self.other_way()),
+            minor=(self.clear, self.other),
             spare=(self.note, self.heading),
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         t, left = self.t, snapshot.pin_tries_left
+        # A small window has no room for a second row; what deletes one digit is enough there.
+        sizes = self.look.sizes
+        both = self.clear.line_width() + self.other.line_width() <= sizes.px(COLUMN)
+        self.clear.setVisible(both or sizes.composition != "compact")
         tries = "" if left is None else t(wording.TRIES_LEFT, count=left)
         wrong = pin_was_wrong(snapshot, t)
         short = t(wording.PIN_MORE, count=DIGITS - snapshot.pin_digits) if snapshot.pin_short else ""

@@ -10,13 +10,15 @@ from PySide6.QtWidgets import QFrame, QWidget
 from reception import flow
 from reception.patient.grid import PAD, Box, Zones, gap_of
 from reception.patient.reading import Piece, Reading
-from reception.patient.tokens import Composition
+from reception.patient.tokens import BODY_MM, Composition
 from reception.patient.widgets import Painted, Pictogram, TouchButton, Words
 from reception.patient.widgets.buttons import ButtonKind, ButtonSize
 from reception.terminal.snapshot import Snapshot
 from reception.texts import N_, Catalogue, wording
 
 Send = Callable[[flow.Event], None]
+ANY_SIZE = 10_000
+"""px; letters of a button are as large as it has room for."""
 SMALLEST = 24.0
 """Units of height below which a picture says nothing any more."""
 IN_A_ROW: Mapping[Composition, int] = {"portrait": 1, "compact": 1, "roomy": 3}
@@ -87,6 +89,8 @@ class Page(QWidget, Painted):
     """How many of the answers stand in a row."""
     side: tuple[Composition, ...] = ("compact",)
     """The compositions in which what is pressed has a column of its own."""
+    keeps_place = False
+    """The place of the minor buttons stays free where none is shown: the answers lie where they lay before."""
     middle = True
     """What is read stands in the middle of its place."""
 
@@ -96,6 +100,7 @@ class Page(QWidget, Painted):
         self.time = TimeLeft(t, lambda: send(flow.MoreTime()))
         self.time.setParent(self)
         self._zones: Zones | None = None
+        self._most = ANY_SIZE
         self._gave_way: list[TouchButton] = []
         """Minor buttons in whose place something else stands for a while."""
 
@@ -137,6 +142,7 @@ class Page(QWidget, Painted):
         self._zones = zones or self._zones
         if self._zones is None:
             return
+        self._most = ANY_SIZE
         for button in self._gave_way:
             button.show()
         self._gave_way = []
@@ -155,10 +161,9 @@ class Page(QWidget, Painted):
         columns = max(1, min(columns, len(buttons)))
         wide = (width - self._gap() * (columns - 1)) // columns
         wishes = [button.needs(wide) for button in buttons]
-        same = self.look.sizes.composition
+        letters, above = min(self._most, *(size for size, _ in wishes)), any(above for _, above in wishes)
         for button in buttons:
-            letters = min(size for size, _ in wishes)
-            button.alike(letters, above=any(above for _, above in wishes) if same else False)
+            button.alike(letters, above=above)
         return columns, wide, max(button.heightForWidth(wide) for button in buttons)
 
     def _grid_height(self, buttons: Sequence[TouchButton], columns: int, width: int) -> int:
@@ -223,7 +228,7 @@ class Page(QWidget, Painted):
         """Put the minor buttons at the bottom of a place; return where the place ends then."""
         minor = self._shown(self.minor)
         if not minor:
-            return bottom
+            return bottom - self.look.sizes.secondary - self._gap() if self.keeps_place else bottom
         wide = area.width
         if len(minor) == 1 and not self.look.sizes.portrait:
             wide = min(wide, max(minor[0].sizeHint().width(), self.look.sizes.px(60)))
@@ -245,7 +250,7 @@ class Page(QWidget, Painted):
     def _minor_height(self, width: int) -> int:
         minor = self._shown(self.minor)
         if not minor:
-            return 0
+            return self.look.sizes.secondary if self.keeps_place else 0
         widths = self._minor_widths(width)
         if not widths:
             return self._grid_height(minor, 1, width)
@@ -297,9 +302,9 @@ class Page(QWidget, Painted):
             self.reading.lay(area, middle=self.middle)
             return
         high = max(least, room)
-        rest = area.height - gap - high
-        self.reading.lay(Box(area.left, area.top, area.width, rest), middle=False)
-        picture.setGeometry(area.left, area.top + rest + gap, area.width, high)
+        left = area.height - gap - high
+        self.reading.lay(Box(area.left, area.top, area.width, left), middle=False)
+        picture.setGeometry(area.left, area.top + left + gap, area.width, high)
 
     def _beside(self, zones: Zones) -> None:
         """What is pressed has a column at the right; without anything to press a picture stands there."""
@@ -313,9 +318,14 @@ class Page(QWidget, Painted):
         sizes = self.look.sizes
         picture, least = self.picture, sizes.px(SMALLEST)
         answers_high = self._grid_height(answers, self.columns["compact"], hands.width)
+        while answers_high > hands.height and self._most > sizes.px(BODY_MM) + 1:
+            self._most = max(sizes.px(BODY_MM) + 1, round(min(self._most, sizes.button) * 0.9))
+            answers_high = self._grid_height(answers, self.columns["compact"], hands.width)
         minor_high = self._minor_height(hands.width)
         top, floor, below = hands.top, hands.bottom, area.bottom
         short, in_hands = self._time_in_hands(answers_high + (minor_high + gap if minor_high else 0), hands)
+        if not in_hands:
+            short, in_hands = self._time_in_hands(answers_high, hands)
         left = minor_high + gap + self.reading.height_at(area.width)
         if short and left <= area.height and self._time_in_hands(answers_high, hands) == (False, True):
             # The minor buttons rather give way than the words that say what the end of the wait means.
@@ -326,7 +336,7 @@ class Page(QWidget, Painted):
         if self.pad is None and answers_high + gap + minor_high + time_high <= hands.height:
             # Everything that can be pressed is in the column; what is read has its own for itself.
             floor = self._lay_minor(hands, hands.bottom)
-        elif self.pad is not None and sizes.composition == "compact" and not self.time.isHidden():
+        elif sizes.composition == "compact" and not self.time.isHidden() and not in_hands:
             # For these seconds the time that is left has the place of the minor buttons.
             self._gave_way = self._shown(self.minor)
             for button in self._gave_way:

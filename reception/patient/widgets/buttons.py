@@ -317,7 +317,7 @@ class TouchButton(BigButton):
             return px(0.7), px(0.7)
         if self.primary:
             return px(2.2), px(2.2)
-        return (px(0.8), px(0.8)) if self._size == "secondary" else (px(0.6), px(0.5))
+        return (px(0.8), px(0.8)) if self._size == "secondary" else (px(0.6), px(0.9))
 
     def _laid(self, width: int) -> "_Laid":
         """Return what stands where at a width, which Qt asks for several times for each height and picture."""
@@ -346,7 +346,9 @@ class TouchButton(BigButton):
         note_font = self._note_font()
         best: _Laid | None = None
         for most, ways in self._plans():
-            for size in self._sizes():
+            sizes = self._sizes()
+            # A small button of several lines is as low as it can be.
+            for size in sizes if most == 1 or self.primary else sizes[-1:]:
                 face, side = self._font(size), self._side(size)
                 for above in ways if side else (True,):
                     if isinstance(self, KeyButton) and not self._holds(most, size, side):
@@ -376,7 +378,7 @@ class TouchButton(BigButton):
         ways = (True,) if self.above else (False, True)
         if self.primary:
             return (2, ways), (3, ways)
-        return (1, (self.above,)), (3, ways)
+        return (1, (self.above,)), (2, ways), (3, ways)
 
     def _font(self, size: int) -> QFont:
         font = QFont(self.font())

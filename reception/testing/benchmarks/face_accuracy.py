@@ -36,7 +36,7 @@ Failures = dict[str, Counter[str]]
 THRESHOLDS = tuple(round(0.34 + 0.02 * step, 2) for step in range(17))
 _SHOWN = {
     "sface": (0.44, 0.48, 0.50, 0.52, 0.54, 0.58, 0.60),
-    "dlib": (0.34, 0.35, 0.36, 0.38, 0.40, 0.45, 0.60),
+    "dlib": (0.34, 0.36, 0.38, 0.40, 0.44, 0.50, 0.60),
 }
 _RULE = "terminal's rule"
 _STRICT = 0.001
@@ -443,7 +443,8 @@ def _by_network(
             return cache.get(digests[path], kind) if digests[path] else None
 
         say(
-            f"\n{network.name}, at most {network.threshold} (one frame: {network.fast_accept})\n{_head(network)}"
+            f"\n{network.name} ({network.licence}), at most {network.threshold} "
+            f"(one frame: {network.fast_accept})\n{_head(network)}"
         )
         for kind in (PLAIN, *kinds):
             before = PLAIN if kind == PLAIN else CARD

@@ -58,18 +58,18 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _gallery(options: argparse.Namespace) -> int:
-    from reception.texts import LANGUAGES
+    from reception.flow import DisplayMode, Language
 
-    if options.language not in LANGUAGES:
-        return refuse(f"gallery: --language {options.language}: should be one of {', '.join(LANGUAGES)}")
+    if options.language not in list(Language):
+        return refuse(f"gallery: --language {options.language}: should be one of {', '.join(Language)}")
     from reception.testing import demo
     from reception.testing.gallery import save_gallery, screen_of, without_display
 
-    screen = screen_of(*options.size, options.density)
+    screen = screen_of(options.size[0], options.size[1], options.density)
     without_display()
-    mode = "contrast" if options.mode == "black" else options.mode
+    mode = DisplayMode("contrast" if options.mode == "black" else options.mode)
     frame = demo.sample_frame(options.state)
-    paths = save_gallery(options.folder, frame, screen=screen, language=options.language, mode=mode)
+    paths = save_gallery(options.folder, frame, screen=screen, language=Language(options.language), mode=mode)
     print(f"{len(paths)} pictures and pages.json: {options.folder}")
     return 0
 

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -154,13 +155,21 @@ class Fleet:
         multiplexer = Multiplexer()
         self._ends.callback(multiplexer.close)
         settings = config.load()
+        shared = ThreadPoolExecutor(1, "fleet-ports")
+        self._ends.callback(shared.shutdown, cancel_futures=True)
         for name in self._names:
             clock = self._clocks.get(name, lambda: datetime.now(UTC).astimezone())
             actor = self.actors[name] = Actor(name, clock=clock, settings=settings)
             audit = self.audits[name] = Audit(None, clock)
             fleet = self._broker.settings("terminal", name)
             port = Port(
-                actor, ActorOffice(actor), About(name, "demonstration"), audit, keep_s=1800, clock=clock
+                actor,
+                ActorOffice(actor),
+                About(name, "demonstration"),
+                audit,
+                keep_s=1800,
+                clock=clock,
+                work=shared,
             )
             self._ends.callback(port.close)
             self.ports[name] = FleetPort(port, fleet, clock=clock, drive=multiplexer.drive)

@@ -21,6 +21,8 @@ A_DAY_S = 86_400.0
 STALL_S = {"simulated": 0.8, "pcsc": 2.0}
 """Longer than a card may take for one answer on the benches where it stalls; see STALL_LIMIT_S."""
 STALL_LIMIT_S = {"simulated": 0.3, "pcsc": 0.8}
+HELD_S = 0.3
+"""How long another program has the reader."""
 SLOW_S = 4.0
 """How long a slow server's answer takes; longer than it is waited for on the benches where it is slow."""
 
@@ -121,6 +123,14 @@ INJECTIONS: dict[Disturbance, FaultInjection] = {
     D.CARD_PULLED: FaultInjection(_pull, leaves_to_do=False),
     D.CARD_SWAPPED: FaultInjection(_swap, leaves_to_do=False),
     D.CARD_STALLED: FaultInjection(_stall, lambda driver: driver.bench.slot.stall(0)),
+    D.EXCHANGE_LOST: FaultInjection(
+        lambda driver, state: driver.bench.faults.lose_exchanges(1),
+        lambda driver: driver.bench.faults.lose_exchanges(0),
+    ),
+    D.CARD_RESET: FaultInjection(lambda driver, state: driver.bench.faults.reset_card()),
+    # Not undone: it strikes the next patient's card.
+    D.POWER_UP_FAILS: FaultInjection(lambda driver, state: driver.bench.faults.fail_power_ups(1)),
+    D.READER_HELD: FaultInjection(lambda driver, state: driver.bench.faults.hold(HELD_S)),
     D.READER_UNPLUGGED: FaultInjection(
         lambda driver, state: driver.bench.faults.unplug(), lambda driver: driver.bench.faults.plug()
     ),

@@ -16,6 +16,10 @@ class Disturbance(StrEnum):
     CARD_PULLED = "card_pulled"
     CARD_SWAPPED = "card_swapped"
     CARD_STALLED = "card_stalled"
+    EXCHANGE_LOST = "exchange_lost"
+    CARD_RESET = "card_reset"
+    POWER_UP_FAILS = "power_up_fails"
+    READER_HELD = "reader_held"
     READER_UNPLUGGED = "reader_unplugged"
     SERVICE_KILLED = "service_killed"
     CAMERA_UNPLUGGED = "camera_unplugged"
@@ -37,7 +41,15 @@ class Disturbance(StrEnum):
 
 D = Disturbance
 
-DEVICES = (D.CARD_PULLED, D.CARD_SWAPPED, D.CARD_STALLED, D.READER_UNPLUGGED, D.SERVICE_KILLED)
+DEVICES = (
+    D.CARD_PULLED,
+    D.CARD_SWAPPED,
+    D.CARD_STALLED,
+    D.EXCHANGE_LOST,
+    D.POWER_UP_FAILS,
+    D.READER_UNPLUGGED,
+    D.SERVICE_KILLED,
+)
 """Of card, reader and service: those that another bench than the simulated one can show in a new light."""
 
 
@@ -176,6 +188,20 @@ RULES: tuple[Rule, ...] = (
         "the visit is complete; the card that should sign does not answer, and the reader is given up until it does",
     ),
     Rule(O.GOES_ON, (D.CARD_STALLED,), (*ANSWERED, S.CALL_STAFF), "the card is not asked any more"),
+    Rule(
+        O.GOES_ON,
+        (D.EXCHANGE_LOST,),
+        EVERY,
+        "a command is given once more while the card is in; a PIN never is",
+    ),
+    Rule(
+        O.GOES_ON,
+        (D.CARD_RESET,),
+        EVERY,
+        "what was selected is selected anew, and the same card goes on",
+    ),
+    Rule(O.GOES_ON, (D.POWER_UP_FAILS,), EVERY, "the next card is powered up again"),
+    Rule(O.GOES_ON, (D.READER_HELD,), EVERY, "another program's turn is waited for"),
     # --- The reader ---
     *(
         Rule(

@@ -113,6 +113,9 @@ def _own_burden() -> Burden:
 def _tidy(bench: Bench) -> None:
     """Bring the bench back to where the next visit can begin, whatever went wrong."""
     bench.server.faults.clear()
+    bench.faults.take_on("")
+    bench.faults.lose_exchanges(0)
+    bench.faults.fail_power_ups(0)
     for hand in ("start_reader_service", "plug_reader", "plug_camera", "lift_phone", "remove_card"):
         bench.do(hand)
     # The next visit must not begin in this one.

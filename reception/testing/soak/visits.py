@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import config
 from config.person import Person, load_person
 from consent.choices import ConsentAnswer, Item, questions, recorded, standing
+from hardware.simulation.virtual_card import Quirk
 from reception.flow import State
 from reception.flow.failures import FailureCode
 from reception.testing import scenarios
@@ -243,6 +244,33 @@ def _answer_lost_once(visit: _Visit) -> None:
     visit.complete(visit.answers())
 
 
+def _exchange_lost(visit: _Visit) -> None:
+    """While the card is read, or before its PIN; the latter is the look at the card, and not the PIN."""
+    state = visit.random.choice((State.WAITING, State.PIN_ENTRY))
+    if state is State.WAITING:
+        visit.on(state, "lose_exchanges", after=visit.random.randrange(10))
+    visit.begin()
+    visit.on(State.METHOD_CHOICE, "choose_pin")
+    if state is State.PIN_ENTRY:
+        visit.on(state, "lose_exchanges")
+    visit.type_pin()
+    visit.complete(visit.answers())
+
+
+def _first_power_up_failed(visit: _Visit) -> None:
+    visit.on(State.WAITING, "fail_power_ups", count=visit.random.randint(1, 2))
+    visit.identify_by_pin()
+    visit.complete(visit.answers())
+
+
+def _with_a_habit(visit: _Visit) -> None:
+    quirk = visit.random.choice([quirk for quirk in get_args(Quirk) if quirk])
+    visit.on(State.WAITING, "reader_quirk", kind=quirk)
+    visit.identify_by_pin()
+    visit.on(State.CHECKING, "reader_quirk", kind="")
+    visit.complete(visit.answers())
+
+
 # --- Not checked in ---------------------------------------------------------------------------------------------
 
 
@@ -273,6 +301,11 @@ def _until_given_up(visit: _Visit, do: scenarios.Verb, failure: str, *, take: bo
 def _refused(visit: _Visit) -> None:
     visit.identify_by_pin()
     visit.fail(_REFUSED[visit.person.id])
+
+
+def _without_certificate(visit: _Visit) -> None:
+    visit.begin()
+    visit.fail(FailureCode.CARD_WITHOUT_CERTIFICATE)
 
 
 def _registration_declined(visit: _Visit) -> None:
@@ -310,7 +343,7 @@ def _answer_lost(visit: _Visit) -> None:
 
 
 _KINDS = (
-    _Kind("by PIN", 520, PEOPLE, _by_pin),
+    _Kind("by PIN", 455, PEOPLE, _by_pin),
     _Kind("by PIN, all declined", 50, PEOPLE, _declining),
     _Kind("by PIN, wrong once", 50, _WITH_TRIES, _pin_wrong_once),
     _Kind("by PIN, in the grace period", 15, ("certificate-in-grace",), _by_pin),
@@ -323,6 +356,11 @@ _KINDS = (
     _Kind("by Android, PIN wrong once", 10, ("phone-android",), _android_pin_wrong_once),
     _Kind("by PIN, pulled at the limit question", 20, PEOPLE, _pulled_at_the_limit),
     _Kind("by PIN, server's answer lost once", 15, PEOPLE, _answer_lost_once),
+    _Kind("by PIN, an exchange lost", 20, PEOPLE, _exchange_lost),
+    _Kind("by PIN, first power-up failed", 10, PEOPLE, _first_power_up_failed),
+    _Kind("by PIN, reader with a habit", 20, PEOPLE, _with_a_habit),
+    _Kind("by PIN, card of the next generation", 10, ("next-card",), _by_pin),
+    _Kind("a card without certificate", 5, ("no-certificate",), _without_certificate),
     _Kind("pulled", 60, PEOPLE, _pulled),
     _Kind("cancelled", 30, PEOPLE, _cancelled),
     _Kind("staff called", 20, PEOPLE, _staff_called),

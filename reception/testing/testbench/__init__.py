@@ -30,7 +30,7 @@ from config.person import (
 from consent.eligibility import EligibilityClient
 from consent.enrolment.state_files import pem_of
 from consent.server import EligibilityServer
-from consent.server.certificates import Authority
+from consent.server.certificates import CARD_AUTHORITY_ID, Authority
 from hardware.camera import FrameSource, open_camera
 from hardware.card import STALL_LIMIT_S, CardAuthority, CardReader, Presence, RsaKey, match_code_b
 from hardware.face.engine import FaceEngine
@@ -144,7 +144,7 @@ def card_authorities(authority: Authority) -> tuple[CardAuthority, ...]:
     """Return the test authorities whose word on a photo counts on a bench: that of today, and the one before it."""
     own, past = authority.card_authority(), authority.card_authority(past=True)
     return (
-        CardAuthority(CardCredentials.card_authority_id, _public(own), _AUTHORITY_CHANGED),
+        CardAuthority(CARD_AUTHORITY_ID, _public(own), _AUTHORITY_CHANGED),
         CardAuthority(PAST_AUTHORITY, _public(past), date(2015, 1, 1), _AUTHORITY_CHANGED),
     )
 

@@ -56,7 +56,7 @@ class Operator(Protocol):
         """Return what these hands can do."""
 
     def do(self, hand: Hand, person: Person | None = None, seconds: float = 0.0) -> None:
-        """Do it and return when it is done; raises BenchTrouble. ``seconds`` is how long stall_card and hold_reader last."""
+        """Do it and return when it is done; raises BenchTrouble. ``seconds``: of stall_card and hold_reader."""
 
 
 class Simulated:

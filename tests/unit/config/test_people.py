@@ -8,6 +8,7 @@ import pytest
 
 from config import ConfigError
 from config.person import Forgery, Person, load_person, shipped_people
+from consent.coverage import coverage, limit_on, share_on
 from hardware.simulation.portraits import SHIPPED
 
 DAYS = (date(2026, 4, 1), date(2026, 11, 23))
@@ -73,11 +74,14 @@ def test_lapsed_certificates_lie_on_either_side_of_three_months_grace() -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_insurance_fits_the_age(name: str) -> None:
     person = load_person(name)
-    years, insurance = age(person, SCENARIO_DAY), person.insurance
-    if years >= 75:
-        assert insurance.insurer_number.startswith("39")
-    assert insurance.limit_category[:1] in (("B",) if years >= 70 else ("A", ""))
-    assert insurance.share == (10 if years >= 75 else 20 if years >= 70 or years < 6 else 30)
+    years, born = age(person, SCENARIO_DAY), person.birth_date
+    for one in coverage(person.insurance.known(born), born, SCENARIO_DAY).found:
+        late, limit = one.insurer_number.startswith("39"), limit_on(one, born, SCENARIO_DAY)
+        assert late or years < 75
+        assert limit is None or limit.category[:1] == ("B" if years >= 70 or late else "A")
+        if not one.is_assistance:
+            usual = (10, 20) if late else (20,) if years >= 70 or years < 6 else (30,)
+            assert share_on(one, born, SCENARIO_DAY) in usual
 
 
 def test_special_cases_are_what_their_names_say() -> None:

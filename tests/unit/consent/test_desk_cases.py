@@ -11,13 +11,14 @@ import pytest
 
 from config.person import Insurance, Person, everybody, load_person
 from consent.choices import ConsentAnswer, EligibilityStatus, Item
+from consent.receipt_files.files import ResponseFile
 from consent.receipt_files.folder import SETTLED_S
 from consent.server.certificates import Authority
 from consent.wire import JAPAN
+from tests.support.clinic import SITE, Clinic
 from tests.support.face_reader import Told, read_face
+from tests.support.receipts import QUERY
 from tests.support.servers import HANAKO, bench
-from tests.unit.consent.test_receipt_answers import SITE, Clinic
-from tests.unit.consent.test_receipt_files import QUERY
 
 GIVEN = ConsentAnswer.GIVEN
 APRIL_1 = date(2026, 4, 1)
@@ -342,12 +343,12 @@ def ask(
 
 def test_one_chart_number_for_two_people_is_refused_and_told(desk: Desk) -> None:
     clinic = desk.clinic()
-    for name in ("age39", "age45"):
+    for name in ("age39", "age40"):
         desk.made.server.add(load_person(name))
     first = registration("100039", "06139992")
-    assert clinic.answer(first, "OQSsiimm01req_1.xml").body.status == "1"
+    assert status_of(clinic.answer(first, "OQSsiimm01req_1.xml")) == "1"
     (clinic.root / "req" / "OQSsiimm01req_2.xml").write_text(
-        registration(load_person("age45").insurance.number, "06139992"), encoding="cp932"
+        registration(load_person("age40").insurance.number, "06139992"), encoding="cp932"
     )
     clinic.computer.look()
     clinic.seconds += SETTLED_S + 0.01
@@ -355,7 +356,12 @@ def test_one_chart_number_for_two_people_is_refused_and_told(desk: Desk) -> None
     answer = (clinic.root / "res" / "OQSsiimm01res_2.xml").read_text(encoding="cp932")
     assert "REFERENCE_NUMBER_TAKEN" in answer
     again = registration("100039", "06139992")
-    assert clinic.answer(again, "OQSsiimm01req_3.xml").body.status == "1"
+    assert status_of(clinic.answer(again, "OQSsiimm01req_3.xml")) == "1"
+
+
+def status_of(answer: ResponseFile) -> str:
+    assert answer.body
+    return answer.body.status
 
 
 def registration(number: str, insurer: str) -> str:

@@ -12,9 +12,9 @@ from consent.choices import ConsentAnswer, Item
 from consent.receipt_files.folder import RETRY_S, SETTLED_S, FolderReport
 from consent.receipt_files.requests import KINDS, answer_name, kind_named
 from consent.server.certificates import Authority
+from tests.support.clinic import SITE, Clinic
+from tests.support.receipts import QUERY
 from tests.support.servers import bench
-from tests.unit.consent.test_receipt_answers import SITE, Clinic
-from tests.unit.consent.test_receipt_files import QUERY
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 AGE45 = load_person("age45")
@@ -191,8 +191,8 @@ def test_records_end_24_hours_after_the_consent(clinic: Clinic) -> None:
 
 def test_a_consent_to_another_clinic_is_none_here(clinic: Clinic) -> None:
     other = clinic.made.client()
-    other.identify_by_face("there", other.challenge(), clinic.made.certificate(AGE45), 0.3)
-    other.send_consents("there", {Item.MEDICATION: GIVEN})
+    found = other.identify_by_face("there", other.challenge(), clinic.made.certificate(AGE45), 0.3)
+    other.send_consents("there", dict.fromkeys(found.questions, GIVEN))
     assert told(ask(clinic, "YZKsiquc01req_1.xml", DRUGS)) == ("9", "CONSENT_MISSING")
 
 

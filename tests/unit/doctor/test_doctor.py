@@ -32,6 +32,7 @@ from hardware.camera.clips import write_clip
 from hardware.card import Presence, ReaderBusy, ServiceDown
 from hardware.card.pcsc import PcscReader
 from hardware.simulation.pcscd import READER, SECOND_READER, PcscdBench, service_folder
+from hardware.simulation.virtual_card import foreign_card
 from reception import doctor
 from reception.__main__ import main
 from reception.doctor import Check, Finding, Grade
@@ -107,7 +108,9 @@ def test_without_a_phone_reader_in_the_settings_there_is_no_line_for_it() -> Non
 def test_of_several_readers_each_is_told_and_the_phone_reader_is_none_of_them(pcscd: PcscdBench) -> None:
     finding = look("card reader")
     assert finding.grade is Grade.OK
-    assert f"2 readers match, a card counts in each: {READER}, {SECOND_READER}" in finding.what
+    assert finding.what == (
+        f"{READER}, empty; {SECOND_READER}, empty (2 readers match, a card counts in each)"
+    )
     with_phones = replace(SHIPPED, phone_reader=PhoneReader(SECOND_READER))
     assert look("card reader", with_phones).what == f"{READER}, empty"
 
@@ -166,9 +169,15 @@ def test_a_user_whom_the_service_refuses_is_sent_to_the_polkit_rule(monkeypatch:
     assert (ROOT / finding.remedy.split()[-1].rstrip(".")).is_file()
 
 
-def test_something_in_the_reader_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardware.card.pcsc.PcscReader.presence", lambda reader: Presence.MUTE)
-    assert_wrong(look("card reader"), Grade.WARNING, "does not answer")
+def test_something_in_the_reader_that_does_not_answer_is_told(pcscd: PcscdBench) -> None:
+    pcscd.second_slot.insert(foreign_card("mute"))
+    try:
+        assert PcscReader(SECOND_READER).wait_for_change(Presence.EMPTY, 5) is not Presence.EMPTY
+        finding = look("card reader")
+        assert_wrong(finding, Grade.WARNING, "does not answer")
+        assert finding.what.startswith(SECOND_READER)
+    finally:
+        pcscd.second_slot.remove()
 
 
 def test_a_reader_that_another_program_keeps_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -693,6 +702,7 @@ def test_every_part_of_the_command_line_contract_has_a_check() -> None:
         "reader service",
         "card reader",
         "phone reader",
+        "card authorities",
         "camera",
         "fonts",
         "sound",

@@ -806,6 +806,7 @@ def some_events(session: Session) -> Iterable[Event]:
     yield flow.PhoneFailed(occasion, FailureCode.PHONE_MOVED_AFTER_PIN, pin_sent=True)
     yield from (flow.BackToChoice(), flow.Identified(occasion, ()), flow.Identified(occasion, QUESTIONS))
     yield flow.CardRead(occasion, False, 3, photo_sought=False)
+    yield flow.CardAwaited(occasion)
     yield from (flow.PhotoRead(session.visit.id, True), flow.MatchCodeRefused(session.visit.id, 0))
     yield flow.Identified(occasion, QUESTIONS, bundled=True, prescription_offered=True)
     yield flow.Identified(occasion, (), card_use_offered=True)
@@ -954,6 +955,23 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 known.add(key)
                 ahead.append(after)
     return states, done
+
+
+@pytest.mark.parametrize(
+    "code", [FailureCode.FACE_PHOTO_FORGED, FailureCode.FACE_CHIP_LATE, FailureCode.FACE_AUTHORITY_UNKNOWN]
+)
+def test_a_photo_that_is_not_believed_says_why_and_leaves_the_pin(code: FailureCode) -> None:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.occasion, False, 3, photo_genuine=False, photo_failure=code))
+    assert (walk.session.state, walk.session.visit.failure) == (State.METHOD_CHOICE, code)
+    assert walk.session.methods == (Method.PIN,)
+
+
+def test_a_pin_whose_answer_was_lost_is_typed_again_with_the_tries_as_they_are() -> None:
+    walk = in_state(State.PIN_ENTRY)
+    walk.on(flow.PinMissed(walk.occasion, 3, FailureCode.PIN_ANSWER_LOST))
+    assert (walk.session.state, walk.session.visit.failure) == (State.PIN_ENTRY, FailureCode.PIN_ANSWER_LOST)
+    assert (walk.session.visit.pin_tries_left, walk.session.pin_digits) == (3, 0)
 
 
 def test_every_row_of_the_table_can_happen() -> None:

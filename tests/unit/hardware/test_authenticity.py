@@ -101,18 +101,18 @@ CARDS: dict[str, tuple[Callable[[], VirtualCard], PhotoTrust]] = {
         ),
         T.GENUINE,
     ),
-    **{
-        f"certificate changed at {at}": (lambda at=at: faced(f04=changed(4, at)), None)
-        for at in (8, 20, 40, 60, 200, 330, 500)
-    },  # type: ignore[misc]
 }
+
+
+@pytest.mark.parametrize("at", [8, 20, 40, 60, 200, 330, 500])
+def test_a_certificate_with_one_bit_changed_is_not_believed(at: int) -> None:
+    assert believed(faced(f04=changed(4, at))) is not T.GENUINE
 
 
 @pytest.mark.parametrize("name", CARDS)
 def test_a_photo_is_believed_only_of_a_genuine_card(name: str) -> None:
     card, trust = CARDS[name]
-    found = believed(card())
-    assert found is trust or (trust is None and found is not T.GENUINE)
+    assert believed(card()) is trust
 
 
 @pytest.mark.parametrize("forgery", [forgery for forgery in get_args(Forgery) if forgery])

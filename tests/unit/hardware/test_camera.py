@@ -149,7 +149,7 @@ def test_a_slow_consumer_gets_the_newest_frame_and_the_preview_gets_all() -> Non
     def frames() -> Iterator[Frame]:
         for number in range(10):
             yield Frame(noisy(number), number * 33.0)
-            if number == 0:
+            if number == 1:
                 taken.wait(5)
         over.set()
         never.wait(5)
@@ -163,7 +163,7 @@ def test_a_slow_consumer_gets_the_newest_frame_and_the_preview_gets_all() -> Non
     seen.append(next(newest).stamp_ms)
     never.set()
     assert list(newest) == []
-    assert seen == [0.0, 9 * 33.0]
+    assert seen == [33.0, 9 * 33.0]
     assert previewed == [number * 33.0 for number in range(10)]
 
 
@@ -171,7 +171,7 @@ def test_a_consumer_ends_at_stop_without_a_further_frame() -> None:
     stop, never = threading.Event(), threading.Event()
 
     def frames() -> Iterator[Frame]:
-        yield Frame(noisy(0), 0.0)
+        yield from (Frame(noisy(number), number * 33.0) for number in range(2))
         never.wait(5)
 
     newest = iter(NewestFrames(Scripted(frames()), stop=stop))
@@ -187,7 +187,7 @@ def test_a_camera_that_falls_silent_is_noticed_within_two_seconds() -> None:
     never = threading.Event()
 
     def frames() -> Iterator[Frame]:
-        yield Frame(noisy(0), 0.0)
+        yield from (Frame(noisy(number), number * 33.0) for number in range(2))
         never.wait(10)
 
     newest = iter(NewestFrames(Scripted(frames())))
@@ -197,6 +197,14 @@ def test_a_camera_that_falls_silent_is_noticed_within_two_seconds() -> None:
     with pytest.raises(CameraSlow, match="gave no picture"):
         next(newest)
     assert time.monotonic() - began < 2.5
+
+
+def test_an_old_picture_that_a_camera_repeats_from_the_start_reaches_nobody() -> None:
+    stale = (Frame(noisy(1), number * 33.0) for number in range(200))
+    handed: list[Frame] = []
+    with pytest.raises(CameraFrozen):
+        handed.extend(NewestFrames(Scripted(stale)))
+    assert handed == []
 
 
 def test_an_absent_camera_is_named() -> None:

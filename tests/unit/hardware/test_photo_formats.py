@@ -5,6 +5,7 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hardware.card.jp2 import Jp2Error, picture_size
 from hardware.card.photo import PhotoDamaged, decoded
@@ -21,7 +22,7 @@ def long_box(kind: bytes, body: bytes) -> bytes:
     return (1).to_bytes(4) + kind + (len(body) + 16).to_bytes(8) + body
 
 
-def encoded(picture: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def encoded(picture: NDArray[np.uint8]) -> bytes:
     done, data = cv2.imencode(".jp2", picture, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
     assert done
     return bytes(data)

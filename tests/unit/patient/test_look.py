@@ -180,7 +180,8 @@ def test_ways_out_and_look_are_in_the_same_place_on_every_page(windows: Windows,
         show(window, sample)
         for button in window.findChildren(TouchButton):
             if button.isVisible() and button.objectName() in ("cancel", "call_staff", "language", "display"):
-                where = box(window, button).getRect()
+                here = box(window, button)
+                where = here.x(), here.y(), here.width(), here.height()
                 places.setdefault(button.objectName(), set()).add(where)
     assert {each: len(where) for each, where in places.items()} == dict.fromkeys(places, 1)
 

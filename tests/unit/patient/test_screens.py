@@ -1,3 +1,4 @@
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -40,7 +41,11 @@ SCREENS = {
     "BUNDLE",
     "PRESCRIPTION",
     "HELP",
+    "ATTRIBUTE_QR",
     "DESK_CLOSED",
+    "LEAVE",
+    "SUMMARY",
+    "MATCHED",
 }
 
 
@@ -207,7 +212,7 @@ def test_every_button_has_a_name_and_is_accepted_by_the_flow(
         assert widget.height() >= 71  # 12 mm
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
     accepted = {row.event for row in flow.TRANSITIONS if flow.State(sample.state) in row.states}
-    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear}
+    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear, flow.SigningKey, flow.SigningBackspace}
     later = sample.state in ("PHONE_TAP", "VISUAL_CHECK", "CARD_USE_OFFER")
     for event in terminal.submitted:
         assert later or type(event) in accepted | typed, f"{event} does nothing in {sample.state}"
@@ -436,12 +441,21 @@ def test_lines_keep_every_character_and_stay_short(code: FailureCode) -> None:
         assert max(map(len, broken.splitlines())) <= 26
 
 
-def test_the_gallery_has_a_picture_of_every_screen(qapp: object, tmp_path: Path) -> None:
+def test_the_gallery_has_every_page_as_a_picture_and_what_it_shows_in_numbers(
+    qapp: object, tmp_path: Path
+) -> None:
     paths = save_gallery(tmp_path / "pictures")
-    assert len(paths) == len(SAMPLES)
+    pages = json.loads((tmp_path / "pictures" / "pages.json").read_text(encoding="utf-8"))
+    assert [page["file"] for page in pages] == [path.name for path in paths]
+    assert {path.name for path in paths} >= {f"{name}.png" for name in SAMPLES}
     for path in paths:
         picture = QImage(str(path))
         assert (picture.width(), picture.height()) == (WIDTH, HEIGHT)
+    question = next(page for page in pages if page["file"] == "12-consent-medication.png")
+    assert (question["state"], question["language"], question["size"]) == ("CONSENT", "ja", [WIDTH, HEIGHT])
+    answers = [button for button in question["buttons"] if button["role"] == "answer"]
+    assert [answer["label"] for answer in answers] == ["同意する", "同意しない"]
+    assert answers[0]["rect"][2:] == answers[1]["rect"][2:] and answers[0]["least_mm"] >= 20
 
 
 def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWindow) -> None:
@@ -450,4 +464,4 @@ def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWi
         render(window, replace(SAMPLES["16-take-card"], reminders=reminders))
         shown = [frame.property("tone") for frame in visible(window, QFrame) if frame.property("tone")]
         tones.append(shown)
-    assert tones == [["success"], ["success", "warning"], ["success", "error"]]
+    assert tones == [["success"], ["success", "caution"], ["success", "error"]]

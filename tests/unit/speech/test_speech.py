@@ -143,7 +143,7 @@ def test_a_forgotten_card_is_called_for_with_every_reminder() -> None:
 
 
 def test_the_tries_left_are_said_before_the_pin_is_typed() -> None:
-    assert "残り2回。" in whole(SAMPLES["09-pin-wrong"])
+    assert "入力できるのは、残り2回です。" in whole(SAMPLES["09-pin-wrong"])
     assert "暗証番号がちがいます。" in whole(SAMPLES["09-pin-wrong"])
     assert "暗証番号を入力できるのはあと1回です。" in whole(SAMPLES["10-last-try"])
 

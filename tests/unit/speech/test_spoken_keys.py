@@ -118,6 +118,7 @@ def test_what_is_said_of_a_screen_stands_on_it(hearing: Hearing, language: Langu
     only_heard = {*prompts.sentences_of([t(prompts.PRESS, number=number) for number in range(1, 10)], t)}
     only_heard |= {*prompts.sentences_of([t(prompts.KEYS), t(prompts.PIN_KEYS), t(NOT_COMPLETE)], t)}
     only_heard |= {catalogue(other)(prompts.IN_THIS_LANGUAGE) for other in ("ja", "en")}
+    only_heard |= {*prompts.sentences_of([t(wording.PRESS_TO_CHANGE)], t)}
     only_heard |= {*prompts.sentences_of([t(prompts.QUESTION, number=sample.question_number)], t)}
     only_heard |= {*prompts.sentences_of([t(prompts.QUESTIONS, count=sample.question_count)], t)}
     for sentence in prompts.whole(sample):
@@ -129,8 +130,11 @@ def test_a_digit_does_what_the_button_does_that_stands_there(
     hearing: Hearing, terminal: StillTerminal, name: str
 ) -> None:
     hearing.show(SAMPLES[name])
+    # On the help, what is advised stands among the ways out as well; an answer is part of its row on the summary.
     buttons = {
-        button.text(): button for button in hearing.window.findChildren(QPushButton) if button.isVisible()
+        button.text().partition(": ")[0]: button
+        for button in hearing.window.findChildren(QPushButton)
+        if button.isVisible() and button.objectName() not in ("call_staff", "display")
     }
     offered = menu.choices(SAMPLES[name])
     heights = [buttons[choice.label].mapTo(hearing.window, QPoint(0, 0)).y() for choice in offered]
@@ -160,7 +164,10 @@ def test_minus_goes_back_and_plus_calls_staff_where_the_window_offers_it(
         if key == "+" and button.isVisible():
             assert terminal.submitted == [flow.CallStaff()]
         if key == "-" and terminal.submitted:
-            assert terminal.submitted[0] in (flow.Cancel(), flow.BackToChoice(), back)
+            assert terminal.submitted[0] in (
+                *(flow.AskCancel(), flow.BackToChoice(), flow.PreviousQuestion(), flow.KeepOn()),
+                back,
+            )
 
 
 def test_zero_and_star_repeat_all_that_was_said(hearing: Hearing) -> None:

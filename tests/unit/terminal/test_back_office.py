@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config import Site
 from config.person import load_person
 from consent.choices import ConsentAnswer
 from consent.eligibility import Untellable, VisitResult
@@ -208,3 +209,44 @@ def test_a_request_that_nobody_knows_is_told_to_staff_without_its_name(office: O
         (office.shared / "req" / "SRJsiquc01req_yamada-hanako.xml").write_text("<a/>", encoding="utf-8")
         (told,) = office.until(bool)
         assert (told.code, told.detail) == (NoticeCode.REQUEST_UNKNOWN, "SRJSIQUC01")
+
+
+def bulk_request(lines: int) -> str:
+    line = (
+        "<QualificationConfirmSearchInfo><InsurerNumber>06139992</InsurerNumber>"
+        "<InsuredCardSymbol>12</InsuredCardSymbol><InsuredIdentificationNumber>{}</InsuredIdentificationNumber>"
+        "<Birthdate>19650428</Birthdate></QualificationConfirmSearchInfo>"
+    )
+    code = Site().institution_code
+    return (
+        f"<XmlMsg><MessageHeader><MedicalInstitutionCode>{code}</MedicalInstitutionCode></MessageHeader>"
+        f"<MessageBody>{''.join(line.format(number) for number in range(lines))}</MessageBody></XmlMsg>"
+    )
+
+
+@pytest.mark.parametrize("lines", [300, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.timeout(900)
+def test_a_bulk_request_is_answered_while_visits_go_on(office: Office, lines: int) -> None:
+    office.person = load_person("rare-kanji")
+    requests, answers = office.shared / "req", office.shared / "res"
+    with office.bench() as bench:
+        (requests / "OQSmuquc01req_1.xml").write_text(bulk_request(lines), encoding="utf-8")
+        taken, asked = answers / "OQSmuquc01res_1.xml", 0
+        text = ""
+        while "<SegmentOfResult>1<" not in text:
+            office.visit(bench)
+            if not taken.exists():
+                continue
+            number = taken.read_text(encoding="utf-8").partition("<ReceptionNumber>")[2].partition("<")[0]
+            answer = answers / f"OQSmuquc02res_{asked}.xml"
+            if asked and not answer.exists():
+                continue
+            text = answer.read_text(encoding="utf-8") if asked else ""
+            asked += 1
+            fetch = bulk_request(0).replace(
+                "<MessageBody></MessageBody>",
+                f"<MessageBody><ReceptionNumber>{number}</ReceptionNumber></MessageBody>",
+            )
+            (requests / f"OQSmuquc02req_{asked}.xml").write_text(fetch, encoding="utf-8")
+    assert f"<NumberOfProcessingResult>{lines}<" in text
+    assert text.count("<BulkConfirmUnit>") == lines

@@ -524,7 +524,7 @@ def test_the_right_pin_and_code_pass(own_card: VirtualCard) -> None:
     card = MyNumberCard(one.connect())
     card.read()
     card.verify_pin(bytearray(b"1234"))
-    assert card.read_face(own_card.contents.match_code_b).photo_jp2
+    assert card.read_face(own_card.contents.match_code_b)[0].photo_jp2
     assert stopped == []
 
 

@@ -14,7 +14,7 @@ from config import Consents, Profile, Server, Site
 from config.person import Insurance, Person
 from consent.choices import ConsentAnswer, EligibilityStatus, Item
 from consent.coverage import is_preschool
-from consent.eligibility import EligibilityClient, Refused
+from consent.eligibility import Eligibility, EligibilityClient, Refused
 from consent.server.certificates import Authority
 from consent.wire import InsuredQuery, Qualification, ReferenceRequest
 from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
@@ -66,10 +66,14 @@ def visit(
     made: Bench, client: EligibilityClient, answers: dict[Item, ConsentAnswer], someone: Person = HANAKO
 ) -> Any:
     visit_id = uuid4().hex
-    asked = client.identify_by_face(visit_id, client.challenge(), made.certificate(someone), 0.3).questions
-    declined = dict.fromkeys(asked, ConsentAnswer.DECLINED)
-    client.send_consents(visit_id, {**declined, **answers})
+    found = client.identify_by_face(visit_id, client.challenge(), made.certificate(someone), 0.3)
+    client.send_consents(visit_id, whole(found, answers))
     return client.result(visit_id)
+
+
+def whole(found: Eligibility, answers: dict[Item, ConsentAnswer]) -> dict[Item, ConsentAnswer]:
+    """Return an answer to every question; what the test does not speak of is declined."""
+    return dict.fromkeys(found.questions, DECLINED) | answers
 
 
 def category_of(told: tuple[Qualification, ...]) -> str:
@@ -139,8 +143,7 @@ def test_the_counter_gets_the_limit_category_not_before_the_patients_yes(
     found = client.identify_by_face(visit_id, client.challenge(), running.certificate(), 0.3)
     assert found.counter.limit_category == before
     for _ in range(2):
-        whole = {**dict.fromkeys(found.questions, DECLINED), **answers}
-        assert client.send_consents(visit_id, whole).limit_category == after
+        assert client.send_consents(visit_id, whole(found, answers)).limit_category == after
 
 
 def test_before_the_consents_are_recorded_nothing_is_provided(running: Bench) -> None:

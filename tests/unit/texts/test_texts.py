@@ -150,8 +150,8 @@ def test_a_pharmacy_speaks_of_pharmacists_and_of_no_doctor() -> None:
 
 
 def test_values_stand_where_they_belong() -> None:
-    assert catalogue("en")(wording.TRIES_LEFT, count=2) == "Tries left: 2"
-    assert catalogue("ja")(wording.TRIES_LEFT, count=2) == "残り2回"
+    assert catalogue("en")(wording.TRIES_LEFT, count=2) == "PIN tries left: 2"
+    assert catalogue("ja")(wording.TRIES_LEFT, count=2) == "入力できるのは、残り2回です"
     assert catalogue("en").joined("One.", "", "Two.") == "One. Two."
     assert catalogue("zh").joined("一。", "二。") == "一。二。"
 
