@@ -144,7 +144,7 @@ def _mutated(chance: random.Random, original: bytes) -> bytes:
 
 
 def _mistake_of(read: Callable[[Path], object], path: Path) -> str:
-    """Return what is wrong with how a file was read; empty when it was taken, or refused in a clear line for each mistake."""
+    """Return what is wrong with how a file was read; empty when it was taken, or refused in clear lines."""
     try:
         read(path)
     except ConfigError as error:
