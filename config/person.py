@@ -106,7 +106,7 @@ class Person:
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     name_kana: Kana
-    birth_date: date
+    birth_date: Annotated[date, Field(ge=date(1850, 1, 1), le=date(2150, 12, 31))]
     """Of somebody whose day of birth is unknown: the day that the insurers take in its place."""
     sex: Literal[1, 2, 3]
     address: Annotated[str, Field(max_length=200)]

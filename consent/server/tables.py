@@ -153,8 +153,9 @@ def _engine(database: str) -> sa.Engine:
         options["poolclass"] = StaticPool
     elif not url.database.startswith("file:"):
         # SQLite would make a file that others can read; its helpers get the same mode.
+        # Never opened when it is there: to close it again would end the locks of this process's other connections.
         with suppress(OSError):
-            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     engine = sa.create_engine(url, hide_parameters=True, **options)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)

@@ -134,7 +134,8 @@ class Journal:
             if path is not None:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 # Made here, since SQLite makes a file that others can read; its helpers get the same mode.
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+                with suppress(FileExistsError):
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             self._database = sqlite3.connect(
                 path or ":memory:", check_same_thread=False, isolation_level=None
             )

@@ -144,16 +144,17 @@ def _mutated(chance: random.Random, original: bytes) -> bytes:
 
 
 def _mistake_of(read: Callable[[Path], object], path: Path) -> str:
-    """Return what is wrong with how a file was read; empty when it was taken, or refused in one clear line."""
+    """Return what is wrong with how a file was read; empty when it was taken, or refused in clear lines."""
     try:
         read(path)
     except ConfigError as error:
-        line = str(error)
-        if str(path.parent) not in line:
-            return f"names no file: {line}"
-        if not all(each.isprintable() for each in line):
-            return f"not one line: {line!r}"
-        return f"a line of {len(line)} characters" if len(line) > LONGEST_LINE else ""
+        for line in str(error).split("\n"):
+            if str(path.parent) not in line:
+                return f"names no file: {line}"
+            if not all(each.isprintable() for each in line):
+                return f"not one line: {line!r}"
+            if len(line) > LONGEST_LINE:
+                return f"a line of {len(line)} characters"
     except Exception as error:
         return f"raised {error!r}"
     return ""
