@@ -16,6 +16,7 @@ from reception.texts.wording import STEP_NUMBERS, STEPS, WITHOUT_STAFF
 CANCEL_STATES = (*REVOCABLE, State.LIMIT_CONSENT, State.PHONE_TAP)
 """States in which staff can end a visit from afar."""
 NEEDS_HAND = ("CALL_STAFF", "OUT_OF_SERVICE")
+IDENTITY_STEP = 2
 RESTS = ("WAITING", "DESK_CLOSED")
 
 
@@ -89,7 +90,7 @@ def _details(snapshot: Snapshot, t: Words) -> list[str]:
         t("本人確認: {way}", way=t(wording.IDENTITY.get(str(snapshot.identity), "")))
         if snapshot.identity
         else "",
-        t("暗証番号 残り {n} 回", n=tries) if tries is not None and number else "",
+        t("暗証番号 残り {n} 回", n=tries) if tries is not None and number == IDENTITY_STEP else "",
         t("あと {n} 秒で時間切れ", n=snapshot.seconds_left) if snapshot.seconds_left is not None else "",
         t("カードの取り忘れを {n} 回案内", n=snapshot.reminders) if snapshot.reminders else "",
         t("患者の画面に言葉を表示中") if snapshot.staff_message else "",

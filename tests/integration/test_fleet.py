@@ -1,5 +1,6 @@
 """Terminals and boards over a real broker: what arrives, what is refused, and what survives."""
 
+import gc
 import shutil
 import signal
 import socket
@@ -359,6 +360,9 @@ def test_a_network_that_is_cut_for_a_minute_is_told_and_healed(broker: Broker, e
     cable.is_cut.clear()
     soon(lambda: desk.is_heard and desk.tally.completed == 1, "it does not come back", 60)
     assert desk.snapshot.completed == terminal.actor.snapshot.completed
+    ends.close()
+    # Here, where it is forgiven.
+    gc.collect()
 
 
 def test_many_terminals_are_shown_and_none_is_lost(tmp_path: Path, ends: ExitStack) -> None:
