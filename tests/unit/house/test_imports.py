@@ -92,6 +92,8 @@ FENCES = {
         "reception/patient",
         "reception/commands/program",
         "reception/testing/gallery",
+        "reception/testing/measured",
+        "reception/testing/panel",
         "reception/testing/pictures",
         "reception/testing/benchmarks/smoothness",
     ),
