@@ -30,6 +30,9 @@ STATES = {
     "LEAVE": "患者が受付をやめるか選んでいます",
     "SUMMARY": "患者が答えを確かめています",
     "MATCHED": "本人確認ができました",
+    "ATTRIBUTE_OFFER": "氏名や住所の変更を知らせるか、患者が選んでいます",
+    "ATTRIBUTE_SIGN": "患者が署名用のパスワードを入力しています",
+    "ATTRIBUTE_QR": "患者のスマートフォン用のページを案内しています",
 }
 """By Snapshot.screen."""
 

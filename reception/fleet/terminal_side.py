@@ -57,6 +57,8 @@ _log = logging.getLogger("reception.fleet")
 
 SESSION_S = 24 * 3600
 MOST_BOARDS = 16
+HIDDEN = {"pin_digits": 0, "signing_characters": 0, "qr": "", "answers": []}
+"""Parts of a snapshot that are nobody's business over a network, where the broker keeps it."""
 
 
 @dataclass
@@ -182,8 +184,7 @@ class FleetPort:
         if news.kind is Kind.SNAPSHOT:
             if news.content is None:
                 return
-            # How many digits are typed, and how many snapshots there were, is nobody's business over a network.
-            content = {**news.content, "pin_digits": 0}
+            content = {**news.content, **HIDDEN}
             seen = {**content, "number": 0}
             if seen == self._snapshot:
                 return

@@ -1,6 +1,7 @@
 """Terminals and boards over a real broker: what arrives, what is refused, and what survives."""
 
 import gc
+import json
 import shutil
 import signal
 import socket
@@ -20,7 +21,7 @@ from reception.counter.hub import Hub
 from reception.fleet.board_side import BoardLink
 from reception.fleet.messages import Command, Verb, Verdict, command_bytes
 from reception.fleet.port import About, Port
-from reception.fleet.terminal_side import FleetPort
+from reception.fleet.terminal_side import HIDDEN, FleetPort
 from reception.fleet.topics import client_of, command_topic, state_topic
 from reception.fleet.trust import FleetError, load_identity, party_of, sealed, signed
 from reception.flow import State
@@ -244,6 +245,10 @@ def test_nothing_personal_is_kept_by_the_broker_or_travels_in_clear(
     with stranger(broker.settings("board", OTHER_BOARD), OTHER_BOARD) as later:
         soon(lambda: any(kept for _, _, kept in later.heard), "nothing is retained")
         kept = [topic for topic, _, retained in later.heard if retained]
+        (snapshot,) = [
+            json.loads(body) for topic, body, _ in later.heard if topic.endswith("1/state/snapshot")
+        ]
+        assert {name: snapshot["content"][name] for name in HIDDEN} == HIDDEN
         assert not [topic for topic in kept if "people" in topic or "photo" in topic or "command" in topic]
 
 

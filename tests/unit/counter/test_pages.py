@@ -230,6 +230,7 @@ def test_every_state_item_and_answer_has_words() -> None:
         "LEAVE",
         "SUMMARY",
         "MATCHED",
+        "ATTRIBUTE_QR",
     }
     assert set(wording.ITEMS) == {item.value for item in Item}
     assert set(wording.ANSWERS) == {answer.value for answer in ConsentAnswer}
