@@ -28,6 +28,9 @@ STATES = {
     "CALL_STAFF": "患者が係を待っています",
     "OUT_OF_SERVICE": "端末は利用できません",
     "DESK_CLOSED": "受付を休止しています",
+    "LEAVE": "患者が受付をやめるか選んでいます",
+    "SUMMARY": "患者が答えを確かめています",
+    "MATCHED": "本人確認ができました",
     "HELP": "患者が「こまったときは」を見ています",
 }
 """By Snapshot.screen."""

@@ -79,6 +79,8 @@ FENCES = {
         "reception/counter",
         "reception/commands/program",
         "reception/testing/gallery",
+        "reception/testing/measured",
+        "reception/testing/panel",
         "reception/testing/pictures",
         "reception/testing/benchmarks/smoothness",
     ),
