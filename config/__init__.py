@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
+from config.face_networks import NETWORKS, network_of
 from config.toml_file import STRICT, ConfigError, TomlFile
 
 __all__ = ["HOME", "Config", "ConfigError", "load"]
@@ -14,9 +16,11 @@ __all__ = ["HOME", "Config", "ConfigError", "load"]
 HOME = Path(__file__).parent
 """The folder of the shipped configuration: terminal.toml, people/."""
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
-Distance = Annotated[float, Field(gt=0, le=0.45)]
-"""Distance of two face embeddings. Above 0.45 more than 1 % of strangers pass (facts: measured on 40 identities)."""
+Seconds = Annotated[float, Field(ge=0.001, le=3600)]
+Rest = Annotated[float, Field(ge=0.05, le=3600)]
+"""Seconds between two tries; less would keep a core busy with them."""
+Distance = Annotated[float, Field(gt=0, le=1)]
+"""Distance of two face embeddings; how far it may be set is up to the network, see config.face_networks."""
 
 Profile = Literal["leaflet-2023", "current"]
 
@@ -26,7 +30,7 @@ class Site:
     """Which terminal this is and where it stands."""
 
     terminal_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "terminal-1"
-    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345678"
+    institution_code: Annotated[str, Field(pattern=r"^[0-9]{10}$")] = "1312345676"
     facility_kind: Literal["clinic", "pharmacy"] = "clinic"
 
 
@@ -35,7 +39,9 @@ class Reader:
     """A card reader, found by its PC/SC name."""
 
     name: Annotated[str, Field(min_length=1)] = "*"
-    """Shell pattern; the first reader that matches is used."""
+    """Pattern in which * and ? stand for anything; all else is literal, brackets too. Letter case, the index and the
+    serial number that PC/SC puts behind a name do not count. A card counts in every reader that matches.
+    """
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -43,7 +49,27 @@ class PhoneReader:
     """The reader that phones are laid on, beside the one for cards."""
 
     name: str = ""
-    """Shell pattern of its PC/SC name; empty: there is none, and phones are not offered."""
+    """Pattern of its PC/SC name, as Reader.name; empty: there is none, and phones are not offered."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Card:
+    """What is believed of cards, and what is not published yet of the next ones (docs/guide/card-authenticity.md)."""
+
+    authorities: str = ""
+    """File of the authorities whose word on a card's photo counts; empty: the shipped card_authorities.toml."""
+    proof_limit_s: Annotated[float, Field(gt=0, le=5)] = 1.0
+    """Longest time that a chip may take to sign a challenge; one that is elsewhere takes longer."""
+    next_labels: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]{1,32}$")], ...] = ("JPKIAPICCTOKEN3",)
+    """What the JPKI application of the next card calls itself; unpublished."""
+    next_application: Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{10,32})?$")] = ""
+    """AID of the next card's JPKI application, hex; empty: the same as today."""
+    next_signs: Literal["digest", "message"] = "digest"
+    """What the next card is given to sign with P-384: the SHA-384 digest, or what is to be signed; the other one is
+    tried where the signature does not come out right.
+    """
+    next_sign_p1: Annotated[int, Field(ge=0, le=255)] = 0
+    """P1 of its signing command."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -51,6 +77,13 @@ class Camera:
     """The patient camera, or recorded frames in its place."""
 
     index: Annotated[int, Field(ge=0)] = 0
+    """Its number; once opened, it is found again when it comes back under another one."""
+    device: str = ""
+    """In place of the number: a path, best one in /dev/v4l/by-id, or a shell pattern for a name there."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise that make its pictures upright, where it is mounted turned."""
+    mirror: bool = False
+    """Its driver gives mirrored pictures."""
     clip: str = ""
     """Folder of recorded frames; relative to the file that names it. Empty: the camera."""
 
@@ -79,22 +112,20 @@ class Gate:
 
 @dataclass(frozen=True, config=STRICT)
 class Face:
-    """The decision policy; docs/guide/how-sure-is-the-face.md has the defaults' error rates, as measured."""
+    """The decision policy; the defaults' error rates: docs/guide/how-sure-is-the-face.md."""
 
     model: str = ""
-    """File of other weights for face_recognition's network (dlib's format, 150 px, 128 numbers); as Camera.clip.
+    """Which network compares: "sface" (as ""), "dlib", or a file of other weights for either; as Camera.clip.
 
-    Thresholds belong to a model, so that those of such a file must stand beside it. Empty: the installed weights.
+    A file that ends in .onnx is of SFace's kind (112 px), any other of face_recognition's (dlib's format, 150 px); both
+    give 128 numbers. Thresholds belong to weights, so that those of such a file must stand beside it.
     """
-    threshold: Distance = 0.36
-    """Largest distance between the card photo and the mean embedding of ``frames`` frames."""
-    fast_accept: Distance = 0.35
-    """A single gated frame at most this far is accepted at once, if it is clear."""
+    threshold: Distance = field(default=NETWORKS["sface"].threshold)
+    """Largest distance between the card photo and the mean embedding of ``frames`` frames; default: the network's."""
+    fast_accept: Distance = field(default=NETWORKS["sface"].fast_accept)
+    """A single gated frame at most this far is accepted at once, if it is clear; default: the network's."""
     clear_score: float = 0.5
-    """HOG score from which a frame is clear enough to decide alone; frontal faces in even light have 1 and more.
-
-    Measured: in patchy light a 50/50 morph came as near as 0.349 to one of its persons in a frame of score 0.40.
-    """
+    """The finder's score from which a frame is clear enough to decide alone."""
     frames: Annotated[int, Field(ge=1, le=20)] = 3
     spacing_ms: Annotated[float, Field(ge=0, le=5000)] = 300.0
     every_frame: bool = False
@@ -109,20 +140,32 @@ class Face:
     photo_check: bool = False
     """Whether a face that moves like a flat photograph is turned away; see docs/guide/how-sure-is-the-face.md."""
     challenge: Annotated[int, Field(ge=0, le=3)] = 0
-    """How many moves (turn left, turn right, blink; drawn anew each time) are asked for after the face matched."""
+    """How many moves (turn left, turn right; drawn anew each time) are asked for after the face matched."""
     challenge_step_s: Seconds = 5.0
     gate: Gate = field(default_factory=Gate)
 
     @model_validator(mode="before")
     @classmethod
-    def _thresholds_of_the_model(cls, given: Any) -> Any:
-        if (
-            isinstance(given, dict)
-            and given.get("model")
-            and not {"threshold", "fast_accept"} <= given.keys()
-        ):
+    def _numbers_of_the_network(cls, given: Any) -> Any:
+        """Fill in what belongs to the network; of a file's weights nothing is known, so its numbers must be given."""
+        if isinstance(given, ArgsKwargs):
+            given = dict(given.kwargs or {})
+        model = given.get("model", "") if isinstance(given, dict) else None
+        if not isinstance(model, str):
+            return given
+        if model and model not in NETWORKS and not {"threshold", "fast_accept"} <= given.keys():
             raise ValueError("face.model needs its own face.threshold and face.fast_accept")
-        return given
+        network = network_of(model)
+        return {"threshold": network.threshold, "fast_accept": network.fast_accept, **given}
+
+    @model_validator(mode="after")
+    def _within_the_network(self) -> Self:
+        network = network_of(self.model)
+        if self.threshold > network.ceiling:
+            raise ValueError(
+                f"face.threshold should be at most {network.ceiling} with the network {network.name}"
+            )
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -152,7 +195,7 @@ class Delays:
     """How long the call-staff screen stays when no card is in."""
     settle_s: Seconds = 60.0
     """A visit whose sending broke off may still arrive; only after this is the server's "not recorded" believed."""
-    device_retry_s: Seconds = 2.0
+    device_retry_s: Rest = 2.0
     """How long a lost reader or camera is left alone before it is tried again."""
 
 
@@ -167,10 +210,56 @@ class Consents:
     specific_disease: bool = False
     medical_subsidy: bool = False
     """医療費助成 (PMH): ask whether the certificate of entitlement may be used."""
+    record_sharing: bool = False
+    """電子カルテ情報共有サービス: ask whether letters and the six kinds of records of other clinics may be seen."""
     prescription: bool = False
     """Ask in which form a prescription is wanted; only where ``facility_kind`` is ``clinic``."""
     bundled: bool = True
     """Offer 包括同意, one answer for all questions, beside one by one."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Attributes:
+    """最新の利用者情報(4情報)提供サービス: the clinic learns of a patient's new name or address, after a consent."""
+
+    offer: bool = False
+    """Offer it on a page of its own after the check-in; needs ``receipt.folder``, where the worklist lies."""
+    items: Annotated[
+        tuple[Literal["name", "address", "birth_date", "sex"], ...], Field(min_length=1, max_length=4)
+    ] = ("name", "address")
+    """What is asked for, one question each."""
+    ask_again_days: Annotated[int, Field(ge=0, le=3650)] = 365
+    """Who said no is asked again after so many days."""
+    method: Literal["crl", "ocsp"] = "crl"
+    """How the operator finds ended certificates: by the daily list, or certificate by certificate."""
+    link_serials: bool = True
+    """Let the operator follow a customer from the old certificate to the new one."""
+    yen_per_case: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """What the operator charges for a delivered case; 0: not known."""
+    url: Annotated[str, Field(pattern=r"^(https?://.*)?$")] = ""
+    """The platform operator; empty: the same as ``server.url``."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Announcements:
+    """Dated lines on the patient's window."""
+
+    file: str = ""
+    """Relative to the file that names it; empty: the shipped ``announcements.toml``."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Ticket:
+    """What the patient has in hand after the check-in."""
+
+    number: bool = False
+    """Give a queue number, which begins anew every day."""
+    prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{0,2}$")] = ""
+    """Before the number; of several terminals each has its own."""
+    wait_at: Annotated[str, Field(max_length=20)] = ""
+    """Where to wait, as "2番窓口"; empty: the usual words."""
+    print_command: tuple[str, ...] = ()
+    """Program and arguments that print what comes on standard input, as ("lp", "-d", "ticket"); empty: only shown."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -200,6 +289,26 @@ class Receipt:
     """cp932 is what receipt computers call Shift_JIS."""
     answer_requests: bool = True
     """Of several terminals with one folder, only one may answer requests."""
+    prescription_in: Literal["body", "result"] = "body"
+    """Where the patient's choice of the prescription's form stands: readers look in one place or the other."""
+    flags_2025: bool = False
+    """Write the six consent flags that came in 2025, for receipt computers that know them."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fhir:
+    """FHIR Bundles for charts that read no face files, beside each of them; off unless a place is named.
+
+    Paths as in Receipt.folder. Needs ``receipt.folder`` and the extra ``fhir``.
+    """
+
+    folder: str = ""
+    webhook: Annotated[str, Field(pattern=r"^(https?://.+)?$")] = ""
+    """Address that each Bundle is posted to, signed by the secret."""
+    secret_file: str = ""
+    """File with the secret of the signature (HMAC-SHA-256), at least 16 characters; needed for a webhook."""
+    ca: str = ""
+    """Who issued the webhook's certificate (PEM); empty: those that the system trusts."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -211,10 +320,40 @@ class Journal:
 
 @dataclass(frozen=True, config=STRICT)
 class Counter:
-    """The counter's window."""
+    """The counter's page, and what the terminal keeps for it."""
 
     hide_after_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
-    """A name is forgotten so long after its visit, and the window locks itself when nobody uses it so long."""
+    """A name is forgotten so long after its visit."""
+    logout_after_s: Annotated[float, Field(ge=10, le=43_200)] = 900.0
+    """Who does not use the page so long is logged out."""
+    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    """Address that the page's program listens on; any other than this machine's own needs ``cert`` and ``key``."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8480
+    names: str = ""
+    """By which other names browsers know this machine, with spaces between them."""
+    cert: str = ""
+    """The page's certificate for TLS (PEM). Paths as in Receipt.folder."""
+    key: str = ""
+
+
+@dataclass(frozen=True, config=STRICT)
+class Fleet:
+    """The broker (MQTT over TLS) by which boards watch and steer this terminal."""
+
+    broker: str = ""
+    """Its host; empty: no broker."""
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8883
+    ca: str = ""
+    """Who issues the certificates of broker, boards and terminals (PEM). Paths as in Receipt.folder."""
+    cert: str = ""
+    """This machine's certificate (PEM); its common name is the terminal's or board's id."""
+    key: str = ""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.broker and not (self.ca and self.cert and self.key):
+            raise ValueError("fleet.broker needs fleet.ca, fleet.cert and fleet.key")
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -261,14 +400,20 @@ class Config:
     site: Site = field(default_factory=Site)
     reader: Reader = field(default_factory=Reader)
     phone_reader: PhoneReader = field(default_factory=PhoneReader)
+    card: Card = field(default_factory=Card)
     camera: Camera = field(default_factory=Camera)
     face: Face = field(default_factory=Face)
     delays: Delays = field(default_factory=Delays)
     consents: Consents = field(default_factory=Consents)
     server: Server = field(default_factory=Server)
+    attributes: Attributes = field(default_factory=Attributes)
+    ticket: Ticket = field(default_factory=Ticket)
+    announcements: Announcements = field(default_factory=Announcements)
     receipt: Receipt = field(default_factory=Receipt)
+    fhir: Fhir = field(default_factory=Fhir)
     journal: Journal = field(default_factory=Journal)
     counter: Counter = field(default_factory=Counter)
+    fleet: Fleet = field(default_factory=Fleet)
     sound: Sound = field(default_factory=Sound)
     screen: Screen = field(default_factory=Screen)
 
@@ -281,6 +426,14 @@ class Config:
         if self.server.budget_s > self.delays.sending_s:
             # Else consents would still be sent after the patient was told that nothing came of it.
             raise ValueError("server.budget_s must not be above delays.sending_s")
+        if (self.fhir.folder or self.fhir.webhook) and not self.receipt.folder:
+            raise ValueError("fhir needs receipt.folder: a Bundle stands beside a face file")
+        if self.fhir.webhook and not self.fhir.secret_file:
+            raise ValueError("fhir.webhook needs fhir.secret_file")
+        if bool(self.counter.cert) != bool(self.counter.key):
+            raise ValueError("counter.cert and counter.key go together")
+        if self.attributes.offer and not self.receipt.folder:
+            raise ValueError("attributes.offer needs a receipt.folder")
         if self.face.photo_check and self.face.time_limit_s < 2:
             raise ValueError("face.photo_check needs a face.time_limit_s of at least 2")
         return self
@@ -307,9 +460,13 @@ def load(path: Path | None = None, *overrides: tuple[dict[str, Any], TomlFile]) 
 
 _PATHS = (
     ("camera", "clip"),
+    ("card", "authorities"),
     ("face", "model"),
     ("receipt", "folder"),
-    *(("server", key) for key in ("ca", "cert", "key")),
+    ("announcements", "file"),
+    *((table, key) for table in ("server", "fleet") for key in ("ca", "cert", "key")),
+    *(("counter", key) for key in ("cert", "key")),
+    *(("fhir", key) for key in ("folder", "secret_file", "ca")),
 )
 
 
@@ -318,8 +475,9 @@ def _located(data: dict[str, Any], file: Path) -> dict[str, Any]:
     found = dict(data)
     for table, key in _PATHS:
         inside = found.get(table)
-        if isinstance(inside, dict) and isinstance(inside.get(key), str) and inside[key]:
-            found[table] = {**inside, key: str((file.parent / inside[key]).absolute())}
+        named = inside.get(key) if isinstance(inside, dict) else None
+        if isinstance(named, str) and named and not (key == "model" and named in NETWORKS):
+            found[table] = {**found[table], key: str((file.parent / named).absolute())}
     return found
 
 

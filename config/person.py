@@ -1,8 +1,8 @@
 """A simulated person: card, certificate, insurance and recorded clip, read from a person file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import field, replace
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -10,16 +10,46 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from config import HOME
-from config.toml_file import STRICT, ConfigError, TomlFile
+from config.insurance import Insurance, faults
+from config.records import Checkup, Dispensing, RemoteConsent
+from config.toml_file import STRICT, ConfigError, Key, TomlFile
+
+__all__ = [
+    "CardKind",
+    "CertificateState",
+    "ForeignKind",
+    "Insurance",
+    "Person",
+    "PersonCard",
+    "PersonCertificate",
+    "PersonClip",
+    "everybody",
+    "insured",
+    "load_person",
+    "shipped_people",
+]
+
+JAPAN = timezone(timedelta(hours=9))
 
 ForeignKind = Literal["juki", "transit", "payment", "mute"]
 """Cards that a terminal must refuse: the old 住民基本台帳カード, a FeliCa-like and an EMV-like one, one upside down."""
-CardKind = Literal["standard", "face-only", "no-photo", "phone-android", "phone-ios"] | ForeignKind
+CardKind = (
+    Literal["standard", "face-only", "no-photo", "no-certificate", "phone-android", "phone-ios"] | ForeignKind
+)
+CardGeneration = Literal["current", "next"]
+"""next: the card announced for 2028, whose certificates have P-384 keys."""
+Forgery = Literal[
+    "",
+    "cloned",
+    "photo-of-another",
+    "photo-re-signed",
+    "authority-expired",
+    "authority-unknown",
+    "relayed",
+]
+"""What is wrong with a card that is not what it claims to be; see hardware.simulation.virtual_card.forged."""
 CertificateState = Literal["good", "revoked", "on-hold", "unknown"]
-CardClassification = Literal["01", "02", "03", "04", "05", "06", "07", "A1"]
-ReasonOfLoss = Literal["", "01", "02", "03", "99"]
-SpecificDisease = Literal[1, 2, 3]
-Validity = Literal["valid", "invalid", "superseded", "not-found", "ambiguous", "unregistered"]
+Kana = Annotated[str, Field(max_length=100)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -33,6 +63,12 @@ class PersonCard:
     pin_tries_left: Annotated[int, Field(ge=0, le=3)] = 3
     photo: str = ""
     """A built-in portrait, or the resolved path of an image; empty only for kind ``no-photo``."""
+    generation: CardGeneration = "current"
+    foreign_resident: bool = False
+    """The holder is a foreign resident: 照合番号B has the year of birth of the common era."""
+    forgery: Forgery = ""
+    forger_photo: str = ""
+    """Whose portrait stands on a forged card, as ``photo``; empty: ``photo``."""
 
     @property
     def is_phone(self) -> bool:
@@ -53,37 +89,8 @@ class PersonCertificate:
     status: CertificateState = "good"
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     """Of a real card's certificate (DER), hex: who shows it is this person. Empty: the test authority issues one."""
-
-
-@dataclass(frozen=True, config=STRICT)
-class Insurance:
-    """What the eligibility-confirmation server knows of the person's insurance."""
-
-    registered: bool = True
-    validity: Validity = "valid"
-    insurer_number: Annotated[str, Field(pattern=r"^[0-9]{6,8}$")] = "06139999"
-    symbol: str = ""
-    number: str = ""
-    branch: Annotated[str, Field(pattern=r"^[0-9]{2}$")] = "00"
-    share: Annotated[int, Field(ge=0, le=100)] = 30
-    """The patient's part of the cost, in percent."""
-    limit_category: Annotated[str, Field(pattern=r"^([AB][0-9]{2})?$")] = ""
-    insurer_name: Annotated[str, Field(max_length=100)] = "テスト健康保険組合"
-    family: bool = False
-    """Insured as a family member (家族) of ``insured_name``."""
-    insured_name: Annotated[str, Field(max_length=100)] = ""
-    """Whose insurance it is; empty: the person's own."""
-    classification: CardClassification = "01"
-    """被保険者証区分: 01 一般 … A1 医療扶助 (facts: OQSCD list)."""
-    qualified_on: date = date(2020, 4, 1)
-    issued_on: date | None = None
-    """交付年月日; None: the day of qualification."""
-    lost_on: date | None = None
-    """Day of disqualification; None: none is known."""
-    reason_of_loss: ReasonOfLoss = ""
-    """01 death, 02 public assistance, 03 other insurance, 99 other."""
-    specific_diseases: tuple[SpecificDisease, ...] = ()
-    """特定疾病療養受療証: 1 dialysis, 2 haemophilia, 3 HIV."""
+    issue: Annotated[int, Field(ge=1, le=1000)] = 1
+    """The how-manieth certificate of this holder it is; each has keys of its own."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -98,8 +105,9 @@ class Person:
     """Everything that one simulated person brings."""
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    name_kana: Annotated[str, Field(max_length=100)]
-    birth_date: date
+    name_kana: Kana
+    birth_date: Annotated[date, Field(ge=date(1850, 1, 1), le=date(2150, 12, 31))]
+    """Of somebody whose day of birth is unknown: the day that the insurers take in its place."""
     sex: Literal[1, 2, 3]
     address: Annotated[str, Field(max_length=200)]
     card: PersonCard
@@ -107,28 +115,49 @@ class Person:
     insurance: Insurance = field(default_factory=Insurance)
     clip: PersonClip = field(default_factory=PersonClip)
     post_number: Annotated[str, Field(pattern=r"^([0-9]{7})?$")] = ""
+    other_name: Annotated[str, Field(max_length=100)] = ""
+    """通称名, as foreign residents may have one."""
+    other_name_kana: Kana = ""
+    dispensings: tuple[Dispensing, ...] = ()
+    """Drugs that pharmacies and hospitals gave out, made up."""
+    checkups: tuple[Checkup, ...] = ()
+    remote_consents: tuple[RemoteConsent, ...] = ()
+    """Consents given at home visits or online, where no terminal stands."""
     id: str = ""
     """File name without suffix; set by load_person."""
 
 
-def load_person(name: str, beside: Path | None = None) -> Person:
+def load_person(name: str, beside: Path | None = None, day: date | None = None) -> Person:
     """Load ``config/people/NAME.toml``, or the file at a path relative to the folder ``beside``.
 
-    Paths inside the file are resolved relative to it. Raises ConfigError.
+    Paths inside the file are resolved relative to it. What cannot be is refused: raises ConfigError with every fault of
+    the file. ``day``: when a stated ``validity`` must hold; None: today.
     """
     path = _person_file(name, beside)
     file = TomlFile.read(path)
-    if "id" in file.data:
-        raise file.mistake(("id",), "is not a known key")
-    person = file.parse(Person)
-    if (person.card.kind == "no-photo") != (person.card.photo == ""):
-        raise file.mistake(("card", "photo"), "a photo is needed for every kind of card but no-photo")
+    today = day or datetime.now(JAPAN).date()
+    person = file.parse(Person, check=lambda person: _faults(person, "id" in file.data, today))
     card, clip = person.card, person.clip
     if _is_path(card.photo):
         card = replace(card, photo=str((path.parent / card.photo).resolve()))
+    if _is_path(card.forger_photo):
+        card = replace(card, forger_photo=str((path.parent / card.forger_photo).resolve()))
     if clip.path:
         clip = replace(clip, path=str((path.parent / clip.path).resolve()))
     return replace(person, id=path.stem, card=card, clip=clip)
+
+
+def _faults(person: Person, names_id: bool, today: date) -> Iterator[tuple[Key, str]]:
+    if names_id:
+        yield ("id",), "is not a known key"
+    if (person.card.kind == "no-photo") != (person.card.photo == ""):
+        yield ("card", "photo"), "a photo is needed for every kind of card but no-photo"
+    if not person.name.split():
+        yield ("name",), "should not be blank"
+    if person.birth_date > today:
+        yield ("birth_date",), f"{person.birth_date} is to come"
+    if not person.card.is_foreign:
+        yield from faults(person.insurance, person.birth_date, today)
 
 
 def shipped_people() -> dict[str, Path]:

@@ -42,6 +42,8 @@ class Item(StrEnum):
     HEALTH_CHECKUP = "HEALTH_CHECKUP"
     LIMIT_AMOUNT = "LIMIT_AMOUNT"
     SPECIFIC_DISEASE = "SPECIFIC_DISEASE"
+    RECORD_SHARING = "RECORD_SHARING"
+    """電子カルテ情報共有サービス: letters (紹介状) and the six kinds of records (6情報) of other clinics."""
     MEDICAL_SUBSIDY = "MEDICAL_SUBSIDY"
     """医療費助成. Declined says "not provided on this visit"; it never says that the patient is not entitled."""
 
@@ -152,6 +154,7 @@ def questions(
             Item.MEDICATION: facility.medication,
             Item.HEALTH_CHECKUP: facility.health_checkup and old_enough,
             Item.SPECIFIC_DISEASE: facility.specific_disease,
+            Item.RECORD_SHARING: facility.record_sharing,
             Item.MEDICAL_SUBSIDY: facility.medical_subsidy,
         }
     return tuple(item for item, is_asked in asked.items() if is_asked)

@@ -3,6 +3,7 @@
 import base64
 import json
 from datetime import date, datetime, timedelta, timezone
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -21,8 +22,12 @@ from consent.choices import (
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 
+MOST_QUERIES = 100
+"""Questions of one InsuredQueries; their answers fit into one answer of the server."""
+
 TERMINAL_HEADER = "X-Terminal-Id"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+AUDIT_PATH = "/v1/audit"
 TLS_REQUIRED = "TLS_REQUIRED"
 """The code by which a server that speaks TLS only answers plain HTTP."""
 FACE_STATEMENT: Literal["photo of this card matched"] = "photo of this card matched"
@@ -33,6 +38,9 @@ _BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/
 Base64 = Annotated[str, Field(min_length=4, max_length=16_000, pattern=_BASE64)]
 VisitId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 Short = Annotated[str, Field(max_length=200)]
+RecordsKind = Literal["drugs", "checkups"]
+ListingKind = Literal["tickets", "home", "online"]
+"""Medical tickets of a month; consents given at home visits, or online."""
 Method = Literal["pin", "face", "phone", "visual"]
 """How identity was verified; ``phone``: by the certificate on a smartphone, which signs like a card; ``visual``:
 staff compared the patient with the card's photo (目視確認)."""
@@ -71,6 +79,8 @@ class Assertion(Message):
     nonce: Base64
     certificate_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     time: AwareDatetime
+    card_birth_date: Annotated[str, Field(pattern=r"^([0-9]{8})?$")] = ""
+    """As the card's signed record has it, YYYYMMDD, 00 for what is not known; empty where it was not read."""
 
     def canonical(self) -> str:
         """Return the JSON that is signed: sorted keys, no spaces."""
@@ -109,6 +119,17 @@ class IdentificationRequest(Message):
     institution_code: InstitutionCode = "0000000000"
 
 
+class Conflict(StrEnum):
+    """Why an answer may belong into another chart than it seems; staff decide."""
+
+    NUMBER_SHARED = "NUMBER_SHARED"
+    """This facility's chart number is another person's too."""
+    SAME_KANA_AND_BIRTH = "SAME_KANA_AND_BIRTH"
+    """Another person has the same kana and the same date of birth."""
+    NAME_CHANGED = "NAME_CHANGED"
+    """The kana were others when the chart number was registered."""
+
+
 class EligibilityAnswer(Message):
     status: EligibilityStatus
     standing: Standing
@@ -130,6 +151,7 @@ class EligibilityAnswer(Message):
     limit_category: Short
     """Empty in profile ``leaflet-2023``: there it comes with the consents, after a yes."""
     reference_number: Annotated[str, Field(max_length=50)]
+    conflicts: tuple[Conflict, ...] = ()
 
 
 class CardUseRequest(Message):
@@ -167,13 +189,58 @@ class VisitAnswer(Message):
 
 
 class VisitsAnswer(Message):
+    """One page of a terminal's own visits, in the order of identification."""
+
     visits: tuple[VisitAnswer, ...]
+    after: Annotated[str, Field(max_length=200)] = ""
+    """What to ask the next page with; empty: this is the last one."""
+
+
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class Certificate(Message):
+    """What every certificate has: the day it was issued and the days for which it holds."""
+
+    issued_on: date
+    valid_from: date
+    valid_until: date | None
+    """Last day; None: until the insurance ends."""
+
+
+class ElderlyCertificate(Certificate):
+    """高齢受給者証, from 70 to 74."""
+
+    share: Percent
+
+
+class LimitCertificate(Certificate):
+    """限度額適用認定証."""
+
+    category: Short
+    long_term_from: date | None
+
+
+class DiseaseCertificate(Certificate):
+    """特定疾病療養受療証."""
+
+    disease: Literal[1, 2, 3]
+    self_pay_yen: int
+
+
+class MedicalTicket(Message):
+    """医療券 or 調剤券 of medical assistance."""
+
+    kind: Short
+    month: Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+    issue_number: Short
+    institution_code: Short
+    self_pay_yen: int
 
 
 class Qualification(Message):
-    """What the insurers know of one person: the content of a 資格情報 file; empty where nothing was found."""
+    """What the insurers know of one insurance of one person: one result of a 資格情報 file."""
 
-    status: EligibilityStatus
     classification: Short
     insurer_number: Short
     insurer_name: Short
@@ -182,8 +249,12 @@ class Qualification(Message):
     branch: Short
     family: bool
     insured_name: Short
+    """Empty where it is the person's own."""
     name: Short
+    """● stands for a character that the insurers' system does not have; so in every text."""
     name_kana: Short
+    other_name: Short
+    other_name_kana: Short
     sex: Literal[1, 2, 3]
     birth_date: date
     address: Short
@@ -192,14 +263,14 @@ class Qualification(Message):
     issued_on: date
     lost_on: date | None
     reason_of_loss: Short
-    share: Annotated[int, Field(ge=0, le=100)]
+    share: Percent | None
+    """Only of the late-stage elderly; of others the certificates and the age say it."""
     preschool: bool
-    elderly_share: Annotated[int, Field(ge=0, le=100)] | None
-    """Share on the 高齢受給者証, from 70 to 74; None for everyone else."""
-    limit_category: Short
-    """Empty when it is not provided to this facility."""
-    specific_diseases: tuple[Literal[1, 2, 3], ...]
-    """Empty when not provided to this facility."""
+    elderly: ElderlyCertificate | None
+    limit: LimitCertificate | None
+    """None when there is none, or when it is not provided to this facility; so below."""
+    diseases: tuple[DiseaseCertificate, ...]
+    tickets: tuple[MedicalTicket, ...]
     reference_number: Annotated[str, Field(max_length=50)]
 
 
@@ -209,8 +280,10 @@ class ResultAnswer(Message):
     visit: VisitAnswer
     institution_code: InstitutionCode
     limit_provided: bool
-    qualification: Qualification | None
-    """None where no qualification, or more than one, was found, or the card's use is not registered."""
+    standing: Standing
+    qualifications: tuple[Qualification, ...]
+    """Empty where no qualification, or more than one, was found, or the card's use is not registered."""
+    conflicts: tuple[Conflict, ...]
 
 
 class InsuredRequest(Message):
@@ -229,6 +302,8 @@ class InsuredQuery(InsuredRequest):
     """Ask for the qualification; ``limit_consent``: the patient agreed by word of mouth to 限度額情報."""
 
     birth_date: date
+    day: date | None = None
+    """The day that is asked about; None: today."""
     limit_consent: bool = False
 
 
@@ -240,7 +315,100 @@ class ReferenceRequest(InsuredRequest):
 
 class InsuredAnswer(Message):
     status: EligibilityStatus
-    qualification: Qualification | None
+    qualifications: tuple[Qualification, ...]
+
+
+class InsuredQueries(Message):
+    """Many questions at once, of a bulk request."""
+
+    queries: Annotated[tuple[InsuredQuery, ...], Field(max_length=MOST_QUERIES)]
+
+
+class InsuredAnswers(Message):
+    """One answer for each question, in their order."""
+
+    answers: tuple[InsuredAnswer, ...]
+
+
+class RecordsQuery(InsuredRequest):
+    """Ask for the drugs or the checkups of somebody who let this facility look at them."""
+
+    kind: RecordsKind
+    first_day: date | None = None
+    last_day: date | None = None
+
+
+class Drug(Message):
+    name: Short
+    code: Short
+    amount: Short
+    unit: Short
+    usage: Short
+    times: int
+    ingredient: Short
+
+
+class Dispensing(Message):
+    """Drugs that were prescribed and given out on one day."""
+
+    prescribed_on: date
+    dispensed_on: date
+    clinic: Short
+    clinic_code: Short
+    pharmacy: Short
+    in_hospital: bool
+    drugs: tuple[Drug, ...]
+
+
+class CheckupItem(Message):
+    code: Short
+    name: Short
+    value: Short
+    unit: Short
+    kind: Short
+    meaning: Short
+
+
+class CheckupResult(Message):
+    day: date
+    items: tuple[CheckupItem, ...]
+
+
+class RecordsAnswer(Message):
+    """What may be looked at until the consent ends."""
+
+    name: Short
+    name_kana: Short
+    birth_date: date
+    sex: Literal[1, 2, 3]
+    dispensings: tuple[Dispensing, ...]
+    checkups: tuple[CheckupResult, ...]
+
+
+class ListingQuery(Message):
+    """Ask for everybody with a medical ticket of a month, or with a consent given elsewhere in a span of days."""
+
+    institution_code: InstitutionCode
+    kind: ListingKind
+    month: Annotated[str, Field(pattern=r"^([0-9]{6})?$")] = ""
+    consent_from: date | None = None
+    consent_to: date | None = None
+    examined_from: date | None = None
+    examined_to: date | None = None
+    after: Annotated[int, Field(ge=0)] = 0
+    """How many people of the list are known already: it comes in parts of MOST_QUERIES."""
+
+
+class Listed(Message):
+    status: EligibilityStatus
+    qualifications: tuple[Qualification, ...]
+    consent_from: date | None
+    consent_until: date | None
+
+
+class ListingAnswer(Message):
+    listed: tuple[Listed, ...]
+    more: bool
 
 
 class DoneAnswer(Message):

@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if command is not doctor:
             # There a folder that cannot be made is one of the findings.
-            options.state.mkdir(parents=True, exist_ok=True)
+            # What is made here is for its owner only; the mode of a folder that was there is the owner's affair.
+            options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         return command(options)
     except KeyboardInterrupt:
         return 130
@@ -41,6 +42,7 @@ _EXTRA_OF = {
     **dict.fromkeys(("PySide6",), "ui"),
     **dict.fromkeys(("cv2", "dlib", "face_recognition_models", "numpy"), "face"),
     **dict.fromkeys(("alembic", "fastapi", "psycopg", "sqlalchemy", "starlette", "uvicorn"), "server"),
+    **dict.fromkeys(("jinja2", "markupsafe", "paho", "prometheus_client"), "counter"),
     **dict.fromkeys(("PIL", "pytest"), "testing"),
 }
 """Which extra of the wheel brings a module that may be missing (pyproject.toml)."""
@@ -57,6 +59,9 @@ _IF_LOADED = (
     ("consent.server", "ServerError"),
     ("reception.testing.testbench.trouble", "BenchTrouble"),
     ("reception.patient.kiosk", "NoSuchDisplay"),
+    ("reception.counter.program", "CounterError"),
+    ("reception.fleet.local", "LocalError"),
+    ("reception.fleet.trust", "FleetError"),
 )
 """Errors of parts that a command may not have loaded; then they cannot be what went wrong."""
 

@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from consent.server.certificates import Authority
+    from hardware.face.engine import FaceEngine
 
 # Before anything imports Qt.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -32,7 +33,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 DEAR = (
     *("scenarios_simulated", "desktop_visits", "scenarios_pcsc", "face_engine", "disturbances", "kills"),
     *("nothing_kept", "screens", "pcsc", "bench_file", "server_doors", "look", "server", "eligibility"),
-    *("spoken_keys", "server_fuzz", "parallel", "soak", "desktop", "plugin", "bench_face", "receipt_folder"),
+    *(
+        "spoken_keys",
+        "counter_page",
+        "fleet",
+        "server_fuzz",
+        "parallel",
+        "soak",
+        "desktop",
+        "plugin",
+        "bench_face",
+        "receipt_folder",
+    ),
 )
 """The files that take longest, by seconds: begun first, none is left for one process alone at the end of a run."""
 
@@ -129,6 +141,15 @@ def authority(made_state: Path) -> "Authority":
     from consent.server.certificates import Authority
 
     return Authority(made_state)
+
+
+@pytest.fixture(scope="module")
+def engine() -> "Iterator[FaceEngine]":
+    """A face engine that runs; its models are loaded meanwhile."""
+    from hardware.face.engine import FaceEngine
+
+    with FaceEngine() as engine:
+        yield engine
 
 
 def begun_state(folder: Path, made_state: Path) -> Path:

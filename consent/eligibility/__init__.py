@@ -16,6 +16,7 @@ from consent.eligibility.errors import (
     Refused,
     TimedOut,
     Unreachable,
+    Untellable,
     Untrusted,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "TerminalIdentity",
     "TimedOut",
     "Unreachable",
+    "Untellable",
     "Untrusted",
     "VisitRecord",
     "VisitResult",

@@ -56,6 +56,7 @@ class Eligibility:
     """包括同意, one answer for all questions, is offered beside one by one."""
     checkup: Checkup | None = None
     prescription_offered: bool = False
+    conflicts: tuple[wire.Conflict, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,10 @@ class VisitResult:
     institution_code: str
     limit_provided: bool
     """限度額情報 goes to the facility: by consent, or without a question in profile ``current``."""
-    qualification: wire.Qualification | None = field(repr=False)
-    """None where no qualification, or more than one, was found, or the card's use is not registered."""
+    qualifications: tuple[wire.Qualification, ...] = field(repr=False)
+    """Empty where no qualification, or more than one, was found, or the card's use is not registered."""
+    standing: Standing = Standing.VALID
+    conflicts: tuple[wire.Conflict, ...] = ()
 
 
 def eligibility_of(answer: wire.EligibilityAnswer) -> Eligibility:
@@ -119,6 +122,7 @@ def eligibility_of(answer: wire.EligibilityAnswer) -> Eligibility:
         bundled=answer.bundled,
         checkup=answer.checkup,
         prescription_offered=answer.prescription_offered,
+        conflicts=answer.conflicts,
     )
 
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -22,7 +22,7 @@ from consent.eligibility.answers import (
     eligibility_of,
     visit_record_of,
 )
-from consent.eligibility.errors import Refused
+from consent.eligibility.errors import BadAnswer, Refused
 
 if TYPE_CHECKING:
     from consent.eligibility.transport import Transport
@@ -63,7 +63,7 @@ class EligibilityClient:
                 # Only here: importing requests takes 0.1 s, and a terminal is ready for a card without it.
                 from consent.eligibility.transport import Transport
 
-                self._opened = Transport(self._settings, self._identity.id)
+                self._opened = Transport(self._settings, self._identity)
             return self._opened
 
     def challenge(self) -> Challenge:
@@ -98,10 +98,15 @@ class EligibilityClient:
         certificate: bytes,
         distance: float,
         card_expires: date | None = None,
+        card_birth_date: str = "",
     ) -> Eligibility:
-        """Identify by this terminal's signed word that the photo of the card matched at ``distance``."""
+        """Identify by this terminal's signed word that the photo of the card matched at ``distance``.
+
+        ``card_birth_date``, here and below: eight digits of the signed record that the photo stands in, by which the
+        server knows whether photo and certificate are of one person.
+        """
         assertion = wire.TerminalAssertion(
-            **self._about(visit_id, challenge, certificate),
+            **self._about(visit_id, challenge, certificate, card_birth_date),
             statement=wire.FACE_STATEMENT,
             distance=float(distance),
         )
@@ -115,6 +120,7 @@ class EligibilityClient:
         staff: str,
         reason: VisualReason,
         card_expires: date | None = None,
+        card_birth_date: str = "",
     ) -> Eligibility:
         """Identify by staff who compared the patient with the card's photo (目視確認).
 
@@ -122,7 +128,7 @@ class EligibilityClient:
         are not as the wire has them.
         """
         assertion = wire.VisualAssertion(
-            **self._about(visit_id, challenge, certificate),
+            **self._about(visit_id, challenge, certificate, card_birth_date),
             statement=wire.VISUAL_STATEMENT,
             staff=staff,
             reason=reason,
@@ -165,6 +171,17 @@ class EligibilityClient:
                 return None
             raise
 
+    def visits(self, since: datetime) -> Iterator[VisitRecord]:
+        """Fetch the records of this terminal's own visits from a moment on, in order, page by page."""
+        after = ""
+        while True:
+            query = urlencode({"since": since.isoformat(), "after": after})
+            page = self._transport.ask("GET", f"/v1/visits?{query}", wire.VisitsAnswer, retry=True)
+            yield from map(visit_record_of, page.visits)
+            after = page.after
+            if not after:
+                return
+
     def result(self, visit_id: str) -> VisitResult:
         """Fetch what the receipt computer is told of a visit that this terminal identified; also after a restart."""
         answer = self._transport.ask("GET", f"{_visit_path(visit_id)}/result", wire.ResultAnswer, retry=True)
@@ -172,21 +189,42 @@ class EligibilityClient:
             visit=visit_record_of(answer.visit),
             institution_code=answer.institution_code,
             limit_provided=answer.limit_provided,
-            qualification=answer.qualification,
+            qualifications=answer.qualifications,
+            standing=answer.standing,
+            conflicts=answer.conflicts,
         )
 
-    def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, wire.Qualification | None]:
-        """Fetch the qualification of a person by the numbers of the insurance, for the receipt computer's request."""
+    def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, tuple[wire.Qualification, ...]]:
+        """Fetch the qualifications of a person by the numbers of the insurance, for the receipt computer's request."""
         answer = self._transport.ask("POST", "/v1/insured", wire.InsuredAnswer, query, retry=True)
-        return answer.status, answer.qualification
+        return answer.status, answer.qualifications
+
+    def insured_many(self, queries: Sequence[wire.InsuredQuery]) -> tuple[wire.InsuredAnswer, ...]:
+        """Fetch the answers to at most wire.MOST_QUERIES such questions at once, in their order."""
+        asked = wire.InsuredQueries(queries=tuple(queries))
+        told = self._transport.ask("POST", "/v1/insured/many", wire.InsuredAnswers, asked, retry=True)
+        if len(told.answers) != len(queries):
+            raise BadAnswer("the eligibility server answered another number of questions than it was asked")
+        return told.answers
+
+    def records(self, query: wire.RecordsQuery) -> wire.RecordsAnswer:
+        """Fetch the drugs or checkups of a patient; refused (CONSENT_…) unless their consent holds now."""
+        return self._transport.ask("POST", "/v1/records", wire.RecordsAnswer, query, retry=True)
+
+    def listing(self, query: wire.ListingQuery) -> wire.ListingAnswer:
+        """Fetch a part of those with a medical ticket, or with a consent given elsewhere."""
+        return self._transport.ask("POST", "/v1/listings", wire.ListingAnswer, query, retry=True)
 
     def register_reference(self, request: wire.ReferenceRequest) -> None:
         """Register this facility's chart number (ReferenceNumber) of a person; again does no harm."""
         self._transport.ask("PUT", "/v1/reference-numbers", wire.DoneAnswer, request, retry=True)
 
     def audit(self) -> tuple[wire.AuditEntry, ...]:
-        """Fetch the newest entries of the server's audit log, oldest first; nothing personal is in it."""
-        return self._transport.ask("GET", "/v1/audit", wire.AuditAnswer).entries
+        """Fetch the newest entries of the server's audit log, oldest first; nothing personal is in it.
+
+        Only a client with the auditor's key may ask this.
+        """
+        return self._transport.ask("GET", wire.AUDIT_PATH, wire.AuditAnswer).entries
 
     def health(self) -> bool:
         """Say whether the server answers; never raises EligibilityError."""
@@ -235,14 +273,17 @@ class EligibilityClient:
             self._transport.ask("POST", "/v1/identifications", wire.EligibilityAnswer, request)
         )
 
-    def _about(self, visit_id: str, challenge: Challenge, certificate: bytes) -> dict[str, Any]:
-        """Return what binds an assertion to this terminal, visit, challenge and certificate."""
+    def _about(
+        self, visit_id: str, challenge: Challenge, certificate: bytes, card_birth_date: str
+    ) -> dict[str, Any]:
+        """Return what binds an assertion to this terminal, visit, challenge, certificate and card."""
         return {
             "terminal_id": self._identity.id,
             "visit_id": visit_id,
             "nonce": wire.to_base64(challenge.nonce),
             "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
             "time": wire.japan_now(),
+            "card_birth_date": card_birth_date,
         }
 
     def _vouch(

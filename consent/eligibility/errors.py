@@ -27,3 +27,7 @@ class Refused(EligibilityError):
 
 class BadAnswer(EligibilityError):
     """The server's answer is not what it should be."""
+
+
+class Untellable(BadAnswer):
+    """The answer came as it should, and says what no file can hold; asking again brings the same."""

@@ -1,16 +1,22 @@
 """Questions over HTTP to the eligibility server: each in its time, none answered by more than fits, every end typed."""
 
 import logging
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from socket import SHUT_RDWR, socket
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
 from pydantic import ValidationError
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -24,6 +30,7 @@ from consent.eligibility.errors import (
     Unreachable,
     Untrusted,
 )
+from consent.signatures import Identity, sign
 
 MAX_ANSWER_BYTES = 1_000_000
 FIRST_PAUSE_S = 0.2
@@ -41,19 +48,20 @@ AnyMessage = TypeVar("AnyMessage", bound=wire.Message)
 class Transport:
     """Asks one server in the name of one terminal; every call raises EligibilityError and ends within the budget."""
 
-    def __init__(self, settings: Server, terminal_id: str) -> None:
+    def __init__(self, settings: Server, identity: Identity) -> None:
         self._settings = settings
         self._closed = threading.Event()
         self.session = requests.Session()
         # Proxies and .netrc of the machine's user have no say in where patients' data goes.
         self.session.trust_env = False
-        self.session.headers[wire.TERMINAL_HEADER] = terminal_id
+        self.session.auth = SignedBy(identity)
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, _Adapter())
         if settings.ca:
             self.session.verify = settings.ca
         if settings.cert:
             self.session.cert = (settings.cert, settings.key or settings.cert)
+        self._unusable = _unusable(settings) if settings.url.startswith("https") else ""
 
     def ask(
         self,
@@ -78,7 +86,10 @@ class Transport:
         while True:
             try:
                 status, content = self.once(method, path, body, headers, deadline)
-                return _parsed(status, content, expected)
+                try:
+                    return _parsed(status, content, expected)
+                finally:
+                    content[:] = bytes(len(content))
             except (Unreachable, TimedOut, BadAnswer):
                 harmless = retry or idempotency_key is not None
                 if not harmless or time.monotonic() + pause >= deadline:
@@ -89,7 +100,7 @@ class Transport:
 
     def once(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytearray]:
         """Ask once; return the answer's status and its body."""
         status, content, _ = self._request(method, path, body, headers, deadline)
         return status, content
@@ -119,8 +130,13 @@ class Transport:
 
     def _request(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, str]:
+    ) -> tuple[int, bytearray, str]:
         """Ask once; return the answer's status, its body and its Date."""
+        if self._unusable:
+            # It may have been put right meanwhile.
+            self._unusable = _unusable(self._settings)
+        if self._unusable:
+            raise Untrusted(self._unusable)
         began, came_of_it = time.monotonic(), "no answer"
         try:
             answer = self._exchange(method, path, body, headers, deadline)
@@ -135,7 +151,7 @@ class Transport:
 
     def _exchange(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float
-    ) -> tuple[int, bytes, str]:
+    ) -> tuple[int, bytearray, str]:
         left = max(deadline - time.monotonic(), 0.01)
         timeout = (min(self._settings.connect_timeout_s, left), min(self._settings.read_timeout_s, left))
         # An answer that drips must leave time for another try.
@@ -160,6 +176,19 @@ class Transport:
 
     def _deadline(self) -> float:
         return time.monotonic() + self._settings.budget_s
+
+
+class SignedBy(requests.auth.AuthBase):
+    """Signs each request of a terminal; /health and /ready are open to anybody, and are asked without a key."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if urlsplit(str(request.url)).path not in ("/health", "/ready"):
+            body = request.body or b""
+            sign(request, body if isinstance(body, bytes) else body.encode(), self.identity)
+        return request
 
 
 # --- Within its time --------------------------------------------------------------------------------------------
@@ -220,8 +249,8 @@ class _Adapter(requests.adapters.HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
 
-def _content(response: requests.Response, deadline: float) -> bytes:
-    """Read the body; a server that drips or floods is left."""
+def _content(response: requests.Response, deadline: float) -> bytearray:
+    """Read the body into one buffer, which who parses it wipes; a server that drips or floods is left."""
     content = bytearray()
     while chunk := response.raw.read1(65_536, decode_content=True):
         content += chunk
@@ -229,13 +258,13 @@ def _content(response: requests.Response, deadline: float) -> bytes:
             raise BadAnswer(f"the eligibility server's answer is longer than {MAX_ANSWER_BYTES} bytes")
         if time.monotonic() > deadline:
             raise TimedOut("the eligibility server did not finish its answer in time")
-    return bytes(content)
+    return content
 
 
 # --- What came of it --------------------------------------------------------------------------------------------
 
 
-def _parsed(status: int, content: bytes, expected: type[AnyMessage]) -> AnyMessage:
+def _parsed(status: int, content: bytearray, expected: type[AnyMessage]) -> AnyMessage:
     if status >= 500 or status == TOO_MANY_REQUESTS:
         raise Unreachable(f"the eligibility server is in trouble (HTTP {status})")
     try:
@@ -243,13 +272,43 @@ def _parsed(status: int, content: bytes, expected: type[AnyMessage]) -> AnyMessa
             return expected.model_validate_json(content)
         if 400 <= status < 500:
             code = wire.ErrorAnswer.model_validate_json(content).code
-            if code == wire.TLS_REQUIRED:
-                raise Untrusted("the server speaks TLS only: its address in [server] must begin with https")
+            if code in _DISTRUSTED:
+                raise Untrusted(_DISTRUSTED[code])
             raise Refused(code)
     except ValidationError:
         # The validation's own words would quote the answer.
         raise BadAnswer(f"the eligibility server's answer (HTTP {status}) is not understood") from None
     raise BadAnswer(f"the eligibility server answered HTTP {status}")
+
+
+def _unusable(settings: Server) -> str:
+    """Say which of the files in [server] cannot be used, which requests tells as a server that is away."""
+    own = settings.key or settings.cert
+    given = {"ca": settings.ca, "cert": settings.cert, "key": own if settings.cert else ""}
+    for key, file in given.items():
+        try:
+            content = Path(file).read_bytes() if file else b""
+            if key == "key" and file:
+                load_pem_private_key(content, None)
+            elif file:
+                load_pem_x509_certificates(content)
+        except OSError as error:
+            words = error.strerror or type(error).__name__
+            return f"a file named by ca, cert or key in [server] cannot be used: {key}: {words}"
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            return f"the file named by {key} in [server] holds none that can be used"
+    if settings.cert:
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_cert_chain(settings.cert, own, password=_no_password)
+        except OSError:
+            return "the files named by cert and key in [server] do not belong together"
+    return ""
+
+
+def _no_password() -> str:
+    """Instead of asking on the console."""
+    return ""
 
 
 def _told(error: Exception, settings: Server) -> EligibilityError:
@@ -273,6 +332,14 @@ def _told(error: Exception, settings: Server) -> EligibilityError:
     return Untrusted("a file named by ca, cert or key in [server] cannot be used")
 
 
+_DISTRUSTED = {
+    wire.TLS_REQUIRED: "the server speaks TLS only: its address in [server] must begin with https",
+    "TERMINAL_CERTIFICATE_MISSING": "the server wants a certificate from this terminal",
+    "TERMINAL_CERTIFICATE_UNTRUSTED": "the server does not know who issued this terminal's certificate",
+    "TERMINAL_CERTIFICATE_EXPIRED": "the server says that this terminal's certificate has expired",
+    "TERMINAL_CERTIFICATE_NAMELESS": "the server finds no name in this terminal's certificate",
+}
+"""What a server, or its front, says of who asks, in our words."""
 _ALERTS = {
     "alert certificate expired": "the server says that this terminal's certificate has expired",
     "alert unknown ca": "the server does not know who issued this terminal's certificate",

@@ -27,11 +27,13 @@ from consent.enrolment.state_files import (
     write_first,
     written,
 )
-from consent.enrolment.terminal_key import enrol_terminal
+from consent.enrolment.terminal_key import TERMINAL_ID, enrol_auditor, enrol_terminal
 
 CA_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=365)
 CLOCKS_DIFFER = timedelta(hours=1)
+BOARD = "board"
+"""Organisational unit of a board's certificate; only who has it may steer terminals (reception.fleet.trust)."""
 
 
 def write_certificates(
@@ -41,18 +43,32 @@ def write_certificates(
     terminals: Sequence[str],
     now: datetime,
     life: timedelta = LIFE,
+    *,
+    auditor: bool = False,
+    brokers: Sequence[str] = (),
+    boards: Sequence[str] = (),
 ) -> list[Path]:
-    """Enrol terminals and write ``ca.pem`` and a certificate with its key for server and terminals; return the paths.
+    """Enrol terminals and write ``ca.pem`` and a certificate with its key for each machine; return the paths.
 
-    The CA is made in the state folder at first use and stays; server and terminals get new certificates each time.
-    Raises StateError, ValueError for an unfit terminal id, and OSError.
+    ``hosts`` are the server's names, ``brokers`` the broker's, ``boards`` and ``terminals`` ids; ``auditor``: one, too,
+    for who reads the server's audit. The CA is made in the state folder at first use and stays; all others get new
+    certificates each time. Raises StateError, ValueError for an unfit id, and OSError.
     """
+    if both := set(boards) & set(terminals):
+        raise ValueError(f"{min(both)}: is the id of a terminal and of a board")
     ca = _ca(state, now)
     enrolled = [enrol_terminal(state, terminal) for terminal in terminals]
+    enrolled += [enrol_auditor(state)] if auditor else []
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = {"ca.pem": ca.certificate.public_bytes(serialization.Encoding.PEM)}
     if hosts:
         files |= _files("server", _issued(ca, hosts[0], new_key(), now, life, hosts))
+    if brokers:
+        files |= _files("broker", _issued(ca, brokers[0], new_key(), now, life, brokers))
+    for board in boards:
+        if not TERMINAL_ID.fullmatch(board):
+            raise ValueError("a board's id has 1 to 40 of A-Z a-z 0-9 _ -")
+        files |= _files(f"board-{board}", _issued(ca, board, new_key(), now, life, (), unit=BOARD))
     for terminal in enrolled:
         subject = _issued(ca, terminal.id, terminal.private_key, now, life, ())
         files |= _files(f"terminal-{terminal.id}", subject)
@@ -101,8 +117,11 @@ def _issued(
     now: datetime,
     life: timedelta,
     hosts: Sequence[str],
+    unit: str = "",
 ) -> Subject:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    named = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    named += [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)] if unit else []
+    name = x509.Name(named)
     builder = _builder(name, ca.certificate.subject, key.public_key(), ca.key, now, life)
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -8,7 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from consent.enrolment.state_files import key_of, parsed_rsa_key, read
 
-_TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+AUDITOR = "auditor"
+"""Whose key reads the server's audit, and nothing else; no terminal's id."""
+TERMINAL_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,22 @@ def enrol_terminal(state: Path, terminal_id: str) -> TerminalKey:
 
     Raises ValueError for an unfit id, StateError and StateDamaged.
     """
+    if terminal_id == AUDITOR:
+        raise ValueError(f"{AUDITOR} is no terminal's id: it reads the audit")
     # Read anew each time: removing its file ends a terminal's enrolment at once.
     return TerminalKey(terminal_id, key_of(_file(state, terminal_id)))
+
+
+def enrol_auditor(state: Path) -> TerminalKey:
+    """Return the key that reads the server's audit, made at first use; raises StateError and StateDamaged."""
+    return TerminalKey(AUDITOR, key_of(_file(state, AUDITOR)))
+
+
+def enrolled_key(state: Path, terminal_id: str) -> TerminalKey | None:
+    """Return a terminal's key if it has one; makes none. Raises ValueError, StateError and StateDamaged."""
+    path = _file(state, terminal_id)
+    content = read(path)
+    return None if content is None else TerminalKey(terminal_id, parsed_rsa_key(path, content))
 
 
 def terminal_public_key(state: Path, terminal_id: str) -> rsa.RSAPublicKey | None:
@@ -42,6 +58,6 @@ def terminal_public_key(state: Path, terminal_id: str) -> rsa.RSAPublicKey | Non
 
 
 def _file(state: Path, terminal_id: str) -> Path:
-    if not _TERMINAL_ID.fullmatch(terminal_id):
+    if not TERMINAL_ID.fullmatch(terminal_id):
         raise ValueError("a terminal id has 1 to 40 of A-Z a-z 0-9 _ -")
     return state / "terminals" / f"{terminal_id}.pem"

@@ -87,6 +87,13 @@ class Prescription(StrEnum):
     PAPER = "2"
 
 
+class Advice(StrEnum):
+    """ProcessingResultCode of an answer that is no error; the official codes are not public."""
+
+    CERTIFICATE_EXPIRES_SOON = "CERTIFICATE_EXPIRES_SOON"
+    CERTIFICATE_IN_GRACE = "CERTIFICATE_IN_GRACE"
+
+
 class CardClass(StrEnum):
     """InsuredCardClassification."""
 
@@ -193,7 +200,7 @@ class DiseaseCertificate:
 
 @dataclass(frozen=True, repr=False, config=STRICT)
 class MedicalTicket:
-    """医療券 of medical assistance (医療扶助); the official list has more elements, which no source names."""
+    """医療券 of medical assistance (医療扶助); names as a public program writes them (facts), which has some more."""
 
     kind: Annotated[Text, Element("TicketType")] = ""
     valid_from: Annotated[date | None, Element("MedicalTicketValidDate")] = None
@@ -202,6 +209,10 @@ class MedicalTicket:
     month: Annotated[
         Annotated[str, Field(pattern=r"^([0-9]{4}(0[1-9]|1[0-2]))?$")], Element("MedicalTreatmentMonth")
     ] = ""
+    institution_code: Annotated[
+        Annotated[str, Field(pattern=r"^([0-9]{10})?$")], Element("DesignatedMedicalInstitutionCode")
+    ] = ""
+    self_pay_yen: Annotated[Annotated[int, Field(ge=0, le=9_999_999)] | None, Element("SelfPayAmount")] = None
 
 
 @dataclass(frozen=True, repr=False, config=STRICT)
@@ -228,6 +239,19 @@ class ViewingConsent(Consent):
     def _viewing_ends_after_a_day(self) -> "ViewingConsent":
         if self.until != (None if self.given_at is None else available_until(self.given_at)):
             raise ValueError("viewing ends 24 hours after the consent")
+        return self
+
+
+@dataclass(frozen=True, repr=False, config=STRICT)
+class RemoteConsent(Consent):
+    """A consent given at a home visit or online: it ends when it was said to, or not at all."""
+
+    until: Annotated[AwareDatetime | None, Element("AvailableTime")] = None
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> "RemoteConsent":
+        if self.until and (self.given_at is None or self.until < self.given_at):
+            raise ValueError("a consent ends after it was given")
         return self
 
 
@@ -279,11 +303,13 @@ class Insured:
         Annotated[tuple[MedicalTicket, ...], Field(max_length=50)],
         Group("MedicalTicketInfo", within="PublicExpenseResultList"),
     ] = ()
-    health_checkup: Annotated[ViewingConsent | None, NamePrefix("SpecificHealthCheckupsInfo")] = None
-    medication: Annotated[ViewingConsent | None, NamePrefix("PharmacistsInfo")] = None
+    health_checkup: Annotated[
+        ViewingConsent | RemoteConsent | None, NamePrefix("SpecificHealthCheckupsInfo")
+    ] = None
+    medication: Annotated[ViewingConsent | RemoteConsent | None, NamePrefix("PharmacistsInfo")] = None
     diagnosis: Annotated[ViewingConsent | None, NamePrefix("DiagnosisInfo")] = None
     operation: Annotated[ViewingConsent | None, NamePrefix("OperationInfo")] = None
-    # Seen since 2025-01 (ORCA). Which question each belongs to is not public, so no visit here sets them.
+    # Seen since 2025-01 (ORCA); written where a site's receipt computer knows them. See after_visit.
     disease_names: Annotated[ViewingConsent | None, NamePrefix("DiagnosisName")] = None
     infections: Annotated[ViewingConsent | None, NamePrefix("InfectiousInfo")] = None
     allergies: Annotated[ViewingConsent | None, NamePrefix("AllergyInfo")] = None
@@ -293,6 +319,8 @@ class Insured:
     reference_number: Annotated[ReferenceNumber, Element("ReferenceNumber")] = ""
     """照会番号: the clinic's own chart number."""
     arbitrary_id: Annotated[ReferenceNumber, Element("ArbitraryIdentifier")] = ""
+    prescription: Annotated[Prescription | None, Element("PrescriptionIssueSelect")] = None
+    """Here only for receipt computers that do not look for it in the body."""
 
     @model_validator(mode="after")
     def _nothing_without_consent(self) -> "Insured":
@@ -351,12 +379,14 @@ class Confirmation:
 
     confirmed_at: AwareDatetime
     validity: Validity
-    insured: Insured | None = None
+    insured: tuple[Insured, ...] = ()
+    """Several where two insurances hold at once, or a newer one is known beside the one that ended."""
     prescription: Prescription | None = None
+    advice: Advice | None = None
 
     @model_validator(mode="after")
     def _somebody_or_nobody(self) -> "Confirmation":
-        if (self.insured is None) != (self.validity in WITHOUT_INSURED):
+        if bool(self.insured) == (self.validity in WITHOUT_INSURED):
             raise ValueError("an insured person belongs to every validity but not found and ambiguous")
         return self
 
@@ -369,11 +399,13 @@ def after_visit(
     limit_provided: bool,
     limit: LimitCertificate | None = None,
     diseases: tuple[DiseaseCertificate, ...] = (),
+    flags_2025: bool = False,
 ) -> Insured:
     """Return what may be told after a visit with these recorded answers; what was not asked is a no.
 
     ``limit_provided``: by consent or, in profile ``current``, by law; the flag is 1 for both (assumed; no file from
-    a reader since 2024-10 was seen). There may be no certificate all the same.
+    a reader since 2024-10 was seen). There may be no certificate all the same. ``flags_2025``: also the six newer
+    flags, each a repetition of an answer.
     """
     # Files know whole seconds.
     at = recorded_at.replace(microsecond=0)
@@ -386,7 +418,7 @@ def after_visit(
         return Consent(ConsentFlag.GIVEN, at) if given else Consent()
 
     diseases_given = answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
-    return replace(
+    told = replace(
         insured,
         medication=viewing(Item.MEDICATION),
         diagnosis=viewing(Item.DIAGNOSIS),
@@ -396,6 +428,19 @@ def after_visit(
         limit=limit if limit_provided else None,
         disease_consent=consent(diseases_given),
         diseases=diseases if diseases_given else (),
+    )
+    shared = Item.RECORD_SHARING if Item.RECORD_SHARING in answers else None
+    if not flags_2025 and shared is None:
+        return told
+    # By the groups SRJ and SHJ of the code list OQSCD036 (facts); asked for by itself, the answer is the six kinds.
+    return replace(
+        told,
+        disease_names=viewing(shared or Item.OPERATION),
+        infections=viewing(shared or Item.OPERATION),
+        allergies=viewing(shared or Item.DIAGNOSIS),
+        contraindications=viewing(shared or Item.DIAGNOSIS),
+        tests=viewing(shared or Item.DIAGNOSIS),
+        prescriptions=viewing(shared or Item.MEDICATION),
     )
 
 
@@ -410,7 +455,13 @@ def without_card(insured: Insured, query: Query, at: datetime, limit: LimitCerti
     )
 
 
-def limit_certificate(category: str) -> LimitCertificate | None:
+def limit_certificate(
+    category: str,
+    issued: date | None = None,
+    valid_from: date | None = None,
+    valid_until: date | None = None,
+    long_term_from: date | None = None,
+) -> LimitCertificate | None:
     """Return the certificate of a limit category; None for none.
 
     Low incomes (オ and 低所得) pay less for meals too, so that theirs is 限度額適用・標準負担額減額認定証.
@@ -418,7 +469,8 @@ def limit_certificate(category: str) -> LimitCertificate | None:
     if not category:
         return None
     low = category in ("A05", "A06", "B05", "B06", "B07", "B08")
-    return LimitCertificate(LimitClass.LIMIT_AND_REDUCTION if low else LimitClass.LIMIT, category)
+    kind = LimitClass.LIMIT_AND_REDUCTION if low else LimitClass.LIMIT
+    return LimitCertificate(kind, category, issued, valid_from, valid_until, long_term_from)
 
 
 def half_width(text: str) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass as plain_dataclass
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from xml.etree import ElementTree
 
 from pydantic import AwareDatetime, Field
@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 from config.toml_file import STRICT
 from consent.receipt_files.content import (
     WITHOUT_INSURED,
+    Advice,
     Confirmation,
     Consent,
     ConsentFlag,
@@ -85,6 +86,7 @@ ERROR_MESSAGES = {
     Fault.CONTRADICTION: "項目の値が互いに合いません。",
     Fault.RESULTS: "結果の件数が正しくありません。",
     Fault.INSTITUTION: "医療機関コードが、この端末のものではありません。",
+    Fault.REQUEST: "この要求には対応していません。",
 }
 
 InstitutionCode = Annotated[str, Field(pattern=r"^[0-9]{10}$")]
@@ -185,16 +187,29 @@ class Document:
 
 
 class Writer:
-    """Builds the files of one institution in one encoding."""
+    """Builds the files of one institution in one encoding.
 
-    def __init__(self, institution_code: str, encoding: Encoding) -> None:
+    ``prescription_in``: PrescriptionIssueSelect stands in the body, or in each result.
+    """
+
+    def __init__(
+        self,
+        institution_code: str,
+        encoding: Encoding,
+        prescription_in: Literal["body", "result"] = "body",
+    ) -> None:
         self.institution_code = institution_code
         self.encoding = encoding
+        self._in_result = prescription_in == "result"
 
     def face_file(self, confirmation: Confirmation, visit_id: str) -> Document:
         """Return the file of a completed visit; its ArbitraryFileIdentifier is the visit's id."""
         at = confirmation.confirmed_at
         header = self._header(at, Segment.DONE, visit_id, confirmed_on=_day(at), reference=Reference.CARD)
+        form = confirmation.prescription
+        if self._in_result and form:
+            insured = tuple(replace(one, prescription=form) for one in confirmation.insured)
+            confirmation = replace(confirmation, insured=insured, prescription=None)
         return self._document(header, _body(confirmation, None))
 
     def result_file(self, confirmation: Confirmation, request: "QueryRequest") -> Document:
@@ -203,9 +218,7 @@ class Writer:
         Whatever the server said: without the patient's oral consent, no limit certificate is passed on.
         """
         at, query, asked = confirmation.confirmed_at, request.body.query, request.header
-        if confirmation.insured and query.limit_consent is not ConsentFlag.GIVEN:
-            silent = replace(confirmation.insured, limit=None, limit_consent=Consent())
-            confirmation = replace(confirmation, insured=silent)
+        confirmation = as_consented(confirmation, query)
         day = asked.confirmed_on or _day(at)
         header = self._header(
             at, Segment.DONE, asked.file_id, confirmed_on=day, reference=Reference.INSURED_NUMBER
@@ -218,12 +231,22 @@ class Writer:
         header = self._header(now, Segment.DONE, request.header.file_id)
         return self._document(header, Body(Status.DONE, reference_number=number))
 
-    def refused_file(
-        self, refusal: Refusal, request: "QueryRequest | RegistrationRequest", now: datetime
-    ) -> Document:
+    def refused_file(self, refusal: Refusal, file_id: str, now: datetime) -> Document:
         """Return the answer to a request that was understood and cannot be met."""
-        header = self._header(now, Segment.DONE, request.header.file_id)
+        header = self.done_header(now, file_id)
         return self._document(header, Body(Status.ERROR, refusal.code, refusal.message))
+
+    def running_file(self, file_id: str, now: datetime) -> Document:
+        """Return the answer while a bulk request is still being worked off."""
+        return self._document(self._header(now, Segment.RUNNING, file_id), None)
+
+    def done_header(self, now: datetime, file_id: str) -> Header:
+        """Return the header of an answer to a request that was carried out."""
+        return self._header(now, Segment.DONE, file_id)
+
+    def document(self, content: Any) -> Document:
+        """Return a file made of a dataclass."""
+        return Document(*to_bytes(to_element(ROOT, content), self.encoding))
 
     def error_file(self, malformed: MalformedFile, now: datetime) -> Document:
         """Return the answer to a request that was not understood."""
@@ -258,13 +281,13 @@ class Writer:
         )
 
     def _document(self, header: Header, body: Body | None) -> Document:
-        return Document(*to_bytes(to_element(ROOT, ResponseFile(header, body)), self.encoding))
+        return self.document(ResponseFile(header, body))
 
 
 def read_result(data: bytes) -> ResponseFile:
     """Read any file that we write; raises MalformedFile for what is off in any way.
 
-    Exactly one insured person is described, or nobody where nobody is known or there was an error.
+    Somebody is described by one result or more, or nobody where nobody is known or there was an error.
     """
     root, encoding = parse(data)
     answer = _read(root, ResponseFile, lenient=False)
@@ -272,7 +295,7 @@ def read_result(data: bytes) -> ResponseFile:
     if header.character_code is not CHARACTER_CODES[encoding]:
         raise MalformedFile(Fault.CONTRADICTION, "CharacterCodeIdentifier")
     if header.segment is not Segment.DONE:
-        if body is not None or not header.error_code:
+        if body is not None or (header.segment is Segment.ABNORMAL) != bool(header.error_code):
             raise MalformedFile(Fault.CONTRADICTION, "SegmentOfResult")
         return answer
     if body is None:
@@ -285,7 +308,7 @@ def read_result(data: bytes) -> ResponseFile:
     elif (body.validity is None) != bool(body.reference_number):
         raise MalformedFile(Fault.CONTRADICTION, "QualificationValidity")
     described = body.validity is not None and body.validity not in WITHOUT_INSURED
-    if len(body.results) != (1 if described else 0):
+    if bool(body.results) != described:
         raise MalformedFile(Fault.RESULTS, "ResultList")
     return answer
 
@@ -312,13 +335,30 @@ def _of_institution(request: AnyRequest, institution_code: str) -> AnyRequest:
     return request
 
 
+def as_consented(confirmation: Confirmation, query: Query) -> Confirmation:
+    """Return what may be told to a query: no limit certificate without the patient's oral consent."""
+    if query.limit_consent is ConsentFlag.GIVEN:
+        return confirmation
+    silent = tuple(replace(one, limit=None, limit_consent=Consent()) for one in confirmation.insured)
+    return replace(confirmation, insured=silent)
+
+
+ADVICE_MESSAGES = {
+    Advice.CERTIFICATE_EXPIRES_SOON: "利用者証明用電子証明書の有効期限まで3か月以内です。更新が必要です。",
+    Advice.CERTIFICATE_IN_GRACE: "利用者証明用電子証明書の有効期限が切れています。更新が必要です。",
+}
+
+
 def _body(confirmation: Confirmation, query: Query | None) -> Body:
+    advice = confirmation.advice
     return Body(
         Status.DONE,
+        code=str(advice or ""),
+        message=ADVICE_MESSAGES[advice] if advice else "",
         validity=confirmation.validity,
         prescription=confirmation.prescription,
         query=query,
-        results=(confirmation.insured,) if confirmation.insured else (),
+        results=confirmation.insured,
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from datetime import date, datetime
 from enum import StrEnum
@@ -24,6 +24,8 @@ Encoding = Literal["utf-8", "cp932"]
 MAX_BYTES = 4 * 1024 * 1024
 MAX_ELEMENTS = 2000
 MAX_DEPTH = 10
+_PART = 65_536
+"""Characters that are parsed at a time."""
 
 NO_CHARACTER = "●"
 """Stands for a character that the file cannot hold, as on real readers."""
@@ -55,6 +57,7 @@ class Fault(StrEnum):
     CONTRADICTION = "ELEMENTS_CONTRADICT"
     RESULTS = "RESULT_COUNT_WRONG"
     INSTITUTION = "INSTITUTION_WRONG"
+    REQUEST = "REQUEST_UNKNOWN"
 
 
 class MalformedFile(Exception):
@@ -75,6 +78,17 @@ def to_element(name: str, value: Any) -> ElementTree.Element:
 
 def to_bytes(root: ElementTree.Element, encoding: Encoding) -> tuple[bytes, tuple[str, ...]]:
     """Return the file, and the names of the elements that show ● for a character it cannot hold."""
+    content, flagged = fragment(root, encoding)
+    return declaration(encoding) + content, flagged
+
+
+def declaration(encoding: Encoding) -> bytes:
+    """Return the first line of a file."""
+    return f'<?xml version="1.0" encoding="{DECLARED[encoding]}" standalone="no"?>\n'.encode("ascii")
+
+
+def fragment(root: ElementTree.Element, encoding: Encoding) -> tuple[bytes, tuple[str, ...]]:
+    """Return an element with all in it as a part of a file, and the elements that show ●."""
     flagged: dict[str, None] = {}
     for element in root.iter():
         if element.text and not len(element):
@@ -82,9 +96,7 @@ def to_bytes(root: ElementTree.Element, encoding: Encoding) -> tuple[bytes, tupl
             if NO_CHARACTER in element.text:
                 flagged[element.tag] = None
     ElementTree.indent(root)
-    head = f'<?xml version="1.0" encoding="{DECLARED[encoding]}" standalone="no"?>\n'
-    text = head + ElementTree.tostring(root, encoding="unicode") + "\n"
-    return text.encode(encoding), tuple(flagged)
+    return (ElementTree.tostring(root, encoding="unicode") + "\n").encode(encoding), tuple(flagged)
 
 
 def writable(text: str, encoding: Encoding) -> str:
@@ -96,9 +108,25 @@ def writable(text: str, encoding: Encoding) -> str:
     return "".join(_writable_character(c, encoding) for c in text) or NO_CHARACTER
 
 
-def parse(data: bytes) -> tuple[ElementTree.Element, Encoding]:
-    """Return the root and the encoding it was declared in; raises MalformedFile."""
-    if len(data) > MAX_BYTES:
+@dataclass(frozen=True)
+class Size:
+    """How large a file may be."""
+
+    bytes: int = MAX_BYTES
+    elements: int = MAX_ELEMENTS
+
+
+USUAL = Size()
+
+
+def parse(
+    data: bytes, size: Size = USUAL, pause: Callable[[], None] = lambda: None
+) -> tuple[ElementTree.Element, Encoding]:
+    """Return the root and the encoding it was declared in; raises MalformedFile.
+
+    ``pause`` is called between parts of a large file, so that others get their turn.
+    """
+    if len(data) > size.bytes:
         raise MalformedFile(Fault.TOO_LONG, WHOLE_FILE)
     data = data.removeprefix(b"\xef\xbb\xbf")
     declaration = _DECLARATION.match(data)
@@ -109,9 +137,11 @@ def parse(data: bytes) -> tuple[ElementTree.Element, Encoding]:
         text = data[declaration.end() if declaration else 0 :].decode(encoding)
     except UnicodeDecodeError:
         raise MalformedFile(Fault.NOT_TEXT, WHOLE_FILE) from None
-    parser = XMLParser(forbid_dtd=True, target=_Bounded())
+    parser = XMLParser(forbid_dtd=True, target=_Bounded(size.elements))
     try:
-        parser.feed(text)
+        for at in range(0, len(text), _PART) or (0,):
+            parser.feed(text[at : at + _PART])
+            pause()
         root: ElementTree.Element = parser.close()
     except defusedxml.DefusedXmlException:
         raise MalformedFile(Fault.DTD, WHOLE_FILE) from None
@@ -175,14 +205,15 @@ class _Part:
 class _Bounded(ElementTree.TreeBuilder):
     """Builds a small tree and gives up on a large one, before it takes memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, elements: int) -> None:
         super().__init__()
+        self._elements = elements
         self._depth = self._count = 0
 
     def start(self, tag: str, attrs: dict[Any, Any], /) -> ElementTree.Element:
         self._depth += 1
         self._count += 1
-        if self._depth > MAX_DEPTH or self._count > MAX_ELEMENTS:
+        if self._depth > MAX_DEPTH or self._count > self._elements:
             raise MalformedFile(Fault.TOO_MUCH, WHOLE_FILE)
         if attrs:
             raise MalformedFile(Fault.ATTRIBUTE, _shown(tag))
@@ -212,7 +243,7 @@ def _fill(element: ElementTree.Element, value: Any, prefix: str) -> None:
             case NamePrefix(name):
                 _fill(element, content, name)
             case Group(name, within) if part.many:
-                around = ElementTree.SubElement(element, within)
+                around = ElementTree.SubElement(element, within) if within else element
                 around.extend(to_element(name, one) for one in content)
             case Group(name):
                 element.append(to_element(name, content))

@@ -2,15 +2,16 @@
 
 import gc
 import logging
+import os
 import signal
 import socket
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from cryptography import x509
 
     from consent.server.faults import Asgi
+    from consent.server.front import Front
+    from consent.server.jlis.parties import Parties
     from consent.server.people import People
     from consent.server.rate_limits import Limits
     from consent.server.service import Authority
@@ -41,6 +44,8 @@ spoil its answer; ``clock_skew``: carried out by a clock that is ``Faults.skew_s
 
 AUTHORITY_PATHS = ("/ocsp", "/crl", "/ca")
 """What the server, or anybody, asks of the certificate authority; disturbed only by faults for that very path."""
+JLIS_PATH = "/jlis"
+"""No path of the server: a fault for it keeps the platform operator from reaching the mock J-LIS."""
 WATCH_PATHS = ("/health", "/ready")
 """What terminals ask all the time; a queued fault is for a visit, and waits for one of its requests."""
 
@@ -59,12 +64,12 @@ class DatabaseUnusable(ServerError):
 
 @dataclass(frozen=True)
 class Tls:
-    """Files (PEM) by which a server talks only to terminals with a certificate (mTLS)."""
+    """Files (PEM) by which a server talks only to terminals with a certificate (mTLS); nginx stands in front then."""
 
     certificate: Path
     key: Path
     client_ca: Path
-    """Who issues the terminals' certificates; the common name is the terminal's id."""
+    """Who issues the terminals' certificates; a DNS name in one, or else the common name, is the terminal's id."""
 
 
 class Faults:
@@ -122,8 +127,8 @@ class EligibilityServer:
     """The server in a thread of this process; a context manager, and startable again after a stop.
 
     ``port`` 0 takes a free one at the first start, which later starts take again. The person files of ``people_folder``
-    are read again whenever they change. ``listening``: a socket that several processes share, instead of host and port.
-    start() raises ServerError.
+    are read again whenever they change. ``listening``: a socket that several processes share, instead of host and port;
+    ``behind``: the Unix socket to which a front of the site's own hands requests on. start() raises ServerError.
     """
 
     def __init__(
@@ -141,6 +146,7 @@ class EligibilityServer:
         limits: "Limits | None" = None,
         tls: Tls | None = None,
         listening: socket.socket | None = None,
+        behind: Path | None = None,
     ) -> None:
         self.faults = Faults()
         self._given = tuple(people)
@@ -155,10 +161,14 @@ class EligibilityServer:
         self._limits = limits
         self._tls = tls
         self._shared = listening
+        self._socket = behind
+        self._shared_front: Front | None = None
+        self._shares_in = os.getpid()
         self._running: _Running | None = None
         self._people: People | None = None
         # An in-memory database lives as long as this object, so that a restarted server remembers.
         self._store: Store | None = None
+        self._parties: Parties | None = None
 
     @property
     def url(self) -> str:
@@ -176,66 +186,113 @@ class EligibilityServer:
         """Listen and return once requests are accepted; does nothing when running."""
         if self._running:
             return
+        front = None if self._shared else self._front_of()
         # Bound first: a port in use is told before anything is opened or imported.
-        listening = self._shared.dup() if self._shared else _bound(self._host, self._port)
+        listening = self._shared.dup() if self._shared else self._bound(front)
         # With limits or TLS, the server asks its own responder at a door of its own, plain and on this machine only.
         inner = _bound("127.0.0.1", 0) if self._limits or self._tls else None
         try:
-            self._port = listening.getsockname()[1]
-            self._running = self._run(listening, inner)
+            if listening.family != socket.AF_UNIX:
+                self._port = listening.getsockname()[1]
+            self._running = self._run(listening, inner, front)
         except BaseException:
             for each in (listening, inner):
                 if each:
                     each.close()
+            if front:
+                front.end()
             raise
         log.info("listening on port %d", self._port)
 
-    def _run(self, listening: socket.socket, inner: socket.socket | None) -> "_Running":
+    def _front_of(self) -> "Front | None":
+        """Return the front of a server with TLS, checked and not started yet; raises ServerError."""
+        if self._tls is None or self._socket is not None:
+            return None
+        from consent.server.front import Front
+        from consent.server.rate_limits import Limits
+
+        # Told now that another program listens there; nginx binds it itself.
+        with closing(_bound(self._host, self._port)) as probe:
+            self._port = probe.getsockname()[1]
+
+        def failed(words: str) -> None:
+            log.error("nginx died and is begun anew: %s", words)
+
+        return Front(self._tls, self._host, self._port, self._limits or Limits(), failed)
+
+    def _bound(self, front: "Front | None") -> socket.socket:
+        path = front.socket if front else self._socket
+        return _bound_to(path) if path else _bound(self._host, self._port)
+
+    def _run(
+        self, listening: socket.socket, inner: socket.socket | None, front: "Front | None"
+    ) -> "_Running":
         from consent.server.app import make_app, make_responder_app
-        from consent.server.connections import ConnectionLimits, protocol_at
+        from consent.server.door import Door, with_known_hosts
         from consent.server.faults import skewed, with_faults
+        from consent.server.jlis.app import add_parties
         from consent.server.people import People
         from consent.server.rate_limits import Buckets, Limits, Refusals, with_limits
         from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
         from consent.server.service import Service
 
         store = self._store = self._store or _opened(self._database)
-        people = self._people = self._people or People(self._given, self._authority, self._folder)
+        parties = self.parties
+        people = self._people = self._people or People(
+            self._given, self._authority, self._folder, parties.acts
+        )
         clock = skewed(self._clock)
         asked = f"http://127.0.0.1:{inner.getsockname()[1]}" if inner else self._own_url()
         status = StatusQuestion(asked + OCSP_PATH, clock)
         service = Service(people, self._authority, store, clock, self._grace_months, self._trust_cas, status)
         responder = Responder(people, self._authority, self._clock)
         refusals = Refusals(service.note_refusal)
-        app = with_faults(make_app(service, responder, refusals), self.faults)
+        limits = self._limits or (Limits() if self._tls or self._socket else None)
+        behind_front = listening.family == socket.AF_UNIX
+        door = Door(service, refusals, limits, behind_front=behind_front)
+        parties.registry.people = lambda: [parties.current(one) for one in self._given]
+        calls = make_app(service, responder, door)
+        add_parties(calls, door, parties.operator, parties.registry, people)
+        app = with_faults(calls, self.faults)
+        if limits:
+            app = with_limits(app, limits, Buckets(limits.per_s, limits.burst), refusals)
+        if not behind_front:  # there, the certificate's names are what the server is called
+            app = with_known_hosts(app, [self._host])
         doors: list[_Uvicorn] = []
-        settings: dict[str, Any] = {}
-        if inner:
-            limits = self._limits or Limits()
-            buckets = Buckets(limits.per_s, limits.burst)
-            app = with_limits(app, limits, buckets, refusals)
-            tls = self._tls_context() if self._tls else None
-            settings["http"] = protocol_at(ConnectionLimits(limits, buckets, refusals), tls)
+        # Who asks is who is connected, or whom the front says; a header of anybody else's is anybody's word.
+        settings: dict[str, Any] = {"proxy_headers": behind_front}
+        if behind_front:
+            settings["forwarded_allow_ips"] = "*"
         try:
             if inner:
                 doors.append(_Uvicorn(with_faults(make_responder_app(responder), self.faults), inner))
             doors.append(_Uvicorn(app, listening, **settings))
+            if front:
+                front.start()
         except BaseException:
-            for door in doors:
-                door.end()
+            for each in doors:
+                each.end()
             raise
-        return _Running(doors, people, self._authority.status_signer, status.close)
+        return _Running(doors, people, self._authority.status_signer, status.close, front)
 
-    def _tls_context(self) -> ssl.SSLContext:
-        from consent.server.connections import server_context
+    @property
+    def parties(self) -> "Parties":
+        """The mock J-LIS and platform operator, which outlive a stop as the database does."""
+        if self._parties is None:
+            from consent.server.jlis.parties import Parties
 
-        assert self._tls is not None
-        files = [str(each) for each in (self._tls.certificate, self._tls.key, self._tls.client_ca)]
-        try:
-            return server_context(*files)
-        except OSError as error:
-            words = getattr(error, "strerror", None) or str(error)
-            raise ServerError(f"TLS: {', '.join(files)}: cannot be used: {words}") from None
+            away = partial(self.faults.take, JLIS_PATH)
+            try:
+                self._parties = Parties(
+                    self._database, self._authority, self._clock, lambda: away() is not None, lambda: self.url
+                )
+            except OSError as error:
+                raise DatabaseUnusable(f"the database of the mock J-LIS cannot be opened: {error}") from None
+        return self._parties
+
+    def current(self, person: Person) -> Person:
+        """Return a person with the newest certificate that was issued to them."""
+        return self.parties.current(person)
 
     def add(self, person: Person) -> None:
         """Get to know one more person, in place of another with the same id; also while it runs."""
@@ -256,9 +313,16 @@ class EligibilityServer:
         """
         if self._database in ("sqlite://", "sqlite:///:memory:"):
             raise DatabaseUnusable("several processes need a database that is not in memory")
-        self._shared = _bound(self._host, self._port)
-        self._port = self._shared.getsockname()[1]
+        front = self._shared_front = self._front_of()
+        self._shared = self._bound(front)
+        if self._shared.family != socket.AF_UNIX:
+            self._port = self._shared.getsockname()[1]
         _opened(self._database).close()
+
+    def start_front(self) -> None:
+        """Start what stands before the processes of share(), once they listen; raises ServerError."""
+        if self._shared_front:
+            self._shared_front.start()
 
     def serve_forever(
         self, started: Callable[[], None] = lambda: None, unneeded: Callable[[], bool] = lambda: False
@@ -291,10 +355,15 @@ class EligibilityServer:
         """Stop and close the database."""
         self.stop()
         store, self._store = self._store, None
-        if store:
-            store.close()
+        parties, self._parties = self._parties, None
+        for each in (store, parties):
+            if each:
+                each.close()
         if self._shared:
             self._shared.close()
+        front, self._shared_front = self._shared_front, None
+        if front and self._shares_in == os.getpid():
+            front.end()
 
     def __enter__(self) -> Self:
         self.start()
@@ -324,8 +393,6 @@ class _Uvicorn:
             access_log=False,
             lifespan="off",
             server_header=False,
-            # Who asks is who is connected; a header that says otherwise is anybody's word.
-            proxy_headers=False,
             timeout_graceful_shutdown=1,
             **more,
         )
@@ -359,8 +426,10 @@ class _Running:
         people: "People",
         warm_up: Callable[[], object],
         ended: Callable[[], None],
+        front: "Front | None",
     ) -> None:
         self._doors = tuple(doors)
+        self._front = front
         self._at_end = ended
         self._ended = threading.Event()
         self._learner = threading.Thread(
@@ -380,6 +449,8 @@ class _Running:
     def end(self) -> None:
         """End; the terminals' door first, since its requests ask the responder."""
         self._ended.set()
+        if self._front:
+            self._front.end()
         for door in reversed(self._doors):
             door.end()
         self._learner.join()
@@ -400,6 +471,23 @@ def _bound(host: str, port: int) -> socket.socket:
         listening.close()
         words = getattr(error, "strerror", None) or str(error)
         raise PortInUse(f"the eligibility server cannot listen on {host}:{port}: {words}") from None
+    return listening
+
+
+def _bound_to(path: Path) -> socket.socket:
+    """Return a Unix socket that only this user can reach, in place of one that an earlier run left."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        path.unlink(missing_ok=True)
+        listening.bind(str(path))
+        listening.listen(512)
+    except OSError as error:
+        listening.close()
+        words = error.strerror or str(error)
+        raise PortInUse(f"the eligibility server cannot listen on {path}: {words}") from None
+    finally:
+        os.umask(before)
     return listening
 
 

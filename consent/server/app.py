@@ -1,15 +1,17 @@
 """The HTTP interface of the eligibility server: paths, bodies, status codes, and their OpenAPI document."""
 
+import asyncio
 import base64
 import binascii
+import json
 import logging
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import anyio
-from fastapi import FastAPI, Path, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,8 +19,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent import wire
+from consent.server.door import Door
 from consent.server.identity import Terminal
-from consent.server.rate_limits import PEER, Refusals, who_asks
+from consent.server.metrics import Metrics
 from consent.server.refusal import Refusal
 from consent.server.revocation import ANSWER_TYPE, OCSP_PATH, Responder
 from consent.server.service import Service
@@ -27,6 +30,7 @@ from consent.server.store import StoreUnavailable
 log = logging.getLogger("reception.server")
 
 MAX_BODY_BYTES = 64 * 1024
+BODY_WITHIN_S = 10.0
 CRL_PATH = "/crl/user-authentication.crl"
 CA_PATH = "/ca/user-authentication.cer"
 JSON = "application/json"
@@ -34,14 +38,22 @@ JSON = "application/json"
 AnyMessage = TypeVar("AnyMessage", bound=wire.Message)
 
 
-def make_app(service: Service, responder: Responder, refusals: Refusals) -> FastAPI:
+def make_app(service: Service, responder: Responder, door: Door) -> FastAPI:
     """Put the service and the authority's responder behind HTTP."""
-    app = FastAPI(title="Mock eligibility-confirmation server", version="1", docs_url=None, redoc_url=None)
-    _add_calls(app, service, refusals)
+    # No redirects: they would go to whatever Host was sent.
+    app = FastAPI(
+        title="Mock eligibility-confirmation server",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    _add_calls(app, service, door)
     _add_authority(app, responder)
     _add_refusals(app)
     _document(app)
     app.add_middleware(_Unheard)
+    app.add_middleware(Metrics)
     return app
 
 
@@ -75,10 +87,14 @@ class _Unheard:
 
 async def _body(request: Request) -> bytes:
     content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BODY_BYTES:
-            raise Refusal(413, "BODY_TOO_LONG", f"a request has at most {MAX_BODY_BYTES} bytes")
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > MAX_BODY_BYTES:
+                    raise Refusal(413, "BODY_TOO_LONG", f"a request has at most {MAX_BODY_BYTES} bytes")
+    except TimeoutError:
+        raise Refusal(408, "REQUEST_TOO_SLOW", f"a request comes within {BODY_WITHIN_S:g} s") from None
     return bytes(content)
 
 
@@ -89,13 +105,21 @@ async def _json_body(request: Request) -> bytes:
     return await _body(request)
 
 
-def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
+def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     visit_id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 
     # The headers are read here, and FastAPI told of them: to have it read them costs as much as a statement of SQL.
-    async def answered(request: Request, call: Callable[[Terminal], wire.Message]) -> Response:
+    async def answered(
+        request: Request, call: Callable[[Terminal], wire.Message], content: bytes | None = None
+    ) -> Response:
         """Answer in a thread: anything but the request itself may wait for a file or the database."""
-        return await run_in_threadpool(lambda: _answer(call(_enrolled(service, refusals, request))))
+        body = await _body(request) if content is None else content
+
+        def answer() -> Response:
+            with door.entered(request, body) as terminal:
+                return _answer(call(terminal))
+
+        return await run_in_threadpool(answer)
 
     def key_of(request: Request) -> str:
         return request.headers.get(wire.IDEMPOTENCY_HEADER, "")
@@ -121,7 +145,7 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
     async def identifications(request: Request) -> Response:
         content = await _json_body(request)
         return await answered(
-            request, lambda asks: service.identify(asks, _read(content, wire.IdentificationRequest))
+            request, lambda asks: service.identify(asks, _read(content, wire.IdentificationRequest)), content
         )
 
     @app.put(
@@ -134,6 +158,7 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
         return await answered(
             request,
             lambda asks: service.answer_card_use(asks, visit_id, key, _read(content, wire.CardUseRequest)),
+            content,
         )
 
     @app.put(
@@ -144,12 +169,14 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
     async def consents(visit_id: visit_id, request: Request) -> Response:
         content, key = await _json_body(request), key_of(request)
         return await answered(
-            request, lambda asks: service.record(asks, visit_id, key, _read(content, wire.ConsentsRequest))
+            request,
+            lambda asks: service.record(asks, visit_id, key, _read(content, wire.ConsentsRequest)),
+            content,
         )
 
     @app.get("/v1/visits/{visit_id}", responses=_answers(wire.VisitAnswer, 403, 404), openapi_extra=_asks())
     async def visit(visit_id: visit_id, request: Request) -> Response:
-        return await answered(request, lambda _asks: service.visit(visit_id))
+        return await answered(request, lambda asks: service.visit(asks, visit_id))
 
     @app.get(
         "/v1/visits/{visit_id}/result",
@@ -160,8 +187,12 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
         return await answered(request, lambda asks: service.result(asks, visit_id))
 
     @app.get("/v1/visits", responses=_answers(wire.VisitsAnswer, 403), openapi_extra=_asks())
-    async def visits(request: Request) -> Response:
-        return await answered(request, lambda _asks: service.visits())
+    async def visits(
+        request: Request,
+        since: AwareDatetime | None = None,
+        after: Annotated[str, Query(max_length=200)] = "",
+    ) -> Response:
+        return await answered(request, lambda asks: service.visits(asks, since, after))
 
     @app.post(
         "/v1/insured",
@@ -170,34 +201,59 @@ def _add_calls(app: FastAPI, service: Service, refusals: Refusals) -> None:
     )
     async def insured(request: Request) -> Response:
         content = await _json_body(request)
-        return await answered(request, lambda asks: service.insured(asks, _read(content, wire.InsuredQuery)))
+        return await answered(
+            request, lambda asks: service.insured(asks, _read(content, wire.InsuredQuery)), content
+        )
+
+    @app.post(
+        "/v1/insured/many",
+        responses=_answers(wire.InsuredAnswers, 403, 413, 415),
+        openapi_extra=_asks(wire.InsuredQueries),
+    )
+    async def insured_many(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.insured_many(asks, _read(content, wire.InsuredQueries)), content
+        )
+
+    @app.post(
+        "/v1/records",
+        responses=_answers(wire.RecordsAnswer, 403, 404, 413, 415),
+        openapi_extra=_asks(wire.RecordsQuery),
+    )
+    async def records(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.records(asks, _read(content, wire.RecordsQuery)), content
+        )
+
+    @app.post(
+        "/v1/listings",
+        responses=_answers(wire.ListingAnswer, 403, 413, 415),
+        openapi_extra=_asks(wire.ListingQuery),
+    )
+    async def listings(request: Request) -> Response:
+        content = await _json_body(request)
+        return await answered(
+            request, lambda asks: service.listing(asks, _read(content, wire.ListingQuery)), content
+        )
 
     @app.put(
         "/v1/reference-numbers",
-        responses=_answers(wire.DoneAnswer, 403, 404, 413, 415),
+        responses=_answers(wire.DoneAnswer, 403, 404, 409, 413, 415),
         openapi_extra=_asks(wire.ReferenceRequest),
     )
     async def reference_numbers(request: Request) -> Response:
         content = await _json_body(request)
         return await answered(
-            request, lambda asks: service.register_reference(asks, _read(content, wire.ReferenceRequest))
+            request,
+            lambda asks: service.register_reference(asks, _read(content, wire.ReferenceRequest)),
+            content,
         )
 
-    @app.get("/v1/audit", responses=_answers(wire.AuditAnswer, 403), openapi_extra=_asks())
+    @app.get(wire.AUDIT_PATH, responses=_answers(wire.AuditAnswer, 403), openapi_extra=_asks())
     async def audit(request: Request) -> Response:
         return await answered(request, lambda _asks: service.audit())
-
-
-def _enrolled(service: Service, refusals: Refusals, request: Request) -> Terminal:
-    """Return which enrolled terminal asks; raises Refusal."""
-    certified, terminal_id = request.scope.get(PEER), request.headers.get(wire.TERMINAL_HEADER, "")
-    try:
-        if certified and certified != terminal_id:
-            raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
-        return service.enrolled(terminal_id)
-    except Refusal as refusal:
-        refusals.note(who_asks(request.scope), refusal.code)
-        raise
 
 
 def _add_authority(app: Starlette, responder: Responder, *, of_its_own: bool = False) -> None:
@@ -282,6 +338,10 @@ def _answer(message: wire.Message, status: int = 200) -> Response:
 def _read(content: bytes, expected: type[AnyMessage]) -> AnyMessage:
     # From the bytes, not through FastAPI: strict types in JSON are not those of Python.
     try:
+        json.loads(content, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError):
+        raise Refusal(422, "REQUEST_INVALID", "the body is no JSON, or says something twice") from None
+    try:
         return expected.model_validate_json(content)
     except ValidationError as error:
         # Only the names of fields and what is expected there; never the content.
@@ -289,6 +349,14 @@ def _read(content: bytes, expected: type[AnyMessage]) -> AnyMessage:
         known = [place for place in places if place in expected.model_fields]
         words = ", ".join(dict.fromkeys(known)) or "the body"
         raise Refusal(422, "REQUEST_INVALID", f"not as expected: {words}") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values under one key, every reader takes another one."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 # --- The OpenAPI document ---------------------------------------------------------------------------------------
@@ -299,6 +367,9 @@ _MESSAGES: tuple[type[wire.Message], ...] = (
     wire.CardUseRequest,
     wire.ConsentsRequest,
     wire.InsuredQuery,
+    wire.InsuredQueries,
+    wire.RecordsQuery,
+    wire.ListingQuery,
     wire.ReferenceRequest,
     wire.HealthAnswer,
     wire.ChallengeAnswer,
@@ -308,6 +379,9 @@ _MESSAGES: tuple[type[wire.Message], ...] = (
     wire.VisitsAnswer,
     wire.ResultAnswer,
     wire.InsuredAnswer,
+    wire.InsuredAnswers,
+    wire.RecordsAnswer,
+    wire.ListingAnswer,
     wire.DoneAnswer,
     wire.AuditAnswer,
     wire.ErrorAnswer,
@@ -320,7 +394,7 @@ def _answers(answer: type[wire.Message], *refusals: int) -> dict[int | str, dict
     answers: dict[int | str, dict[str, Any]] = {
         200: {"description": "Successful Response", "content": _content(answer)}
     }
-    return answers | dict.fromkeys((*refusals, 422, 500, 503), refused)
+    return answers | dict.fromkeys((*refusals, 400, 408, 413, 421, 422, 429, 500, 503), refused)
 
 
 def _asks(request: type[wire.Message] | None = None, *, once: bool = False) -> dict[str, Any]:

@@ -31,13 +31,15 @@ from consent.enrolment.state_files import (
     write_first,
     written,
 )
-from consent.enrolment.terminal_key import TerminalKey, enrol_terminal, terminal_public_key
+from consent.enrolment.terminal_key import TerminalKey, enrol_auditor, enrol_terminal, terminal_public_key
 
 JAPAN = timezone(timedelta(hours=9), "JST")
 CA_BEGIN = datetime(2015, 1, 1, tzinfo=UTC)
 CA_END = datetime(2055, 12, 31, 23, 59, 59, tzinfo=UTC)
 CERTIFICATE_YEARS = 5
 """A certificate ends on the fifth birthday after its issue at the latest; here always five years after."""
+CARD_AUTHORITY_ID = b"9000023\x08\x05001\0\0\0\0"
+"""How a card's file 0004 names the authority: a number that no real one has."""
 SIGNATURE_FROM_AGE = 15
 """Younger holders get no signature certificate (署名用)."""
 
@@ -61,7 +63,13 @@ class IssuedCard:
     signature_private_key_pem: bytes = field(repr=False)
     signature_ca_certificate: bytes
     face_key_pem: bytes = field(repr=False)
-    """Signs the card-face record; one for all cards."""
+    """The municipality's key, which signs the card-face record; one for all cards."""
+    chip_key_pem: bytes = field(repr=False)
+    """The card's own key, by which its chip is known."""
+    card_authority_pem: bytes = field(repr=False)
+    """Signs the certificate over the municipality's key."""
+    card_authority_id: bytes
+    """Names the authority's key."""
 
 
 class Authority:
@@ -74,7 +82,7 @@ class Authority:
         self._state = state
         self._pki = state / "pki"
         self._subjects: dict[str, Subject] = {}
-        self._face_key_pem = b""
+        self._card_keys: dict[str, rsa.RSAPrivateKey] = {}
 
     def issue(self, person: Person) -> IssuedCard:
         """Return what a person's card holds, the same every time; raises ConfigError for impossible dates."""
@@ -88,8 +96,15 @@ class Authority:
             signature_certificate=signer.der if signer else b"",
             signature_private_key_pem=pem_of(signer.key) if signer else b"",
             signature_ca_certificate=self._ca(_SIGNATURE).der if signer else b"",
-            face_key_pem=self._face_key(),
+            face_key_pem=pem_of(self._card_key("card-face-key")),
+            chip_key_pem=pem_of(self._card_key(f"people/{_identity_hash(person)}-card-chip")),
+            card_authority_pem=pem_of(self.card_authority()),
+            card_authority_id=CARD_AUTHORITY_ID,
         )
+
+    def card_authority(self, *, past: bool = False) -> rsa.RSAPrivateKey:
+        """Return the key that certifies issuers of cards, or the one before it, whose time is over."""
+        return self._card_key("card-authority-of-before" if past else "card-authority")
 
     def certificate_for(self, person: Person) -> bytes:
         """Return a person's user-authentication certificate (DER); raises ConfigError for impossible dates."""
@@ -99,6 +114,26 @@ class Authority:
         """Return the CAs of user-authentication certificates; the signature CA vouches for no login."""
         return [self._ca(_AUTHENTICATION).certificate]
 
+    def signature_signer(self) -> Subject:
+        """Return the CA of signature certificates (署名用) with its key."""
+        return self._ca(_SIGNATURE)
+
+    def signature_status_signer(self) -> Subject:
+        """Return the responder to which that CA delegated its answers on single certificates."""
+        ca = self._ca(_SIGNATURE)
+        return self._subject("digital-signature-responder", lambda: _new_responder(ca), ca)
+
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes:
+        """Return a person's signature certificate (DER); empty for those too young for one.
+
+        Without ``make`` also empty where no card of theirs was made yet.
+        """
+        if _age_at_issue(person) < SIGNATURE_FROM_AGE:
+            return b""
+        if not make and not self._holder_path(person, _SIGNATURE).exists():
+            return b""
+        return self._holder(person, _SIGNATURE).der
+
     def crl_signer(self) -> Subject:
         """Return the CA of user-authentication certificates with its key: it signs the revocation list itself."""
         return self._ca(_AUTHENTICATION)
@@ -107,6 +142,10 @@ class Authority:
         """Return the responder to which that CA delegated the answers on single certificates (OCSP)."""
         ca = self._ca(_AUTHENTICATION)
         return self._subject("user-authentication-responder", lambda: _new_responder(ca), ca)
+
+    def enrol_auditor(self) -> TerminalKey:
+        """Return the key that reads the audit, made at first use."""
+        return enrol_auditor(self._state)
 
     def enrol_terminal(self, terminal_id: str) -> TerminalKey:
         """Return a terminal's key, made when it is not enrolled yet; raises ValueError for an unfit id."""
@@ -123,7 +162,11 @@ class Authority:
         begin, end = _validity(person)
         ca = self._ca(purpose)
         name = f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}"
-        return self._subject(name, lambda: _new_holder(ca, purpose, begin, end), ca)
+        next_generation = person.card.generation == "next"
+        return self._subject(name, lambda: _new_holder(ca, purpose, begin, end, next_generation), ca)
+
+    def _holder_path(self, person: Person, purpose: str) -> Path:
+        return self._pki / f"people/{_identity_hash(person)}-{purpose.replace(' ', '-')}.pem"
 
     def _subject(self, name: str, make: Callable[[], Subject], issuer: Subject | None) -> Subject:
         if name not in self._subjects:
@@ -134,16 +177,20 @@ class Authority:
             self._subjects[name] = subject
         return self._subjects[name]
 
-    def _face_key(self) -> bytes:
-        if not self._face_key_pem:
-            self._face_key_pem = pem_of(key_of(self._pki / "card-face-key.pem"))
-        return self._face_key_pem
+    def _card_key(self, name: str) -> rsa.RSAPrivateKey:
+        if name not in self._card_keys:
+            self._card_keys[name] = key_of(self._pki / f"{name}.pem")
+        return self._card_keys[name]
 
 
 def _identity_hash(person: Person) -> str:
     """Another holder, or the same one with a renewed certificate, has other keys; PIN and insurance do not count."""
     identity = [person.id, person.name, person.name_kana, person.birth_date.isoformat(), person.sex]
     identity += [person.address, person.certificate.expires.isoformat()]
+    if person.card.generation != "current":
+        identity.append(person.card.generation)
+    if person.certificate.issue > 1:
+        identity.append(str(person.certificate.issue))
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
 
 
@@ -198,8 +245,8 @@ def _new_responder(ca: Subject) -> Subject:
     return Subject(key, builder.sign(ca.key, hashes.SHA256()))
 
 
-def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime) -> Subject:
-    key = new_key()
+def _new_holder(ca: Subject, purpose: str, begin: datetime, end: datetime, next_generation: bool) -> Subject:
+    key: Key = ec.generate_private_key(ec.SECP384R1()) if next_generation else new_key()
     # Random, not derived from the person: the number tells nothing to whoever has only the certificate.
     name = x509.Name(
         [

@@ -5,13 +5,13 @@ import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pydantic import ValidationError
 
 from consent import wire
@@ -23,6 +23,8 @@ SWEPT_EVERY = timedelta(minutes=1)
 SPENT_KEPT = timedelta(days=1)
 """Longer than any clock is wrong: a spent challenge that is forgotten must never pass as recent again."""
 SMALLEST_RSA_BITS = 2048
+CardKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+"""RSA with 2048 bits or more; P-384, the only curve, on cards announced for 2028."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Presented:
     """A certificate as it came, not yet known to belong to anybody."""
 
     certificate: x509.Certificate
-    key: rsa.RSAPublicKey
+    key: CardKey
     fingerprint: str
     """SHA-256 of the DER, in hex."""
 
@@ -98,28 +100,63 @@ class Challenges:
 
 
 def presented(der: bytes) -> Presented:
-    """Read a certificate; raises Refusal unless it holds an RSA key that is long enough."""
-    words = f"no certificate with an RSA key of {SMALLEST_RSA_BITS} bits or more"
+    """Read a certificate; raises Refusal unless it holds an RSA key that is long enough, or one on P-384."""
+    words = f"no certificate with an RSA key of {SMALLEST_RSA_BITS} bits or more, or a P-384 key"
     malformed = Refusal(409, "CERTIFICATE_MALFORMED", words)
     try:
         certificate = x509.load_der_x509_certificate(der)
         key = certificate.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise malformed from None
-    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < SMALLEST_RSA_BITS:
-        raise malformed
-    return Presented(certificate, key, hashlib.sha256(der).hexdigest())
+    match key:
+        case rsa.RSAPublicKey() if key.key_size >= SMALLEST_RSA_BITS:
+            return Presented(certificate, key, hashlib.sha256(der).hexdigest())
+        case ec.EllipticCurvePublicKey() if isinstance(key.curve, ec.SECP384R1):
+            return Presented(certificate, key, hashlib.sha256(der).hexdigest())
+    raise malformed
 
 
-def issuer_of(certificate: x509.Certificate, trusted: Sequence[x509.Certificate]) -> x509.Certificate:
-    """Return the trusted CA that issued the certificate; raises Refusal."""
+def issuer_of(
+    certificate: x509.Certificate, trusted: Sequence[x509.Certificate], now: datetime
+) -> x509.Certificate:
+    """Return the trusted CA that issued the certificate; raises Refusal, also for a CA whose time is over.
+
+    Generations of a CA share one name: which of them issued is told by the key id that the certificate names, and
+    decided by the signature.
+    """
+    named = _authority_key_id(certificate)
+    over = False
     for ca in trusted:
+        if named is not None and _subject_key_id(ca) not in (None, named):
+            continue
         try:
             certificate.verify_directly_issued_by(ca)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
-        return ca
+        if ca.not_valid_before_utc <= now <= ca.not_valid_after_utc:
+            return ca
+        # The same key may stand in a renewed certificate of the CA.
+        over = True
+    if over:
+        raise Refusal(
+            403, "ISSUER_EXPIRED", "the authority that issued the certificate does not count any more"
+        )
     raise Refusal(403, "CERTIFICATE_UNTRUSTED", "no trusted authority issued the certificate")
+
+
+def _authority_key_id(certificate: x509.Certificate) -> bytes | None:
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return None
+    return named.value.key_identifier
+
+
+def _subject_key_id(ca: x509.Certificate) -> bytes | None:
+    try:
+        return ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return None
 
 
 @dataclass(frozen=True)
@@ -128,6 +165,19 @@ class Vouched:
 
     staff: str = ""
     reason: str = ""
+    card_birth_date: str = ""
+    """As the record with the photo has it, YYYYMMDD with 00 for what is unknown; empty where it was not read."""
+
+
+def check_same_person(card_birth_date: str, birth_date: date) -> None:
+    """Raise Refusal when the photo's record is of another person than the certificate, as far as that can be told.
+
+    Nothing on a card says that photo and certificate belong together; the birth date is all that both sides know.
+    """
+    stated = f"{birth_date:%Y%m%d}"
+    parts = (slice(0, 4), slice(4, 6), slice(6, 8))
+    if any(card_birth_date[part].strip("0") and card_birth_date[part] != stated[part] for part in parts):
+        raise Refusal(403, "PHOTO_OF_ANOTHER", "photo and certificate are not of the same person")
 
 
 def check_proof(
@@ -148,17 +198,20 @@ def check_proof(
     if stated != (terminal.id, request.visit_id, wire.to_base64(nonce), shown.fingerprint):
         raise Refusal(403, "ASSERTION_INVALID", "the assertion is about something else")
     if isinstance(assertion, wire.VisualAssertion):
-        return Vouched(assertion.staff, assertion.reason)
-    return Vouched()
+        return Vouched(assertion.staff, assertion.reason, assertion.card_birth_date)
+    return Vouched(card_birth_date=assertion.card_birth_date)
 
 
 def _check_signature(
-    key: rsa.RSAPublicKey,
+    key: CardKey,
     signature: str,
     message: bytes,
     code: Literal["SIGNATURE_INVALID", "ASSERTION_SIGNATURE_INVALID"],
 ) -> None:
     try:
-        key.verify(wire.from_base64(signature), message, padding.PKCS1v15(), hashes.SHA256())
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(wire.from_base64(signature), message, ec.ECDSA(hashes.SHA384()))
+        else:
+            key.verify(wire.from_base64(signature), message, padding.PKCS1v15(), hashes.SHA256())
     except InvalidSignature:
         raise Refusal(403, code, "the signature does not fit") from None

@@ -1,36 +1,45 @@
 """What the insurers know of a person, put into the server's answers; pure."""
 
-from collections.abc import Mapping
+from calendar import monthrange
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
+from config.insurance import Qualification
 from config.person import Person
+from config.records import Checkup, Dispensing
 from consent import wire
 from consent.choices import (
     ConsentAnswer,
     EligibilityStatus,
     Item,
-    age_on,
     checkup_on,
     may_bundle,
     offers_prescription,
     provides_limit,
     questions,
 )
+from consent.coverage import (
+    Coverage,
+    coverage,
+    diseases_on,
+    elderly_on,
+    is_preschool,
+    limit_on,
+    share_on,
+    tickets_on,
+)
+from consent.receipt_files.xml import writable
 from consent.server.store import StoredVisit
 
-_FOUND = (
-    EligibilityStatus.VALID,
-    EligibilityStatus.INVALID,
-    EligibilityStatus.SUPERSEDED,
-    EligibilityStatus.UNREGISTERED,
-)
-SCHOOL_AGE = 6
-ELDERLY_FROM, ELDERLY_TO = 70, 74
+
+def covered(person: Person, day: date) -> Coverage:
+    """Return what a card tells of a person on a day."""
+    return coverage(person.insurance.known(person.birth_date), person.birth_date, day)
 
 
-def status_of(person: Person, *, card_used: bool) -> EligibilityStatus:
+def status_of(person: Person, day: date, *, card_used: bool) -> EligibilityStatus:
     """Return the status; without card-use registration nothing is told of the insurance."""
-    return EligibilityStatus(person.insurance.validity) if card_used else EligibilityStatus.UNREGISTERED
+    return covered(person, day).status if card_used else EligibilityStatus.UNREGISTERED
 
 
 def withheld(visit: StoredVisit) -> bool:
@@ -51,11 +60,14 @@ def offers_form(visit: StoredVisit) -> bool:
 
 
 def eligibility(
-    person: Person, visit: StoredVisit, day: date, reference_number: str
+    person: Person,
+    visit: StoredVisit,
+    day: date,
+    reference_number: str,
+    conflicts: tuple[wire.Conflict, ...] = (),
 ) -> wire.EligibilityAnswer:
     """Return what the terminal and the counter are told."""
-    insurance = person.insurance
-    found = visit.status in _FOUND and not withheld(visit)
+    one = _told_of(person, visit, day)
     return wire.EligibilityAnswer(
         status=visit.status,
         standing=visit.standing,
@@ -64,72 +76,181 @@ def eligibility(
         bundled=may_bundle(visit.profile, visit.questions, visit.facility),
         checkup=checkup_on(person.birth_date, day),
         prescription_offered=offers_form(visit),
-        name=person.name,
+        name=as_known(person.name),
         name_kana=person.name_kana,
         birth_date=person.birth_date,
-        insurer_number=insurance.insurer_number if found else "",
-        symbol=insurance.symbol if found else "",
-        number=insurance.number if found else "",
-        branch=insurance.branch if found else "",
-        share=insurance.share if found else None,
-        limit_category=limit_of(person, visit, {}),
+        insurer_number=one.insurer_number if one else "",
+        symbol=one.symbol if one else "",
+        number=one.number if one else "",
+        branch=one.branch if one else "",
+        share=share_on(one, person.birth_date, day) if one else None,
+        limit_category=limit_of(person, visit, day, {}),
         reference_number=reference_number,
+        conflicts=conflicts,
     )
 
 
-def limit_of(person: Person, visit: StoredVisit, answers: Mapping[Item, ConsentAnswer]) -> str:
+def _told_of(person: Person, visit: StoredVisit, day: date) -> Qualification | None:
+    """Return the insurance that the counter sees: the one that holds, or the one that ended."""
+    found = covered(person, day).found
+    return found[0] if found and not withheld(visit) else None
+
+
+def limit_of(person: Person, visit: StoredVisit, day: date, answers: Mapping[Item, ConsentAnswer]) -> str:
     """Return the limit category as far as it is provided."""
-    told = visit.status in _FOUND and not withheld(visit) and provides_limit(visit.profile, answers)
-    return person.insurance.limit_category if told else ""
+    one = _told_of(person, visit, day)
+    limit = limit_on(one, person.birth_date, day) if one else None
+    return limit.category if limit and provides_limit(visit.profile, answers) else ""
 
 
 def qualification(
-    person: Person, day: date, reference_number: str, *, limit: bool, diseases: bool
-) -> wire.Qualification | None:
-    """Return the content of a 資格情報 file, with ``limit`` and ``diseases`` only as far as provided.
-
-    None where no qualification, or more than one, was found.
-    """
-    insurance = person.insurance
-    status = EligibilityStatus(insurance.validity)
-    if status not in _FOUND:
-        return None
-    elderly = ELDERLY_FROM <= age_on(person.birth_date, day) <= ELDERLY_TO
+    person: Person, one: Qualification, day: date, reference_number: str, *, limit: bool, diseases: bool
+) -> wire.Qualification:
+    """Return one result of a 資格情報 file, with ``limit`` and ``diseases`` only as far as provided."""
+    birth = person.birth_date
     return wire.Qualification(
-        status=status,
-        classification=insurance.classification,
-        insurer_number=insurance.insurer_number,
-        insurer_name=insurance.insurer_name,
-        symbol=insurance.symbol,
-        number=insurance.number,
-        branch=insurance.branch,
-        family=insurance.family,
-        insured_name=insurance.insured_name or person.name,
-        name=person.name,
+        classification=one.classification,
+        insurer_number=one.insurer_number,
+        insurer_name=as_known(one.insurer_name),
+        symbol=one.symbol,
+        number=one.number,
+        branch=one.branch,
+        family=one.family,
+        insured_name=as_known(one.insured_name or ("" if one.family else person.name)),
+        name=as_known(person.name),
         name_kana=person.name_kana,
+        other_name=as_known(person.other_name),
+        other_name_kana=person.other_name_kana,
         sex=person.sex,
-        birth_date=person.birth_date,
-        address=person.address,
+        birth_date=birth,
+        address=as_known(person.address),
         post_number=person.post_number,
-        qualified_on=insurance.qualified_on,
-        issued_on=insurance.issued_on or insurance.qualified_on,
-        lost_on=insurance.lost_on,
-        reason_of_loss=insurance.reason_of_loss,
-        share=insurance.share,
-        preschool=is_preschool(person.birth_date, day),
-        elderly_share=insurance.share if elderly else None,
-        limit_category=insurance.limit_category if limit else "",
-        specific_diseases=insurance.specific_diseases if diseases else (),
+        qualified_on=one.qualified_on,
+        issued_on=one.issued_on or one.qualified_on,
+        lost_on=one.lost_on,
+        reason_of_loss=one.reason_of_loss,
+        share=share_on(one, birth, day) if one.is_late_elderly else None,
+        preschool=is_preschool(birth, day),
+        elderly=_elderly(one, birth, day),
+        limit=_limit(one, birth, day) if limit else None,
+        diseases=_diseases(one, day) if diseases else (),
+        tickets=_tickets(one, day),
         reference_number=reference_number,
     )
 
 
-def is_preschool(birth: date, day: date) -> bool:
-    """Say whether school has not begun: until the first 31 March on or after the day the sixth year is complete.
+def as_known(text: str) -> str:
+    """Return a text as the insurers' system has it, whose characters are fewer: ● where it lacks one."""
+    return writable(text, "cp932") if text else ""
 
-    That day is the one before the sixth birthday, so who was born on 1 April goes to school a year earlier.
-    """
-    leap = birth.replace(day=28) if (birth.month, birth.day) == (2, 29) else birth
-    complete = leap.replace(year=birth.year + SCHOOL_AGE) - timedelta(days=1)
-    end = date(complete.year, 3, 31)
-    return day <= (end if complete <= end else date(complete.year + 1, 3, 31))
+
+def _elderly(one: Qualification, birth: date, day: date) -> wire.ElderlyCertificate | None:
+    found = elderly_on(one, birth, day)
+    if found is None:
+        return None
+    return wire.ElderlyCertificate(**vars(found), share=share_on(one, birth, day))
+
+
+def _limit(one: Qualification, birth: date, day: date) -> wire.LimitCertificate | None:
+    found = limit_on(one, birth, day)
+    return wire.LimitCertificate(**vars(found)) if found else None
+
+
+def _diseases(one: Qualification, day: date) -> tuple[wire.DiseaseCertificate, ...]:
+    return tuple(wire.DiseaseCertificate(**vars(found)) for found in diseases_on(one, day))
+
+
+def _tickets(one: Qualification, day: date) -> tuple[wire.MedicalTicket, ...]:
+    return tuple(wire.MedicalTicket(**vars(found)) for found in tickets_on(one, day))
+
+
+# --- Records, and lists of people -------------------------------------------------------------------------------
+
+DRUGS_KNOWN_FROM, DRUGS_YEARS = date(2021, 9, 1), 3
+CHECKUPS_KNOWN_FROM, CHECKUPS_YEARS = date(2020, 1, 1), 5
+"""How far back records go (domain facts, section 3)."""
+
+
+def records(person: Person, query: wire.RecordsQuery, day: date) -> wire.RecordsAnswer:
+    """Return the drugs or the checkups that were asked for, as far back as there are any."""
+    drugs = query.kind == "drugs"
+    known_from = max(
+        DRUGS_KNOWN_FROM if drugs else CHECKUPS_KNOWN_FROM,
+        _years_before(day, DRUGS_YEARS if drugs else CHECKUPS_YEARS),
+    )
+    first, last = max(query.first_day or known_from, known_from), min(query.last_day or day, day)
+    return wire.RecordsAnswer(
+        name=as_known(person.name),
+        name_kana=person.name_kana,
+        birth_date=person.birth_date,
+        sex=person.sex,
+        dispensings=tuple(
+            _dispensing(one) for one in person.dispensings if drugs and first <= one.prescribed_on <= last
+        ),
+        checkups=tuple(_checkup(one) for one in person.checkups if not drugs and first <= one.day <= last),
+    )
+
+
+def listed(person: Person, query: wire.ListingQuery, day: date) -> Iterator[wire.Listed]:
+    """Return a person's part of a list: for each ticket of the month, or each consent of the span, one entry."""
+    if query.kind == "tickets":
+        asked = date(int(query.month[:4]), int(query.month[4:]), 1)
+        for one in person.insurance.known(person.birth_date):
+            held = next((at for at in _days_of(asked) if tickets_on(one, at)), None)
+            if held:
+                status = EligibilityStatus.VALID
+                yield _listed(person, status, (one,), held, None, None)
+        return
+    for consent in person.remote_consents:
+        fits = _within(consent.given_on, query.consent_from, query.consent_to) or _within(
+            consent.examined_on, query.examined_from, query.examined_to
+        )
+        if consent.kind == query.kind and fits:
+            told = covered(person, day)
+            yield _listed(person, told.status, told.found, day, consent.given_on, consent.ends_on)
+
+
+def _within(day: date | None, first: date | None, last: date | None) -> bool:
+    return day is not None and first is not None and last is not None and first <= day <= last
+
+
+def _listed(
+    person: Person,
+    status: EligibilityStatus,
+    found: tuple[Qualification, ...],
+    day: date,
+    consent_from: date | None,
+    consent_until: date | None,
+) -> wire.Listed:
+    return wire.Listed(
+        status=status,
+        qualifications=tuple(
+            qualification(person, one, day, "", limit=False, diseases=False) for one in found
+        ),
+        consent_from=consent_from,
+        consent_until=consent_until,
+    )
+
+
+def _days_of(month: date) -> tuple[date, ...]:
+    return tuple(month + timedelta(days=days) for days in range(monthrange(month.year, month.month)[1]))
+
+
+def _years_before(day: date, years: int) -> date:
+    return day.replace(year=day.year - years, day=min(day.day, 28))
+
+
+def _dispensing(one: Dispensing) -> wire.Dispensing:
+    return wire.Dispensing(
+        prescribed_on=one.prescribed_on,
+        dispensed_on=one.dispensed_on or one.prescribed_on,
+        clinic=one.clinic,
+        clinic_code=one.clinic_code,
+        pharmacy=one.pharmacy,
+        in_hospital=one.in_hospital,
+        drugs=tuple(wire.Drug(**vars(drug)) for drug in one.drugs),
+    )
+
+
+def _checkup(one: Checkup) -> wire.CheckupResult:
+    return wire.CheckupResult(day=one.day, items=tuple(wire.CheckupItem(**vars(each)) for each in one.items))

@@ -23,6 +23,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from config.person import CertificateState
+from consent.attributes.rules import RevocationReason
 from consent.enrolment.state_files import Subject
 from consent.server.people import Holder, People
 from consent.server.refusal import Refusal
@@ -109,7 +110,7 @@ class Responder:
         builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
         builder = builder.last_update(midnight).next_update(midnight + timedelta(days=1))
         for holder in self._people.everyone():
-            _, revoked_at, reason = _truth(holder)
+            _, revoked_at, reason = _truth(holder.as_of(midnight))
             if holder.certificate and revoked_at and reason:
                 entry = x509.RevokedCertificateBuilder().serial_number(holder.certificate.serial_number)
                 entry = entry.revocation_date(revoked_at).add_extension(
@@ -198,7 +199,7 @@ def believed_status(
         _unavailable("the responder's answer is to another question")
     if end is None or not begin - CLOCKS_DIFFER <= now <= end:
         _unavailable("the responder's answer is of another time")
-    _check_signer(answer, ca, now)
+    check_signer(answer, ca, now)
     if status is ocsp.OCSPCertStatus.GOOD:
         return "good"
     if status is ocsp.OCSPCertStatus.UNKNOWN:
@@ -206,7 +207,7 @@ def believed_status(
     return "on-hold" if reason is x509.ReasonFlags.certificate_hold else "revoked"
 
 
-def _check_signer(answer: ocsp.OCSPResponse, ca: x509.Certificate, now: datetime) -> None:
+def check_signer(answer: ocsp.OCSPResponse, ca: x509.Certificate, now: datetime) -> None:
     """Accept only a responder that this CA named as one."""
     for signer in answer.certificates:
         key, algorithm = signer.public_key(), answer.signature_hash_algorithm
@@ -236,12 +237,14 @@ def _truth(
     holder: Holder | None,
 ) -> tuple[ocsp.OCSPCertStatus, datetime | None, x509.ReasonFlags | None]:
     """Return a certificate's status, with when and why it was revoked (here: when it was issued)."""
-    if holder is None or holder.certificate is None or holder.person.certificate.status == "unknown":
+    if holder is None or holder.certificate is None or holder.status == "unknown":
         return ocsp.OCSPCertStatus.UNKNOWN, None, None
-    since = holder.certificate.not_valid_before_utc
-    match holder.person.certificate.status:
+    life = holder.life
+    since = (life.since if life else None) or holder.certificate.not_valid_before_utc
+    match holder.status:
         case "revoked":
-            return ocsp.OCSPCertStatus.REVOKED, since, x509.ReasonFlags.cessation_of_operation
+            reason = life.reason if life and life.reason else RevocationReason.CESSATION
+            return ocsp.OCSPCertStatus.REVOKED, since, x509.ReasonFlags[reason.value]
         case "on-hold":
             return ocsp.OCSPCertStatus.REVOKED, since, x509.ReasonFlags.certificate_hold
         case _:

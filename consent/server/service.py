@@ -23,12 +23,23 @@ from consent.choices import (
     recorded,
     standing,
 )
+from consent.coverage import coverage_by_number
+from consent.enrolment.state_files import Subject
 from consent.server import insurance
-from consent.server.identity import Challenges, Terminal, check_proof, issuer_of, presented
+from consent.server.by_number import ByNumber, plain
+from consent.server.identity import (
+    Challenges,
+    Terminal,
+    check_proof,
+    check_same_person,
+    issuer_of,
+    presented,
+)
 from consent.server.people import Holder, People
 from consent.server.refusal import Refusal
 from consent.server.revocation import RevocationAuthority, StatusQuestion
 from consent.server.store import (
+    PAGE,
     CardUseDiffers,
     ConsentsDiffer,
     Recorded,
@@ -45,6 +56,9 @@ class Authority(RevocationAuthority, Protocol):
     """Whose certificates and terminals count; consent.server.certificates has the real one."""
 
     def certificate_for(self, person: Person) -> bytes: ...
+    def signature_signer(self) -> Subject: ...
+    def signature_status_signer(self) -> Subject: ...
+    def signature_certificate_for(self, person: Person, *, make: bool) -> bytes: ...
     def trusted_cas(self) -> list[x509.Certificate]: ...
     def terminal_public_key(self, terminal_id: str) -> rsa.RSAPublicKey | None: ...
 
@@ -118,10 +132,12 @@ class Service:
     ) -> tuple[Holder, Standing]:
         """Return who it is and what the certificate is still good for; the responder is asked, nothing is kept."""
         shown = presented(wire.from_base64(request.certificate))
-        ca = issuer_of(shown.certificate, (*self._authority.trusted_cas(), *self._trust_cas))
+        trusted = (*self._authority.trusted_cas(), *self._trust_cas)
+        ca = issuer_of(shown.certificate, trusted, self._clock())
         vouched = check_proof(request, terminal, shown, nonce)
         note.staff, note.reason = vouched.staff, vouched.reason
         holder = self._holder(shown.fingerprint)
+        check_same_person(vouched.card_birth_date, holder.person.birth_date)
         if request.method == "visual" and holder.person.card.kind == "no-photo":
             raise Refusal(403, "VISUAL_NOT_POSSIBLE", "a card without photo shows nobody")
         good_for = self._still_good(shown.certificate, holder.person, request)
@@ -168,7 +184,7 @@ class Service:
             certificate_sha256=holder.fingerprint,
             method=request.method,
             standing=good_for,
-            status=insurance.status_of(person, card_used=card_used),
+            status=insurance.status_of(person, self._today(), card_used=card_used),
             profile=request.profile,
             facility=request.facility,
             facility_kind=request.facility_kind,
@@ -191,7 +207,8 @@ class Service:
             if not visit.card_use_offered:
                 raise Refusal(409, "CARD_USE_NOT_OFFERED", "the card's use is registered already")
             person = self._holder(visit.certificate_sha256).person
-            known = replace(visit, status=insurance.status_of(person, card_used=True))
+            status = insurance.status_of(person, self._today(), card_used=True)
+            known = replace(visit, status=status)
             known = replace(known, questions=insurance.asked_of(person, known, self._today()))
             try:
                 self._store.answer_card_use(visit, request.answer, known, person.id)
@@ -206,6 +223,11 @@ class Service:
         with self._audited("consents", terminal, visit_id):
             visit = self._own_visit(terminal, visit_id, idempotency_key)
             _check_consents(visit, request)
+            known = self._store.visit_record(visit_id)
+            recorded_before = known is not None and known.recorded_at is not None
+            # What an earlier version recorded is acknowledged again.
+            if not recorded_before and not set(visit.questions) <= request.answers.keys():
+                raise Refusal(422, "CONSENTS_INCOMPLETE", "not every question is answered")
             now = self._clock()
             answers = recorded(request.answers, visit.profile)
             new = Recorded(dict(request.answers), answers, request.prescription, now, available_until(now))
@@ -217,38 +239,50 @@ class Service:
             return wire.ConsentsAnswer(
                 recorded_at=stands.recorded_at,
                 available_until=stands.available_until,
-                limit_category=insurance.limit_of(holder.person, visit, stands.answers) if holder else "",
+                limit_category=insurance.limit_of(holder.person, visit, self._today(), stands.answers)
+                if holder
+                else "",
             )
 
     # --- What became of it --------------------------------------------------------------------------------------
 
-    def visit(self, visit_id: str) -> wire.VisitAnswer:
+    def visit(self, terminal: Terminal, visit_id: str) -> wire.VisitAnswer:
+        """Return the record of a visit; only to the terminal that identified it."""
         found = self._store.visit_record(visit_id)
         if found is None:
             raise _visit_unknown()
+        if found.terminal_id != terminal.id:
+            raise _of_other_terminal()
         return found
 
-    def visits(self) -> wire.VisitsAnswer:
-        return wire.VisitsAnswer(visits=self._store.records())
+    def visits(self, terminal: Terminal, since: datetime | None, after: str) -> wire.VisitsAnswer:
+        """Return a page of the terminal's own visits, from ``since`` on, after the page that ended with ``after``."""
+        begin = since.astimezone(wire.JAPAN).isoformat() if since else ""
+        at, _, visit_id = after.partition("~")
+        found = self._store.records(terminal.id, begin, (at, visit_id))
+        last = f"{found[-1].identified_at.isoformat()}~{found[-1].visit_id}" if len(found) == PAGE else ""
+        return wire.VisitsAnswer(visits=found, after=last)
 
     def result(self, terminal: Terminal, visit_id: str) -> wire.ResultAnswer:
         """Return what the receipt computer is told of a visit; only to the terminal that identified it."""
         with self._audited("result", terminal, visit_id):
-            visit, record = self._own_visit(terminal, visit_id, visit_id), self.visit(visit_id)
+            visit, record = self._own_visit(terminal, visit_id, visit_id), self.visit(terminal, visit_id)
             person = self._holder(visit.certificate_sha256).person
             limit = record.recorded_at is not None and provides_limit(visit.profile, record.answers)
-            told = insurance.qualification(
-                person,
-                visit.identified_at.astimezone(wire.JAPAN).date(),
-                self._store.reference(visit.institution_code, person.id),
-                limit=limit,
-                diseases=record.answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN,
-            )
+            diseases = record.answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
+            day = visit.identified_at.astimezone(wire.JAPAN).date()
+            found = () if insurance.withheld(visit) else insurance.covered(person, day).found
+            reference = self._store.reference(visit.institution_code, person.id)
             return wire.ResultAnswer(
                 visit=record,
                 institution_code=visit.institution_code,
                 limit_provided=limit,
-                qualification=None if insurance.withheld(visit) else told,
+                standing=visit.standing,
+                qualifications=tuple(
+                    insurance.qualification(person, one, day, reference, limit=limit, diseases=diseases)
+                    for one in found
+                ),
+                conflicts=self._conflicts(visit.institution_code, person),
             )
 
     # --- By insurance, without a card ---------------------------------------------------------------------------
@@ -256,30 +290,97 @@ class Service:
     def insured(self, terminal: Terminal, query: wire.InsuredQuery) -> wire.InsuredAnswer:
         """Answer a receipt computer that knows the numbers of the insurance; consents need the card."""
         with self._audited("insured", terminal, ""):
-            found = self._insured(query)
-            if len(found) != 1:
-                status = EligibilityStatus.AMBIGUOUS if found else EligibilityStatus.NOT_FOUND
-                return wire.InsuredAnswer(status=status, qualification=None)
-            person = found[0]
-            reference = self._store.reference(query.institution_code, person.id)
-            told = insurance.qualification(
-                person, self._today(), reference, limit=query.limit_consent, diseases=False
+            return self._told_by_number(self._by_number(), query)
+
+    def insured_many(self, terminal: Terminal, request: wire.InsuredQueries) -> wire.InsuredAnswers:
+        """Answer many such questions at once, of a bulk request; one line in the audit."""
+        with self._audited("insured-bulk", terminal, ""):
+            known = self._by_number()
+            return wire.InsuredAnswers(
+                answers=tuple(self._told_by_number(known, query) for query in request.queries)
             )
-            return wire.InsuredAnswer(status=EligibilityStatus(person.insurance.validity), qualification=told)
+
+    def _told_by_number(self, known: ByNumber, query: wire.InsuredQuery) -> wire.InsuredAnswer:
+        found = known.find(query)
+        if len(found) != 1:
+            status = EligibilityStatus.AMBIGUOUS if found else EligibilityStatus.NOT_FOUND
+            return wire.InsuredAnswer(status=status, qualifications=())
+        person, day = found[0].person, query.day or self._today()
+        born = person.birth_date
+        covered = coverage_by_number(found[0].fitting, person.insurance.known(born), born, day)
+        reference = self._store.reference(query.institution_code, person.id)
+        told = tuple(
+            insurance.qualification(person, one, day, reference, limit=query.limit_consent, diseases=False)
+            for one in covered.found
+        )
+        return wire.InsuredAnswer(status=covered.status, qualifications=told)
 
     def register_reference(self, terminal: Terminal, request: wire.ReferenceRequest) -> wire.DoneAnswer:
-        """Keep the facility's own chart number of a person; later answers to this facility echo it."""
+        """Keep the facility's own chart number of a person; later answers to this facility echo it.
+
+        A number that is another person's is refused: which of the two it belongs to, staff must find out.
+        """
         with self._audited("reference", terminal, ""):
-            found = self._insured(request)
-            if len(found) != 1:
-                # A number goes to one person for certain, or to nobody.
-                code = "INSURED_AMBIGUOUS" if found else "INSURED_UNKNOWN"
-                raise Refusal(404, code, "not exactly one person is insured so")
-            self._store.keep_reference(request.institution_code, found[0].id, request.reference_number)
+            person, number = self._one_insured(request), request.reference_number
+            holders = self._store.holders_of_reference(request.institution_code, number)
+            if holders - {person.id}:
+                raise Refusal(409, "REFERENCE_NUMBER_TAKEN", "another person has this chart number here")
+            self._store.keep_reference(request.institution_code, person.id, number, person.name_kana)
             return wire.DoneAnswer()
 
-    def _insured(self, request: wire.InsuredRequest) -> list[Person]:
-        return [person for person in self._people.persons() if _fits(person, request)]
+    def records(self, terminal: Terminal, query: wire.RecordsQuery) -> wire.RecordsAnswer:
+        """Tell the drugs or checkups of somebody whose consent, given here by card, holds now."""
+        with self._audited("records", terminal, ""):
+            person = self._one_insured(query)
+            item = Item.MEDICATION if query.kind == "drugs" else Item.HEALTH_CHECKUP
+            certificates = self._people.certificates_of(person.id)
+            given = self._store.consents_of(certificates, query.institution_code)
+            if not given:
+                raise Refusal(403, "CONSENT_MISSING", "nothing was consented to here")
+            # The newest visit counts: by it the patient may have taken back what was given before.
+            if given[0].answers.get(item) is not ConsentAnswer.GIVEN:
+                raise Refusal(403, "CONSENT_DECLINED", f"{item} was not consented to")
+            if self._clock() >= given[0].available_until:
+                raise Refusal(403, "CONSENT_EXPIRED", "the consent has ended")
+            return insurance.records(person, query, self._today())
+
+    def listing(self, terminal: Terminal, query: wire.ListingQuery) -> wire.ListingAnswer:
+        """List who has a medical ticket of a month, or gave a consent away from a terminal; in parts."""
+        with self._audited("listing", terminal, ""):
+            everybody = sorted(self._people.persons(), key=lambda one: one.id)
+            listed = [told for one in everybody for told in insurance.listed(one, query, self._today())]
+            part = listed[query.after : query.after + wire.MOST_QUERIES]
+            more = query.after + len(part) < len(listed)
+            return wire.ListingAnswer(listed=tuple(part), more=more)
+
+    def _one_insured(self, request: wire.InsuredRequest) -> Person:
+        """Return whom the numbers fit for certain; raises Refusal."""
+        found = self._by_number().find(request)
+        if len(found) != 1:
+            # A number goes to one person for certain, or to nobody.
+            code = "INSURED_AMBIGUOUS" if found else "INSURED_UNKNOWN"
+            raise Refusal(404, code, "not exactly one person is insured so")
+        return found[0].person
+
+    def _by_number(self) -> ByNumber:
+        return ByNumber(self._people.persons())
+
+    def _conflicts(self, institution_code: str, person: Person) -> tuple[wire.Conflict, ...]:
+        """Return why staff should look twice which chart is this person's; nothing is decided here."""
+        found = []
+        reference = self._store.reference(institution_code, person.id)
+        holders = self._store.holders_of_reference(institution_code, reference) if reference else set()
+        if holders - {person.id}:
+            found.append(wire.Conflict.NUMBER_SHARED)
+        kana, born = plain(person.name_kana), person.birth_date
+        if any(
+            one.id != person.id and one.birth_date == born and plain(one.name_kana) == kana
+            for one in self._people.persons()
+        ):
+            found.append(wire.Conflict.SAME_KANA_AND_BIRTH)
+        if reference and self._store.kana_changed(institution_code, person.id, person.name_kana):
+            found.append(wire.Conflict.NAME_CHANGED)
+        return tuple(found)
 
     # --- Helpers ------------------------------------------------------------------------------------------------
 
@@ -340,7 +441,8 @@ class Service:
 
     def _told(self, person: Person, visit: StoredVisit) -> wire.EligibilityAnswer:
         reference = self._store.reference(visit.institution_code, person.id)
-        return insurance.eligibility(person, visit, self._today(), reference)
+        conflicts = () if insurance.withheld(visit) else self._conflicts(visit.institution_code, person)
+        return insurance.eligibility(person, visit, self._today(), reference, conflicts)
 
     def _holder(self, fingerprint: str) -> Holder:
         holder = self._people.find(fingerprint)
@@ -359,7 +461,7 @@ class Service:
             raise Refusal(409, "IDEMPOTENCY_KEY_INVALID", f"{wire.IDEMPOTENCY_HEADER} must be the visit's id")
         visit = self._visit(visit_id)
         if visit.terminal_id != terminal.id:
-            raise Refusal(403, "VISIT_OF_OTHER_TERMINAL", "another terminal identified this visit")
+            raise _of_other_terminal()
         return visit
 
     def _today(self) -> date:
@@ -384,15 +486,8 @@ def _check_consents(visit: StoredVisit, request: wire.ConsentsRequest) -> None:
             raise Refusal(409, "CONSENT_NOT_ASKED", f"{item} was not asked")
 
 
-def _fits(person: Person, request: wire.InsuredRequest) -> bool:
-    """Compare the numbers; a branch number that is left out fits any."""
-    known = person.insurance
-    return (
-        known.insurer_number.lstrip("0") == request.insurer_number.lstrip("0")
-        and (known.symbol, known.number) == (request.symbol, request.number)
-        and request.branch in ("", known.branch)
-        and request.birth_date in (None, person.birth_date)
-    )
+def _of_other_terminal() -> Refusal:
+    return Refusal(403, "VISIT_OF_OTHER_TERMINAL", "another terminal identified this visit")
 
 
 def _visit_unknown() -> Refusal:

@@ -4,9 +4,11 @@ Any number of processes may use one database. What must happen once is held by i
 row, never by a lock of this process.
 """
 
+import hmac
+import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -30,6 +32,7 @@ from consent.server.tables import (
     card_uses,
     challenge_keys,
     consents,
+    file_of,
     open_engine,
     references,
     spent_challenges,
@@ -49,7 +52,9 @@ __all__ = [
 ]
 
 MOST_LISTED = 1000
-"""Visits and audit entries are listed at most so many at a time, the newest ones."""
+"""Audit entries are listed at most so many at a time, the newest ones."""
+PAGE = 200
+"""Visits are listed at most so many at a time."""
 
 
 class StoreUnavailable(Exception):
@@ -105,12 +110,15 @@ class Store:
 
     def __init__(self, database: str) -> None:
         self._engine = open_engine(database)
+        self._file = file_of(self._engine)
+        self._opened_file = _identity(self._file) if self._file else None
         sqlite_here = self._engine.dialect.name == "sqlite"
         # SQLite writes one at a time anyway: a queue of our own is fairer, and faster, than its waiting. What holds
         # between processes is in tables.py; and the connection of a database in memory is one for all threads.
         self._writer = self._engine.execution_options(writes=True)
         self._turn = threading.Lock() if sqlite_here else nullcontext()
         self._mine = threading.local()
+        self._key = b""
         insert: Any = sqlite.insert if sqlite_here else postgresql.insert
 
         def once(table: sa.Table) -> Any:
@@ -126,7 +134,10 @@ class Store:
         reference = insert(references)
         self._new_reference = reference.on_conflict_do_update(
             index_elements=["institution_code", "person_id"],
-            set_={"reference_number": reference.excluded.reference_number},
+            set_={
+                "reference_number": reference.excluded.reference_number,
+                "kana_digest": reference.excluded.kana_digest,
+            },
         )
 
     @contextmanager
@@ -147,6 +158,7 @@ class Store:
         if self._joined:
             yield self._joined
             return
+        self._is_still_there()
         with _available(), self._turn, self._engine.begin() as connection:
             yield connection
 
@@ -155,8 +167,14 @@ class Store:
         if self._joined:
             yield self._joined
             return
+        self._is_still_there()
         with _available(), self._turn, self._writer.begin() as connection:
             yield connection
+
+    def _is_still_there(self) -> None:
+        """Raise StoreUnavailable when the file was removed or replaced: what is written then is seen by nobody."""
+        if self._file is not None and _identity(self._file) != self._opened_file:
+            raise StoreUnavailable("the database file is gone")
 
     @property
     def _joined(self) -> sa.Connection | None:
@@ -165,9 +183,9 @@ class Store:
         return joined
 
     def check(self) -> None:
-        """Raise StoreUnavailable unless the database answers."""
-        with self._reading() as connection:
-            connection.execute(sa.select(1))
+        """Raise StoreUnavailable unless the database answers and keeps what it is given, also on a full disk."""
+        with self._writing() as connection:
+            connection.execute(sa.update(challenge_keys).values(key=challenge_keys.c.key))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -237,12 +255,13 @@ class Store:
             query = sa.select(card_uses.c.person_id).where(card_uses.c.person_id == person_id)
             return connection.scalar(query) is not None
 
-    def keep_reference(self, institution_code: str, person_id: str, reference_number: str) -> None:
-        """Keep an institution's chart number of a person, in place of an earlier one."""
+    def keep_reference(self, institution_code: str, person_id: str, reference_number: str, kana: str) -> None:
+        """Keep an institution's chart number of a person, in place of an earlier one; of the kana only a digest."""
         row = {
             "institution_code": institution_code,
             "person_id": person_id,
             "reference_number": reference_number,
+            "kana_digest": self._digest(kana),
         }
         with self._writing() as connection:
             connection.execute(self._new_reference, row)
@@ -252,6 +271,36 @@ class Store:
         key = {"institution": institution_code, "person": person_id}
         with self._reading() as connection:
             return connection.scalar(_REFERENCE, key) or ""
+
+    def holders_of_reference(self, institution_code: str, reference_number: str) -> set[str]:
+        """Return the persons who have a chart number at an institution."""
+        key = {"institution": institution_code, "number": reference_number}
+        with self._reading() as connection:
+            return set(connection.scalars(_HOLDERS, key))
+
+    def kana_changed(self, institution_code: str, person_id: str, kana: str) -> bool:
+        """Say whether the kana are others than when the chart number was registered."""
+        key, now = {"institution": institution_code, "person": person_id}, self._digest(kana)
+        with self._reading() as connection:
+            return (connection.scalar(_KANA, key) or now) != now
+
+    def _digest(self, kana: str) -> str:
+        """Return a digest that nobody without this database's key can compare with a name."""
+        self._key = self._key or self.challenge_key()
+        return hmac.new(self._key, "".join(kana.split()).encode("utf-8"), "sha256").hexdigest()
+
+    def consents_of(self, certificates: Collection[str], institution_code: str) -> tuple[Recorded, ...]:
+        """Return the consents that the holder of these certificates gave to an institution, newest first."""
+        query = (
+            sa.select(consents)
+            .join(visits)
+            .where(
+                visits.c.certificate_sha256.in_(certificates), visits.c.institution_code == institution_code
+            )
+            .order_by(consents.c.recorded_at.desc())
+        )
+        with self._reading() as connection:
+            return tuple(_recorded(row) for row in connection.execute(query))
 
     # --- Challenges ---------------------------------------------------------------------------------------------
 
@@ -290,36 +339,28 @@ class Store:
             AuditEntry(**row | {"time": datetime.fromisoformat(row["time"])}) for row in reversed(rows)
         )
 
-    def records(self) -> tuple[VisitAnswer, ...]:
-        """Return the records of the newest visits, in the order of identification."""
-        order = (visits.c.identified_at.desc(), visits.c.visit_id.desc())
-        query = sa.select(visits.c.visit_id).order_by(*order).limit(MOST_LISTED)
+    def records(
+        self, terminal_id: str, since: str = "", after: tuple[str, str] = ("", "")
+    ) -> tuple[VisitAnswer, ...]:
+        """Return a page of a terminal's records, in the order of identification, by one query.
+
+        ``since`` and the first of ``after`` are times as they are kept; ``after`` is the last visit of the page before.
+        """
+        at, visit_id = visits.c.identified_at, visits.c.visit_id
+        query = (
+            _RECORDS.where(visits.c.terminal_id == terminal_id, at >= since)
+            .where(sa.or_(at > after[0], sa.and_(at == after[0], visit_id > after[1])))
+            .order_by(at, visit_id)
+            .limit(PAGE)
+        )
         with self._reading() as connection:
-            found = reversed(connection.scalars(query).all())
-            return tuple(self._answer(connection, visit_id) for visit_id in found)
+            return tuple(_answer(row) for row in connection.execute(query))
 
     def visit_record(self, visit_id: str) -> VisitAnswer | None:
         """Return the record of one visit."""
         with self._reading() as connection:
-            known = self._visit(connection, visit_id)
-            return None if known is None else self._answer(connection, visit_id)
-
-    def _answer(self, connection: sa.Connection, visit_id: str) -> VisitAnswer:
-        visit = self._visit(connection, visit_id)
-        assert visit is not None
-        recorded = self._recorded(connection, visit_id)
-        return VisitAnswer(
-            visit_id=visit.visit_id,
-            terminal_id=visit.terminal_id,
-            method=visit.method,
-            status=visit.status,
-            identified_at=visit.identified_at,
-            card_use=visit.card_use,
-            answers=recorded.answers if recorded else {},
-            prescription=recorded.prescription if recorded else None,
-            recorded_at=recorded.recorded_at if recorded else None,
-            available_until=recorded.available_until if recorded else None,
-        )
+            row = connection.execute(_RECORD, {"visit": visit_id}).one_or_none()
+            return None if row is None else _answer(row)
 
     @staticmethod
     def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> StoredVisit | None:
@@ -350,13 +391,34 @@ class Store:
         row = connection.execute(_CONSENTS, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
-        return Recorded(
-            sent={Item(item): ConsentAnswer(answer) for item, answer in row.sent.items()},
-            answers={Item(item): ConsentAnswer(answer) for item, answer in row.answers.items()},
-            prescription=PrescriptionForm(row.prescription) if row.prescription else None,
-            recorded_at=datetime.fromisoformat(row.recorded_at),
-            available_until=datetime.fromisoformat(row.available_until),
-        )
+        return _recorded(row)
+
+
+def _recorded(row: Any) -> Recorded:
+    return Recorded(
+        sent={Item(item): ConsentAnswer(answer) for item, answer in row.sent.items()},
+        answers={Item(item): ConsentAnswer(answer) for item, answer in row.answers.items()},
+        prescription=PrescriptionForm(row.prescription) if row.prescription else None,
+        recorded_at=datetime.fromisoformat(row.recorded_at),
+        available_until=datetime.fromisoformat(row.available_until),
+    )
+
+
+def _answer(row: Any) -> VisitAnswer:
+    """Return a row of _RECORDS as the wire has it."""
+    recorded = row.recorded_at is not None
+    return VisitAnswer(
+        visit_id=row.visit_id,
+        terminal_id=row.terminal_id,
+        method=row.method,
+        status=EligibilityStatus(row.status),
+        identified_at=datetime.fromisoformat(row.identified_at),
+        card_use=ConsentAnswer(row.card_use) if row.card_use else None,
+        answers={Item(item): ConsentAnswer(answer) for item, answer in (row.answers or {}).items()},
+        prescription=PrescriptionForm(row.prescription) if row.prescription else None,
+        recorded_at=datetime.fromisoformat(row.recorded_at) if recorded else None,
+        available_until=datetime.fromisoformat(row.available_until) if recorded else None,
+    )
 
 
 def _row(visit: StoredVisit) -> dict[str, Any]:
@@ -369,12 +431,37 @@ def _row(visit: StoredVisit) -> dict[str, Any]:
 
 _VISIT = sa.select(visits).where(visits.c.visit_id == sa.bindparam("visit"))
 _VISIT_ALONE = _VISIT.with_for_update()
+_RECORDS = sa.select(
+    *(
+        visits.c[name]
+        for name in ("visit_id", "terminal_id", "method", "status", "identified_at", "card_use")
+    ),
+    *(consents.c[name] for name in ("answers", "prescription", "recorded_at", "available_until")),
+).select_from(visits.outerjoin(consents, consents.c.visit_id == visits.c.visit_id))
+_RECORD = _RECORDS.where(visits.c.visit_id == sa.bindparam("visit"))
 _CONSENTS = sa.select(consents).where(consents.c.visit_id == sa.bindparam("visit"))
 _REFERENCE = sa.select(references.c.reference_number).where(
     references.c.institution_code == sa.bindparam("institution"),
     references.c.person_id == sa.bindparam("person"),
 )
+_KANA = sa.select(references.c.kana_digest).where(
+    references.c.institution_code == sa.bindparam("institution"),
+    references.c.person_id == sa.bindparam("person"),
+)
+_HOLDERS = sa.select(references.c.person_id).where(
+    references.c.institution_code == sa.bindparam("institution"),
+    references.c.reference_number == sa.bindparam("number"),
+)
 _NEW_ENTRY = sa.insert(audit).inline()
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    """Return which file stands under a name now; None: none."""
+    try:
+        about = os.stat(file)
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 @contextmanager

@@ -4,6 +4,8 @@ A database of an earlier version is brought up to date when it is opened (``migr
 that changes here needs a migration there; a test compares the two.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ visits = sa.Table(
     sa.Column("questions", sa.JSON, nullable=False),
     # Times are ISO texts, since SQLite forgets the time zone.
     sa.Column("identified_at", sa.String(40), nullable=False),
+    sa.Index("ix_visits_of_terminal", "terminal_id", "identified_at"),
 )
 
 consents = sa.Table(
@@ -52,6 +55,8 @@ references = sa.Table(
     sa.Column("institution_code", sa.String(10), primary_key=True),
     sa.Column("person_id", sa.String(255), primary_key=True),
     sa.Column("reference_number", sa.String(50), nullable=False),
+    # Of the kana at the registration; empty in rows of an earlier version.
+    sa.Column("kana_digest", sa.String(64), nullable=False, server_default=""),
 )
 
 audit = sa.Table(
@@ -119,6 +124,14 @@ def open_engine(database: str) -> sa.Engine:
     return engine
 
 
+def bare_engine(database: str) -> sa.Engine:
+    """Return an engine for tables of another party, which come without migrations; raises SQLAlchemyError."""
+    try:
+        return _engine(database)
+    except (ImportError, ValueError) as error:
+        raise sa.exc.ArgumentError(type(error).__name__) from None
+
+
 def _engine(database: str) -> sa.Engine:
     url = sa.make_url(database)
     if url.get_backend_name() == "postgresql":
@@ -138,10 +151,22 @@ def _engine(database: str) -> sa.Engine:
     if url.database in (None, "", ":memory:"):
         # Every connection of its own would be a database of its own.
         options["poolclass"] = StaticPool
+    elif not url.database.startswith("file:"):
+        # SQLite would make a file that others can read; its helpers get the same mode.
+        # Never opened when it is there: to close it again would end the locks of this process's other connections.
+        with suppress(OSError):
+            os.close(os.open(url.database, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     engine = sa.create_engine(url, hide_parameters=True, **options)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def file_of(engine: sa.Engine) -> str | None:
+    """Return the file of a SQLite database; None for any other, and for one in memory."""
+    name = engine.url.database or ""
+    here = engine.dialect.name == "sqlite" and not isinstance(engine.pool, StaticPool)
+    return name if here and not name.startswith("file:") else None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -186,11 +211,15 @@ def _migrate(connection: sa.Connection) -> None:
         raise StoreUnusable("it was made by a newer version of this program") from None
 
 
+_LATER = {"kana_digest"}
+"""Columns that the version before migrations did not have yet."""
+
+
 def _check_first(connection: sa.Connection) -> None:
     """Refuse tables without a mark that are not those of the version before migrations."""
     inspector = sa.inspect(connection)
     for table in (visits, consents, card_uses, references, audit):
         known = inspector.has_table(table.name)
         columns = {column["name"] for column in inspector.get_columns(table.name)} if known else set()
-        if columns != set(table.columns.keys()):
+        if columns != set(table.columns.keys()) - _LATER:
             raise StoreUnusable("it was made by another version; take another one, or remove it")

@@ -37,6 +37,7 @@ def serve_by_workers(server: EligibilityServer, count: int, started: Callable[[]
     try:
         workers = {_forked(server, tell) for _ in range(count)}
         _wait_for(ready, tell, count)
+        server.start_front()
         started()
         while not ended:
             time.sleep(LOOK_S)

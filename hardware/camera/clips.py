@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
-from config.toml_file import STRICT, ConfigError, TomlFile
+from config.toml_file import STRICT, ConfigError, TomlFile, read_whole
 from hardware.camera.frames import Image
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
@@ -38,6 +38,10 @@ class ClipNote:
     """When each frame was taken, ms from the first."""
     frames: Annotated[int, Field(ge=1)] | None = None
     """How many frames there are; without it, what is there is taken for all."""
+
+
+LARGEST_PICTURE = 20_000_000
+"""Bytes of one picture file."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +167,7 @@ def _no_gap(folder: Path, paths: dict[int, Path], expected: int) -> None:
 
 
 def _checked(path: Path, size: tuple[int, int]) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    data = read_whole(path, LARGEST_PICTURE)
     found = _size_of(data)
     if found is None:
         raise ConfigError(f"{path}: is not a picture")

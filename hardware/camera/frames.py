@@ -6,13 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, cast, runtime_checkable
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    pass
 
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8 BGR."""
@@ -27,7 +24,7 @@ class Frame:
     """Time of an arbitrary but steady clock, ms."""
 
 
-CameraFault = Literal["missing", "busy", "black", "frozen", "slow"]
+CameraFault = Literal["missing", "busy", "black", "frozen", "slow", "denied", "unfit"]
 
 
 class CameraError(Exception):
@@ -45,6 +42,18 @@ class CameraBusy(CameraError):
     """Another program has the camera."""
 
     fault = "busy"
+
+
+class CameraDenied(CameraError):
+    """The user of this program may not use the camera."""
+
+    fault = "denied"
+
+
+class CameraUnfit(CameraError):
+    """What is there gives no pictures, or none that can be used."""
+
+    fault = "unfit"
 
 
 class CameraBlack(CameraError):
@@ -99,8 +108,11 @@ def attached(source: FrameSource) -> bool:
 class CameraWatch:
     """Tells from the frames alone that a camera is not right; each fault is known within 1.5 s.
 
-    A sensor always has noise, so equal pictures mean that no new ones come; a dark room is not black.
+    A sensor always has noise, so equal pictures mean that no new ones come; a dark room is not black. A camera that
+    was just opened may give black or equal pictures at first: until two good ones differ, it has ``WARM_UP_MS``.
     """
+
+    WARM_UP_MS = 3000.0
 
     AFTER_MS = 1000.0
     """How long the pictures must be black or equal."""
@@ -111,9 +123,13 @@ class CameraWatch:
 
     def __init__(self) -> None:
         self._before: Image | None = None
+        self._was_good = False
         self._black_since: float | None = None
         self._same_since: float | None = None
         self._stamps: deque[float] = deque()
+        self._began: float | None = None
+        self.warm = False
+        """Whether two good pictures that differ have come; before, none says anything of what is there now."""
 
     def add(self, frame: Frame) -> None:
         """Look at the next frame; raises CameraBlack, CameraFrozen, CameraSlow."""
@@ -121,8 +137,13 @@ class CameraWatch:
         black = float(sample.mean()) < self.BLACK
         same = self._before is not None and np.array_equal(sample, self._before)
         self._before = sample.copy()
+        self._began = now if self._began is None else self._began
+        self.warm = self.warm or (self._was_good and not black and not same)
+        self._was_good = not black
         self._black_since = (now if self._black_since is None else self._black_since) if black else None
         self._same_since = (now if self._same_since is None else self._same_since) if same else None
+        if not self.warm and now - self._began < self.WARM_UP_MS:
+            return
         if self._black_since is not None and now - self._black_since >= self.AFTER_MS:
             raise CameraBlack("the camera gives black pictures")
         if self._same_since is not None and now - self._same_since >= self.AFTER_MS:
@@ -141,6 +162,8 @@ class CameraWatch:
 
 class NewestFrames:
     """Frames of a paced source, always the newest: what the consumer is too slow for is dropped, never queued.
+
+    It begins with the second of two good frames that differ: a camera that repeats an old picture must not be believed.
 
     A thread of its own takes the frames, so that the preview is not held up by the work on single frames.
     """
@@ -205,6 +228,8 @@ class NewestFrames:
                     watch.add(frame)
                     if self._on_frame is not None:
                         self._on_frame(frame)
+                    if not watch.warm:
+                        continue
                     with self._new:
                         self._frame = frame
                         self._new.notify()

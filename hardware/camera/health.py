@@ -9,17 +9,24 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, Protocol
 
 from hardware.camera import CameraError, CameraFault, FrameSource, NoCamera, attached, check_camera
 
 _log = logging.getLogger("reception.camera")
 
 
-class CameraHealth:
-    """Watches one camera in a thread of its own and tells each change; thread-safe.
+class StopSign(Protocol):
+    """Tells a loop when to end; a threading.Event does."""
 
-    ``tell`` takes what is wrong with it, or "" for a good one.
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+class CameraHealth:
+    """Watches one camera and tells each change; thread-safe.
+
+    ``watch()`` wants a thread of its own. ``tell`` takes what is wrong with it, or "" for a good one.
     """
 
     LOOK_S = 0.5
@@ -37,19 +44,12 @@ class CameraHealth:
         """Held by who has the camera open: a match, or a look at a faulty camera."""
         self._wanted = threading.Event()
         """A match wants the camera: a look ends at once, and none begins."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="camera-health")
-
-    def start(self) -> None:
-        """Look at the camera once, then watch it."""
-        self._thread.start()
+        self._stopping = False
 
     def stop(self) -> None:
-        """End the watch; whoever uses the camera ends by himself."""
-        self._stopping.set()
+        """Let a look end at once, and none begin; whoever uses the camera ends by himself."""
+        self._stopping = True
         self._wanted.set()
-        if self._thread.ident is not None:
-            self._thread.join()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -62,18 +62,19 @@ class CameraHealth:
             self._is(error)
             raise
         finally:
-            if not self._stopping.is_set():
+            if not self._stopping:
                 self._wanted.clear()
         self._is(None)
 
-    def _watch(self) -> None:
-        while not self._stopping.is_set():
+    def watch(self, stopping: StopSign) -> None:
+        """Look at the camera once, then watch it, until ``stopping``."""
+        while not stopping.is_set():
             if self._fault == "":
                 if not attached(self._source):
                     self._is(NoCamera("the camera was unplugged"))
             else:
                 self._look()
-            self._stopping.wait(self.LOOK_S if self._fault == "" else self._retry_s)
+            stopping.wait(self.LOOK_S if self._fault == "" else self._retry_s)
 
     def _look(self) -> None:
         with self._camera:

@@ -1,27 +1,37 @@
 """The My Number card over any reader: errors, the channel seam, and what a terminal does with the card."""
 
+from hardware.card.authenticity import CardAuthority, PhotoTrust
 from hardware.card.channel import STALL_LIMIT_S, CardChannel, CardReader, Presence
 from hardware.card.errors import (
     CardError,
     CardProtocolError,
     CardRemovedError,
+    CardReset,
     CardSwapped,
+    CardTrouble,
     CardUnreadable,
+    CertificateUnreadable,
+    ExchangeLost,
     MatchCodeWrong,
+    NoCertificate,
     NoReader,
     PinBlocked,
+    PinFateUnknown,
     PinWrong,
     ReaderBusy,
     ReaderError,
     ReaderStalled,
     ServiceDown,
+    UnknownGeneration,
     WrongCard,
 )
-from hardware.card.my_number_card import CardFacts, MyNumberCard, match_code_b
-from hardware.card.records import CardFace
+from hardware.card.my_number_card import CardFacts, CardRules, MyNumberCard, match_code_b
+from hardware.card.records import CardFace, RsaKey
+from hardware.card.steady import SteadyReader
 
 __all__ = [
     "STALL_LIMIT_S",
+    "CardAuthority",
     "CardChannel",
     "CardError",
     "CardFace",
@@ -29,18 +39,29 @@ __all__ = [
     "CardProtocolError",
     "CardReader",
     "CardRemovedError",
+    "CardReset",
+    "CardRules",
     "CardSwapped",
+    "CardTrouble",
     "CardUnreadable",
+    "CertificateUnreadable",
+    "ExchangeLost",
     "MatchCodeWrong",
     "MyNumberCard",
+    "NoCertificate",
     "NoReader",
+    "PhotoTrust",
     "PinBlocked",
+    "PinFateUnknown",
     "PinWrong",
     "Presence",
     "ReaderBusy",
     "ReaderError",
     "ReaderStalled",
+    "RsaKey",
     "ServiceDown",
+    "SteadyReader",
+    "UnknownGeneration",
     "WrongCard",
     "match_code_b",
 ]

@@ -10,11 +10,29 @@ STALL_LIMIT_S = 5.0
 class CardChannel(Protocol):
     """An exclusive connection to the card in a reader."""
 
+    @property
+    def atr(self) -> bytes:
+        """Return the card's answer to reset; a contactless reader invents one."""
+
+    @property
+    def protocol(self) -> str:
+        """Return what is spoken with the card: "T=0", "T=1", or "" where nobody knows."""
+
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         """Send one command of at least 4 bytes and return data + SW1 SW2, not interpreted.
 
-        A bytearray may hold a PIN: no copy of it outlives the call. Raises CardRemovedError, ReaderError.
+        A bytearray may hold a PIN: no copy of it outlives the call. Raises ExchangeLost, CardReset, CardRemovedError,
+        ReaderError. Nothing is ever sent twice.
         """
+
+    def still_in(self) -> bool:
+        """Look whether the card is in the reader, for as long as the reader needs to notice a removal.
+
+        Asked after a lost exchange. Raises ReaderError.
+        """
+
+    def renew(self) -> None:
+        """Go on with the same connection after CardReset; nothing is selected then. Raises as transmit."""
 
     def close(self) -> None:
         """Power the card off and let go of the reader; may be called twice and never raises.

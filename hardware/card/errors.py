@@ -6,7 +6,14 @@
     ├── CardRemovedError           it left the reader
     │   └── CardSwapped       another card stands in its place, and is still in
     ├── CardUnreadable        something is in the reader but does not answer (upside down, foreign, faulty)
+    ├── CardTrouble           the card is in and right, but an exchange with it went wrong
+    │   ├── ExchangeLost      no answer came; nobody knows whether the command was executed
+    │   ├── CardReset         somebody reset it: what was selected and verified is gone
+    │   └── PinFateUnknown(tries_left)  the exchange that carried the PIN was lost, and the tries tell nothing
     ├── WrongCard(kind)       it answers, but is not a My Number card
+    ├── UnknownGeneration     a My Number card of a kind that this terminal cannot use yet
+    ├── NoCertificate         it holds no user-authentication certificate
+    ├── CertificateUnreadable it holds one that nobody can read
     ├── PinWrong(tries_left)
     ├── PinBlocked
     ├── MatchCodeWrong(tries_left)    照合番号B; 0 means blocked
@@ -38,6 +45,38 @@ class CardSwapped(CardRemovedError):
 
 class CardUnreadable(CardError):
     """Something lies in the reader but does not answer as a card."""
+
+
+class CardTrouble(CardError):
+    """The card is still in the reader, but an exchange with it went wrong; begun anew, it may work."""
+
+
+class ExchangeLost(CardTrouble):
+    """No answer to a command came, and nobody knows whether it was executed."""
+
+
+class CardReset(CardTrouble):
+    """The card was reset by somebody else: what was selected and verified is gone; renew() goes on with it."""
+
+
+class PinFateUnknown(CardTrouble):
+    """The answer to a PIN was lost; the counter says that no try was spent, so that it may be typed once more."""
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"the answer to the PIN was lost, {tries_left} tries left")
+        self.tries_left = tries_left
+
+
+class UnknownGeneration(CardError):
+    """A My Number card whose keys this terminal cannot use; ``str()`` says which they are."""
+
+
+class NoCertificate(CardError):
+    """The card holds no user-authentication certificate: it was declined, or has lapsed."""
+
+
+class CertificateUnreadable(CardError):
+    """The card's user-authentication certificate is not what a certificate is."""
 
 
 class WrongCard(CardError):

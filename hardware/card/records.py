@@ -4,7 +4,6 @@ Layouts: facts of public card surveys (JICSAP 1.1 file structure, BER-TLV with t
 """
 
 import hashlib
-import struct
 from dataclasses import dataclass
 from datetime import date, timedelta, timezone
 
@@ -17,7 +16,6 @@ MAX_RECORD = 0x7FFF
 """Bytes; READ BINARY offsets have 15 bits."""
 
 _JAPAN = timezone(timedelta(hours=9))
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,37 @@ class Tlv:
 
 
 @dataclass(frozen=True)
+class RsaKey:
+    """The public half of an RSA key."""
+
+    exponent: int
+    modulus: int
+
+
+@dataclass(frozen=True)
+class CardVerifiableCertificate:
+    """File 0004: who signs this card's records, by whose word. It has no dates."""
+
+    authority_id: bytes
+    """16 bytes that name the authority's key (証明者鍵ID)."""
+    issuer_id: bytes
+    """16 bytes that name the certified key (被証明者鍵ID): a municipality's."""
+    key: RsaKey
+    body: bytes
+    """What the signature covers."""
+    signature: bytes
+
+
+@dataclass(frozen=True)
 class CardFace:
-    """What the card-face application shows of its holder; kept in memory only, and printed nowhere."""
+    """What is used of the card-face application; kept in memory only, and printed nowhere."""
 
     photo_jp2: bytes | None
-    """JPEG 2000, grey; None on a card without photo."""
-    expires: date
-    birth_date: date
-    sex: int
-    """1 male, 2 female, 3 not stated (9 on the card)."""
-    name_png: bytes
-    address_png: bytes
-    signature_valid: bool = False
-    """The record's signature (DF28) is right under the key that the card's own certificate names."""
+    """JPEG 2000, as a file or a bare codestream; None on a card without photo."""
+    expires: date | None
+    """Last day of the card; None where what stands there is no day. No signature covers it."""
+    birth_date: str
+    """Eight digits, YYYYMMDD; a month or day that nobody knows is 00. Empty where it is nothing of the kind."""
 
     def __repr__(self) -> str:
         return "CardFace(...)"
@@ -56,6 +72,8 @@ class SignedRecord:
     """A face record with what its signature covers: three groups, each hashed on its own."""
 
     face: CardFace
+    chip_key: RsaKey | None
+    """DF24, by which the chip is known; None where it is no key."""
     signature: bytes
     digests: bytes
     """SHA-256 of DF22-24, of DF25-26 and of DF27 in a row, 96 bytes; the signature is over these."""
@@ -122,17 +140,41 @@ def certificate_size(head: bytes) -> int:
     return size
 
 
-def certificate_expiry(der: bytes) -> date:
-    """Return the last day, in Japan, on which an X.509 certificate is valid."""
+@dataclass(frozen=True)
+class CertificateFacts:
+    """What a terminal must know of an X.509 certificate before it is used."""
+
+    expires: date
+    """Its last day, in Japan."""
+    key: str
+    """"RSA-2048", "P-384" and so on: the kind of key, with its size or curve."""
+    public_key: bytes
+    """SubjectPublicKeyInfo, DER."""
+    begins: date
+
+
+_CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+
+
+def certificate_facts(der: bytes) -> CertificateFacts:
+    """Return what stands in an X.509 certificate; raises CardProtocolError for what is none."""
     # Only here: a terminal is ready for a card without it.
     from asn1crypto import x509
 
     try:
         # Not by cryptography: it warns on stderr of a serial number that is not positive, which any bytes may hold.
         certificate = x509.Certificate.load(der, strict=True)
-        end = certificate["tbs_certificate"]["validity"]["not_after"].native
-        return end.astimezone(_JAPAN).date()  # type: ignore[no-any-return]
-    except (ValueError, TypeError, OverflowError, AttributeError):
+        validity = certificate["tbs_certificate"]["validity"]
+        begins, ends = (
+            validity[name].native.astimezone(_JAPAN).date() for name in ("not_before", "not_after")
+        )
+        key = certificate.public_key
+        if key.algorithm == "ec":
+            kind = _CURVES.get(str(key.curve[1]), f"EC {key.curve[1]}")
+        else:
+            kind = f"{key.algorithm.upper()}-{key.bit_size}" if key.algorithm == "rsa" else str(key.algorithm)
+        return CertificateFacts(ends, kind, key.dump(), begins)
+    except (ValueError, TypeError, OverflowError, AttributeError, KeyError):
         raise CardProtocolError("the certificate is not X.509") from None
 
 
@@ -147,82 +189,76 @@ def token_label(info: bytes) -> str:
 
 
 def face_record(record: bytes) -> SignedRecord:
-    """Parse file 0002 of the card-face application: FF20 { DF21 offsets, DF22 .. DF2A }."""
+    """Parse file 0002 of the card-face application: FF20 { DF21 offsets, DF22 .. DF2A }.
+
+    Only what a terminal uses is looked at; the rest may hold anything, as long as it is signed.
+    """
     outer = tlv_items(record)
-    if len(outer) != 1 or outer[0].tag != 0xFF20:
-        raise CardProtocolError("the face record is not one object FF20")
+    if not outer or outer[0].tag != 0xFF20:
+        raise CardProtocolError("the face record is not an object FF20")
     items = tlv_items(outer[0].value)
     fields = {item.tag: item for item in items}
     if len(fields) != len(items):
         raise CardProtocolError("a field of the face record occurs twice")
-    missing = {0xDF22, 0xDF23, 0xDF24, 0xDF25, 0xDF26, 0xDF28, 0xDF29} - set(fields)
-    if missing:
-        raise CardProtocolError(f"the face record lacks {min(missing):X}")
-    photo = fields[0xDF27].value if 0xDF27 in fields else b""
+
+    def value(tag: int) -> bytes:
+        return fields[tag].value if tag in fields else b""
+
+    photo = value(0xDF27)
     if photo:
         photo_size(photo)
+    birth_date = value(0xDF22)
     face = CardFace(
         photo_jp2=photo or None,
-        expires=_date(fields[0xDF29].value),
-        birth_date=_date(fields[0xDF22].value),
-        sex=_sex(fields[0xDF23].value),
-        name_png=_small_png(fields[0xDF25].value),
-        address_png=_small_png(fields[0xDF26].value),
+        expires=_date(value(0xDF29)),
+        birth_date=birth_date.decode("ascii") if len(birth_date) == 8 and birth_date.isdigit() else "",
     )
     groups = ((0xDF22, 0xDF23, 0xDF24), (0xDF25, 0xDF26), (0xDF27,))
     digests = b"".join(
         hashlib.sha256(b"".join(fields[tag].raw for tag in group if tag in fields)).digest()
         for group in groups
     )
-    return SignedRecord(face, fields[0xDF28].value, digests)
+    try:
+        chip_key = public_key(value(0xDF24))
+    except CardProtocolError:
+        chip_key = None
+    return SignedRecord(face, chip_key, value(0xDF28), digests)
 
 
-def certified_key(certificate: bytes) -> tuple[int, int]:
-    """Return exponent and modulus of the key in a card-verifiable certificate (file 0004, 7F21)."""
+def card_verifiable_certificate(certificate: bytes) -> CardVerifiableCertificate:
+    """Parse a card-verifiable certificate (file 0004): 7F21 { 5F4E body, 5F37 signature }."""
     outer = tlv_items(certificate)
-    if len(outer) != 1 or outer[0].tag != 0x7F21:
-        raise CardProtocolError("the card-verifiable certificate is not one object 7F21")
-    body = next((item.value for item in tlv_items(outer[0].value) if item.tag == 0x5F4E), b"")
+    if not outer or outer[0].tag != 0x7F21:
+        raise CardProtocolError("the card-verifiable certificate is not an object 7F21")
+    parts = {item.tag: item.value for item in tlv_items(outer[0].value)}
+    body = parts.get(0x5F4E, b"")
     # Two key names of 16 bytes, then the public key.
-    return public_key(body[32:])
+    return CardVerifiableCertificate(
+        body[:16], body[16:32], public_key(body[32:]), body, parts.get(0x5F37, b"")
+    )
 
 
-def public_key(encoded: bytes) -> tuple[int, int]:
-    """Return exponent and modulus of a card's RSA public key: 90 exponent, 91 modulus; 1024 to 4096 bits."""
+def public_key(encoded: bytes) -> RsaKey:
+    """Return a card's RSA public key: 90 exponent, 91 modulus; 1024 to 4096 bits."""
     parts = {item.tag: int.from_bytes(item.value) for item in tlv_items(encoded, 2)}
     exponent, modulus = parts.get(0x90, 0), parts.get(0x91, 0)
     if not (3 <= exponent < 1 << 32 and exponent % 2 and 1024 <= modulus.bit_length() <= 4096):
         raise CardProtocolError("the public key is not one")
-    return exponent, modulus
+    return RsaKey(exponent, modulus)
 
 
-def photo_size(jp2: bytes) -> tuple[int, int]:
+def photo_size(photo: bytes) -> tuple[int, int]:
     """Return width and height in px of a JPEG 2000 photo, without decoding it; refuses what jp2.py refuses."""
     try:
-        return picture_size(jp2)
+        return picture_size(photo)
     except Jp2Error as error:
         raise CardProtocolError(f"the photo {error}") from None
 
 
-def _small_png(png: bytes) -> bytes:
-    if png and not (png.startswith(_PNG_SIGNATURE) and len(png) > 24 and png[12:16] == b"IHDR"):
-        raise CardProtocolError("a text image is not PNG")
-    if png and max(struct.unpack(">II", png[16:24])) > 4096:
-        raise CardProtocolError("a text image claims to be huge")
-    return png
-
-
-def _date(digits: bytes) -> date:
+def _date(digits: bytes) -> date | None:
     if len(digits) != 8 or not digits.isdigit():
-        raise CardProtocolError("a date is not YYYYMMDD")
+        return None
     try:
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
     except ValueError:
-        raise CardProtocolError("a date is not in the calendar") from None
-
-
-def _sex(code: bytes) -> int:
-    try:
-        return {b"1": 1, b"2": 2, b"9": 3}[code]
-    except KeyError:
-        raise CardProtocolError("the sex code is unknown") from None
+        return None

@@ -1,9 +1,8 @@
-"""The challenge: head turns and a blink, asked in an order that nobody can know before; pure, on the frames' stamps."""
+"""The challenge: head turns, asked in an order that nobody can know before; pure, on the frames' stamps."""
 
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from itertools import product
 from random import Random
 
 
@@ -12,7 +11,6 @@ class Move(StrEnum):
 
     TURN_LEFT = "TURN_LEFT"
     TURN_RIGHT = "TURN_RIGHT"
-    BLINK = "BLINK"
     LOOK_STRAIGHT = "LOOK_STRAIGHT"
     """Between two moves, so that one turn never counts twice."""
 
@@ -27,11 +25,9 @@ class Failed(StrEnum):
 
 
 _TURNS = (Move.TURN_LEFT, Move.TURN_RIGHT)
-TURNED = 0.13
-"""Change of the yaw of CloseLook that counts as a turn: about 20 degrees of the made clips; not measured on people."""
-_STRAIGHT = 0.06
-_CLOSED, _OPEN = 0.75, 0.85
-"""Shares of the usual opening of the eyes; facts/face.md section 5 for the first."""
+TURNED = 0.09
+"""Change of Observation.yaw that counts as a turn: about 20 degrees of the made clips; not measured on people."""
+_STRAIGHT = 0.04
 _GONE_MS = 1500.0
 """Who turns far is not seen as a face for a moment."""
 _JUMP, _JUMP_MS = 0.75, 200.0
@@ -39,38 +35,30 @@ _JUMP, _JUMP_MS = 0.75, 200.0
 
 
 def drawn(count: int, random: Random) -> list[Move]:
-    """Draw the moves of a challenge: every order is equally likely, with at most one blink and never a blink alone.
-
-    Lids behind glasses often cannot be measured, so the turns carry the challenge.
-    """
-    orders = [moves for moves in product((*_TURNS, Move.BLINK), repeat=count) if moves.count(Move.BLINK) <= 1]
-    return list(random.choice([moves for moves in orders if set(moves) & set(_TURNS)] or [()]))
+    """Draw the moves of a challenge: every order is equally likely."""
+    return [random.choice(_TURNS) for _ in range(count)]
 
 
 class Challenge:
-    """Follows one person through the moves; a blink that is not seen in time is replaced by a turn."""
+    """Follows one person through the moves."""
 
-    def __init__(self, moves: Sequence[Move], step_s: float, straight: float, instead: Move) -> None:
-        """Take the moves in order, the time for each, the yaw of looking straight, and the turn in place of a blink."""
+    def __init__(self, moves: Sequence[Move], step_s: float, straight: float) -> None:
+        """Take the moves in order, the time for each, and the yaw of looking straight."""
         self._moves = list(moves)
         self._step_ms = step_s * 1000
         self._straight = straight
-        self._instead = instead
         self.asks: Move | None = None
         """What the person is to do now; None once all was done."""
         self.failed: Failed | None = None
         self._since: float | None = None
         self._seen_ms: float | None = None
         self._at: tuple[float, float] | None = None
-        self._eyes: list[float] = []
-        self._closed = False
         self._ask(self._moves[0] if self._moves else None)
 
     def look(
         self,
         stamp_ms: float,
         yaw: float,
-        eyes_open: float,
         at: tuple[float, float] = (0.0, 0.0),
         told: bool = True,
     ) -> None:
@@ -89,10 +77,10 @@ class Challenge:
         turned = yaw - self._straight
         if self._is_wrong(turned):
             self.failed = Failed.WRONG_MOVE
-        elif self._is_done(turned, eyes_open):
+        elif self._is_done(turned):
             self._next()
         elif stamp_ms - self._since > self._step_ms:
-            self._out_of_time()
+            self.failed = Failed.TOO_LATE
 
     def look_away(self, stamp_ms: float) -> None:
         """Take the next frame without a face, or with two."""
@@ -106,28 +94,15 @@ class Challenge:
                 return turned < -TURNED
             case Move.TURN_RIGHT:
                 return turned > TURNED
-            case Move.BLINK:
-                return abs(turned) > TURNED
         return False
 
-    def _is_done(self, turned: float, eyes_open: float) -> bool:
+    def _is_done(self, turned: float) -> bool:
         match self.asks:
             case Move.TURN_LEFT:
                 return turned > TURNED
             case Move.TURN_RIGHT:
                 return turned < -TURNED
-            case Move.BLINK:
-                return self._blinked(eyes_open)
         return abs(turned) < _STRAIGHT
-
-    def _blinked(self, eyes_open: float) -> bool:
-        self._eyes.append(eyes_open)
-        usual = sorted(self._eyes)[len(self._eyes) * 8 // 10]
-        if len(self._eyes) < 3:
-            return False
-        if eyes_open < _CLOSED * usual:
-            self._closed = True
-        return self._closed and eyes_open > _OPEN * usual
 
     def _next(self) -> None:
         if self.asks is not Move.LOOK_STRAIGHT:
@@ -136,13 +111,5 @@ class Challenge:
         else:
             self._ask(self._moves[0] if self._moves else None)
 
-    def _out_of_time(self) -> None:
-        if self.asks is Move.BLINK:
-            self._moves[0] = self._instead
-            self._ask(self._instead)
-        else:
-            self.failed = Failed.TOO_LATE
-
     def _ask(self, move: Move | None) -> None:
         self.asks, self._since = move, None
-        self._eyes, self._closed = [], False

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Embedding = NDArray[np.float64]
-"""(128,) float64; comparable only with embeddings of the same model and the same 5-point alignment."""
+"""(128,) float64; comparable only with embeddings of the same network, see hardware.face.distance."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Observation:
     landmarks: tuple[tuple[float, float], ...] = ()
     """Five (x, y) in px: outer and inner corner of the eye on the right of the picture, the same on the left, nose."""
     score: float = 0.0
-    """HOG score; a clear frontal face has 1 and more."""
+    """The finder's: YuNet's 0 to 1, or HOG's, which is 1 and more for a clear frontal face."""
     roll_deg: float = 0.0
     yaw: float = 0.0
     """Signed distance of the nose from the middle of the eyes, as a share of the distance between the eyes."""
@@ -48,13 +48,5 @@ class Observation:
     """Something hides nose or mouth, most likely a mask."""
     eyes_covered: bool = False
     """Something dark hides the eyes, most likely sunglasses."""
-
-
-@dataclass(frozen=True)
-class CloseLook:
-    """What the challenge needs of a face, by 68 points."""
-
-    yaw: float
-    """As in Observation, but of the tip of the nose, which moves half as far again."""
-    eyes_open: float
-    """Height by width of the eyes, the mean of both."""
+    cut: bool = False
+    """The edge of the frame cuts off a part that matters."""

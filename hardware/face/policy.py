@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 import config
+from config.face_networks import NETWORKS, FaceNetwork, network_of
 from hardware.camera import Frame, FrameSource, NewestFrames
 from hardware.face.challenge import Challenge, Move, drawn
-from hardware.face.observation import Box, CloseLook, Embedding, Observation
+from hardware.face.distance import between
+from hardware.face.engine import Runs
+from hardware.face.observation import Box, Embedding, Observation
 
 if TYPE_CHECKING:
     from hardware.face.photo_check import PhotoCheck
@@ -29,6 +32,8 @@ class Guidance(StrEnum):
     ONE_PERSON = "ONE_PERSON"
     MORE_LIGHT = "MORE_LIGHT"
     LESS_LIGHT = "LESS_LIGHT"
+    WHOLE_FACE = "WHOLE_FACE"
+    """The edge of the frame cuts the face."""
     CLOSER = "CLOSER"
     FURTHER = "FURTHER"
     LOOK_STRAIGHT = "LOOK_STRAIGHT"
@@ -38,9 +43,8 @@ class Guidance(StrEnum):
     MOVE_A_LITTLE = "MOVE_A_LITTLE"
     """Turn a little to both sides, for the photo check."""
     TURN_LEFT = "TURN_LEFT"
-    """This and the next two are moves of the challenge."""
+    """This and the next one are moves of the challenge."""
     TURN_RIGHT = "TURN_RIGHT"
-    BLINK = "BLINK"
 
 
 class FaceOutcome(StrEnum):
@@ -74,7 +78,7 @@ class FaceResult:
     machine_ms: float
     """Working time of detection, gate and embedding on all frames; waiting for frames is not in it."""
     compared_ms: float
-    """The part of it spent on the frames that were looked at by the policy: the time from frame to decision."""
+    """The part of it spent on the frames that were embedded or decided on: the time from frame to decision."""
     last_ms: float = 0.0
     """The part of that spent on the last of these frames: what the person waits for after it."""
     residual: float | None = None
@@ -98,8 +102,19 @@ class FaceResult:
         return self.guidance.value if self.guidance else ""
 
 
+Presence = Callable[[], bool | None]
+"""What a depth or infrared camera of the site says of who stands there, asked once the face has matched, and again with
+every frame until it answers: True for a person, False for a picture or a mask, None while it does not know yet. It must
+answer at once, look at the same place as the camera, and speak of the last second. None until time is over refuses."""
+
+
 class Engine(Protocol):
     """What a match needs from the face engine."""
+
+    @property
+    def runs(self) -> Runs:
+        """What it works with: distances and thresholds belong to the network."""
+        ...
 
     def observe(self, frame: Frame) -> Observation:
         """Look at a frame; the engine keeps it until the next one."""
@@ -107,10 +122,6 @@ class Engine(Protocol):
 
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed."""
-        ...
-
-    def look_closely(self) -> CloseLook | None:
-        """Measure the face last observed more closely; None when there was none."""
         ...
 
     def forget(self) -> None:
@@ -122,7 +133,7 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
     """Return what keeps a frame of ``height`` px from being compared, or None when it is good.
 
     Light comes first: in the dark no other measure means anything. Where in the frame the face is does not matter, so
-    that a person in a wheelchair or a child needs no other camera.
+    that a person in a wheelchair or a child needs no other camera; but all of it must be there.
     """
     if seen.faces == 0 or seen.box is None:
         if seen.frame_brightness < limits.min_brightness:
@@ -132,6 +143,7 @@ def gate(seen: Observation, height: int, limits: config.Gate) -> Guidance | None
     if seen.faces > 1:
         return Guidance.ONE_PERSON
     checks = (
+        (seen.cut, Guidance.WHOLE_FACE),
         (seen.box.height < limits.min_face_px, Guidance.CLOSER),
         (seen.box.height > limits.max_face_share * height, Guidance.FURTHER),
         (seen.brightness < limits.min_brightness, Guidance.MORE_LIGHT),
@@ -178,41 +190,119 @@ class Decision:
     distance: float
 
 
-class Policy:
-    """Decides from the embeddings of good frames; defaults and their error rates: config.Face.
+@dataclass(frozen=True)
+class Rule:
+    """By which distances one network decides."""
 
-    One clear frame that is very close is enough. Else frames with some time between them (another pose, another
-    noise) are averaged, newest ones only, until the mean is close or ``max_frames`` were compared. With
-    ``every_frame``, the good frames between them go into the mean, too, but are no occasion to decide.
+    network: FaceNetwork
+    threshold: float
+    fast_accept: float
+
+    def distance(self, one: Embedding, other: Embedding) -> float:
+        """Return the distance of two embeddings, or means of them."""
+        return between(self.network, one, other)
+
+
+def rule_of(settings: config.Face, runs: str = "") -> Rule:
+    """Return the rule for the network that ``runs`` (by default the one asked for).
+
+    The numbers of the settings are for the network that they ask for; one that stands in for it brings its own.
+    """
+    asked_for = network_of(settings.model)
+    network = NETWORKS.get(runs, asked_for)
+    if network is asked_for:
+        return Rule(network, settings.threshold, settings.fast_accept)
+    return Rule(network, network.threshold, network.fast_accept)
+
+
+class Policy:
+    """Decides from the embeddings of good frames; defaults and their error rates: config.face_networks.
+
+    One clear frame that is very close is enough. Else frames are averaged, newest ones only, until the mean is close or
+    ``max_frames`` were compared. Between two comparisons ``spacing_ms`` pass; what is compared then is the sharp frame
+    of that time whose pose differs most from those before, for a mean gains from variety. With ``every_frame``, it is
+    the first one after that time, and the good frames between them go into the mean, too.
     """
 
-    def __init__(self, photo: Embedding, settings: config.Face) -> None:
+    _EARLIEST = 1 / 3
+    """Share of ``spacing_ms`` that passes even before another pose: noise and light change with time."""
+    _YAW, _ROLL_DEG, _SIZE = 0.05, 4.0, 0.08
+    """What makes a pose another one, in full: yaw as in Observation, roll, width of the face as a share."""
+    _WORTH = 0.5
+    """How much more a pose must differ to take the place of one that was embedded already."""
+    _AS_SHARP = 0.7
+    """To take that place, a frame must be at least so sharp, as a share of the other's sharpness."""
+
+    def __init__(self, photo: Embedding, settings: config.Face, rule: Rule | None = None) -> None:
         self._photo = photo
         self._settings = settings
+        self._rule = rule or rule_of(settings)
         self._looks: list[list[Embedding]] = []
         """Each compared frame with those that came until the next one."""
         self._last_ms = -math.inf
+        self._poses: list[Observation] = []
+        self._next: tuple[Embedding, Observation] | None = None
+        """What will be compared when it is time."""
+        self.embedded = 0
+        """How many embeddings were taken."""
         self.compared = 0
         """How many frames were compared."""
         self.distance: float | None = None
         """Of the mean of the newest frames, or of what there is while there are fewer."""
 
-    def wants(self, stamp_ms: float) -> bool:
-        """Whether a good frame of this time is worth an embedding."""
-        return stamp_ms - self._last_ms >= self._settings.spacing_ms
+    def wants(self, stamp_ms: float, seen: Observation) -> bool:
+        """Whether a good frame is worth an embedding."""
+        since, spacing = stamp_ms - self._last_ms, self._settings.spacing_ms
+        if self._next is None:
+            early = bool(self._looks) and not self._settings.every_frame
+            return since >= spacing * (self._EARLIEST if early else 1.0)
+        before = self._next[1]
+        return (
+            since < spacing
+            and seen.sharpness >= self._AS_SHARP * before.sharpness
+            and self._differs(seen) > self._differs(before) + self._WORTH
+        )
+
+    def offer(self, embedding: Embedding, seen: Observation) -> None:
+        """Take the embedding of a wanted frame, to be compared when it is time unless a better one comes."""
+        if self._next is not None:
+            self._next[0].fill(0)
+        self.embedded += 1
+        self._next = embedding, seen
+
+    def decide(self, stamp_ms: float) -> Decision | None:
+        """Compare what was offered, if it is time; None while it is undecided."""
+        due = not self._looks or stamp_ms - self._last_ms >= self._settings.spacing_ms
+        if self._next is None or not due:
+            return None
+        (embedding, seen), self._next = self._next, None
+        self._poses = [*self._poses, seen][-self._settings.frames :]
+        return self.add(stamp_ms, embedding, seen.score)
+
+    def _differs(self, seen: Observation) -> float:
+        """Return how far a pose is from the nearest one that was compared."""
+        return min((self._apart(seen, pose) for pose in self._poses), default=0.0)
+
+    def _apart(self, one: Observation, other: Observation) -> float:
+        size = one.box.width / other.box.width - 1 if one.box and other.box else 0.0
+        return (
+            abs(one.yaw - other.yaw) / self._YAW
+            + abs(one.roll_deg - other.roll_deg) / self._ROLL_DEG
+            + abs(size) / self._SIZE
+        )
 
     def add(self, stamp_ms: float, embedding: Embedding, score: float = math.inf) -> Decision | None:
-        """Take the embedding of a good frame and its HOG score; None while it is undecided."""
-        settings = self._settings
+        """Compare the embedding of a good frame, with the finder's score of it; None while it is undecided."""
+        settings, rule = self._settings, self._rule
         self._last_ms = stamp_ms
         self.compared += 1
         self._looks.append([embedding])
-        single = float(np.linalg.norm(embedding - self._photo))
-        if single <= settings.fast_accept and score >= settings.clear_score:
+        single = rule.distance(embedding, self._photo)
+        if single <= rule.fast_accept and score >= settings.clear_score:
             self.distance = single
             return Decision(True, single)
-        self.distance = float(np.linalg.norm(self._mean() - self._photo))
-        if len(self._looks) >= settings.frames and self.distance <= settings.threshold:
+        self.distance = rule.distance(self._mean(), self._photo)
+        if len(self._looks) >= settings.frames and self.distance <= rule.threshold:
             return Decision(True, self.distance)
         if self.compared >= settings.max_frames:
             return Decision(False, self.distance)
@@ -228,7 +318,7 @@ class Policy:
 
     def still_there(self, embedding: Embedding) -> bool:
         """Whether this face is the one whose frames were compared."""
-        return float(np.linalg.norm(embedding - self._mean())) <= self._settings.threshold
+        return self._rule.distance(embedding, self._mean()) <= self._rule.threshold
 
     def _mean(self) -> Embedding:
         newest = [each for look in self._looks[-self._settings.frames :] for each in look]
@@ -241,15 +331,27 @@ class Policy:
             for embedding in look:
                 embedding.fill(0)
         self._looks.clear()
+        if self._next is not None:
+            self._next[0].fill(0)
+            self._next = None
+        self._poses.clear()
 
 
 class FaceMatch:
     """Runs matches of the person in front of a camera against the photo of a card."""
 
-    def __init__(self, engine: Engine, settings: config.Face, random: Random | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: config.Face,
+        random: Random | None = None,
+        presence: Presence | None = None,
+    ) -> None:
+        """``presence``: another sensor's verdict, without which nobody is accepted; None: there is none."""
         self._engine = engine
         self._settings = settings
         self._random = random or SystemRandom()
+        self._presence = presence
 
     def match(
         self,
@@ -267,7 +369,7 @@ class FaceMatch:
         on the stamps of the frames. on_result gets the result before the camera is let go, which takes up to a frame.
         """
         stop = stop or Event()
-        run = _Run(self._engine, self._settings, photo, on_guidance, self._random)
+        run = _Run(self._engine, self._settings, photo, on_guidance, self._random, self._presence)
         newest = NewestFrames(source, on_frame, stop)
         frames = iter(newest) if source.paced else _shown(source.frames(), on_frame)
         try:
@@ -297,8 +399,10 @@ class _Run:
         photo: Embedding,
         on_guidance: Callable[[Guidance | None], None] | None,
         random: Random,
+        presence: Presence | None,
     ) -> None:
-        self.policy = Policy(photo, settings)
+        self._presence = presence
+        self.policy = Policy(photo, settings, rule_of(settings, engine.runs.network))
         self._engine = engine
         self._settings = settings
         self._random = random
@@ -315,11 +419,11 @@ class _Run:
 
     def look(self, frame: Frame) -> FaceOutcome | None:
         """Work on one frame; return the outcome when this frame decided it, or time is over."""
-        began, compared = time.perf_counter(), self.policy.compared
+        began, before = time.perf_counter(), (self.policy.embedded, self.policy.compared)
         outcome = self._work(frame)
         took_ms = (time.perf_counter() - began) * 1000
         self._machine_ms += took_ms
-        if self.policy.compared > compared:
+        if (self.policy.embedded, self.policy.compared) != before:
             self._compared_ms += took_ms
             self._last_ms = took_ms
         if outcome is not None:
@@ -331,7 +435,8 @@ class _Run:
         return None
 
     def out_of_time(self) -> FaceOutcome:
-        if self._matched and self._photo_check is not None and self._photo_check.residual is not None:
+        measured = self._photo_check is not None and self._photo_check.residual is not None
+        if self._matched and (measured or self._presence is not None):
             return FaceOutcome.FLAT
         enough = self.policy.compared >= self._settings.frames
         if not self._matched and (enough or (self.policy.compared and not self._reasons)):
@@ -372,21 +477,31 @@ class _Run:
         if reason is not None:
             self._reasons[reason] += 1
         self._check_photo(frame, seen)
-        if reason is None and not self._matched and self.policy.wants(frame.stamp_ms):
-            decision = self.policy.add(frame.stamp_ms, self._engine.embed_last(), seen.score)
-            if decision is not None and not decision.accepted:
-                return FaceOutcome.REFUSED
-            self._matched = decision is not None
-        elif reason is None and not self._matched and self.policy.wants_between():
-            self.policy.add_between(self._engine.embed_last())
-        if self._matched and (self._photo_check is None or self._photo_check.passed):
-            if not self._settings.challenge:
-                return FaceOutcome.ACCEPTED
-            self._begin_challenge()
-        elif self._matched:
-            reason = reason or Guidance.MOVE_A_LITTLE
+        if not self._matched and self._compare(frame.stamp_ms, seen, reason is None) is False:
+            return FaceOutcome.REFUSED
+        if self._matched:
+            there = self._presence is None or self._presence()
+            if there is False:
+                return FaceOutcome.FLAT
+            checked = self._photo_check is None or self._photo_check.passed
+            if there and checked:
+                if not self._settings.challenge:
+                    return FaceOutcome.ACCEPTED
+                self._begin_challenge(seen)
+            elif not checked:
+                reason = reason or Guidance.MOVE_A_LITTLE
         self._tell(frame.stamp_ms, reason)
         return None
+
+    def _compare(self, stamp_ms: float, seen: Observation, good: bool) -> bool | None:
+        """Let the policy have the frame; return what it decided, None while it is undecided."""
+        if good and self.policy.wants(stamp_ms, seen):
+            self.policy.offer(self._engine.embed_last(), seen)
+        elif good and self.policy.wants_between():
+            self.policy.add_between(self._engine.embed_last())
+        decision = self.policy.decide(stamp_ms)
+        self._matched = decision is not None and decision.accepted
+        return None if decision is None else decision.accepted
 
     def _check_photo(self, frame: Frame, seen: Observation) -> None:
         """Let the photo check see every frame; who is compared must be who is checked."""
@@ -399,12 +514,10 @@ class _Run:
             self.policy.forget()
             self._matched = False
 
-    def _begin_challenge(self) -> None:
-        close = self._engine.look_closely()
-        if close is not None:
+    def _begin_challenge(self, seen: Observation) -> None:
+        if seen.faces == 1:
             moves = drawn(self._settings.challenge, self._random)
-            instead = self._random.choice([Move.TURN_LEFT, Move.TURN_RIGHT])
-            self._challenge = Challenge(moves, self._settings.challenge_step_s, close.yaw, instead)
+            self._challenge = Challenge(moves, self._settings.challenge_step_s, seen.yaw)
 
     def _challenged(
         self, challenge: Challenge, stamp_ms: float, seen: Observation, reason: Guidance | None
@@ -415,11 +528,10 @@ class _Run:
             return self._after_challenge(reason)
         self._tell(stamp_ms, Guidance(asked))
         told = self._guidance.shown == Guidance(asked) or asked is Move.LOOK_STRAIGHT
-        close = self._engine.look_closely() if seen.faces == 1 else None
-        if close is None or seen.box is None:
+        if seen.faces != 1 or seen.box is None:
             challenge.look_away(stamp_ms)
         else:
-            challenge.look(stamp_ms, close.yaw, close.eyes_open, _place(seen.box), told)
+            challenge.look(stamp_ms, seen.yaw, _place(seen.box), told)
         return FaceOutcome.CHALLENGE_FAILED if challenge.failed else None
 
     def _after_challenge(self, reason: Guidance | None) -> FaceOutcome | None:

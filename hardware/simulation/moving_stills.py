@@ -20,7 +20,7 @@ from hardware.simulation.portraits import EYES_AT, portrait_path, upright
 _log = logging.getLogger("reception.clips")
 
 WIDTH, HEIGHT, FPS, FRAMES = 640, 480, 30.0, 60
-_EDITION = 2
+_EDITION = 4
 """Part of the cache key; raise it when the pictures change."""
 _MARGIN = 320
 """Backdrop around the portrait, px."""
@@ -193,6 +193,12 @@ def _with_backdrop(portrait: Image) -> Image:
     inside = cv2.GaussianBlur(inside, (0, 0), 8)[:, :, None]
     soft[mixed] = (wide[mixed] * inside + soft[mixed] * (1 - inside)).astype(np.uint8)
     return cast(Image, soft)
+
+
+def held(portrait: Image, phase: float, bend: float, beyond: tuple[int, int, int] = (0, 0, 0)) -> Image:
+    """Return a portrait that is framed as upright() frames it as a print in somebody's hands, ``beyond`` around it."""
+    around = cv2.copyMakeBorder(portrait, *(_MARGIN,) * 4, cv2.BORDER_CONSTANT, value=beyond)
+    return _held(cast(Image, around), phase, bend)
 
 
 def _held(canvas: Image, phase: float, bend: float) -> Image:

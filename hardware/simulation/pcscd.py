@@ -30,8 +30,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from hardware.card import ReaderError
-from hardware.simulation.virtual_card import CardSlot, VpcdSlot
+from hardware.card import CardError, ReaderError
+from hardware.simulation.virtual_card import CardSlot, Quirk, QuirkyCard, SmartCard, VpcdSlot
 
 T = TypeVar("T")
 
@@ -42,9 +42,13 @@ _COMPILED_IN = Path("/run/pcscd")
 _PORT = 0x8C7B
 READER, SECOND_READER = "Virtual PCD 00 00", "Virtual PCD 00 01"
 """PC/SC names of the two slots."""
+_ALL, _POWER_UPS, _EXCHANGES, _AFTER, _EXECUTED = range(5)
+"""Where in the driver's bytes each fault stands; see reader_faults.c."""
 
 _START_LIMIT_S = 10.0
 _STOP_LIMIT_S = 5.0
+_TAKEN_LIMIT_S = 10.0
+"""How long another program waits for a card."""
 _CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
@@ -83,7 +87,13 @@ class PcscdBench:
         self._door: _Door | None = None
         self._space: _Space | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._slots = [VpcdSlot(lambda: self._connect(0)), VpcdSlot(lambda: self._connect(1))]
+        self._slots = [
+            VpcdSlot(lambda: self._connect(0), dress=self._dressed),
+            VpcdSlot(lambda: self._connect(1), dress=self._dressed),
+        ]
+        self._quirk: Quirk = ""
+        self._models: list[str] = []
+        """What the readers have called themselves since they were renamed, before index and slot."""
 
     def __enter__(self) -> Self:
         """Start everything. Raises BenchError, with nothing left behind."""
@@ -91,7 +101,7 @@ class PcscdBench:
         try:
             if self._with_faults:
                 self._fault_switch = os.memfd_create("reader fault")
-                os.write(self._fault_switch, b"\0")
+                os.write(self._fault_switch, bytes(5))
             self._space = _Space()
             self.start_service()
             if self.vpcd_port is not None:
@@ -127,7 +137,7 @@ class PcscdBench:
         if self._process is None:
             assert self._space
             switch = self._fault_switch
-            self._process = self._space.run(lambda: _start_pcscd(switch))
+            self._process = self._space.run(lambda: _start_pcscd(switch, *self._models[-1:]))
 
     def stop_service(self, *, kill: bool = False) -> None:
         """Stop pcscd, by SIGKILL if ``kill``; cards stay in their slots and are there at the next start."""
@@ -146,20 +156,68 @@ class PcscdBench:
 
     def unplug(self) -> None:
         """Let both readers fail at every use; pcscd tells this of a reader that was taken away, too."""
-        self._set_fault(b"\1")
+        self._set_fault(_ALL, 1)
 
     def fault(self) -> None:
         """Let both readers fail at every use."""
-        self._set_fault(b"\1")
+        self._set_fault(_ALL, 1)
 
     def plug(self) -> None:
         """Let the readers work again."""
-        self._set_fault(b"\0")
+        self._set_fault(_ALL, 0)
 
-    def _set_fault(self, flag: bytes) -> None:
+    def fail_power_ups(self, count: int) -> None:
+        """Let so many power-ups fail, from the next one on."""
+        self._set_fault(_POWER_UPS, count)
+
+    def lose_exchanges(self, count: int, after: int = 0, *, executed: bool = False) -> None:
+        """Lose so many exchanges once ``after`` more have passed; ``executed``: on the way back only."""
+        self._set_fault(_EXCHANGES, 0)
+        self._set_fault(_AFTER, after)
+        self._set_fault(_EXECUTED, int(executed))
+        self._set_fault(_EXCHANGES, count)
+
+    def hold(self, seconds: float) -> None:
+        """Let another program take the card that is in, or comes next, and keep it for so long."""
+        threading.Thread(target=self._hold, args=(seconds,), name="other program", daemon=True).start()
+
+    def _hold(self, seconds: float) -> None:
+        from hardware.card.pcsc import PcscReader
+
+        reader = PcscReader("* 00 00")
+        deadline = time.monotonic() + _TAKEN_LIMIT_S
+        while time.monotonic() < deadline:
+            try:
+                channel = reader.connect()
+            except (CardError, ReaderError):
+                # Whoever comes first has it; a service that is waited for tells later than one that is asked.
+                time.sleep(0.002)
+                continue
+            time.sleep(seconds)
+            channel.close()
+            return
+
+    def reset_card(self, *, power: bool = False) -> None:
+        """Not possible: the terminal has the card for itself, so nobody else can reset it."""
+        raise BenchError("a card behind pcscd cannot be reset by somebody else while a terminal has it")
+
+    def rename(self) -> None:
+        """Have the readers come back in other letters and with a serial number, as with a new version of a driver."""
+        self.stop_service()
+        self._models.append(f"VIRTUAL pcd ({len(self._models)})")
+        self.start_service()
+
+    def take_on(self, quirk: Quirk) -> None:
+        """Give reader and cards a quirk, from the next card on."""
+        self._quirk = quirk
+
+    def _dressed(self, card: SmartCard) -> SmartCard:
+        return QuirkyCard(card, self._quirk) if self._quirk else card
+
+    def _set_fault(self, which: int, value: int) -> None:
         if self._fault_switch is None:
             raise BenchError("this bench was started without reader faults")
-        os.pwrite(self._fault_switch, flag, 0)
+        os.pwrite(self._fault_switch, bytes([value]), which)
 
     def close(self) -> None:
         """Stop everything that was started; may be called twice."""
@@ -195,10 +253,11 @@ def _search_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 
-def _start_pcscd(fault_switch: int | None) -> "subprocess.Popen[bytes]":
+def _start_pcscd(fault_switch: int | None, model: str = "Virtual PCD") -> "subprocess.Popen[bytes]":
     """Start pcscd in the calling thread's space, and wait until it and vpcd listen.
 
-    ``fault_switch``: file descriptor whose first byte makes the readers fail, or None for vpcd's own driver.
+    ``fault_switch``: file descriptor whose bytes make the readers fail, or None for vpcd's own driver. ``model``: what
+    the readers call themselves.
     """
     program = shutil.which(_PCSCD, path=_search_path())
     assert program
@@ -206,7 +265,7 @@ def _start_pcscd(fault_switch: int | None) -> "subprocess.Popen[bytes]":
         driver = _DRIVER if fault_switch is None else _driver_with_faults(Path(folder))
         Path(folder, "conf").mkdir()
         Path(folder, "conf", "vpcd").write_text(
-            f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{_PORT:X}\n'
+            f'FRIENDLYNAME "{model}"\nDEVICENAME /dev/null:0x{_PORT:X}\n'
             f"LIBPATH {driver}\nCHANNELID 0x{_PORT:X}\n",
             encoding="ascii",
         )

@@ -1,5 +1,7 @@
-/* A reader driver for tests: passes every call of pcscd on to the driver DRIVER, or fails it while the first byte of
- * the file descriptor in $READER_FAULT_FD is not zero. Compiled by pcscd_bench.py when the bench is asked for faults. */
+/* A reader driver for tests: passes every call of pcscd on to the driver DRIVER, or fails it as the bytes of the file
+ * descriptor in $READER_FAULT_FD say. Compiled by pcscd.py when the bench is asked for faults. The bytes:
+ * ALL not zero: every call fails; POWER_UPS: how many more power-ups fail; EXCHANGES: how many more exchanges are lost,
+ * once AFTER more have passed; EXECUTED not zero: on the way back, the card has done what it was told. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,14 +9,33 @@
 typedef unsigned long Word;
 typedef long (*Call)(Word, void *, void *, void *, void *, void *);
 
-enum { NO_SUCH_DEVICE = 617 };
+enum { COMMUNICATION_ERROR = 612, POWER_FAILED = 608, NO_SUCH_DEVICE = 617 };
+enum { ALL, POWER_UPS, EXCHANGES, AFTER, EXECUTED };
+enum { POWER_UP = 500, RESET = 502 };
 
-static int faulty(void)
+static int descriptor(void)
 {
     const char *number = getenv("READER_FAULT_FD");
-    char flag = 0;
-    return number && pread(atoi(number), &flag, 1, 0) == 1 && flag;
+    return number ? atoi(number) : -1;
 }
+
+static unsigned char fault(int which)
+{
+    unsigned char value = 0;
+    return pread(descriptor(), &value, 1, which) == 1 ? value : 0;
+}
+
+/* Count a fault down; 0 when there is none left. */
+static int take(int which)
+{
+    unsigned char left = fault(which);
+    if (!left)
+        return 0;
+    left--;
+    return pwrite(descriptor(), &left, 1, which) == 1;
+}
+
+static int faulty(void) { return fault(ALL); }
 
 static long pass(const char *name, Word reader, void *a, void *b, void *c, void *d, void *e)
 {
@@ -43,8 +64,16 @@ ALWAYS(IFDHCloseChannel)
 ALWAYS(IFDHGetCapabilities)
 ALWAYS(IFDHSetCapabilities)
 PASS(IFDHSetProtocolParameters)
-PASS(IFDHPowerICC)
 PASS(IFDHICCPresence)
+
+long IFDHPowerICC(Word r, void *action, void *b, void *c, void *d, void *e)
+{
+    if (faulty())
+        return NO_SUCH_DEVICE;
+    if ((Word)action != RESET && (Word)action != POWER_UP)
+        return pass("IFDHPowerICC", r, action, b, c, d, e);
+    return take(POWER_UPS) ? POWER_FAILED : pass("IFDHPowerICC", r, action, b, c, d, e);
+}
 
 long IFDHTransmitToICC(Word r, Header send, void *tx, Word length, void *rx, void *rx_length, void *receive)
 {
@@ -54,7 +83,16 @@ long IFDHTransmitToICC(Word r, Header send, void *tx, Word length, void *rx, voi
         void *driver = dlopen(DRIVER, RTLD_NOW);
         call = driver ? (Transmit)dlsym(driver, "IFDHTransmitToICC") : 0;
     }
-    return faulty() || !call ? NO_SUCH_DEVICE : call(r, send, tx, length, rx, rx_length, receive);
+    if (faulty() || !call)
+        return NO_SUCH_DEVICE;
+    if (fault(EXCHANGES) && !take(AFTER)) {
+        take(EXCHANGES);
+        if (fault(EXECUTED))
+            call(r, send, tx, length, rx, rx_length, receive);
+        *(Word *)rx_length = 0;
+        return COMMUNICATION_ERROR;
+    }
+    return call(r, send, tx, length, rx, rx_length, receive);
 }
 
 long IFDHControl(Word r, Word code, void *tx, Word length, void *rx, Word room, Word *written)

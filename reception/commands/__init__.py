@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-from reception.commands import serving, upkeep, windows
+from reception.commands import attributes, authority, card_info, counter, serving, upkeep, windows
 from reception.commands.arguments import REFUSED, AddCommand, Command, refuse
 
 __all__ = ["REFUSED", "Command", "Workshop", "parser", "refuse"]
@@ -50,9 +50,13 @@ def parser(workshop: Workshop) -> argparse.ArgumentParser:
         return made
 
     workshop.add_bench(windows.add(command))
+    counter.add(command)
     serving.add(command)
+    authority.add(command)
+    attributes.add(command)
     workshop.add(command)
     upkeep.add(command)
+    card_info.add(command)
     return whole
 
 

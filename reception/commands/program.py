@@ -17,7 +17,6 @@ from reception.patient.first import FirstScreen
 from reception.patient.kiosk import Kiosk
 
 if TYPE_CHECKING:
-    from reception.counter import BenchLike
     from reception.terminal.back_office import BackOffice
     from reception.terminal.conductor import Terminal
     from reception.terminal.snapshot import Snapshot
@@ -36,7 +35,6 @@ class Opened:
 
     terminal: "Terminal"
     office: "BackOffice"
-    bench: "BenchLike | None" = None
     panel: "Callable[[], PanelLike] | None" = None
     """Makes a window of the bench's own."""
 
@@ -55,17 +53,14 @@ Opening = Callable[[], AbstractContextManager[Opened]]
 """Starts a terminal; its end stops it."""
 
 
-def show(
-    opening: Opening, *, simulated: bool = False, kiosk: int | None = None, with_counter: bool = True
-) -> None:
+def show(opening: Opening, *, simulated: bool = False, kiosk: int | None = None) -> None:
     """Show the first picture, open the terminal, show its windows until they are closed, and stop the terminal.
 
-    ``kiosk``: fill this display (from 1) with the patient's window, and another one with the counter's. Raises
-    NoSuchDisplay, and what ``opening`` raises.
+    ``kiosk``: fill this display (from 1) with the patient's window. Raises NoSuchDisplay, and what ``opening`` raises.
     """
     application = QApplication([])
     first = FirstScreen(simulated=simulated)
-    program = _Program(application, first, opening, kiosk, with_counter)
+    program = _Program(application, first, opening, kiosk)
     # Not quit(): that asks the windows, and those of a kiosk say no.
     signal.signal(signal.SIGINT, lambda *_: application.exit())
     signal.signal(signal.SIGTERM, lambda *_: application.exit())
@@ -152,9 +147,24 @@ def _load_windows() -> None:
 
 
 def _load_the_rest() -> None:
-    """Import what the first visit and the counter's window need, while the patient's window stands."""
-    for name in ("asn1crypto.x509", "cv2", "reception.counter.window"):
+    """Import what the first visit needs, while the patient's window stands."""
+    for name in ("asn1crypto.x509", "cv2"):
         importlib.import_module(name)
+
+
+_PATIENT_ACTS = (
+    "METHOD_CHOICE",
+    "PIN_ENTRY",
+    "LAST_TRY",
+    "PHONE_TAP",
+    "CARD_USE_OFFER",
+    "CONSENT",
+    "BUNDLE",
+    "PRESCRIPTION",
+    "LIMIT_CONSENT",
+    "HELP",
+)
+"""Pages that the patient answers; on the others staff may have to type."""
 
 
 def settle() -> None:
@@ -167,6 +177,7 @@ class _Program(QObject):
     """The windows, one after the other."""
 
     _snapshot_came = Signal(object)
+    _page_came = Signal(object)
     _rest_came = Signal()
 
     def __init__(
@@ -175,12 +186,12 @@ class _Program(QObject):
         first: FirstScreen,
         opening: Opening,
         kiosk: int | None,
-        with_counter: bool,
     ) -> None:
         super().__init__()
         self._application, self._first = application, first
-        self._kiosk, self._with_counter = kiosk, with_counter
+        self._kiosk = kiosk
         self._windows: list[QWidget] = []
+        self._page_shown: tuple[str, int] = ("", 0)
         self._ends: list[Callable[[], None]] = []
         self.failure: BaseException | None = None
         self._filled = Kiosk(application, first, None, kiosk) if kiosk is not None else None
@@ -236,11 +247,8 @@ class _Program(QObject):
         self._rest_came.emit()
 
     def _complete(self) -> None:
-        """Show the counter's window, which nobody waits for as a patient does."""
-        opened = self._surroundings.opened
+        """Settle what was loaded behind the patient's window."""
         with self._failing():
-            if self._with_counter and opened is not None:
-                self._show_counter(opened)
             settle()
 
     def _show(self, opened: Opened) -> None:
@@ -271,26 +279,19 @@ class _Program(QObject):
         self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
         keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
         self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
+        self._page_came.connect(self._page, Qt.ConnectionType.QueuedConnection)
+        self._ends.append(terminal.subscribe(self._page_came.emit))
+        self._pulse = terminal.supervisor.pulse("windows")
+        self._alive = QTimer()
+        self._alive.timeout.connect(self._pulse.is_set)
+        self._alive.start(500)
 
-    def _show_counter(self, opened: Opened) -> None:
-        from config.limits import load_limits
-        from reception.counter.window import CounterWindow
-
-        terminal, player = opened.terminal, self._player
-        counter = CounterWindow(
-            terminal,
-            opened.bench,
-            opened.office,
-            hide_after_s=terminal.config.counter.hide_after_s,
-            limits=load_limits(),
-            sound=lambda: player.state,
-        )
-        self._windows.append(counter)
-        if self._filled is not None:
-            self._filled.add(counter)
-        else:
-            place_beside(counter, self._windows[0])
-            counter.show()
+    def _page(self, snapshot: "Snapshot") -> None:
+        """Let the keys belong to the patient's window at each page on which the patient has to do something."""
+        page = (snapshot.screen, snapshot.occasion)
+        if self._filled is not None and page != self._page_shown and snapshot.screen in _PATIENT_ACTS:
+            self._filled.give_keys_back()
+        self._page_shown = page
 
     def _ready(self, snapshot: "Snapshot") -> None:
         if snapshot.state == "WAITING":

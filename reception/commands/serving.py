@@ -1,6 +1,7 @@
 """Commands of the eligibility server: it itself, and the certificates between it and the terminals."""
 
 import argparse
+import ipaddress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,16 +44,27 @@ def add(command: AddCommand) -> None:
         help="processes that share the address (default: 1)",
     )
     server.add_argument(
-        "--tls-cert", type=Path, metavar="FILE", help="the server's certificate: speak TLS only"
+        "--tls-cert", type=Path, metavar="FILE", help="the server's certificate: speak TLS only, by nginx"
     )
     server.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
     server.add_argument(
         "--client-ca", type=Path, metavar="FILE", help="CA of the certificates that terminals must have"
     )
+    server.add_argument(
+        "--socket",
+        type=Path,
+        metavar="FILE",
+        help="instead of host and port: a Unix socket behind an nginx that runs already (see certificates)",
+    )
+    server.add_argument(
+        "--insecure",
+        action="store_true",
+        help="without TLS, listen for other machines, too: who is on the way reads everything",
+    )
     certificates = command(
         "certificates",
         _certificates,
-        "certificates for TLS between terminals and server; enrols the terminals",
+        "certificates for TLS between terminals, server, broker and boards; enrols the terminals",
     )
     certificates.add_argument("--out", type=Path, required=True, metavar="DIR")
     certificates.add_argument(
@@ -60,6 +72,15 @@ def add(command: AddCommand) -> None:
     )
     certificates.add_argument(
         "--terminal", action="append", default=[], metavar="ID", help="a terminal's id; may be repeated"
+    )
+    certificates.add_argument(
+        "--auditor", action="store_true", help="a certificate, too, for who reads the server's audit"
+    )
+    certificates.add_argument(
+        "--broker", action="append", default=[], help="name or address of the broker; may be repeated"
+    )
+    certificates.add_argument(
+        "--board", action="append", default=[], metavar="ID", help="a board's id; may be repeated"
     )
     certificates.add_argument("--days", type=count(1), default=365, help="how long they last (default: 365)")
 
@@ -81,6 +102,13 @@ def _server(options: argparse.Namespace) -> int:
     files = (options.tls_cert, options.tls_key, options.client_ca)
     if any(files) and not all(files):
         return refuse("--tls-cert, --tls-key and --client-ca go together")
+    if any(files) and options.socket:
+        return refuse("--socket: TLS is the business of the nginx that stands before it")
+    if not (any(files) or options.socket or options.insecure or _is_here(options.host)):
+        return refuse(
+            f"--host {options.host}: for other machines, TLS is needed (--tls-cert, --tls-key, --client-ca);"
+            " --insecure does without"
+        )
     # The terminals of this state folder are enrolled when they first start; they share it with the server.
     server = EligibilityServer(
         people,
@@ -93,6 +121,7 @@ def _server(options: argparse.Namespace) -> int:
         people_folder=options.people,
         limits=Limits(),
         tls=Tls(*files) if all(files) else None,
+        behind=options.socket,
     )
     if options.fault:
         try:
@@ -101,6 +130,9 @@ def _server(options: argparse.Namespace) -> int:
             return refuse(f"--fault: {error}")
 
     def say() -> None:
+        if options.socket:
+            print(f"eligibility server: {options.socket} (stop with Ctrl-C)", flush=True)
+            return
         print(f"eligibility server: {server.url} (stop with Ctrl-C)", flush=True)
         print(f"  what it understands: {server.url}/openapi.json", flush=True)
         print(
@@ -117,15 +149,55 @@ def _server(options: argparse.Namespace) -> int:
 
 def _certificates(options: argparse.Namespace) -> int:
     from consent.enrolment.network import write_certificates
+    from reception.fleet.broker import write_broker_files
 
-    if not (options.host or options.terminal):
-        return refuse("certificates: name a --host, a --terminal, or both")
+    if not (options.host or options.terminal or options.auditor or options.broker or options.board):
+        return refuse("certificates: name a --host, a --terminal, a --broker, a --board, or several")
+    if options.broker and not options.board:
+        return refuse("certificates: name each --board, so that the broker lets it read and command")
     try:
         life = timedelta(days=options.days)
         now = datetime.now(UTC)
-        written = write_certificates(options.state, options.out, options.host, options.terminal, now, life)
+        written = write_certificates(
+            options.state,
+            options.out,
+            options.host,
+            options.terminal,
+            now,
+            life,
+            auditor=options.auditor,
+            brokers=options.broker,
+            boards=options.board,
+        )
+        if options.broker:
+            written += write_broker_files(options.out, options.board)
     except (ValueError, OverflowError) as error:
         return refuse(f"certificates: {error}")
+    if options.host:
+        written.append(_front_written(options.state, options.out))
     for path in written:
         print(path)
     return 0
+
+
+def _front_written(state: Path, out: Path) -> Path:
+    """Write the configuration of an nginx in front of ``./run server --socket``, with the names as installed."""
+    from consent.server import Tls
+    from consent.server.front import configuration
+    from consent.server.rate_limits import Limits
+
+    folder = (state / "front").absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tls = Tls(out / "server.pem", out / "server-key.pem", out / "ca.pem")
+    path = folder / "nginx.conf"
+    path.write_text(configuration(tls, "8470", folder / "http.sock", folder, Limits()), encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def _is_here(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

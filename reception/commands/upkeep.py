@@ -5,8 +5,12 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reception.commands.arguments import AddCommand, refuse
+
+if TYPE_CHECKING:
+    import config
 
 
 def add(command: AddCommand) -> None:
@@ -20,9 +24,19 @@ def add(command: AddCommand) -> None:
     check = command("doctor", doctor, "check this installation: one line for each part, with the remedy")
     check.add_argument("--config", type=Path, help="settings (default: the shipped terminal.toml)")
     check.add_argument("--json", type=Path, metavar="F", help="write the findings as JSON")
+    check.add_argument(
+        "--camera",
+        action="store_true",
+        help="only the camera, for 8 s: size, pace, light, turned or mirrored",
+    )
     staff = command("staff-password", _staff_password, "set the password with which staff check by sight")
     staff.add_argument(
         "--staff", default="staff", metavar="ID", help="an id of your own, no name (default: staff)"
+    )
+    staff.add_argument(
+        "--role",
+        choices=("clerk", "administrator"),
+        help="an administrator also sees the audit and every terminal's settings (default: clerk, or as before)",
     )
     staff.add_argument("--remove", action="store_true", help="forget the password of this id instead")
 
@@ -35,8 +49,8 @@ def _record(options: argparse.Namespace) -> int:
     if not 0 < options.seconds <= LONGEST_S:
         return refuse(f"--seconds {options.seconds:g}: should be above 0 and at most {LONGEST_S:g}")
     camera = config.load(options.config).camera
-    source = open_clip(Path(camera.clip), "fast") if camera.clip else open_camera(camera.index)
-    words = f"clip {camera.clip}" if camera.clip else f"camera {camera.index}"
+    source = open_clip(Path(camera.clip), "fast") if camera.clip else open_camera(camera)
+    words = f"clip {camera.clip}" if camera.clip else f"camera {camera.device or camera.index}"
     stop = threading.Event()
     handled = {
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
@@ -67,6 +81,8 @@ def doctor(options: argparse.Namespace) -> int:
     from reception.doctor import Grade, as_json, examine_all
 
     settings = config.load(options.config)
+    if options.camera:
+        return _look_through_camera(settings)
     findings = []
     for finding in examine_all(settings, options.state):
         print(finding.line(), flush=True)
@@ -79,14 +95,28 @@ def doctor(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _look_through_camera(settings: "config.Config") -> int:
+    from hardware.face.engine import EngineLost, FaceEngine
+    from reception.doctor.camera import report
+
+    with FaceEngine(network=settings.face.model) as engine:
+        engine.ready.wait(30)
+        try:
+            return 0 if report(settings.camera, engine, lambda line: print(line, flush=True)) else 1
+        except EngineLost as error:
+            return refuse(f"doctor: {error}")
+
+
 def _staff_password(options: argparse.Namespace) -> int:
     from getpass import getpass
 
+    from reception.counter.sessions import Role, roles_file, set_role
     from reception.terminal.staff import remove_password, set_password, staff_file
 
     path = staff_file(options.state)
     if options.remove:
         remove_password(path, options.staff)
+        set_role(roles_file(options.state), options.staff, Role.CLERK)
         print(f"{options.staff}: the password is forgotten")
         return 0
     if not sys.stdin.isatty():
@@ -95,5 +125,7 @@ def _staff_password(options: argparse.Namespace) -> int:
     if getpass("once more: ") != password:
         return refuse("staff-password: the two passwords differ; nothing was changed")
     set_password(path, options.staff, password)
+    if options.role:
+        set_role(roles_file(options.state), options.staff, Role(options.role))
     print(f"{options.staff}: the password is set; its hash stands in {path}")
     return 0

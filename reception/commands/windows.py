@@ -2,12 +2,13 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reception.commands.arguments import AddCommand, count, has_display, refuse
+from reception.commands.counter import opened_to_counters
 
 if TYPE_CHECKING:
     from reception.commands.program import Opened, Opening
@@ -23,17 +24,17 @@ def add(command: AddCommand) -> argparse.ArgumentParser:
     terminal.add_argument(
         "--display", type=count(1), metavar="N", help="kiosk: which one, from 1 (default: the primary one)"
     )
-    terminal.add_argument("--no-counter", action="store_true", help="without the counter's window")
+    terminal.add_argument(
+        "--no-counter", action="store_true", help="let no counter program watch this terminal"
+    )
     return terminal
 
 
-def show_windows(
-    opening: "Opening", *, simulated: bool, kiosk: int | None = None, with_counter: bool = True
-) -> int:
+def show_windows(opening: "Opening", *, simulated: bool, kiosk: int | None = None) -> int:
     """Show a terminal's windows until they are closed; return the exit code."""
     from reception.commands.program import show
 
-    show(opening, simulated=simulated, kiosk=kiosk, with_counter=with_counter)
+    show(opening, simulated=simulated, kiosk=kiosk)
     return 0
 
 
@@ -50,7 +51,6 @@ def _terminal(options: argparse.Namespace) -> int:
         partial(options.open_bench if simulated else _opened, options),
         simulated=simulated,
         kiosk=(options.display or 1) if options.kiosk else None,
-        with_counter=not options.no_counter,
     )
 
 
@@ -66,5 +66,7 @@ def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
         from reception.commands.program import Opened
         from reception.terminal.assembly import real_terminal
 
-        with real_terminal(settings, options.state, engine) as (terminal, office):
+        with real_terminal(settings, options.state, engine) as (terminal, office), ExitStack() as ends:
+            if not options.no_counter:
+                ends.enter_context(opened_to_counters(terminal, office, settings, options.state))
             yield Opened(terminal, office)

@@ -1,4 +1,4 @@
-"""Today's visits as staff see them: the journal's facts, and beside them whom they were about, for a while; no Qt."""
+"""Today's visits as staff see them: the journal's facts, and beside them whom they were about, for a while."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -46,6 +46,15 @@ _STANDING = {
     "expires-soon": Problem("電子証明書の期限が近づいています", "市区町村での更新を案内してください。"),
     "grace": Problem("電子証明書の期限が切れています", "資格だけ確認できました。更新を案内してください。"),
 }
+_CONFLICTS = {
+    "NUMBER_SHARED": Problem("診察券番号が別の患者と同じです", "どちらのカルテかを確認してください。"),
+    "SAME_KANA_AND_BIRTH": Problem(
+        "フリガナと生年月日が同じ別の患者がいます", "住所と保険者番号で、カルテを確認してください。"
+    ),
+    "NAME_CHANGED": Problem(
+        "診察券番号を登録した時と氏名が違います", "改姓などです。本人に確認し、カルテを直してください。"
+    ),
+}
 _UNREADABLE = Problem(
     "氏名に●があります", "表示できない漢字です。フリガナで確かめ、正しい字を入力してください。"
 )
@@ -56,6 +65,7 @@ def problems(view: CounterView) -> tuple[Problem, ...]:
     found = [_STATUS.get(view.status), _STANDING.get(view.standing)]
     if "●" in view.name:
         found.append(_UNREADABLE)
+    found += [_CONFLICTS.get(conflict) for conflict in view.conflicts]
     return tuple(one for one in found if one is not None)
 
 
@@ -93,6 +103,11 @@ class Board:
         since = before[1] if before else now
         self._known[view.visit] = (view, since)
 
+    def replace_all(self, views: Iterable[CounterView], now: float) -> None:
+        """Keep just these; who was known before keeps the time of then."""
+        before = self._known
+        self._known = {view.visit: (view, before.get(view.visit, (view, now))[1]) for view in views}
+
     def registered(self, visit: str, reference_number: str) -> None:
         """The server keeps this chart number now."""
         if visit in self._known:
@@ -123,6 +138,12 @@ class Board:
         others = {(one.name, one.birth_date): one for one in numbered}
         others.pop((view.name, view.birth_date), None)
         return tuple(others.values())
+
+    def conflicts(self) -> tuple[CounterView, ...]:
+        """Return whose chart staff must look for with care, those of today, oldest first; nobody while hidden."""
+        if self.hidden:
+            return ()
+        return tuple(view for view, _ in self._known.values() if view.conflicts)
 
     def rows(self, entries: Iterable[Entry], search: str = "") -> tuple[Row, ...]:
         """Return the visits that the search finds, newest first; every one that fits, never a guess."""

@@ -1,35 +1,14 @@
-"""The day at a glance: figures of one day's visits, out of the journal alone; pure, and without anything personal."""
+"""The day at a glance: figures of one day's visits; pure, and without anything personal."""
 
 import csv
 import io
 import math
 import statistics
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
 
-from reception.flow import State
-from reception.terminal.journal import COMPLETED, Entry
-
-Steps = Sequence[tuple[datetime, str]]
-"""When a visit came to which state, in order."""
-
-_PERSON = frozenset(
-    (
-        State.METHOD_CHOICE,
-        State.PIN_ENTRY,
-        State.PHONE_TAP,
-        State.VISUAL_CHECK,
-        State.CARD_USE_OFFER,
-        State.CONSENT,
-        State.LIMIT_CONSENT,
-    )
-)
-"""Where the terminal waits for a person."""
-_MACHINE = frozenset((State.READING, State.FACE_MATCH, State.CHECKING, State.SENDING))
-"""Where the patient waits for the terminal; of a face match, holding still is a part of it."""
+from reception.terminal.journal import Entry
+from reception.terminal.tally import Steps, Tally, tally
 
 
 @dataclass(frozen=True)
@@ -45,6 +24,8 @@ class Spread:
 class Day:
     """The figures of one day."""
 
+    day: str = ""
+    """ISO date; empty without a visit."""
     visits: int = 0
     completed: int = 0
     hours: tuple[tuple[int, int, int], ...] = ()
@@ -60,42 +41,28 @@ class Day:
 
 def figures(entries: Iterable[Entry], steps: Mapping[str, Steps]) -> Day:
     """Return the figures of the visits; one that still runs counts as a visit and nowhere else."""
-    entries = list(entries)
-    done = [entry for entry in entries if entry.outcome == COMPLETED]
-    failed = [entry for entry in entries if entry.outcome not in ("", COMPLETED)]
-    times = [_times(steps.get(entry.visit, ())) for entry in done]
+    return figures_of(tally(entries, steps))
+
+
+def figures_of(counted: Tally) -> Day:
+    """Return the figures of a tally."""
     return Day(
-        visits=len(entries),
-        completed=len(done),
-        hours=_hours(done, failed),
-        person_s=_spread([person for person, _ in times]),
-        machine_s=_spread([machine for _, machine in times]),
-        identities=tuple(Counter(entry.identity for entry in done).most_common()),
-        failures=tuple(Counter(entry.outcome for entry in failed).most_common()),
+        day=counted.day,
+        visits=counted.visits,
+        completed=counted.completed,
+        hours=_without_gaps(counted.hours),
+        person_s=_spread(counted.person_s),
+        machine_s=_spread(counted.machine_s),
+        identities=counted.identities,
+        failures=counted.failures,
     )
 
 
-def _hours(done: Sequence[Entry], failed: Sequence[Entry]) -> tuple[tuple[int, int, int], ...]:
-    counts: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
-    for at, entries in enumerate((done, failed)):
-        for entry in entries:
-            counts[entry.begun_at.hour][at] += 1
-    if not counts:
+def _without_gaps(hours: Sequence[tuple[int, int, int]]) -> tuple[tuple[int, int, int], ...]:
+    if not hours:
         return ()
-    return tuple((hour, *counts[hour]) for hour in range(min(counts), max(counts) + 1))  # type: ignore[misc]
-
-
-def _times(steps: Steps) -> tuple[float, float]:
-    """Return the seconds in which the terminal waited for a person, and a person for the terminal."""
-    person = machine = 0.0
-    for (began, state), (ended, _) in pairwise(steps):
-        # A clock that was set back must not make a visit shorter than nothing.
-        seconds = max(0.0, (ended - began).total_seconds())
-        if state in _PERSON:
-            person += seconds
-        elif state in _MACHINE:
-            machine += seconds
-    return person, machine
+    known = {hour: (done, others) for hour, done, others in hours}
+    return tuple((hour, *known.get(hour, (0, 0))) for hour in range(min(known), max(known) + 1))
 
 
 def _spread(seconds: Sequence[float]) -> Spread | None:

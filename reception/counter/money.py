@@ -30,7 +30,7 @@ def limit_words(category: str, limits: Limits, day: date, birth_date: date) -> s
     """Say what a category means in the month of ``day``; "-" without one."""
     if not category:
         return "-"
-    named = f"{category} {NAMES.get(category, '')}".strip()
+    named = f"区分{NAMES[category]} ({category})" if category in NAMES else category
     limit = monthly_limit(limits, category, day, 0, birth_date)
     if limit is None:
         return f"{named} (この月の金額は登録されていません)"

@@ -1,10 +1,8 @@
-"""What the counter's window calls states, parts and answers."""
+"""What the counter calls states, parts and answers, in Japanese; english.py has the same in English."""
 
 from consent.choices import ConsentAnswer, Item, VisualReason
-from reception.counter.style import Tone
 from reception.flow.failures import FailureCode
 from reception.terminal.notices import NOTICES, NoticeCode
-from reception.terminal.staff import StaffAnswer, Verdict
 from reception.texts.failures import FAILURES
 
 STATES = {
@@ -32,6 +30,9 @@ STATES = {
     "SUMMARY": "患者が答えを確かめています",
     "MATCHED": "本人確認ができました",
     "HELP": "患者が「こまったときは」を見ています",
+    "LEAVE": "患者が受付をやめるか選んでいます",
+    "SUMMARY": "患者が答えを確かめています",
+    "MATCHED": "本人確認ができました",
 }
 """By Snapshot.screen."""
 
@@ -43,6 +44,7 @@ PARTS = {
     "server": "資格確認サーバー",
     "sound": "音声",
     "journal": "受付の控え",
+    "threads": "端末の処理",
 }
 """By field of Health, and the voice."""
 REMEDIES = {
@@ -53,6 +55,7 @@ REMEDIES = {
     "server": FAILURES[FailureCode.SERVER_UNREACHABLE].staff,
     "sound": "音声が出ません。スピーカーの接続を確認してください。受付は続けられます。",
     "journal": NOTICES[NoticeCode.JOURNAL_UNUSABLE].remedy,
+    "threads": NOTICES[NoticeCode.PART_FAILED].remedy,
 }
 """What staff can do about a part that is down."""
 CAMERA_FAULTS = {
@@ -61,10 +64,11 @@ CAMERA_FAULTS = {
     "black": "映像が真っ暗です。レンズの覆いと照明を確認してください。",
     "frozen": "映像が止まっています。カメラをつなぎ直してください。",
     "slow": "映像が遅れています。カメラをつなぎ直してください。続く場合は保守に連絡してください。",
+    "denied": "カメラを使う権限がありません。保守に連絡してください。",
+    "unfit": "このカメラの映像は使えません。保守に連絡してください。",
 }
 """The remedy for the camera, by Health.camera_fault."""
 HEALTH = {"ok": "✓ 正常", "down": "! 使えません", "unknown": "- 確認中", "none": "- なし"}
-TONES: dict[str, Tone] = {"ok": "success", "down": "error", "unknown": "plain", "none": "plain"}
 
 LANGUAGES = {
     "ja": "日本語",
@@ -86,6 +90,7 @@ ITEMS: dict[str, str] = {
     Item.HEALTH_CHECKUP: "特定健診情報",
     Item.LIMIT_AMOUNT: "限度額情報",
     Item.SPECIFIC_DISEASE: "特定疾病療養受療証情報",
+    Item.RECORD_SHARING: "電子カルテ情報",
     Item.MEDICAL_SUBSIDY: "医療費助成情報",
 }
 """By item."""
@@ -101,17 +106,14 @@ REASONS: dict[VisualReason, str] = {
 }
 """By reason of a visual check."""
 
-
-def told(answer: StaffAnswer) -> str:
-    """Say what became of a password."""
-    match answer.verdict:
-        case Verdict.RIGHT:
-            return ""
-        case Verdict.WRONG if answer.wait_s:
-            return f"パスワードが違います。{answer.wait_s:.0f} 秒待ってから、もう一度入力してください。"
-        case Verdict.WRONG:
-            return "パスワードが違います。もう一度入力してください。"
-        case Verdict.WAIT:
-            return f"続けて間違えたため、あと {answer.wait_s:.0f} 秒待ってください。"
-        case Verdict.UNUSABLE:
-            return "パスワードが設定されていません。./run staff-password で設定してください。"
+VERDICTS: dict[str, str] = {
+    "done": "行いました。",
+    "late": "もう必要がなくなっていたため、何もしていません。",
+    "expired": "端末に届くのが遅すぎたため、何もしていません。もう一度お試しください。",
+    "replayed": "同じ操作が二度届いたため、何もしていません。",
+    "unknown": "端末がこの操作を受け付けません。入力を確認してください。",
+    "forged": "端末がこの画面からの操作を認めていません。証明書を確認してください。",
+    "refused": "この保険の番号では、お一人に決まらないため登録できません。番号を確認してください。",
+    "unreachable": "端末か資格確認サーバーに届きません。しばらくしてから、もう一度お試しください。",
+}
+"""By Verdict."""

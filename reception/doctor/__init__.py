@@ -6,11 +6,14 @@ camera that it is using shows as busy.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from config import Config
+from reception.doctor.desk import look_at_broker, look_at_counter_page
 from reception.doctor.devices import (
     look_at_camera,
+    look_at_card_authorities,
     look_at_face_engine,
     look_at_fonts,
     look_at_phone_reader,
@@ -22,6 +25,7 @@ from reception.doctor.findings import Check, Finding, Grade, as_json, run
 from reception.doctor.folders import look_at_journal, look_at_receipt_folder, look_at_state_folder
 from reception.doctor.network import look_at_certificates, look_at_clock, look_at_server, look_at_terminal_key
 from reception.doctor.waits import look_at_waits
+from reception.terminal.assembly import JAPAN
 
 __all__ = ["Check", "Finding", "Grade", "as_json", "checks", "examine_all", "run"]
 
@@ -35,22 +39,25 @@ def checks(config: Config, state: Path) -> list[Check]:
     """Return the checks that this configuration needs."""
     found = [
         Check("reader service", look_at_reader_service),
-        Check("card reader", lambda: look_at_reader(config.reader.name)),
+        Check("card reader", lambda: look_at_reader(config.reader.name, config.phone_reader.name)),
     ]
     if config.phone_reader.name:
         found.append(Check("phone reader", lambda: look_at_phone_reader(config)))
     return [
         *found,
+        Check("card authorities", lambda: look_at_card_authorities(config, datetime.now(JAPAN).date())),
         Check("camera", lambda: look_at_camera(config)),
         Check("fonts", look_at_fonts),
         Check("sound", lambda: look_at_sound(config)),
-        Check("face engine", lambda: look_at_face_engine(config.face.model), 40.0),
-        Check("eligibility server", lambda: look_at_server(config)),
+        Check("face engine", lambda: look_at_face_engine(config.face), 40.0),
+        Check("eligibility server", lambda: look_at_server(config, state)),
         Check("terminal key", lambda: look_at_terminal_key(config, state)),
         Check("certificates", lambda: look_at_certificates(state)),
         Check("state folder", lambda: look_at_state_folder(state)),
         Check("receipt folder", lambda: look_at_receipt_folder(config)),
         Check("journal", lambda: look_at_journal(config, state)),
         Check("waits", lambda: look_at_waits(config.delays)),
-        Check("clock", lambda: look_at_clock(config)),
+        Check("counter page", lambda: look_at_counter_page(config, state)),
+        Check("broker", lambda: look_at_broker(config)),
+        Check("clock", lambda: look_at_clock(config, state)),
     ]

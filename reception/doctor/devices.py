@@ -5,14 +5,30 @@ import os
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
+import config
 from config import Config, ConfigError
+from config.face_networks import DLIB, SFACE, network_of
 from hardware.camera import CameraBlack, CameraBusy, CameraError, check_camera, open_camera, open_clip
-from hardware.card import NoReader, Presence, ReaderError, ServiceDown
+from hardware.card import (
+    CardError,
+    CardRemovedError,
+    CardUnreadable,
+    NoReader,
+    Presence,
+    ReaderBusy,
+    ReaderError,
+    ServiceDown,
+    SteadyReader,
+)
+from hardware.card.reader_names import matching
+from hardware.card.steady import BUSY_LIMIT_S
 from reception.doctor.findings import Wrong, warn
 from reception.speech.player import find_command, reason_of
 from reception.speech.sounds import RATE
+from reception.terminal.assembly import authorities_of
 
 
 def look_at_reader_service() -> str:
@@ -35,12 +51,14 @@ def look_at_reader_service() -> str:
     return f"it runs, readers attached: {len(names)}"
 
 
-def look_at_reader(pattern: str) -> str:
+def look_at_reader(pattern: str, besides: str = "") -> str:
     from hardware.card.pcsc import PcscReader, reader_names
 
-    reader = PcscReader(pattern)
     try:
-        presence = reader.presence()
+        # Raises for a pattern that means none, with the names that there are.
+        PcscReader(pattern, besides=besides).presence()
+        meant = matching(pattern, reader_names(), besides)
+        found = [_look_into(SteadyReader(PcscReader(name))) for name in meant]
     except ServiceDown:
         raise Wrong(
             "cannot be asked without the reader service",
@@ -57,34 +75,79 @@ def look_at_reader(pattern: str) -> str:
         raise Wrong(
             str(error), "Unplug it and plug it in again.", "カードリーダーをつなぎ直してください"
         ) from None
+    # A token that is always in one of them is passed over.
+    several = f" ({len(meant)} readers match, a card counts in each)" if len(meant) > 1 else ""
+    return "; ".join(found) + several
+
+
+def _look_into(reader: SteadyReader) -> str:
+    """Tell what is in one reader; a card is opened as a terminal does, and let go of."""
+    presence = reader.presence()
     if presence is Presence.MUTE:
-        raise warn(
-            f"{reader.name}: what lies in it does not answer",
-            "Take it out; clean the contacts.",
-            "中のカードを取り出してください",
-        )
-    others = [name for name in reader_names() if name != reader.name]
-    if pattern == "*" and others:
-        raise warn(
-            f"{reader.name} is used, and there are others: {', '.join(others)}",
-            "Name the right one: [reader] name.",
-            "使うカードリーダーを設定で指定してください",
-        )
+        raise _mute(reader)
+    if presence is Presence.PRESENT:
+        _try_to_connect(reader)
     return f"{reader.name}, {'a card is in' if presence is Presence.PRESENT else 'empty'}"
 
 
+def _mute(reader: SteadyReader) -> Wrong:
+    return warn(
+        f"{reader.name}: what lies in it does not answer",
+        "Take it out; clean the contacts.",
+        "中のカードを取り出してください",
+    )
+
+
+def _try_to_connect(reader: SteadyReader) -> None:
+    try:
+        reader.connect().close()
+    except ReaderBusy:
+        raise warn(
+            f"{reader.name}: another program has the card for longer than {BUSY_LIMIT_S:g} s",
+            "End that program, unless it is this machine's own terminal with a visit on.",
+            "カードリーダーを使うほかのプログラムを終了してください",
+        ) from None
+    except CardRemovedError:
+        return
+    except CardUnreadable:
+        raise _mute(reader) from None
+    except (CardError, ReaderError) as error:
+        raise warn(
+            f"{reader.name}: the card cannot be opened: {error}",
+            "Take it out and put it in again; clean the contacts.",
+            "カードを入れ直してください",
+        ) from None
+
+
+def look_at_card_authorities(config: Config, today: date) -> str:
+    try:
+        known = authorities_of(config)
+    except ConfigError as error:
+        raise Wrong(
+            str(error), "Correct the file of [card] authorities.", "カードの発行者の設定を確認してください"
+        ) from None
+    counting = [each for each in known if each.counts_on(today)]
+    if not counting:
+        raise warn(
+            f"none of {len(known)} counts today: no photo of a card is believed",
+            "Add those of today to the file of [card] authorities (docs/guide/card-authenticity.md).",
+            "顔認証が使えません。カードの発行者の設定を更新してください",
+        )
+    return f"{len(counting)} of {len(known)} count today"
+
+
 def look_at_phone_reader(config: Config) -> str:
-    from hardware.card.pcsc import PcscReader
+    from hardware.card.pcsc import reader_names
 
     found = look_at_reader(config.phone_reader.name)
-    cards, phones = PcscReader(config.reader.name), PcscReader(config.phone_reader.name)
     try:
-        cards.presence(), phones.presence()
+        names = reader_names()
     except ReaderError:
         return found  # the card reader's own line tells it
-    if cards.name == phones.name:
+    cards, phones = matching(config.reader.name, names), matching(config.phone_reader.name, names)
+    if cards and not set(cards) - set(phones):
         raise Wrong(
-            f"{phones.name} is the card reader, too",
+            f"{cards[0]} is the card reader, too",
             "Give [reader] name and [phone_reader] name patterns that fit one reader each.",
             "カード用とスマートフォン用の設定が同じです",
         )
@@ -94,7 +157,7 @@ def look_at_phone_reader(config: Config) -> str:
 def look_at_camera(config: Config) -> str:
     clip = config.camera.clip
     try:
-        source = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        source = open_clip(Path(clip)) if clip else open_camera(config.camera)
         try:
             check_camera(source)
         finally:
@@ -178,11 +241,11 @@ def look_at_sound(config: Config) -> str:
     return f"{command[0]}, volume {config.sound.volume} %"
 
 
-def look_at_face_engine(network: str) -> str:
+def look_at_face_engine(face: config.Face) -> str:
     from hardware.face.engine import FaceEngine
 
     began = time.monotonic()
-    with FaceEngine(network=network) as engine:
+    with FaceEngine(network=face.model) as engine:
         while engine.alive and not engine.ready.wait(0.1):
             pass
         if engine.trouble:
@@ -197,13 +260,23 @@ def look_at_face_engine(network: str) -> str:
                 "Remove .venv and start ./run again; meanwhile the face route is not offered.",
                 "顔認証が使えません。暗証番号をご案内ください",
             )
-        if engine.why_slow:
-            raise warn(
-                f"dlib embeds, about eight times slower: {engine.why_slow}",
-                "Remove .venv and start ./run again, which installs the pinned OpenCV.",
-                "顔認証が遅くなります。保守に連絡してください",
-            )
-        return (
-            f"{engine.embedder} embeds, its self-check agrees with dlib; "
-            f"ready after {time.monotonic() - began:.1f} s"
+        runs = engine.runs
+    network = network_of(face.model)
+    words = (
+        f"{runs.network} compares ({'as configured' if face.model else 'the default'}; run by {runs.library}), "
+        f"{runs.finder} finds faces; ready after {time.monotonic() - began:.1f} s"
+    )
+    if runs.why:
+        refused = ", and refuses the right person far more often" if runs.network != network.name else ""
+        raise warn(
+            f"{words}; not the first choice{refused}: {runs.why}",
+            "Remove .venv and start ./run again, which installs what is pinned.",
+            "顔認証の性能が落ちています。保守に連絡してください",
         )
+    if network is SFACE and not Path(face.model).suffix and face.threshold <= DLIB.ceiling:
+        raise warn(
+            f"{words}; [face] threshold {face.threshold} is one of dlib's network and refuses nearly everybody here",
+            "Remove threshold and fast_accept from the settings: they then follow the network.",
+            "顔認証の設定が古いままです。保守に連絡してください",
+        )
+    return words

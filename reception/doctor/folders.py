@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def _free(folder: Path) -> str:
 
 def look_at_state_folder(state: Path) -> str:
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         _probe(state)
     except OSError as error:
         raise Wrong(
@@ -42,7 +43,10 @@ def look_at_state_folder(state: Path) -> str:
             "Give the terminal's user the folder, with free space.",
             "保存先に書き込めません。権限と空き容量を確認してください",
         ) from None
-    return _free(state)
+    words = _free(state)
+    if stat.S_IMODE(state.stat().st_mode) & 0o077:
+        raise warn(f"{state} can be read by others", f"chmod 700 {state}", "保存先の権限を直してください")
+    return words
 
 
 def look_at_receipt_folder(config: Config) -> str:

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from config import Config
 from consent.eligibility import EligibilityClient, EligibilityError, Refused, Unreachable
-from consent.enrolment.state_files import StateError, parsed_subject, read
-from consent.enrolment.terminal_key import terminal_public_key
+from consent.enrolment.state_files import StateError, new_key, parsed_subject, read
+from consent.enrolment.terminal_key import enrolled_key, terminal_public_key
 from reception.doctor.findings import Grade, Wrong, warn
 
 CLOCK_WARNING_S, CLOCK_PROBLEM_S = 5.0, 60.0
@@ -24,27 +24,35 @@ _OLDEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class _Caller:
-    """The name of this terminal; the doctor signs nothing, and makes no key."""
+    """Who asks: the doctor makes no key, and without one it signs with one that nobody knows."""
 
     id: str
-
-    @property
-    def private_key(self) -> rsa.RSAPrivateKey:
-        raise AssertionError("the doctor signs nothing")
+    private_key: rsa.RSAPrivateKey
 
 
-def _client(config: Config) -> EligibilityClient:
-    return EligibilityClient(config.server, _Caller(config.site.terminal_id))
+def _client(config: Config, state: Path) -> EligibilityClient:
+    name = config.site.terminal_id
+    try:
+        known = enrolled_key(state, name)
+    except StateError:
+        known = None  # said by the check of the key
+    return EligibilityClient(config.server, known or _Caller(name, new_key()))
 
 
-def look_at_server(config: Config) -> str:
-    client, url = _client(config), config.server.url
+def look_at_server(config: Config, state: Path) -> str:
+    client, url = _client(config, state), config.server.url
     try:
         client.challenge()
     except Refused as refused:
         if refused.code == "TERMINAL_UNKNOWN":
             raise Wrong(
                 f"{url} does not know {config.site.terminal_id}",
+                "Enrol the terminal: start it once on the server's state folder, or copy its key there.",
+                "この端末をサーバーに登録してください",
+            ) from None
+        if refused.code == "REQUEST_SIGNATURE_INVALID":
+            raise Wrong(
+                f"{url} knows another key of {config.site.terminal_id}",
                 "Enrol the terminal: start it once on the server's state folder, or copy its key there.",
                 "この端末をサーバーに登録してください",
             ) from None
@@ -113,7 +121,7 @@ def look_at_certificates(state: Path) -> str:
     return f"test authority: {len(files)} files in order" if files else "no test authority on this machine"
 
 
-def look_at_clock(config: Config) -> str:
+def look_at_clock(config: Config, state: Path) -> str:
     now = datetime.now().astimezone()
     if now < _OLDEST:
         raise Wrong(
@@ -121,7 +129,7 @@ def look_at_clock(config: Config) -> str:
             "Set it, and have it kept: timedatectl set-ntp true",
             "時計を合わせてください",
         )
-    client = _client(config)
+    client = _client(config, state)
     try:
         ahead = client.clock_ahead_s()
         compared = f"{abs(ahead):.0f} s {'behind' if ahead > 0 else 'ahead of'} the server's"

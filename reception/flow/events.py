@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
 from reception.flow.failures import FailureCode
-from reception.flow.states import DisplayMode, HelpTopic, Language, Method, StaffText
+from reception.flow.states import AttributeOutcome, DisplayMode, HelpTopic, Language, Method, StaffText
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,15 @@ class CardRead(Event):
     """False: the card holds a photo that nobody vouches for, and which is not used."""
     photo_sought: bool = True
     """False: nobody knew 照合番号B, which opens the photo; staff may still type it."""
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
+    """Why a photo that is not genuine is not used."""
+
+
+@dataclass(frozen=True)
+class CardAwaited(Event):
+    """The card is in, and cannot be read yet: another program has the reader."""
+
+    occasion: int
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,7 @@ class PhotoRead(Event):
     visit: str
     has_photo: bool
     photo_genuine: bool = True
+    photo_failure: FailureCode = FailureCode.FACE_PHOTO_UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -197,6 +207,8 @@ class PinMissed(Event):
 
     occasion: int
     tries_left: int
+    code: FailureCode = FailureCode.PIN_WRONG
+    """PIN_ANSWER_LOST: nobody knows whether it was right, and no try is gone."""
 
 
 @dataclass(frozen=True)
@@ -311,6 +323,81 @@ class Recorded(Event):
     """The server acknowledged the consents."""
 
     occasion: int
+    attributes: tuple[str, ...] = ()
+    """Attributes of whose changes the patient is offered to tell the clinic."""
+
+
+@dataclass(frozen=True)
+class AnswerAttribute(Event):
+    """The patient answered whether the clinic may learn of changes of the attribute that is asked."""
+
+    answer: ConsentAnswer
+
+
+@dataclass(frozen=True)
+class SigningKey(Event):
+    """A character of the signing password; the conductor keeps it and tells the flow only how many there are."""
+
+    character: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SigningBackspace(Event):
+    """The last character is taken back."""
+
+
+@dataclass(frozen=True)
+class SigningTyped(Event):
+    """That many characters of the signing password are there now."""
+
+    characters: int
+
+
+@dataclass(frozen=True)
+class SigningSubmit(Event):
+    """The patient confirmed the signing password."""
+
+
+@dataclass(frozen=True)
+class SigningTries(Event):
+    """How many tries of the signing password the card has left."""
+
+    occasion: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class SigningMissed(Event):
+    """The card refused the signing password; 0 tries left means that it is blocked."""
+
+    occasion: int
+    tries_left: int
+
+
+@dataclass(frozen=True)
+class SignByPhone(Event):
+    """The patient would rather sign on their own phone, by a QR code."""
+
+
+@dataclass(frozen=True)
+class PhoneInvited(Event):
+    """The page for the patient's phone is there; its address is shown as a QR code."""
+
+    occasion: int
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AttributesDone(Event):
+    """What came of the signed consent."""
+
+    occasion: int
+    outcome: AttributeOutcome
+
+
+@dataclass(frozen=True)
+class SkipSigning(Event):
+    """The patient does not want to sign after all."""
 
 
 @dataclass(frozen=True)
@@ -420,6 +507,10 @@ class Effect(StrEnum):
     IDENTIFY = "IDENTIFY"
     ANSWER_CARD_USE = "ANSWER_CARD_USE"
     SEND_CONSENTS = "SEND_CONSENTS"
+    COUNT_SIGNING_TRIES = "COUNT_SIGNING_TRIES"
+    SIGN_ATTRIBUTES = "SIGN_ATTRIBUTES"
+    INVITE_PHONE = "INVITE_PHONE"
+    DECLINE_ATTRIBUTES = "DECLINE_ATTRIBUTES"
     POWER_OFF_CARD = "POWER_OFF_CARD"
     FORGET_VISIT = "FORGET_VISIT"
     LOG_LATE_EVENT = "LOG_LATE_EVENT"

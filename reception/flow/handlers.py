@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from consent.choices import ConsentAnswer, Item
+from reception.flow import offer
 from reception.flow.events import (
     AcceptLastTry,
     Answer,
@@ -16,6 +17,7 @@ from reception.flow.events import (
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
@@ -77,7 +79,7 @@ from reception.flow.outcomes import (
     waiting,
 )
 from reception.flow.session import Session
-from reception.flow.states import COMMITTED, DisplayMode, Language, Method, S
+from reception.flow.states import COMMITTED, OFFERING, READER_BUSY, DisplayMode, Language, Method, S
 
 
 def reader_ready(session: Session, event: ReaderReady, now: float) -> Outcome:
@@ -153,6 +155,8 @@ def reader_lost(session: Session, event: ReaderLost, now: float) -> Outcome:
     session = replace(session, desk=replace(session.desk, reader_ready=False), visit=visit)
     if visit.by_phone and session.state not in (S.CALL_STAFF, *COMMITTED):
         return session, ()
+    if session.state in OFFERING:
+        return offer.reader_lost(session, now)
     if session.state in COMMITTED:
         shorter = now + session.config.delays.told_s if session.state is S.TAKE_CARD else session.deadline
         return replace(session, deadline=shorter), ()
@@ -225,16 +229,20 @@ def read(session: Session, event: CardRead, now: float) -> Outcome:
     session = replace(session, visit=visit)
     if session.visit.visual_wanted:
         return _compare_by_sight(session, now)
-    failure = None if event.photo_genuine else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = None if event.photo_genuine else event.photo_failure
     if event.pin_tries_left == 0:
         failure = FailureCode.PIN_BLOCKED
     return choose_again(session, failure, now)
 
 
+def card_awaited(session: Session, event: CardAwaited, now: float) -> Outcome:
+    return replace(session, guidance=READER_BUSY), ()
+
+
 def photo_read(session: Session, event: PhotoRead, now: float) -> Outcome:
     if event.visit != session.visit.id or session.visit.photo_sought:
         return session, (Effect.LOG_LATE_EVENT,)
-    failure = session.visit.failure if event.has_photo else FailureCode.FACE_PHOTO_UNUSABLE
+    failure = session.visit.failure if event.has_photo else event.photo_failure
     visit = replace(session.visit, has_photo=event.has_photo, photo_sought=True, failure=failure)
     return replace(session, visit=replace(visit, match_code_tries_left=None)), ()
 
@@ -353,7 +361,7 @@ def pin_verified(session: Session, event: PinVerified, now: float) -> Outcome:
 
 
 def pin_missed(session: Session, event: PinMissed, now: float) -> Outcome:
-    visit = replace(session.visit, pin_tries_left=event.tries_left, failure=FailureCode.PIN_WRONG)
+    visit = replace(session.visit, pin_tries_left=event.tries_left, failure=event.code)
     session = replace(session, visit=visit)
     if event.tries_left == 0 and session.visit.by_phone:
         return give_up(session, FailureCode.PHONE_PIN_BLOCKED, now)
@@ -522,6 +530,8 @@ def previous_asked(session: Session, event: PreviousQuestion, now: float) -> Out
 
 def recorded(session: Session, event: Recorded, now: float) -> Outcome:
     done = replace(session, visit=replace(session.visit, completed=True, failure=None))
+    if event.attributes:
+        return offer.offered(done, event.attributes, now)
     return enter(done, S.TAKE_CARD, now), (Effect.POWER_OFF_CARD,)
 
 
@@ -614,6 +624,8 @@ def time_passed(session: Session, event: TimePassed, now: float) -> Outcome:
             return ask_next(replace(session, visit=replace(session.visit, prescription_asked=False)), now)
         case S.CONSENT | S.LIMIT_CONSENT:
             return answered(session, Answer(ConsentAnswer.DECLINED), now)
+        case S.ATTRIBUTE_OFFER | S.ATTRIBUTE_SIGN:
+            return offer.time_over(session, now)
         case S.TAKE_CARD:
             if not session.visit.card_in:
                 return enter(session, S.COMPLETE, now), ()

@@ -41,8 +41,8 @@ def _wait_in(session: Session) -> float | None:
         case S.FACE_MATCH:
             # The match ends by itself; this catches an engine that does not.
             face = session.config.face
-            # Each move of the challenge, and looking straight after it; a blink may be replaced by a turn.
-            moves_s = (2 * face.challenge + 1) * face.challenge_step_s if face.challenge else 0.0
+            # Each move of the challenge, and looking straight after it.
+            moves_s = 2 * face.challenge * face.challenge_step_s if face.challenge else 0.0
             return face.time_limit_s + moves_s + delays.checking_s
         case S.PIN_ENTRY:
             return delays.pin_s
@@ -50,7 +50,10 @@ def _wait_in(session: Session) -> float | None:
             return delays.phone_s
         case S.CHECKING:
             return delays.checking_s
-        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER:
+        case S.ATTRIBUTE_SIGN:
+            # A password of up to 16 characters, or a phone to be taken out.
+            return 2 * delays.question_s
+        case S.CONSENT | S.LIMIT_CONSENT | S.CARD_USE_OFFER | S.ATTRIBUTE_OFFER:
             return delays.question_s
         case S.SENDING:
             return delays.sending_s

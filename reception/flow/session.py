@@ -1,6 +1,6 @@
 """All that the flow knows of a visit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config import Config
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
@@ -9,6 +9,7 @@ from reception.flow.failures import FailureCode
 from reception.flow.states import (
     ANSWERABLE,
     STEP_OF,
+    AttributeOutcome,
     DisplayMode,
     HelpTopic,
     Language,
@@ -37,6 +38,35 @@ class Desk:
     display: DisplayMode = DisplayMode.NORMAL
     called: bool = False
     """A patient has called staff, and no clerk has taken it on yet; the patient may have left."""
+
+
+@dataclass(frozen=True)
+class AttributeProgress:
+    """The offer to tell the clinic of a new name or address; begins once the visit is complete."""
+
+    items: tuple[str, ...] = ()
+    """What is asked for, in asking order."""
+    answers: tuple[ConsentAnswer, ...] = ()
+    tries_left: int | None = None
+    """Of the signing password; None: not known yet."""
+    missed: bool = False
+    """The last password was wrong."""
+    invitation: str = ""
+    """Where the patient's own phone signs."""
+    by_phone: bool = False
+    """The patient signs on their own phone."""
+    outcome: AttributeOutcome = AttributeOutcome.NONE
+
+    @property
+    def asked(self) -> str:
+        """The attribute that is asked for now; empty once all are answered."""
+        return self.items[len(self.answers)] if len(self.answers) < len(self.items) else ""
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """What the patient agreed to."""
+        pairs = zip(self.items, self.answers, strict=False)
+        return tuple(item for item, answer in pairs if answer is ConsentAnswer.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -76,6 +106,8 @@ class VisitProgress:
     """Staff asked for the visual check when the card had to be read anew for it."""
     staff: str = ""
     visual_reason: VisualReason = "other"
+    attributes: "AttributeProgress" = field(default_factory=lambda: AttributeProgress())
+    """How far the offer after the check-in has come."""
     staff_text: StaffText = StaffText.NONE
     """What staff have shown to the patient."""
     failure: FailureCode | None = None
@@ -114,6 +146,7 @@ class Session:
     pin_digits: int = 0
     verifying: bool = False
     """Card or phone are being asked about the PIN; a second confirmation meanwhile must not cost a try."""
+    signing_characters: int = 0
     pin_short: bool = False
     """The PIN was confirmed before all digits were there."""
     guidance: str = ""
@@ -191,6 +224,8 @@ class Session:
             return "HELP"
         if self.state is S.OUT_OF_SERVICE and not self.desk.open:
             return "DESK_CLOSED"
+        if self.state is S.ATTRIBUTE_SIGN and self.visit.attributes.by_phone:
+            return "ATTRIBUTE_QR"
         if self.state is S.CONSENT and self.visit.bundled and not self.visit.answers:
             return "BUNDLE"
         if self.asks_to_confirm:

@@ -19,6 +19,8 @@ class State(StrEnum):
     CONSENT = "CONSENT"
     LIMIT_CONSENT = "LIMIT_CONSENT"
     SENDING = "SENDING"
+    ATTRIBUTE_OFFER = "ATTRIBUTE_OFFER"
+    ATTRIBUTE_SIGN = "ATTRIBUTE_SIGN"
     TAKE_CARD = "TAKE_CARD"
     COMPLETE = "COMPLETE"
     CALL_STAFF = "CALL_STAFF"
@@ -69,6 +71,21 @@ class DisplayMode(StrEnum):
     LARGE_CONTRAST = "large-contrast"
 
 
+class AttributeOutcome(StrEnum):
+    """What came of the offer to tell the clinic of a new name or address."""
+
+    NONE = ""
+    """Not offered, or not over yet."""
+    GIVEN = "given"
+    DECLINED = "declined"
+    INVITED = "invited"
+    """The page for the patient's own phone was shown; what came of it the next night tells."""
+    NOT_RECORDED = "not-recorded"
+    """The operator or J-LIS did not answer, or did not take it."""
+    BLOCKED = "blocked"
+    """The password is locked."""
+
+
 class HelpTopic(StrEnum):
     """For whom the way ends at the machine; each has an answer of its own."""
 
@@ -80,6 +97,13 @@ class HelpTopic(StrEnum):
     NO_CARD = "no_card"
     CHILD = "child"
     DECLINED = "declined"
+    SERVICES = "services"
+    """A second list, of services that others run."""
+    RENEW = "renew"
+    PHONE_GONE = "phone_gone"
+    NO_CERTIFICATE = "no_certificate"
+    ACCOUNT = "account"
+    POINTS = "points"
 
 
 class StaffText(StrEnum):
@@ -114,6 +138,8 @@ STEP_OF: Mapping[State, Step] = {
     # The leaflet asks the limit question on its completion page, of those who leave the card in.
     S.LIMIT_CONSENT: Step.COMPLETE,
     S.SENDING: Step.COMPLETE,
+    S.ATTRIBUTE_OFFER: Step.COMPLETE,
+    S.ATTRIBUTE_SIGN: Step.COMPLETE,
     S.TAKE_CARD: Step.COMPLETE,
     S.COMPLETE: Step.COMPLETE,
 }
@@ -126,6 +152,8 @@ ANSWERABLE = (
     S.CARD_USE_OFFER,
     S.CONSENT,
     S.LIMIT_CONSENT,
+    S.ATTRIBUTE_OFFER,
+    S.ATTRIBUTE_SIGN,
 )
 """States in which the patient can be given more time, go back to the start or call staff."""
 
@@ -141,5 +169,11 @@ REVOCABLE = (
 )
 """States in which removing the card ends the visit with nothing sent."""
 
-COMMITTED = (S.SENDING, S.TAKE_CARD, S.COMPLETE)
+READER_BUSY = "READER_BUSY"
+"""What the patient waits for in READING: another program has the card reader."""
+
+OFFERING = (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN)
+"""The visit is complete, and something more is offered that nobody has to take."""
+
+COMMITTED = (S.SENDING, *OFFERING, S.TAKE_CARD, S.COMPLETE)
 """States in which neither card nor reader is needed any more."""

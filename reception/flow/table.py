@@ -4,19 +4,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reception.flow import handlers, outcomes
+from reception.flow import handlers, offer, outcomes
 from reception.flow.events import (
     AcceptLastTry,
     Answer,
     AnswerAll,
+    AnswerAttribute,
     AnswerCardUse,
     AskCancel,
     AskHelp,
+    AttributesDone,
     BackToChoice,
     CallStaff,
     CameraLost,
     CameraReady,
     Cancel,
+    CardAwaited,
     CardInserted,
     CardMute,
     CardRead,
@@ -42,6 +45,7 @@ from reception.flow.events import (
     OneByOne,
     OpenDesk,
     PhoneFailed,
+    PhoneInvited,
     PhoneLaid,
     PhoneLastTry,
     PhoneLifted,
@@ -58,6 +62,12 @@ from reception.flow.events import (
     ReaderReady,
     Recorded,
     ShowStaffText,
+    SignByPhone,
+    SigningMissed,
+    SigningSubmit,
+    SigningTries,
+    SigningTyped,
+    SkipSigning,
     StaffConfirmVisual,
     StaffRefuseVisual,
     StaffStartVisual,
@@ -67,7 +77,7 @@ from reception.flow.events import (
 )
 from reception.flow.outcomes import Outcome
 from reception.flow.session import Session
-from reception.flow.states import ANSWERABLE, COMMITTED, REVOCABLE, S, State
+from reception.flow.states import ANSWERABLE, COMMITTED, OFFERING, REVOCABLE, S, State
 
 E = TypeVar("E", bound=Event)
 
@@ -160,9 +170,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         "of a visit by phone: a visit with the card begins; not once the desk was closed",
     ),
     _row(
-        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, *OFFERING, S.TAKE_CARD),
         CardInserted,
-        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        (S.CHECKING, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, *OFFERING, S.TAKE_CARD),
         handlers.inserted_early,
         "the next visit begins when this one is over",
     ),
@@ -221,6 +231,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         "card taken, the reason stays shown for a while",
     ),
     _row((S.READING,), CardRead, (S.VISUAL_CHECK, *_CHOICE), handlers.read, "offers what the card allows"),
+    _row((S.READING,), CardAwaited, (S.READING,), handlers.card_awaited, "another program has the reader"),
     _row(
         (S.METHOD_CHOICE,), PhotoRead, (S.METHOD_CHOICE,), handlers.photo_read, "by the code that staff typed"
     ),
@@ -318,7 +329,43 @@ TRANSITIONS: tuple[Transition, ...] = (
     ),
     _row((S.VISUAL_CHECK,), StaffConfirmVisual, (S.CHECKING,), handlers.visual_confirmed, "it is the person"),
     _row((S.VISUAL_CHECK,), StaffRefuseVisual, _CHOICE, handlers.visual_refused, "other ways"),
-    _row((S.SENDING,), Recorded, (S.TAKE_CARD,), handlers.recorded, "the server has acknowledged"),
+    _row(
+        (S.SENDING,),
+        Recorded,
+        (S.TAKE_CARD, S.ATTRIBUTE_OFFER),
+        handlers.recorded,
+        "the server has acknowledged",
+    ),
+    _row(
+        (S.ATTRIBUTE_OFFER,),
+        AnswerAttribute,
+        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD),
+        offer.answered,
+        "the next attribute, or the signature",
+    ),
+    _row(
+        (S.ATTRIBUTE_SIGN,), SigningTries, (S.ATTRIBUTE_SIGN,), offer.tries_known, "locked: the phone is left"
+    ),
+    _row((S.ATTRIBUTE_SIGN,), SigningTyped, (S.ATTRIBUTE_SIGN,), offer.typed, "number of characters only"),
+    _row((S.ATTRIBUTE_SIGN,), SigningSubmit, (S.ATTRIBUTE_SIGN,), offer.submitted, "asks the card, once"),
+    _row(
+        (S.ATTRIBUTE_SIGN,),
+        SigningMissed,
+        (S.ATTRIBUTE_SIGN, S.TAKE_CARD),
+        offer.missed,
+        "password wrong; locked: nothing is given",
+    ),
+    _row((S.ATTRIBUTE_SIGN,), SignByPhone, (S.ATTRIBUTE_SIGN,), offer.by_phone, "a QR code is shown"),
+    _row((S.ATTRIBUTE_SIGN,), PhoneInvited, (S.ATTRIBUTE_SIGN,), offer.invited, "the QR code is there"),
+    _row((S.ATTRIBUTE_SIGN,), AttributesDone, (S.TAKE_CARD,), offer.done, "recorded, or not"),
+    _row((S.ATTRIBUTE_SIGN,), SkipSigning, (S.TAKE_CARD,), offer.skipped, "nothing is given"),
+    _row(
+        OFFERING,
+        CardRemoved,
+        (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN, S.TAKE_CARD),
+        offer.card_removed,
+        "nothing is given; a phone goes on",
+    ),
     _row(ANSWERABLE, MoreTime, ANSWERABLE, handlers.more_time, "the wait begins anew"),
     _row((S.WAITING,), MoreTime, (S.WAITING,), handlers.help_kept, "help is read on"),
     _row(_IN_VISIT, AskCancel, _IN_VISIT, handlers.cancel_asked, "whether that is meant is asked once"),

@@ -21,7 +21,10 @@ from reception.texts.wording import STEP_NUMBERS
 
 Send = Callable[[flow.Event], None]
 
-_NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
+_NO_WAY_OUT = {
+    *("ATTRIBUTE_OFFER", "ATTRIBUTE_SIGN", "ATTRIBUTE_QR"),
+    *("WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"),
+}
 """Where the flow takes neither Cancel nor CallStaff: no visit, or consents already on their way."""
 _NOTHING_TO_LEAVE = {"CALL_STAFF", "HELP", "LEAVE"}
 

@@ -49,6 +49,11 @@ class Kiosk(QObject):
             return True
         return super().eventFilter(watched, event)
 
+    def give_keys_back(self) -> None:
+        """Let what is typed next go to the patient's window; without a window manager nobody else does."""
+        self._patient.activateWindow()
+        self._patient.setFocus()
+
     def add(self, counter: QWidget) -> None:
         """Fill another display, while there is one, with the counter's window."""
         self._counter = counter

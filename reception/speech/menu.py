@@ -7,7 +7,7 @@ from reception import flow
 from reception.flow import HelpTopic
 from reception.flow.failures import FailureCode
 from reception.terminal.snapshot import Snapshot
-from reception.texts import wording
+from reception.texts import attributes, wording
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,12 @@ def _of_question(snapshot: Snapshot) -> tuple[Choice, ...]:
 
 
 def _of_help(snapshot: Snapshot) -> tuple[Choice, ...]:
-    if snapshot.help == HelpTopic.LIST:
+    if snapshot.help in wording.LISTS:
         topics = [
             Choice(wording.HELP[topic][0], flow.AskHelp(topic)) for topic in wording.help_topics(snapshot)
         ]
-        return (*topics, Choice(wording.GO_BACK, flow.LeaveHelp()))
+        up = flow.LeaveHelp() if snapshot.help == HelpTopic.LIST else flow.AskHelp()
+        return (*topics, Choice(wording.GO_BACK, up))
     advised = {
         wording.USE_FACE: flow.Choose(flow.Method.FACE),
         wording.GO_ON: flow.LeaveHelp(),
@@ -79,7 +80,22 @@ def _of_staff(snapshot: Snapshot) -> tuple[Choice, ...]:
     return (Choice(wording.GO_ON, flow.KeepOn()),) if snapshot.interrupted else ()
 
 
-NO_WAY_OUT = {"WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"}
+SCREENS |= {
+    "ATTRIBUTE_OFFER": (
+        Choice(wording.PLAIN_ANSWERS[0], flow.AnswerAttribute(ConsentAnswer.GIVEN)),
+        Choice(wording.PLAIN_ANSWERS[1], flow.AnswerAttribute(ConsentAnswer.DECLINED)),
+    ),
+    "ATTRIBUTE_SIGN": (
+        Choice(attributes.BY_PHONE, flow.SignByPhone()),
+        Choice(attributes.SKIP, flow.SkipSigning()),
+    ),
+    "ATTRIBUTE_QR": (Choice(attributes.READY, flow.SkipSigning()),),
+}
+
+NO_WAY_OUT = {
+    *("ATTRIBUTE_OFFER", "ATTRIBUTE_SIGN", "ATTRIBUTE_QR"),
+    *("WAITING", "SENDING", "TAKE_CARD", "COMPLETE", "OUT_OF_SERVICE", "DESK_CLOSED"),
+}
 """Where the flow takes neither Cancel nor CallStaff."""
 
 

@@ -8,11 +8,11 @@ from itertools import product
 
 from consent.choices import ConsentAnswer, Item
 from hardware.face.policy import Guidance
-from reception.flow import HelpTopic, Language, Method, State
+from reception.flow import READER_BUSY, AttributeOutcome, HelpTopic, Language, Method, State
 from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language
 from reception.terminal.snapshot import Snapshot
-from reception.texts import N_, Catalogue, catalogue, wording
+from reception.texts import N_, Catalogue, attributes, catalogue, wording
 from reception.texts.failures import FAILURES, NOT_COMPLETE
 
 KEY_TONE = "♪"
@@ -72,6 +72,8 @@ def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
         return tuple(sentences_of([t(_typed(before.pin_digits, now.pin_digits))], t))
     if now.screen == "FACE_MATCH" and now.guidance != before.guidance:
         return tuple(sentences_of([t(wording.guidance(now))], t))
+    if now.screen == "READING" and now.guidance == READER_BUSY != before.guidance:
+        return tuple(sentences_of([t(wording.OTHER_PROGRAM)], t))
     if now.reminders > before.reminders and now.card_in:
         return tuple(sentences_of([t(wording.DO_NOT_FORGET), t(wording.TAKE_CARD)], t))
     return ()
@@ -91,6 +93,8 @@ def _moment(snapshot: Snapshot) -> tuple[object, ...]:
         snapshot.failure,
         snapshot.card_in if snapshot.screen in ("WAITING", "TAKE_CARD") else None,
         snapshot.reading_phone,
+        bool(snapshot.qr),
+        snapshot.attribute_outcome if snapshot.screen == "TAKE_CARD" else "",
         snapshot.methods if snapshot.screen == "METHOD_CHOICE" else (),
         of_pin,
     )
@@ -122,9 +126,7 @@ def _reason(snapshot: Snapshot, t: Catalogue) -> list[str]:
             return [what, next_step]
         case "OUT_OF_SERVICE":
             return [what]
-        case "PIN_ENTRY" if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
-            return [what]
-        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure is FailureCode.PIN_WRONG:
+        case "PIN_ENTRY" | "LAST_TRY" if snapshot.failure in wording.OF_THE_PIN:
             return [what]
     return []
 
@@ -171,7 +173,16 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             return (wording.LAY_PHONE, first, wording.PHONE_UNTIL_READ)
         case "TAKE_CARD":
             then = wording.TAKE_CARD if snapshot.card_in else wording.UNTIL_CALLED
-            return (wording.CHECKED_IN, then, wording.NOTICES.get(snapshot.notice, ""))
+            outcome = attributes.OUTCOMES.get(snapshot.attribute_outcome, "")
+            return (wording.CHECKED_IN, then, wording.NOTICES.get(snapshot.notice, ""), outcome)
+        case "ATTRIBUTE_OFFER":
+            asked = attributes.ASKED.get(snapshot.attribute, "")
+            return (wording.CHECKED_IN, asked, attributes.REFUSAL, attributes.HOW_LONG, attributes.TAKE_BACK)
+        case "ATTRIBUTE_SIGN":
+            wrong = attributes.WRONG if snapshot.signing_missed else ""
+            return (wrong, attributes.SIGN, attributes.WHAT_IT_IS)
+        case "ATTRIBUTE_QR":
+            return (attributes.SCAN, attributes.ON_PHONE) if snapshot.qr else (attributes.MAKING,)
         case "CALL_STAFF":
             return () if snapshot.failure else (wording.STAFF_ON_THE_WAY, wording.PLEASE_WAIT)
         case "OUT_OF_SERVICE":
@@ -242,6 +253,7 @@ def sentences_of(texts: Iterable[str], t: Catalogue) -> Iterator[str]:
 
 SCREENS = (
     *("WAITING", "METHOD_CHOICE", "FACE_MATCH", "PIN_ENTRY", "LAST_TRY", "PHONE_TAP", "CONSENT"),
+    *("ATTRIBUTE_OFFER", "ATTRIBUTE_SIGN", "ATTRIBUTE_QR"),
     *("SUMMARY", "LIMIT_CONSENT", "TAKE_CARD", "CALL_STAFF", "OUT_OF_SERVICE", "HELP", *wording.STILL),
 )
 
@@ -250,7 +262,11 @@ SCREENS = (
 def every_sentence(language: str) -> frozenset[str]:
     """Return every sentence that can be said in a language: each needs its recording."""
     t = catalogue(language)
-    said = set(sentences_of([KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED))], t))
+    said = set(
+        sentences_of(
+            [KEY_TONE, *map(t, (SOON_OVER, MORE_TIME, ALL_TYPED, ALL_GONE, MUTED, wording.OTHER_PROGRAM))], t
+        )
+    )
     failures = ("", *FailureCode)
     yes_no = (False, True)
     for facility in ("clinic", "pharmacy"):
@@ -292,6 +308,12 @@ def _variants(base: Snapshot) -> Iterator[Snapshot]:
         yield replace(base, help=topic)
         yield replace(base, help=topic, visit="v", state=State.METHOD_CHOICE)
         yield replace(base, help=topic, visit="v", state=State.METHOD_CHOICE, methods=(Method.PIN,))
+    for attribute in attributes.ASKED:
+        yield replace(base, attribute=attribute)
+    for outcome in AttributeOutcome:
+        yield replace(base, attribute_outcome=outcome)
+    yield replace(base, signing_missed=True)
+    yield replace(base, qr="https://portal.example/")
     for notice in wording.NOTICES:
         yield replace(base, notice=notice)
     for guidance in Guidance:

@@ -1,28 +1,59 @@
 """A terminal on the devices of its configuration, and what it has in common with one on a bench."""
 
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from config import Config, Server
+from config import Config, ConfigError, Server
+from config.announcements import Announcement, load_announcements
+from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
+from consent.enrolment.state_files import StateError
 from consent.enrolment.terminal_key import enrol_terminal
 from hardware.camera import open_camera, open_clip
+from hardware.card import CardAuthority, RsaKey
 from hardware.face.engine import FaceEngine
+from reception.terminal.attributes import attribute_service, ledger_of
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
-from reception.terminal.staff import Staff, read_hashes, staff_file
+from reception.terminal.queue_numbers import QueueNumbers
+from reception.terminal.staff import KeptMisses, Staff, misses_file, read_hashes, staff_file
+
+if TYPE_CHECKING:
+    from consent.receipt_files.folder import Charts
 
 JAPAN = timezone(timedelta(hours=9))
+
+
+def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
+    """Return whose word on the photo of real cards counts. Raises ConfigError."""
+    path = Path(config.card.authorities) if config.card.authorities else None
+    return tuple(
+        CardAuthority(each.id_bytes(), RsaKey(each.exponent, each.modulus_number()), each.begins, each.ends)
+        for each in load_authorities(path)
+    )
 
 
 def journal_file(config: Config, state: Path) -> Path:
     """Return where the configured terminal keeps its journal."""
     return state / f"journal-{config.site.terminal_id}.sqlite"
+
+
+def announcements_of(config: Config) -> tuple[Announcement, ...]:
+    """Return the dated lines of a site; raises ConfigError."""
+    return load_announcements(Path(config.announcements.file) if config.announcements.file else None)
+
+
+def queue_file(config: Config, state: Path) -> Path:
+    """Return where the configured terminal keeps the last queue number."""
+    return state / f"queue-{config.site.terminal_id}.json"
 
 
 def open_journal(
@@ -51,7 +82,9 @@ def back_office(
         # Only here: a terminal without the folder is ready sooner.
         from consent.receipt_files.answers import receipt_folder_service
 
-        receipts = receipt_folder_service(config.receipt, config.site, client, sync=sync)
+        receipts = receipt_folder_service(
+            config.receipt, config.site, client, sync=sync, charts=_charts(config)
+        )
     office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
     office.start()
     try:
@@ -59,6 +92,42 @@ def back_office(
     finally:
         client.close()
         office.stop()
+        if receipts is not None:
+            receipts.close()
+
+
+def _charts(config: Config) -> "Charts | None":
+    """Return what delivers FHIR Bundles; None where the site has named no place. Raises ConfigError."""
+    if not config.fhir.folder and not config.fhir.webhook:
+        return None
+    try:
+        from consent.fhir.delivery import Charts
+    except ImportError as error:
+        raise ConfigError(f"fhir: needs the extra fhir, which is not installed ({error.name})") from None
+    return Charts(config.fhir, config.site.institution_code)
+
+
+@contextmanager
+def alone(state: Path, terminal_id: str) -> Iterator[None]:
+    """Hold a state folder for one terminal, which would take another one's visit for one that broke off.
+
+    Raises StateError.
+    """
+    path = state / f"terminal-{terminal_id}.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror or error}") from None
+    try:
+        # Gone with the process, however that ends.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise StateError(f"{state}: terminal {terminal_id} runs already on this state folder") from None
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 @contextmanager
@@ -70,10 +139,11 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
     from hardware.card.pcsc import PcscReader
 
     with ExitStack() as ends:
+        ends.enter_context(alone(state, config.site.terminal_id))
         clip = config.camera.clip
-        camera = open_clip(Path(clip)) if clip else open_camera(config.camera.index)
+        camera = open_clip(Path(clip)) if clip else open_camera(config.camera)
         ends.callback(camera.close)
-        reader = PcscReader(config.reader.name)
+        reader = PcscReader(config.reader.name, besides=config.phone_reader.name)
         ends.callback(reader.close)
         phone_reader = PcscReader(config.phone_reader.name) if config.phone_reader.name else None
         if phone_reader is not None:
@@ -83,6 +153,16 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
         ends.callback(client.close)
         journal = open_journal(config, journal_file(config, state))
         ends.callback(journal.close)
+        attributes = ends.enter_context(
+            attribute_service(
+                config,
+                ledger_of(config, state),
+                config.server,
+                identity,
+                client,
+                journal.now,
+            )
+        )
         terminal = Terminal(
             config,
             reader=reader,
@@ -93,7 +173,13 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             simulated=False,
             phone_reader=phone_reader,
             journal=journal,
-            staff=Staff(partial(read_hashes, staff_file(state)), time.monotonic),
+            staff=Staff(
+                partial(read_hashes, staff_file(state)), time.monotonic, KeptMisses(misses_file(state))
+            ),
+            authorities=authorities_of(config),
+            attributes=attributes,
+            queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
+            announcements=announcements_of(config),
         )
         office = ends.enter_context(back_office(config, journal, config.server, identity))
         terminal.start()

@@ -1,11 +1,14 @@
 """What goes on behind the visits: the receipt computer's files, and visits whose end only the server knows.
 
-It has a connection to the server of its own and a thread of its own, so that no visit ever waits for it.
+It has a connection to the server and threads of its own, so that no visit ever waits for it; and the receipt computer's
+share, which may hang for as long as it likes, has one for itself.
 """
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,10 +16,11 @@ from typing import TYPE_CHECKING
 from config import Delays
 from consent.eligibility import EligibilityClient, EligibilityError
 from consent.wire import ReferenceRequest
-from reception.terminal.journal import Entry, Journal, JournalError, Unsettled
+from reception.terminal.journal import CLOCKS_DIFFER, Entry, Journal, JournalError, Unsettled
 from reception.terminal.notices import Notice, NoticeCode
 from reception.terminal.snapshot import CounterView
 from reception.terminal.subscribers import Subscribers
+from reception.terminal.supervisor import StopSign, Supervisor
 
 if TYPE_CHECKING:
     from consent.receipt_files.folder import ReceiptFolderService
@@ -51,10 +55,17 @@ class BackOffice:
         self._notices: tuple[Notice, ...] = ()
         self._subscribers = Subscribers()
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
         self._problem = ""
         self._unreadable = False
-        self._thread = threading.Thread(target=self._work, name="back-office")
+        self._compared = False
+        """The journal was held against the server's records since it could last be written."""
+        self._first_seen: dict[str, float] = {}
+        """Unsettled visits, and since when they are known here (monotonic, s), whatever is done to the clock."""
+        self._supervisor = Supervisor(self._parts_down)
+        self._rest_s = min(LOOK_S, self._delays.device_retry_s)
+        self._supervisor.loop("back-office", self._work)
+        if receipts is not None:
+            self._supervisor.loop("receipt-folder", self._serve_folder)
 
     def subscribe(self, callback: Callable[[tuple[Notice, ...]], None]) -> Callable[[], None]:
         """Call back with all notices that staff have not dismissed, the current ones at once."""
@@ -85,22 +96,21 @@ class BackOffice:
         self._server.register_reference(request)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the threads."""
+        self._supervisor.start()
 
     def stop(self) -> None:
-        """End the thread; what is not done yet is done after the next start."""
-        self._stopping.set()
-        self._thread.join()
+        """End the threads; what is not done yet is done after the next start."""
+        self._supervisor.stop()
 
-    # --- The thread ---------------------------------------------------------------------------------------------
+    # --- The visits' thread -------------------------------------------------------------------------------------
 
-    def _work(self) -> None:
-        rest_s = min(LOOK_S, self._delays.device_retry_s)
-        while not self._stopping.wait(rest_s):
+    def _work(self, stopping: StopSign) -> None:
+        while not stopping.wait(self._rest_s):
             try:
-                self._settle()
-                self._write_receipts()
+                self._journal.catch_up()
+                self._settle(stopping)
+                self._compare(stopping)
                 self._unreadable = False
             except JournalError as error:
                 if not self._unreadable:
@@ -108,10 +118,13 @@ class BackOffice:
                     self._tell(NoticeCode.JOURNAL_UNUSABLE)
                 self._unreadable = True
 
-    def _settle(self) -> None:
+    def _settle(self, stopping: StopSign) -> None:
         """Ask what became of visits that were being sent when all broke off."""
-        for unsettled in self._journal.unsettled():
-            if self._stopping.is_set() or not self._settled(unsettled):
+        open_visits = self._journal.unsettled()
+        now = time.monotonic()
+        self._first_seen = {each.visit: self._first_seen.get(each.visit, now) for each in open_visits}
+        for unsettled in open_visits:
+            if stopping.is_set() or not self._settled(unsettled):
                 return
 
     def _settled(self, unsettled: Unsettled) -> bool:
@@ -119,7 +132,10 @@ class BackOffice:
         if unsettled.visit == self._journal.current:
             # It is being sent just now, whatever the clock says meanwhile.
             return True
-        age_s = (self._journal.now() - unsettled.since).total_seconds()
+        age_s = max(
+            (self._journal.now() - unsettled.since).total_seconds(),
+            time.monotonic() - self._first_seen[unsettled.visit],
+        )
         try:
             record = self._server.visit(unsettled.visit)
         except EligibilityError as error:
@@ -135,25 +151,82 @@ class BackOffice:
             self._tell(code, unsettled)
         return True
 
-    def _write_receipts(self) -> None:
-        if self._receipts is None:
+    def _compare(self, stopping: StopSign) -> None:
+        """Take up what the server has recorded of this terminal and the journal never heard of.
+
+        So it is with a visit that was made while the journal could not be written, when the terminal then ended, too.
+        """
+        usable = self._journal.usable
+        if (self._compared and usable) or stopping.is_set():
+            # Anew once the journal can be written again.
+            self._compared = self._compared and usable
             return
+        if not usable:
+            return
+        until = self._journal.compared_until()
+        now = self._journal.now()
+        since = min((until or now) - CLOCKS_DIFFER, now)
+        try:
+            for record in self._server.visits(since):
+                if stopping.is_set():
+                    return
+                if record.recorded_at is not None and not self._journal.knows(record.visit_id):
+                    self._journal.take_up(record.visit_id, record.identified_at)
+                    _log.info("visit %s: was recorded, and not in the journal", record.visit_id)
+                    unheard = Unsettled(record.visit_id, record.recorded_at)
+                    self._tell(NoticeCode.VISIT_RECORDED_UNSEEN, unheard)
+        except EligibilityError as error:
+            _log.info("server: %s", error)
+            return
+        self._journal.compared(now)
+        self._compared = True
+
+    # --- The folder's thread --------------------------------------------------------------------------------------
+
+    def _serve_folder(self, stopping: StopSign) -> None:
+        while not stopping.wait(self._rest_s):
+            with suppress(JournalError):
+                # Told by the other thread; what waits in the folder's service is written all the same.
+                self._write_receipts()
+
+    def _write_receipts(self) -> None:
+        assert self._receipts is not None
         for visit in self._journal.receipts_due():
             self._receipts.add(visit)
         report = self._receipts.look()
         for visit, replaced in report.written.items():
-            self._journal.receipt_done(visit)
+            self._done(visit)
             if replaced:
                 self._tell(NoticeCode.RECEIPT_CHARACTERS_REPLACED, visit=visit, detail=", ".join(replaced))
-        for visit in report.unknown:
-            self._journal.receipt_done(visit)
-            self._tell(NoticeCode.RECEIPT_GIVEN_UP, visit=visit)
+        for code, visits in (
+            (NoticeCode.RECEIPT_GIVEN_UP, report.unknown),
+            (NoticeCode.RECEIPT_IMPOSSIBLE, report.failed),
+        ):
+            for visit in visits:
+                self._done(visit)
+                self._tell(code, visit=visit)
+        for visit in report.undelivered:
+            self._tell(NoticeCode.CHART_NOT_DELIVERED, visit=visit)
+        for kind in report.unanswerable:
+            self._tell(NoticeCode.REQUEST_UNKNOWN, detail=kind)
+        for _ in range(report.taken):
+            self._tell(NoticeCode.CHART_NUMBER_TAKEN)
         if report.problem != self._problem:
             self._problem = report.problem
             self._change(lambda notices: tuple(one for one in notices if one.code is not _FOLDER))
             if report.problem:
                 _log.info("receipt computer: %s", report.problem)
                 self._tell(_FOLDER, detail=report.problem)
+
+    def _done(self, visit: str) -> None:
+        with suppress(JournalError):
+            # It waits in memory, so that the file is not written again.
+            self._journal.receipt_done(visit)
+
+    def _parts_down(self, names: tuple[str, ...]) -> None:
+        self._change(lambda notices: tuple(one for one in notices if one.code is not NoticeCode.PART_FAILED))
+        if names:
+            self._tell(NoticeCode.PART_FAILED, detail=", ".join(names))
 
     def _tell(
         self, code: NoticeCode, unsettled: Unsettled | None = None, *, visit: str = "", detail: str = ""

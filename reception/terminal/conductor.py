@@ -5,33 +5,44 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config import Config
+from config.announcements import Announcement, Place, shown
+from consent.choices import ConsentAnswer
 from consent.eligibility import (
     EligibilityClient,
 )
+from consent.wire import JAPAN
 from hardware.camera import FrameSource
 from hardware.card import (
+    CardAuthority,
     CardReader,
+    CardRules,
     Presence,
     ReaderError,
+    SteadyReader,
 )
 from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.flow import Effect, Event, Session
+from reception.terminal.attributes import AttributeService
 from reception.terminal.errors import reader_failure
 from reception.terminal.health import PartsHealth
 from reception.terminal.jobs import CardFaceScan, Devices, Jobs, VisitMemory
 from reception.terminal.journal import Journal, JournalError
-from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
+from reception.terminal.queue_numbers import QueueNumbers, label_of
+from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView, snapshot_of
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
+from reception.terminal.supervisor import Pulse, Supervisor
 from reception.terminal.watch import watch
 
+PULSE_S = 1.0
+"""How long the conductor waits for an event at most before it gives a sign of life."""
 CONSENTS_LAST = timedelta(hours=24)
 """How long what was agreed may be looked at, from when it was recorded on."""
 MATCH_CODE_KEPT_S = 120.0
@@ -59,18 +70,30 @@ class Terminal:
         phone_reader: CardReader | None = None,
         journal: Journal | None = None,
         staff: Staff | None = None,
+        attributes: AttributeService | None = None,
+        queue_numbers: QueueNumbers | None = None,
+        announcements: Sequence[Announcement] = (),
         now: Callable[[], float] = time.monotonic,
+        authorities: Sequence[CardAuthority] = (),
+        today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
     ) -> None:
+        """``authorities``: whose word on a card's photo counts; without any, nobody is offered the way by face."""
         self.config = config
         self._now = now
-        self._readers = [each for each in (reader, phone_reader) if each is not None]
+        cards = SteadyReader(reader)
+        phones = SteadyReader(phone_reader) if phone_reader is not None else None
+        self._readers = [each for each in (cards, phones) if each is not None]
         self._journal = journal or Journal(None, lambda: datetime.now(UTC))
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
-        self._health = Health()
+        self._health = Health(journal="ok" if self._journal.usable else "down")
         self._health_changes = threading.Lock()
         self._visit = VisitMemory()
         self._pin = bytearray()
+        self._password = bytearray()
+        """Of the signature certificate, as far as it is typed."""
+        self._announcements, self._today = tuple(announcements), today
+        self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
         self._until = ""
@@ -82,25 +105,40 @@ class Terminal:
         self._visuals, self._happenings = Subscribers(), Subscribers()
         self._visual: VisualView | None = None
         self._visual_occasion: int | None = None
-        self._stopping = threading.Event()
+        self._conducting = False
+        """An event is being dealt with; if it is so when the conductor begins, that broke off."""
         self._staff = staff or Staff(dict, now)
+        supervisor = self.supervisor = Supervisor(
+            lambda names: self._is(threads="down" if names else "ok"), notifies=True
+        )
+        """Runs every thread of this terminal."""
         self._jobs = Jobs(
             config,
-            Devices(reader, camera, engine, server, scan, phone_reader, self._staff),
+            supervisor,
+            Devices(
+                cards,
+                camera,
+                engine,
+                server,
+                scan,
+                phones,
+                self._staff,
+                lambda: CardRules(tuple(authorities), today(), config.card),
+                attributes,
+            ),
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
             show_counter=self._show_counter,
             show_visual=self._show_visual,
         )
+        self._journal.on_health = lambda usable: self._is(journal="ok" if usable else "down")
         self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
-        self._threads = [
-            threading.Thread(target=self._conduct, name="conductor"),
-            threading.Thread(target=self._watch_reader, args=(reader,), name="reader-watch"),
-        ]
-        if phone_reader is not None:
-            phones = threading.Thread(target=self._watch_phones, args=(phone_reader,), name="phone-watch")
-            self._threads.append(phones)
+        supervisor.loop("conductor", self._conduct)
+        supervisor.loop("reader-watch", lambda pulse: self._watch_reader(cards, pulse))
+        if phones is not None:
+            supervisor.loop("phone-watch", lambda pulse: self._watch_phones(phones, pulse))
+        supervisor.loop("health", self._parts.watch)
 
     # --- For windows, counter, runner ---------------------------------------------------------------------------
 
@@ -162,20 +200,17 @@ class Terminal:
 
     def start(self) -> None:
         """Start the workers; the first snapshots follow."""
-        for thread in self._threads:
-            thread.start()
-        self._jobs.start()
-        self._parts.start()
+        self.supervisor.start()
 
     def stop(self) -> None:
         """End the visit and all workers; power the card off."""
-        self._stopping.set()
+        self.supervisor.end()
         for reader in self._readers:
             reader.cancel()
-        self._parts.stop()
+        self._parts.close()
+        self._jobs.let_go()
         self._events.put(None)
-        for thread in self._threads:
-            thread.join()
+        self.supervisor.stop()
         self._jobs.stop(self._visit)
         self._do(Effect.FORGET_VISIT)
         with self._counter_changes:
@@ -184,55 +219,76 @@ class Terminal:
 
     # --- The conductor's loop -----------------------------------------------------------------------------------
 
-    def _conduct(self) -> None:
-        while True:
+    def _conduct(self, pulse: Pulse) -> None:
+        if self._conducting:
+            # Nobody knows how far it came: staff see to this patient. What was being sent is still waited for.
+            self._deal_with(flow.CallStaff())
+        while not pulse.is_set():
+            patience = self._patience()
             try:
-                event = self._events.get(timeout=self._patience())
+                event = self._events.get(timeout=PULSE_S if patience is None else min(patience, PULSE_S))
             except queue.Empty:
+                if patience is None or patience > PULSE_S:
+                    continue
                 event = flow.TimePassed()
             if event is None:
                 return
-            if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
-                event = self._typed(event)
-            if isinstance(event, flow.MatchCodeTyped):
-                self._use_match_code(event.code)
-                continue
-            if isinstance(event, flow.ChoosePhone):
-                event = flow.ChoosePhone(str(uuid.uuid4()))
-            before = self._session
-            self._session, effects = flow.advance(before, event, self._now())
-            sending = self._session.state is flow.State.SENDING
-            if sending:
-                # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
-                self._note(before)
-            if self._session.visit.completed and not before.visit.completed:
-                # The server has just recorded the consents, which it keeps for a day.
-                local = datetime.now(UTC).astimezone().replace(tzinfo=None)
-                self._until = (local + CONSENTS_LAST).isoformat(timespec="minutes")
-            if Effect.LOG_LATE_EVENT not in effects:
-                self._happenings.tell((event, self._snapshot))
-            for effect in effects:
-                if effect is Effect.LOG_LATE_EVENT:
-                    _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
-                else:
-                    self._do(effect)
-            if self._session.state is not before.state and self._session.state in _OCCUPIED:
-                self._jobs.ask_ahead(self._visit)
-            self._follow_visual(before)
-            if before.state is not self._session.state:
-                _log.info("visit %s: %s", self._session.visit.id or "-", self._session.state)
-            self._publish()
-            if not sending:
-                # After it was shown: "completed" stands only for what the patient was told.
-                self._note(before)
+            self._conducting = True
+            self._deal_with(event)
+            self._conducting = False
+
+    def _deal_with(self, event: Event) -> None:
+        if isinstance(event, flow.PinDigit | flow.PinBackspace | flow.PinClear):
+            event = self._typed(event)
+        if isinstance(event, flow.SigningKey | flow.SigningBackspace):
+            event = self._signing_typed(event)
+        if isinstance(event, flow.MatchCodeTyped):
+            self._use_match_code(event.code)
+            return
+        if isinstance(event, flow.ChoosePhone):
+            event = flow.ChoosePhone(str(uuid.uuid4()))
+        before = self._session
+        self._session, effects = flow.advance(before, event, self._now())
+        sending = self._session.state is flow.State.SENDING
+        if sending:
+            # Before anything is sent: a power failure from now on leaves a visit that the server is asked about.
+            self._note(before)
+        if self._session.visit.completed and not before.visit.completed:
+            # The server has just recorded the consents, which it keeps for a day.
+            local = datetime.now(UTC).astimezone().replace(tzinfo=None)
+            self._until = (local + CONSENTS_LAST).isoformat(timespec="minutes")
+            self._hand_over()
+        if Effect.LOG_LATE_EVENT not in effects:
+            self._happenings.tell((event, self._snapshot))
+        for effect in effects:
+            if effect is Effect.LOG_LATE_EVENT:
+                _log.info("%s came late in %s and changes nothing", type(event).__name__, before.state)
+            else:
+                self._do(effect)
+        if self._session.state is not before.state and self._session.state in _OCCUPIED:
+            self._jobs.ask_ahead(self._visit)
+        self._follow_visual(before)
+        if before.state is not self._session.state:
+            _log.info("visit %s: %s", self._session.visit.id or "-", self._session.state)
+        self._publish()
+        if not sending:
+            # After it was shown: "completed" stands only for what the patient was told.
+            self._note(before)
 
     def _note(self, before: Session) -> None:
         try:
             self._journal.note(before, self._session)
         except JournalError as error:
-            # The visit goes on: what is recorded, is recorded once; only its trace after a power failure is lost.
+            # The visit goes on, and its line waits in memory. Staff are told by the journal's health.
             _log.error("%s", error)
-            self._is(journal="down")
+
+    def _hand_over(self) -> None:
+        """Have the receipt computer's file due on the disk before the patient is told."""
+        try:
+            self._journal.will_complete(self._session.visit.id)
+        except JournalError as error:
+            # The patient has done everything right; staff are told that the file is only in memory.
+            _log.error("%s", error)
 
     def _patience(self) -> float | None:
         due = flow.next_moment(self._session)
@@ -259,6 +315,18 @@ class Terminal:
                     self._wipe_pin()
         return flow.PinTyped(len(self._pin))
 
+    def _signing_typed(self, event: Event) -> Event:
+        """Keep a character of the signing password here; the flow learns how many there are."""
+        session = self._session
+        if session.screen == "ATTRIBUTE_SIGN" and not session.verifying:
+            match event:
+                case flow.SigningKey(character) if len(self._password) < 16 and _signs(character):
+                    self._password.append(ord(character))
+                case flow.SigningBackspace() if self._password:
+                    self._password[-1] = 0
+                    del self._password[-1]
+        return flow.SigningTyped(len(self._password))
+
     def _use_match_code(self, code: str) -> None:
         """Read the photo of the card that is in, or keep the code for the one that comes next, for a while."""
         if len(code) != 14 or not (code.isascii() and code.isdigit()):
@@ -273,59 +341,50 @@ class Terminal:
         return code if code and self._now() < until else None
 
     def _wipe_pin(self) -> None:
-        for at in range(len(self._pin)):
-            self._pin[at] = 0
-        self._pin = bytearray()
+        for typed in (self._pin, self._password):
+            typed[:] = bytes(len(typed))
+        self._pin, self._password = bytearray(), bytearray()
 
     def _publish(self) -> None:
         session = self._session
-        question = session.question
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
-        self._snapshot = replace(
+        until = self._until if session.visit.completed else ""
+        self._snapshot = snapshot_of(
+            session,
             self._snapshot,
-            number=self._snapshot.number + 1,
-            visit=session.visit.id,
-            step=session.step or "",
-            state=session.state,
-            screen=session.screen,
-            match_code_wanted=session.match_code_wanted,
-            match_code_tries_left=session.visit.match_code_tries_left,
-            visual_possible=session.visual_possible,
-            occasion=session.occasion,
-            question=question or "",
-            answers=session.visit.answers,
-            until=self._until if session.visit.completed else "",
-            staff_called=session.desk.called,
-            interrupted=session.visit.interrupted is not None,
-            pin_short=session.pin_short,
-            question_number=len(session.visit.answers) + 1 if question else 0,
-            question_count=len(session.visit.questions),
-            methods=session.methods,
-            phones_ready=session.desk.phones_ready,
-            phone=session.visit.phone or "",
-            by_phone=session.visit.by_phone,
-            reading_phone=session.verifying and session.state is flow.State.PHONE_TAP,
-            pin_digits=session.pin_digits,
-            pin_tries_left=session.visit.pin_tries_left,
-            guidance=session.guidance,
-            identity=session.visit.identity or "",
-            failure=session.visit.failure or "",
-            completed=session.visit.completed,
-            card_in=session.visit.card_in,
-            seconds_left=None if left is None else max(0, round(left)),
-            reminders=session.reminders,
-            notice=self._visit.notice,
-            help=session.help or "",
-            staff_message=session.visit.staff_text,
-            desk_open=session.desk.open,
-            facility=session.config.site.facility_kind,
-            language=session.desk.language,
-            display_mode=session.desk.display,
-            health=self._health,
+            self._health,
+            left,
+            self._visit.notice,
+            until,
+            self._number(session),
+            self._announcement(session),
         )
         self._snapshots.tell(self._snapshot)
 
-    def _is(self, **health: str) -> None:
+    def _announcement(self, session: Session) -> Announcement | None:
+        """Return the line of the day for what is shown now; the most particular one."""
+        today = self._today()
+        if session.state is flow.State.WAITING:
+            return shown(self._announcements, "welcome", today)
+        if session.state not in (flow.State.TAKE_CARD, flow.State.COMPLETE):
+            return None
+        places: list[Place] = ["registered"] if session.visit.card_use is ConsentAnswer.GIVEN else []
+        places += ["expiring"] if self._visit.notice else []
+        found = (shown(self._announcements, place, today) for place in (*places, "complete"))
+        return next(filter(None, found), None)
+
+    def _number(self, session: Session) -> str:
+        """Return the queue number of a visit that is complete; given once, when it is first shown."""
+        settings = session.config.ticket
+        if not (settings.number and session.visit.completed and session.state in flow.COMMITTED):
+            return ""
+        if not self._visit.queue_label:
+            self._visit.queue_label = label_of(self._queue.take(), settings)
+            if settings.print_command:
+                self._jobs.print_ticket(self._visit.queue_label)
+        return self._visit.queue_label
+
+    def _is(self, **health: Any) -> None:
         """Note how parts are, from any thread; a change is published at once, whatever the visit does."""
         with self._health_changes:
             before, self._health = self._health, replace(self._health, **health)
@@ -352,6 +411,9 @@ class Terminal:
             case Effect.VERIFY_PIN:
                 pin, self._pin = self._pin, bytearray()
                 self._jobs.do(effect, self._session, self._visit, pin)
+            case Effect.SIGN_ATTRIBUTES:
+                password, self._password = self._password, bytearray()
+                self._jobs.do(effect, self._session, self._visit, password)
             case Effect.READ_PHONE:
                 # A copy: a phone that moved before its PIN was sent is only laid on again.
                 self._jobs.do(effect, self._session, self._visit, bytearray(self._pin))
@@ -398,7 +460,7 @@ class Terminal:
 
     # --- The readers --------------------------------------------------------------------------------------------
 
-    def _watch_reader(self, reader: CardReader) -> None:
+    def _watch_reader(self, reader: CardReader, pulse: Pulse) -> None:
         def lost(error: ReaderError) -> Event:
             self._is(reader="down")
             return flow.ReaderLost(reader_failure(error))
@@ -407,9 +469,9 @@ class Terminal:
             self._is(reader="ok")
             return flow.ReaderReady()
 
-        self._watch(reader, ready, lost, _presence_event)
+        self._watch(reader, pulse, ready, lost, _presence_event)
 
-    def _watch_phones(self, reader: CardReader) -> None:
+    def _watch_phones(self, reader: CardReader, pulse: Pulse) -> None:
         def lost(error: ReaderError) -> Event:
             self._is(phone_reader="down")
             return flow.PhoneReaderLost()
@@ -421,17 +483,23 @@ class Terminal:
         def laid(seen: Presence, already_in: bool) -> Event:
             return flow.PhoneLifted() if seen is Presence.EMPTY else flow.PhoneLaid()
 
-        self._watch(reader, ready, lost, laid)
+        self._watch(reader, pulse, ready, lost, laid)
 
     def _watch(
         self,
         reader: CardReader,
+        pulse: Pulse,
         ready: Callable[[], Event],
         lost: Callable[[ReaderError], Event],
         changed: Callable[[Presence, bool], Event],
     ) -> None:
         retry_s = self.config.delays.device_retry_s
-        watch(reader, self._stopping, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
+        watch(reader, pulse, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
+
+
+def _signs(character: str) -> bool:
+    """Say whether a signing password can have this character: a capital letter or a digit."""
+    return len(character) == 1 and character in "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def _presence_event(seen: Presence, already_in: bool) -> Event:

@@ -12,10 +12,14 @@ from consent.eligibility import (
 from hardware.card import (
     CardError,
     CardUnreadable,
+    CertificateUnreadable,
+    NoCertificate,
+    PhotoTrust,
     ReaderBusy,
     ReaderError,
     ReaderStalled,
     ServiceDown,
+    UnknownGeneration,
     WrongCard,
 )
 from reception import flow
@@ -25,13 +29,45 @@ from reception.flow.failures import FailureCode
 _log = logging.getLogger("reception.terminal")
 
 _REFUSALS = {
+    "CERTIFICATE_UNTRUSTED": FailureCode.CERTIFICATE_UNTRUSTED,
+    "ISSUER_EXPIRED": FailureCode.CERTIFICATE_UNTRUSTED,
+    "PHOTO_OF_ANOTHER": FailureCode.PHOTO_OF_ANOTHER,
     "CERTIFICATE_EXPIRED": FailureCode.CERTIFICATE_EXPIRED,
     "CERTIFICATE_REVOKED": FailureCode.CERTIFICATE_REVOKED,
     "CERTIFICATE_ON_HOLD": FailureCode.CERTIFICATE_UNCONFIRMED,
     "CERTIFICATE_STATUS_UNKNOWN": FailureCode.CERTIFICATE_UNCONFIRMED,
     "TERMINAL_UNKNOWN": FailureCode.TERMINAL_NOT_ENROLLED,
     "TERMINAL_MISMATCH": FailureCode.TERMINAL_NOT_ENROLLED,
+    "REQUEST_SIGNATURE_INVALID": FailureCode.TERMINAL_NOT_ENROLLED,
+    "CLOCKS_DIFFER": FailureCode.TERMINAL_NOT_ENROLLED,
 }
+
+
+DISTRUSTED = {
+    PhotoTrust.FORGED: FailureCode.FACE_PHOTO_FORGED,
+    PhotoTrust.AUTHORITY_UNKNOWN: FailureCode.FACE_AUTHORITY_UNKNOWN,
+    PhotoTrust.AUTHORITY_EXPIRED: FailureCode.FACE_AUTHORITY_EXPIRED,
+    PhotoTrust.CHIP_UNPROVEN: FailureCode.FACE_CHIP_UNPROVEN,
+    PhotoTrust.CHIP_LATE: FailureCode.FACE_CHIP_LATE,
+}
+"""Why a photo is not used, by what was found out about it."""
+
+
+def card_failure(error: CardError) -> FailureCode:
+    """Return what the patient is told of a card that cannot be used."""
+    match error:
+        case WrongCard():
+            return FailureCode.CARD_WRONG
+        case CardUnreadable():
+            return FailureCode.CARD_UNREADABLE
+        case NoCertificate():
+            return FailureCode.CARD_WITHOUT_CERTIFICATE
+        case CertificateUnreadable():
+            return FailureCode.CARD_CERTIFICATE_UNREADABLE
+        case UnknownGeneration():
+            return FailureCode.CARD_GENERATION_UNKNOWN
+        case _:
+            return FailureCode.CARD_TROUBLE
 
 
 def reader_failure(error: ReaderError) -> FailureCode:
@@ -49,10 +85,9 @@ def reader_failure(error: ReaderError) -> FailureCode:
 def failed(occasion: int, lane: str, error: Exception) -> Event:
     """Turn the error of a piece of work into the event that tells the flow."""
     match error:
-        case WrongCard():
-            code = FailureCode.CARD_WRONG
-        case CardUnreadable() | CardError():
-            code = FailureCode.CARD_UNREADABLE
+        case CardError():
+            _log.info("card: %s", error)
+            code = card_failure(error)
         case ReaderError():
             code = reader_failure(error)
         case Unreachable():

@@ -1,15 +1,15 @@
 """Whether the parts without a watch of their own can be used: the face engine, and the eligibility server."""
 
-import threading
 import time
 from collections.abc import Callable
 
 from consent.eligibility import EligibilityClient
 from hardware.face.engine import FaceEngine
+from reception.terminal.supervisor import StopSign
 
 
 class PartsHealth:
-    """Looks at them in a thread of its own, tells what it sees, changed or not, and revives a dead engine.
+    """Looks at them, tells what it sees, changed or not, and revives a dead engine.
 
     So an engine that dies between two visits costs no patient the way by face. One that dies at once each time is
     tried ever less often.
@@ -30,29 +30,21 @@ class PartsHealth:
         self._engine, self._tell = engine, tell
         # The terminal's own connection is for visits, and never waits for this one.
         self._server = server.another()
-        self._stopping = threading.Event()
         self._revive_at, self._patience_s = 0.0, self.LOOK_S
-        self._thread = threading.Thread(target=self._watch, name="health")
 
-    def start(self) -> None:
-        """Look for the first time, and go on."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the watch."""
-        self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+    def close(self) -> None:
+        """End; a question to the server that waits ends too."""
         self._server.close()
 
-    def _watch(self) -> None:
+    def watch(self, stopping: StopSign) -> None:
+        """Look for the first time, and go on until ``stopping``; wants a thread of its own."""
         asked = -self.ASK_S
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             self._tell("engine", self._engine_state())
             if time.monotonic() - asked >= self.ASK_S:
                 self._tell("server", "ok" if self._server.ready(self.ANSWER_S) else "down")
                 asked = time.monotonic()
-            self._stopping.wait(self.LOOK_S)
+            stopping.wait(self.LOOK_S)
 
     def _engine_state(self) -> str:
         now = time.monotonic()

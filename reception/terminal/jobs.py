@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,34 +18,43 @@ from consent.eligibility import (
     EligibilityClient,
     EligibilityError,
     EligibilityStatus,
+    Refused,
     TimedOut,
     Unreachable,
 )
+from consent.wire import japan_now
 from hardware.camera import CameraError, Frame, FrameSource
 from hardware.camera.health import CameraHealth
 from hardware.card import (
     CardChannel,
     CardError,
     CardFacts,
-    CardReader,
     CardRemovedError,
+    CardRules,
     CardSwapped,
+    CardTrouble,
     MatchCodeWrong,
     MyNumberCard,
+    PhotoTrust,
     PinBlocked,
+    PinFateUnknown,
     PinWrong,
     ReaderError,
+    SteadyReader,
 )
 from hardware.card.photo import PhotoDamaged, decoded
 from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
 from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
 from reception import flow
-from reception.flow import Effect, Event, Method, Session
+from reception.flow import AttributeOutcome, Effect, Event, Method, Session
 from reception.flow.failures import FailureCode
-from reception.terminal.errors import failed
+from reception.terminal.attributes import AttributeService
+from reception.terminal.errors import DISTRUSTED, failed
+from reception.terminal.queue_numbers import print_ticket, ticket_text
 from reception.terminal.snapshot import CounterView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
+from reception.terminal.supervisor import Supervisor
 
 _log = logging.getLogger("reception.terminal")
 
@@ -65,6 +74,9 @@ class VisitMemory:
     card: MyNumberCard | None = None
     facts: CardFacts | None = None
     photo: bytes | None = field(default=None, repr=False)
+    """Only one that is genuine."""
+    birth_date: str = field(default="", repr=False)
+    """Of the card's holder, as its signed record has it: the server compares it with the certificate's."""
     distance: float = 0.0
     notice: str = ""
     stop_face: threading.Event = field(default_factory=threading.Event)
@@ -72,6 +84,8 @@ class VisitMemory:
     match_code: str | None = field(default=None, repr=False)
     """照合番号B as staff typed it before the card came."""
     counter: CounterView | None = None
+    queue_label: str = ""
+    """The queue number that was given to this visit."""
     embedding: "Future[Embedding] | None" = field(default=None, repr=False)
     """Of the photo, made while the patient chooses."""
     challenge: "tuple[float, Future[Challenge]] | None" = None
@@ -91,13 +105,17 @@ class PhoneProof:
 class Devices:
     """What a terminal works with."""
 
-    reader: CardReader
+    reader: SteadyReader
     camera: FrameSource
     engine: FaceEngine
     server: EligibilityClient
     scan: CardFaceScan
-    phone_reader: CardReader | None
+    phone_reader: SteadyReader | None
     staff: Staff
+    rules: Callable[[], CardRules]
+    """What is believed of cards today."""
+    attributes: AttributeService | None = None
+    """None: the clinic does not take part in 最新4情報."""
 
 
 class Jobs:
@@ -106,6 +124,7 @@ class Jobs:
     def __init__(
         self,
         config: Config,
+        supervisor: Supervisor,
         devices: Devices,
         *,
         post: Callable[[Event], None],
@@ -118,18 +137,19 @@ class Jobs:
         self._post, self._health = post, health
         self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
-        self._lanes = {name: ThreadPoolExecutor(1, name) for name in _LANES}
+        supervisor.loop("camera-health", self._camera_health.watch)
+        limit_s = _longest_job_s(config)
+        self._lanes = {name: supervisor.lane(name, limit_s) for name in _LANES}
 
-    def start(self) -> None:
-        """Begin to look after the camera."""
-        self._camera_health.start()
+    def let_go(self) -> None:
+        """Have what looks after the camera end at once."""
+        self._camera_health.stop()
 
     def stop(self, visit: VisitMemory) -> None:
         """End all work, and power the visit's card off."""
         visit.stop_face.set()
-        self._camera_health.stop()
         # The phone's work asks the server's lane, and that one the card's.
-        for name in ("phone", "server", "face", "staff"):
+        for name in ("phone", "server", "face", "staff", "ticket"):
             self._lanes[name].shutdown()
         self.power_off(visit)
         self._lanes["card"].shutdown()
@@ -142,6 +162,7 @@ class Jobs:
         if visit.channel is not None:
             visit.channel.close()
         visit.channel = visit.card = visit.facts = visit.photo = None
+        visit.birth_date = ""
         embedding, visit.embedding = visit.embedding, None
         if embedding is None:
             return
@@ -171,6 +192,14 @@ class Jobs:
                 self._run("server", lambda: self._answer_card_use(occasion, visit, session), occasion)
             case Effect.SEND_CONSENTS:
                 self._run("server", lambda: self._send(occasion, visit, session), occasion)
+            case Effect.COUNT_SIGNING_TRIES:
+                self._run_offer("card", lambda: _count_signing_tries(occasion, visit), occasion)
+            case Effect.SIGN_ATTRIBUTES:
+                self._run_offer("server", lambda: self._sign(occasion, visit, session, pin), occasion)
+            case Effect.INVITE_PHONE:
+                self._run_offer("server", lambda: self._invite(occasion, visit, session), occasion)
+            case Effect.DECLINE_ATTRIBUTES:
+                self._run_offer("server", lambda: self._decline(visit), occasion)
 
     def ask_ahead(self, visit: VisitMemory) -> None:
         """Have a challenge asked for that the visit will need, while the patient types or looks into the camera."""
@@ -220,35 +249,55 @@ class Jobs:
         self._lanes[lane].submit(run)
 
     def _read_card(self, occasion: int, visit: VisitMemory) -> Event:
-        visit.channel = self._devices.reader.connect()
-        visit.card = MyNumberCard(visit.channel)
-        visit.facts = visit.card.read()
-        if visit.facts.medium != "card":
+        try:
+            facts = self._open_card(occasion, visit)
+        except CardTrouble as trouble:
+            # No PIN was sent: begun anew from power-up, the card may be as good as ever.
+            _log.info("card: %s; begun anew", trouble)
+            self._close_card(visit)
+            facts = self._open_card(occasion, visit)
+        if facts.medium != "card":
             return flow.WorkFailed(occasion, FailureCode.PHONE_ON_CARD_READER)
         code, visit.match_code = visit.match_code or self._devices.scan(), None
-        genuine = True
+        failure, sought = None, code is not None
         if code is not None:
             try:
-                genuine = _read_photo(visit, code)
+                failure = _read_photo(visit, code)
             except MatchCodeWrong as wrong:
                 _log.info("the match code was refused, %d tries left", wrong.tries_left)
         self._embed_ahead(visit)
-        sought = code is not None
-        return flow.CardRead(occasion, visit.photo is not None, visit.facts.pin_tries_left, genuine, sought)
+        has_photo, genuine = visit.photo is not None, failure is None
+        why = failure or FailureCode.FACE_PHOTO_UNUSABLE
+        return flow.CardRead(occasion, has_photo, facts.pin_tries_left, genuine, sought, why)
+
+    def _open_card(self, occasion: int, visit: VisitMemory) -> CardFacts:
+        awaited = flow.CardAwaited(occasion)
+        visit.channel = self._devices.reader.connect(lambda: self._post(awaited))
+        visit.card = MyNumberCard(visit.channel, self._devices.rules())
+        visit.facts = visit.card.read()
+        return visit.facts
+
+    @staticmethod
+    def _close_card(visit: VisitMemory) -> None:
+        if visit.channel is not None:
+            visit.channel.close()
+        visit.channel = visit.card = visit.facts = None
 
     def read_photo(self, visit: VisitMemory, name: str, code: str) -> None:
         """Have the photo read with 照合番号B as staff typed it, for the visit of that name."""
 
         def read() -> Event:
+            failure: FailureCode | None
             try:
-                genuine = _read_photo(visit, code)
+                failure = _read_photo(visit, code)
             except MatchCodeWrong as wrong:
                 return flow.MatchCodeRefused(name, wrong.tries_left)
-            except CardError as error:
+            except (CardError, ReaderError) as error:
                 _log.info("photo: %s", error)
-                genuine = False
+                failure = FailureCode.FACE_PHOTO_UNUSABLE
             self._embed_ahead(visit)
-            return flow.PhotoRead(name, visit.photo is not None, genuine)
+            why = failure or FailureCode.FACE_PHOTO_UNUSABLE
+            return flow.PhotoRead(name, visit.photo is not None, failure is None, why)
 
         self._lanes["card"].submit(lambda: self._post(read()))
 
@@ -300,7 +349,7 @@ class Jobs:
         try:
             challenge = self._lanes["server"].submit(self._challenge, visit).result()
             channel = self._devices.phone_reader.connect()
-            phone = MyNumberCard(channel)
+            phone = MyNumberCard(channel, self._devices.rules())
             facts = phone.read()
             if facts.medium == "card":
                 return flow.PhoneFailed(occasion, FailureCode.CARD_ON_PHONE_READER)
@@ -372,9 +421,18 @@ class Jobs:
     # --- The server's worker ------------------------------------------------------------------------------------
 
     def _identify(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
-        told = (
-            self._told_by_phone(visit.phone, session) if visit.phone else self._told_by_card(visit, session)
-        )
+        try:
+            told = (
+                self._told_by_phone(visit.phone, session)
+                if visit.phone
+                else self._told_by_card(visit, session)
+            )
+        except Refused as refusal:
+            # A phone's certificate ends by itself; its card may still be good.
+            code = _PHONE_REFUSALS.get(refusal.code) if visit.phone else None
+            if code is None:
+                raise
+            return flow.WorkFailed(occasion, code)
         return self._told(occasion, visit, session, told)
 
     def _answer_card_use(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
@@ -420,12 +478,19 @@ class Jobs:
                 session.visit.staff,
                 session.visit.visual_reason,
                 facts.card_expires,
+                visit.birth_date,
             )
         return self._devices.server.identify_by_face(
-            session.visit.id, challenge, facts.certificate, visit.distance, facts.card_expires
+            session.visit.id,
+            challenge,
+            facts.certificate,
+            visit.distance,
+            facts.card_expires,
+            visit.birth_date,
         )
 
     def _told_by_phone(self, proof: PhoneProof, session: Session) -> Eligibility:
+        """Identify by what the phone signed; raises EligibilityError."""
         return self._devices.server.identify_by_phone(
             session.visit.id, proof.challenge, proof.certificate, proof.signature
         )
@@ -440,21 +505,101 @@ class Jobs:
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
             limit = receipt.limit_category
             self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
-        return flow.Recorded(occasion)
+        return flow.Recorded(occasion, self._attributes_for(visit))
+
+    # --- The offer after the check-in ---------------------------------------------------------------------------
+
+    def _attributes_for(self, visit: VisitMemory) -> tuple[str, ...]:
+        service = self._devices.attributes
+        return service.items_for(_certificate_of(visit)) if service else ()
+
+    def _sign(self, occasion: int, visit: VisitMemory, session: Session, password: bytearray) -> Event:
+        """Have the card sign, and hand the consent in; the password is ours and gets wiped."""
+        service, card = self._devices.attributes, visit.card
+        assert service is not None
+        try:
+            if card is None:
+                raise CardRemovedError("the card left before it signed")
+
+            def sign(statement: bytes) -> tuple[bytes, bytes]:
+                return self._lanes["card"].submit(card.sign_as_holder, password, statement).result()
+
+            items = session.visit.attributes.given
+            outcome = service.sign_up(session.visit.id, _certificate_of(visit), items, sign)
+            return flow.AttributesDone(occasion, outcome)
+        except PinWrong as wrong:
+            return flow.SigningMissed(occasion, wrong.tries_left)
+        except PinBlocked:
+            return flow.SigningMissed(occasion, 0)
+        finally:
+            password[:] = bytes(len(password))
+
+    def _invite(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
+        service = self._devices.attributes
+        assert service is not None
+        url = service.invite(session.visit.id, _certificate_of(visit), session.visit.attributes.given)
+        if url:
+            return flow.PhoneInvited(occasion, url)
+        return flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+
+    def _decline(self, visit: VisitMemory) -> None:
+        if self._devices.attributes and (certificate := _certificate_of(visit)):
+            self._devices.attributes.declined(certificate)
+
+    def _run_offer(self, lane: str, job: Callable[[], Event | None], occasion: int) -> None:
+        """Do a piece of work for a visit that is complete: whatever goes wrong, nothing was recorded."""
+
+        def run() -> None:
+            try:
+                event = job()
+            except CardSwapped:
+                event = flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+            except CardRemovedError:
+                event = flow.CardRemoved(occasion)
+            except Exception as error:
+                _log.info("attributes: %s in the %s worker", type(error).__name__, lane)
+                event = flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+            if event is not None:
+                self._post(event)
+
+        self._lanes[lane].submit(run)
+
+    def print_ticket(self, label: str) -> None:
+        """Have the queue number printed, beside everything else."""
+        settings = self._config.ticket
+        text = ticket_text(label, settings.wait_at, japan_now())
+
+        def run() -> None:
+            if not print_ticket(settings.print_command, text):
+                _log.error("the ticket printer failed: %s", settings.print_command[0])
+
+        self._lanes["ticket"].submit(run)
 
     def _tell_counter(self, visit: VisitMemory, view: CounterView) -> None:
         visit.counter = view
         self._show_counter(visit, view)
 
 
-def _read_photo(visit: VisitMemory, code: str) -> bool:
-    """Read the photo and the card's end; return whether the photo's signature holds. Raises MatchCodeWrong."""
+def _read_photo(visit: VisitMemory, code: str) -> FailureCode | None:
+    """Read the photo and the card's end; return why the photo is not used. Raises MatchCodeWrong.
+
+    A card whose face application cannot be read is as good as any for a PIN.
+    """
     if visit.card is None or visit.facts is None:
         raise CardRemovedError("the card left before its photo was read")
-    face = visit.card.read_face(code)
-    visit.photo = face.photo_jp2 if face.signature_valid else None
+    try:
+        face, trust = visit.card.read_face(code)
+    except (CardRemovedError, MatchCodeWrong):
+        raise
+    except CardError as error:
+        _log.info("the card's face application: %s", error)
+        return FailureCode.FACE_PHOTO_UNUSABLE
     visit.facts = replace(visit.facts, card_expires=face.expires)
-    return face.signature_valid
+    if trust is not PhotoTrust.GENUINE:
+        _log.info("the card's photo: %s", trust)
+        return DISTRUSTED[trust]
+    visit.photo, visit.birth_date = face.photo_jp2, face.birth_date
+    return None
 
 
 def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
@@ -466,10 +611,25 @@ def _verify_pin(occasion: int, visit: VisitMemory, pin: bytearray) -> Event:
         return flow.PinMissed(occasion, wrong.tries_left)
     except PinBlocked:
         return flow.PinMissed(occasion, 0)
+    except PinFateUnknown as unknown:
+        return flow.PinMissed(occasion, unknown.tries_left, FailureCode.PIN_ANSWER_LOST)
     finally:
         for at in range(len(pin)):
             pin[at] = 0
     return flow.PinVerified(occasion)
+
+
+def _count_signing_tries(occasion: int, visit: VisitMemory) -> Event:
+    if visit.card is None:
+        raise CardRemovedError("the card left before its tries were counted")
+    return flow.SigningTries(occasion, visit.card.signing_tries_left())
+
+
+def _certificate_of(visit: VisitMemory) -> bytes:
+    """Return the user-authentication certificate (DER) that this visit was made with."""
+    if visit.phone is not None:
+        return visit.phone.certificate
+    return visit.facts.certificate if visit.facts is not None else b""
 
 
 def _wipe(embedded: "Future[Embedding]") -> None:
@@ -477,7 +637,13 @@ def _wipe(embedded: "Future[Embedding]") -> None:
         embedded.result().fill(0)
 
 
-_LANES = ("card", "phone", "face", "server", "staff")
+def _longest_job_s(config: Config) -> float:
+    """Return the time that no job takes: each wait for a device, the server or a face has its own end."""
+    face, server = config.face, config.server
+    return 60.0 + face.time_limit_s + face.challenge * face.challenge_step_s + 3 * server.budget_s
+
+
+_LANES = ("card", "phone", "face", "server", "staff", "ticket")
 """One thread each."""
 
 _PHONES = {"android": Method.ANDROID, "ios": Method.IPHONE}
@@ -495,6 +661,11 @@ _INSURANCE_FAILURES = {
     EligibilityStatus.SUPERSEDED: FailureCode.INSURANCE_INVALID,
     EligibilityStatus.NOT_FOUND: FailureCode.INSURANCE_NOT_FOUND,
     EligibilityStatus.AMBIGUOUS: FailureCode.INSURANCE_AMBIGUOUS,
+}
+
+_PHONE_REFUSALS = {
+    "CERTIFICATE_REVOKED": FailureCode.PHONE_CERTIFICATE_REVOKED,
+    "CERTIFICATE_ON_HOLD": FailureCode.PHONE_CERTIFICATE_ON_HOLD,
 }
 
 _NOTICES = {Standing.EXPIRES_SOON: "expires-soon", Standing.GRACE: "grace"}
@@ -517,4 +688,5 @@ def _counter_view(visit: str, told: Eligibility) -> CounterView:
         status=told.status.value,
         standing=told.standing.value,
         reference_number=person.reference_number,
+        conflicts=tuple(conflict.value for conflict in told.conflicts),
     )

@@ -13,7 +13,12 @@ class NoticeCode(StrEnum):
     RECEIPT_FOLDER_UNUSABLE = "RECEIPT_FOLDER_UNUSABLE"
     RECEIPT_CHARACTERS_REPLACED = "RECEIPT_CHARACTERS_REPLACED"
     RECEIPT_GIVEN_UP = "RECEIPT_GIVEN_UP"
+    RECEIPT_IMPOSSIBLE = "RECEIPT_IMPOSSIBLE"
+    REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
+    CHART_NUMBER_TAKEN = "CHART_NUMBER_TAKEN"
+    CHART_NOT_DELIVERED = "CHART_NOT_DELIVERED"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
+    PART_FAILED = "PART_FAILED"
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,29 @@ NOTICES: dict[NoticeCode, Words] = {
         "レセコン用のファイルを作れない受付がありました。",
         "資格確認サーバーにその受付がありません。必要なら、もう一度カードで受付してもらってください。",
     ),
+    NoticeCode.RECEIPT_IMPOSSIBLE: Words(
+        "レセコン用のファイルにできない資格情報がありました。やり直しはしません。",
+        "その時刻の患者の資格を、レセコンから確認してください。続く場合は保守に連絡してください。",
+    ),
+    NoticeCode.REQUEST_UNKNOWN: Words(
+        "レセコンから、この端末が対応していない要求がありました。",
+        "エラーの回答を返しました。レセコンの設定を確認してください。",
+    ),
+    NoticeCode.CHART_NUMBER_TAKEN: Words(
+        "登録しようとした診察券番号は、別の患者のものです。登録していません。",
+        "どちらの患者の番号かを確認し、レセコンで直してから登録してください。",
+    ),
+    NoticeCode.CHART_NOT_DELIVERED: Words(
+        "電子カルテに送れない受付がありました。レセコン用のファイルは書いてあります。",
+        "電子カルテ側の受け取り先と署名の設定を確認し、その患者は手で取り込んでください。",
+    ),
     NoticeCode.JOURNAL_UNUSABLE: Words(
         "受付の控え(ジャーナル)に書けません。受付は続けられます。",
-        "端末のディスクの空き容量とアクセス権を確認してください。",
+        "端末のディスクの空き容量とアクセス権を確認してください。書けるようになるまで、端末の電源を切らないでください。",
+    ),
+    NoticeCode.PART_FAILED: Words(
+        "端末の処理の一部が止まっています。自動でやり直しています。",
+        "続く場合は、共有フォルダと接続を確認し、端末を再起動してください。受付の記録は失われません。",
     ),
 }
 """One entry for every code; a test counts them."""

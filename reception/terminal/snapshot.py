@@ -1,7 +1,7 @@
 """What the outside sees of a visit: an immutable picture of the terminal without anything personal."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
@@ -9,8 +9,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from config.announcements import Announcement
 from consent.choices import ConsentAnswer, Item
-from reception.flow import DisplayMode, HelpTopic, Language, Method, StaffText, State, Step
+from reception.flow import (
+    AttributeOutcome,
+    DisplayMode,
+    HelpTopic,
+    Language,
+    Method,
+    Session,
+    StaffText,
+    State,
+    Step,
+)
 from reception.flow.failures import FailureCode
 
 Nothing = Literal[""]
@@ -29,7 +40,10 @@ class Health:
     phone_reader: str = "none"
     """Also "none": this terminal has no reader for phones."""
     camera_fault: str = ""
-    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen" or "slow"."""
+    """What is wrong with a camera that is down: "missing", "busy", "black", "frozen", "slow", "denied"
+    or "unfit"."""
+    threads: str = "ok"
+    """"down" while one of the terminal's own threads has died or hangs, until it works again; the log has its name."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,8 @@ class Snapshot:
     """The state, or LAST_TRY: the warning before the last PIN try that the patient must accept first; BUNDLE: one
     answer for all questions, or one by one; PRESCRIPTION: its form; HELP: what those do who
     cannot go on; DESK_CLOSED: staff have closed the reception; LEAVE: whether the visit is to end is asked; SUMMARY:
-    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment."""
+    every answer, before they are sent; MATCHED: 本人確認 has succeeded, for a moment; ATTRIBUTE_QR: the page for the
+    patient's own phone, as a QR code."""
     occasion: int = 0
     """Counts up whenever something is asked anew (Session.occasion)."""
     question: Item | Nothing = ""
@@ -78,7 +93,9 @@ class Snapshot:
     pin_digits: int = 0
     pin_tries_left: int | None = None
     guidance: str = ""
-    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH."""
+    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH; in READING what the card
+    waits for (flow.READER_BUSY): another program has the reader.
+    """
     match_code_wanted: bool = False
     """Staff can open the way by face, by typing 照合番号B."""
     match_code_tries_left: int | None = None
@@ -103,6 +120,29 @@ class Snapshot:
     """The topic on the screen HELP."""
     staff_message: StaffText = StaffText.NONE
     """What staff want the patient to read."""
+    attribute: str = ""
+    """Of which attribute's changes the clinic would like to learn, in ATTRIBUTE_OFFER."""
+    signing_characters: int = 0
+    """Characters of the signing password typed so far, in ATTRIBUTE_SIGN."""
+    signing_tries_left: int | None = None
+    signing_missed: bool = False
+    """The last signing password was wrong."""
+    signing: bool = False
+    """The card, or the operator, is being asked."""
+    qr: str = ""
+    """Address of the page for the patient's own phone, good for a few minutes and for this offer only."""
+    attribute_outcome: AttributeOutcome = AttributeOutcome.NONE
+    """What came of the offer."""
+    queue_number: str = ""
+    """As it is called out; once the visit is complete, where the site gives numbers."""
+    wait_at: str = ""
+    """Where to wait; empty: the usual words."""
+    announcement: str = ""
+    """A dated line of the site (config.announcements), where it belongs on this screen."""
+    announcement_qr: str = ""
+    """Address of a page with more about it."""
+    registered: bool = False
+    """The card's use as insurance card was registered in this visit."""
     desk_open: bool = True
     """Staff have not closed the reception; a visit that is on still ends as any other."""
     facility: str = "clinic"
@@ -122,6 +162,7 @@ class Snapshot:
         told: dict[str, Any] = json.loads(text)
         enums: dict[str, Any] = {name: kind(told[name]) for name, kind in _ENUMS.items() if told[name] != ""}
         enums["methods"] = tuple(Method(method) for method in told["methods"])
+        enums["attribute_outcome"] = AttributeOutcome(told["attribute_outcome"])
         enums["answers"] = tuple((Item(item), ConsentAnswer(answer)) for item, answer in told["answers"])
         enums["staff_message"] = StaffText(told["staff_message"])
         return cls(**{**told, **enums, "health": Health(**told["health"])})
@@ -138,6 +179,78 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "language": Language,
     "display_mode": DisplayMode,
 }
+
+
+def snapshot_of(
+    session: Session,
+    before: Snapshot,
+    health: Health,
+    left: float | None,
+    notice: str = "",
+    until: str = "",
+    queue_number: str = "",
+    line: Announcement | None = None,
+) -> Snapshot:
+    """Return the snapshot that follows ``before``.
+
+    ``left``: the seconds left, once they are announced; ``until``: how long what was agreed may be looked at;
+    ``queue_number``: as it is called out; ``line``: the announcement that belongs on this screen.
+    """
+    question, offer = session.question, session.visit.attributes
+    return replace(
+        before,
+        number=before.number + 1,
+        visit=session.visit.id,
+        step=session.step or "",
+        state=session.state,
+        screen=session.screen,
+        match_code_wanted=session.match_code_wanted,
+        match_code_tries_left=session.visit.match_code_tries_left,
+        visual_possible=session.visual_possible,
+        occasion=session.occasion,
+        question=question or "",
+        answers=session.visit.answers,
+        until=until,
+        staff_called=session.desk.called,
+        interrupted=session.visit.interrupted is not None,
+        pin_short=session.pin_short,
+        question_number=len(session.visit.answers) + 1 if question else 0,
+        question_count=len(session.visit.questions),
+        methods=session.methods,
+        phones_ready=session.desk.phones_ready,
+        phone=session.visit.phone or "",
+        by_phone=session.visit.by_phone,
+        reading_phone=session.verifying and session.state is State.PHONE_TAP,
+        pin_digits=session.pin_digits,
+        pin_tries_left=session.visit.pin_tries_left,
+        guidance=session.guidance,
+        identity=session.visit.identity or "",
+        attribute=offer.asked if session.state is State.ATTRIBUTE_OFFER else "",
+        signing_characters=session.signing_characters,
+        signing_tries_left=offer.tries_left,
+        signing_missed=offer.missed,
+        signing=session.verifying and session.state is State.ATTRIBUTE_SIGN,
+        qr=offer.invitation,
+        attribute_outcome=offer.outcome,
+        queue_number=queue_number,
+        announcement=line.text if line else "",
+        announcement_qr=line.qr if line else "",
+        wait_at=session.config.ticket.wait_at,
+        registered=session.visit.card_use is ConsentAnswer.GIVEN,
+        failure=session.visit.failure or "",
+        completed=session.visit.completed,
+        card_in=session.visit.card_in,
+        seconds_left=None if left is None else max(0, round(left)),
+        reminders=session.reminders,
+        notice=notice,
+        help=session.help or "",
+        staff_message=session.visit.staff_text,
+        desk_open=session.desk.open,
+        facility=session.config.site.facility_kind,
+        language=session.desk.language,
+        display_mode=session.desk.display,
+        health=health,
+    )
 
 
 @dataclass(frozen=True)
@@ -162,6 +275,8 @@ class CounterView:
     """What the certificate is still good for (consent.choices.Standing)."""
     reference_number: str = field(default="", repr=False)
     """The facility's own chart number (照会番号); empty when none is registered."""
+    conflicts: tuple[str, ...] = ()
+    """Why this may be another chart's patient than it seems (consent.wire.Conflict); staff decide."""
 
 
 @dataclass(frozen=True)

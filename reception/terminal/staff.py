@@ -3,23 +3,26 @@
 The file lies in the state folder, readable by its owner only, and is made by ``./run staff-password``.
 """
 
+import fcntl
 import json
 import os
 import re
 import stat
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import InvalidHashError, VerificationError
 
 SHORTEST, LONGEST = 8, 128
 """Characters of a password."""
 FREE_MISSES = 3
+MOST_MISSES = 1000
 FIRST_WAIT_S, LONGEST_WAIT_S = 30.0, 900.0
 """After the free misses, the next password is looked at only after a wait that doubles with every miss."""
 
@@ -62,8 +65,12 @@ class Misses:
         """Return what holds after one more wrong password."""
         count = self.count + 1
         over = count - FREE_MISSES
-        wait = min(FIRST_WAIT_S * 2**over, LONGEST_WAIT_S) if over >= 0 else 0.0
+        wait = min(FIRST_WAIT_S * 2.0 ** min(over, 10), LONGEST_WAIT_S) if over >= 0 else 0.0
         return Misses(count, now + wait)
+
+    def after(self, count: int, now: float) -> "Misses":
+        """Return what holds after so many wrong passwords, the last of them now."""
+        return Misses(count - 1).missed(now) if count > 0 else self
 
 
 class Staff:
@@ -72,10 +79,22 @@ class Staff:
     ``hashes`` returns the hash of each staff id, and may raise StaffError; ``now`` in seconds of any steady clock.
     """
 
-    def __init__(self, hashes: Callable[[], Mapping[str, str]], now: Callable[[], float]) -> None:
-        self._hashes, self._now = hashes, now
-        self._misses = Misses()
+    def __init__(
+        self,
+        hashes: Callable[[], Mapping[str, str]],
+        now: Callable[[], float],
+        misses: "KeptMisses | None" = None,
+    ) -> None:
+        """``misses``: where the count of wrong passwords outlives a restart."""
+        self._hashes, self._now, self._kept = hashes, now, misses
+        # Whoever restarts the terminal waits again, and has no new guesses.
+        self._misses = Misses().after(misses.read() if misses else 0, now())
         self._turn = threading.Lock()
+
+    def _count(self, misses: Misses) -> None:
+        before, self._misses = self._misses, misses
+        if self._kept and misses.count != before.count:
+            self._kept.write(misses.count)
 
     def ids(self) -> tuple[str, ...]:
         """Return the staff ids that have a password; none when the file cannot be used."""
@@ -103,13 +122,39 @@ class Staff:
             return StaffAnswer(Verdict.UNUSABLE)
         if known is None:
             return StaffAnswer(Verdict.UNUSABLE)
+        # Counted before it is looked at: who switches the terminal off meanwhile has used this guess, too.
+        self._count(self._misses.missed(self._now()))
         try:
             PasswordHasher().verify(known, bytes(password))
         except (VerificationError, InvalidHashError):
-            self._misses = self._misses.missed(self._now())
             return StaffAnswer(Verdict.WRONG, max(0.0, self._misses.until - self._now()))
-        self._misses = Misses()
+        self._count(Misses())
         return StaffAnswer(Verdict.RIGHT)
+
+
+class KeptMisses:
+    """The count of wrong passwords in a file of its own; one that cannot be used counts as none."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> int:
+        """Return the count."""
+        try:
+            count = int(_read(self._path)[:10])
+        except (OSError, ValueError):
+            return 0
+        return max(0, min(count, MOST_MISSES))
+
+    def write(self, count: int) -> None:
+        """Keep it; what cannot be kept counts on in memory."""
+        with suppress(StaffError):
+            _write(self._path, str(min(count, MOST_MISSES)).encode())
+
+
+def misses_file(state: Path) -> Path:
+    """Return where the count of wrong passwords of a state folder stands."""
+    return state / "staff-misses"
 
 
 def staff_file(state: Path) -> Path:
@@ -119,20 +164,38 @@ def staff_file(state: Path) -> Path:
 
 def read_hashes(path: Path) -> dict[str, str]:
     """Return the hash of each staff id; none without a file. Raises StaffError."""
+    damaged = StaffError(f"{path}: is damaged; remove it and set the passwords again")
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise StaffError(f"{path}: others can read it; set its mode to 600")
-        with path.open("rb") as file:
-            hashes = json.loads(file.read(_LARGEST_FILE))
+        hashes = json.loads(_read(path))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise StaffError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError:
-        raise StaffError(f"{path}: is damaged; remove it and set the passwords again") from None
-    if not isinstance(hashes, dict) or not all(isinstance(each, str) for each in hashes.values()):
-        raise StaffError(f"{path}: is damaged; remove it and set the passwords again")
+    except (ValueError, RecursionError):
+        raise damaged from None
+    if not isinstance(hashes, dict) or not all(map(_is_hash, hashes.values())):
+        raise damaged
     return hashes
+
+
+def _is_hash(text: object) -> bool:
+    """Whether it is a hash that can be compared with, in a time and a memory that this machine has."""
+    try:
+        how = extract_parameters(str(text))
+    except (InvalidHashError, ValueError):
+        return False
+    return isinstance(text, str) and text.isascii() and how.memory_cost <= 1 << 20 and how.time_cost <= 50
+
+
+def _read(path: Path) -> bytes:
+    """Return the content of a file for its owner only, no link, pipe or folder; raises OSError and StaffError."""
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise StaffError(f"{path}: is no file")
+        if stat.S_IMODE(about.st_mode) & 0o077:
+            raise StaffError(f"{path}: others can read it; set its mode to 600")
+        return file.read(_LARGEST_FILE)
 
 
 def set_password(path: Path, staff: str, password: str) -> None:
@@ -141,25 +204,50 @@ def set_password(path: Path, staff: str, password: str) -> None:
         raise StaffError(f"--staff {staff}: should be 1 to 40 letters, digits, - and _, and no name")
     if not SHORTEST <= len(password) <= LONGEST:
         raise StaffError(f"the password should have {SHORTEST} to {LONGEST} characters")
-    _write(path, {**read_hashes(path), staff: PasswordHasher().hash(password)})
+    hashed = PasswordHasher().hash(password)
+    with _alone(path):
+        _write(path, _json({**read_hashes(path), staff: hashed}))
 
 
 def remove_password(path: Path, staff: str) -> None:
     """Forget the password of a staff id; raises StaffError."""
-    hashes = read_hashes(path)
-    if staff not in hashes:
-        raise StaffError(f"--staff {staff}: has no password; known: {', '.join(sorted(hashes)) or 'none'}")
-    del hashes[staff]
-    _write(path, hashes)
+    with _alone(path):
+        hashes = read_hashes(path)
+        if staff not in hashes:
+            raise StaffError(
+                f"--staff {staff}: has no password; known: {', '.join(sorted(hashes)) or 'none'}"
+            )
+        del hashes[staff]
+        _write(path, _json(hashes))
 
 
-def _write(path: Path, hashes: Mapping[str, str]) -> None:
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other processes from changing the file between its reading and its writing."""
+    try:
+        lock = os.open(
+            path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+    except OSError as error:
+        raise StaffError(f"{path}: cannot be written: {error.strerror or error}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _json(hashes: Mapping[str, str]) -> bytes:
+    return json.dumps(hashes, indent=1).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
         # mkstemp makes it readable by its owner only.
         descriptor, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(hashes, file, indent=1)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, path)

@@ -1,7 +1,6 @@
 """What comes and goes in a reader, whatever happens to the reader."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 from hardware.card import (
@@ -10,6 +9,7 @@ from hardware.card import (
     ReaderError,
 )
 from reception.flow import Event
+from reception.terminal.supervisor import StopSign
 
 _log = logging.getLogger("reception.terminal")
 
@@ -20,7 +20,7 @@ _FIRST_RETRY_S = 0.2
 
 def watch(
     reader: CardReader,
-    stopping: threading.Event,
+    stopping: StopSign,
     longest_s: float,
     post: Callable[[Event], None],
     *,

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from reception.flow import State
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
+from reception.testing.timing import FOLLOWED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +61,7 @@ def plans() -> list[scenarios.Play]:
             scenarios.Scenario(title=title, person=person, on=rules, expect=expect),
             load_person(person),
             None,
-            config.load(None, (scenarios.HURRY, TomlFile(Path(title), "", scenarios.HURRY))),
+            FOLLOWED.settings(),
             scenarios.TODAY,
         )
         for title, person, rules in _VISITS

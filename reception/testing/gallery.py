@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from config import ConfigError, Screen
 from consent.choices import ConsentAnswer, Item
-from reception.flow import DisplayMode, Event, HelpTopic, Language, Method, State, Step
+from reception.flow import AttributeOutcome, DisplayMode, Event, HelpTopic, Language, Method, State, Step
 from reception.flow.failures import FailureCode
 from reception.patient.window import PatientWindow
 from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView
@@ -57,6 +57,7 @@ _DONE = replace(
     answers=_ANSWERED,
     until="2026-04-02T14:05",
 )
+_OFFER = replace(_DONE, state=State.ATTRIBUTE_OFFER, screen="ATTRIBUTE_OFFER")
 _IDLE = replace(_AT_CARD, visit="", step="", state=State.WAITING, screen="WAITING", card_in=False)
 _PHONE = replace(
     _IDENTITY,
@@ -177,6 +178,38 @@ SAMPLES: dict[str, Snapshot] = {
     "38-help-in-visit": replace(_IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.PIN),
     "38-help-list-in-visit": replace(
         _IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.LIST
+    ),
+    "40-attribute-offer": replace(_OFFER, attribute="address"),
+    "40-attribute-offer-name": replace(_OFFER, attribute="name", seconds_left=20),
+    "41-attribute-sign": replace(
+        _OFFER, state=State.ATTRIBUTE_SIGN, screen="ATTRIBUTE_SIGN", signing_tries_left=5
+    ),
+    "41-attribute-sign-wrong": replace(
+        _OFFER,
+        state=State.ATTRIBUTE_SIGN,
+        screen="ATTRIBUTE_SIGN",
+        signing_tries_left=4,
+        signing_missed=True,
+        signing_characters=8,
+        seconds_left=15,
+    ),
+    "42-attribute-qr": replace(
+        _OFFER,
+        state=State.ATTRIBUTE_SIGN,
+        screen="ATTRIBUTE_QR",
+        qr="https://portal.example/portal/0123456789abcdef0123456789abcdef",
+    ),
+    "43-take-card-number": replace(
+        _DONE, card_in=False, queue_number="A012", wait_at="2番窓口", attribute_outcome=AttributeOutcome.GIVEN
+    ),
+    "44-complete-line": replace(
+        _DONE,
+        state=State.COMPLETE,
+        screen="COMPLETE",
+        card_in=False,
+        queue_number="A012",
+        announcement="更新は、有効期限の3か月前から、市区町村の窓口でできます。手数料はかかりません。",
+        announcement_qr="https://www.kojinbango-card.go.jp/",
     ),
     "26-prescription": replace(_CONSENT, screen="PRESCRIPTION", question_count=0),
 }

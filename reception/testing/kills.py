@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer, Item, recorded
 from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
-from reception import flow
 from reception.flow import State
 from reception.terminal.notices import Notice, NoticeCode
 from reception.terminal.snapshot import Snapshot
+from reception.testing.timing import BROKEN_SERVER
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -35,20 +34,6 @@ if TYPE_CHECKING:
     from reception.testing.testbench import Bench
 
 PERSON = "age45"
-_QUICK: dict[str, Any] = {
-    "confirm_answers": False,
-    "delays": {
-        "told_s": 0.01,
-        "farewell_s": 0.01,
-        "matched_s": 0.0,
-        "notice_s": 0.01,
-        "call_staff_s": 0.01,
-        "device_retry_s": 0.1,
-        # Nothing of a killed server is still on its way.
-        "settle_s": 0.5,
-    },
-    "server": {"connect_timeout_s": 0.5, "read_timeout_s": 0.5, "budget_s": 1.0},
-}
 _PATIENCE_S = 30.0
 
 _Word = tuple[Any, ...]
@@ -201,8 +186,8 @@ def _free_port() -> int:
 
 
 def _settings(url: str) -> config.Config:
-    loaded = config.load(None, (_QUICK, TomlFile(Path("kills"), "", _QUICK)))
-    return replace(loaded, server=replace(loaded.server, url=url))
+    settings = BROKEN_SERVER.settings()
+    return replace(settings, server=replace(settings.server, url=url))
 
 
 def _journal_file(state: Path) -> Path:
@@ -223,7 +208,9 @@ def _compare(state: Path, url: str, seen: _Seen, report: KillsReport) -> None:
         deadline = time.monotonic() + _PATIENCE_S
         while _unsettled(state) and time.monotonic() < deadline:
             time.sleep(0.05)
-    client = EligibilityClient(_settings(url).server, Authority(state).enrol_terminal("judge"))
+    client = EligibilityClient(
+        _settings(url).server, Authority(state).enrol_terminal(config.load().site.terminal_id)
+    )
     profile = config.load().profile
     report.shown = len(seen.shown)
     for visit, answers in seen.answers.items():
@@ -267,57 +254,50 @@ def _be_server(mouth: "Connection[Any, Any]", state: Path, port: int) -> None:
         server.serve_forever()
 
 
-class _Patient:
-    """Goes through one visit after the other on a terminal, and says aloud what is on the screen."""
+class _Story:
+    """One visit after the other on a terminal; says aloud what is on the screen, and what is answered."""
 
     def __init__(self, bench: "Bench", seed: int, say: Callable[[_Word], None]) -> None:
         self._bench, self._say, self._random = bench, say, Random(f"{seed} {os.getpid()}")  # noqa: S311
-        self._snapshots: queue.SimpleQueue[Snapshot] = queue.SimpleQueue()
         self._answers: dict[str, str] = {}
-        self._told: set[str] = set()
-        self._occasion = -1
+        self._visit = self._shown = ""
 
-    def seen(self, snapshot: Snapshot) -> None:
+    def see(self, snapshot: Snapshot) -> None:
         """Say at once what the patient sees, in the terminal's own thread."""
-        if snapshot.state == State.TAKE_CARD and snapshot.visit not in self._told:
-            self._told.add(snapshot.visit)
+        if snapshot.state == State.READING and snapshot.visit != self._visit:
+            self._visit = snapshot.visit
+            items = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
+            self._answers = {item.value: self._random.choice(["given", "declined"]) for item in items}
+            self._say(("answered", snapshot.visit, self._answers))
+            self._say(("began",))
+        if snapshot.state == State.TAKE_CARD and snapshot.visit != self._shown:
+            self._shown = snapshot.visit
             self._say(("shown", snapshot.visit, self._answers))
-        self._snapshots.put(snapshot)
 
-    def noticed(self, notices: tuple[Notice, ...]) -> None:
+    def notice(self, notices: tuple[Notice, ...]) -> None:
+        """Say what the counter is told of a visit."""
         for notice in notices[-1:]:
             self._say(("settled", notice.visit, notice.code is NoticeCode.VISIT_RECORDED_UNSEEN))
 
-    def live(self) -> None:
-        """Do what each screen asks for, for ever."""
-        while True:
-            snapshot = self._snapshots.get()
-            if snapshot.occasion != self._occasion:
-                self._occasion = snapshot.occasion
-                self._act(snapshot)
+    def answer(self, question: str) -> ConsentAnswer:
+        """Answer as drawn."""
+        if question == Item.LIMIT_AMOUNT:
+            self._say(("sends",))
+        return ConsentAnswer(self._answers[question])
 
-    def _act(self, snapshot: Snapshot) -> None:
-        submit = self._bench.terminal.submit
-        match snapshot.state:
-            case State.WAITING:
-                self._bench.insert()
-            case State.READING:
-                items = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
-                self._answers = {item.value: self._random.choice(["given", "declined"]) for item in items}
-                self._say(("answered", snapshot.visit, self._answers))
-                self._say(("began",))
-            case State.METHOD_CHOICE:
-                submit(flow.Choose(flow.Method.PIN))
-            case State.PIN_ENTRY:
-                for digit in self._bench.person.card.pin:
-                    submit(flow.PinDigit(int(digit)))
-                submit(flow.PinSubmit())
-            case State.CONSENT | State.LIMIT_CONSENT:
-                if snapshot.state == State.LIMIT_CONSENT:
-                    self._say(("sends",))
-                submit(flow.Answer(ConsentAnswer(self._answers[snapshot.question])))
-            case State.TAKE_CARD | State.CALL_STAFF:
-                self._bench.remove()
+    def go_on(self) -> None:
+        """Play visits for ever."""
+        from reception.testing.verbs import Patient
+        from reception.testing.visit_driver import VisitDriver
+
+        self._bench.terminal.subscribe(self.see)
+        driver = VisitDriver(self._bench, Patient(answer=self.answer))
+        ends = (State.TAKE_CARD, State.CALL_STAFF)
+        while True:
+            driver.wait_at_rest(within_s=_PATIENCE_S)
+            driver.begin(driver.card(PERSON))
+            driver.wait_until(lambda seen: seen.state in ends, "an end", _PATIENCE_S)
+            self._bench.remove()
 
 
 def _be_terminal(mouth: "Connection[Any, Any]", state: Path, url: str, seed: int) -> None:
@@ -343,10 +323,9 @@ def _be_terminal(mouth: "Connection[Any, Any]", state: Path, url: str, seed: int
             mouth.send(word)
 
     with bench:
-        patient = _Patient(bench, seed, say)
-        bench.office.subscribe(patient.noticed)
+        story = _Story(bench, seed, say)
+        bench.office.subscribe(story.notice)
         say(("ready",))
         if seed < 0:
             threading.Event().wait()
-        bench.terminal.subscribe(patient.seen)
-        patient.live()
+        story.go_on()

@@ -7,14 +7,12 @@ A process of its own, because the other program may have a ``config`` or ``tests
 import json
 import socket
 import sys
-import threading
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import config
 from config import ConfigError
 from config.person import load_person
 from consent.choices import ConsentAnswer
@@ -23,69 +21,17 @@ from consent.server import ServerError
 from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.flow import Method
-from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
 from reception.testing.scenarios import real_bench
 from reception.testing.testbench import Bench, BenchKind, BenchTrouble
-from reception.testing.testbench.console import wipe
 from reception.testing.testbench.file import load_bench
-
-_MOST_SEEN = 10_000
-"""Snapshots kept; a bench ends with its test, long before."""
-
-_PRESSES: dict[str, flow.Event] = {
-    "back_to_choice": flow.BackToChoice(),
-    "accept_last_try": flow.AcceptLastTry(),
-    "more_time": flow.MoreTime(),
-    "agree_to_all": flow.AnswerAll(ConsentAnswer.GIVEN),
-    "decline_all": flow.AnswerAll(ConsentAnswer.DECLINED),
-    "one_by_one": flow.OneByOne(),
-    "previous_question": flow.PreviousQuestion(),
-    "confirm_answers": flow.ConfirmAnswers(),
-    "keep_on": flow.KeepOn(),
-    "cancel": flow.Cancel(),
-    "call_staff": flow.CallStaff(),
-}
+from reception.testing.timing import FOLLOWED
+from reception.testing.verbs import BUTTONS
+from reception.testing.visit_driver import VisitDriver
 
 
 class Refused(Exception):
     """What was asked for cannot be done; the text is for the person who wrote the test."""
-
-
-class Seen:
-    """What the terminal has shown, so that nothing is missed between two questions."""
-
-    def __init__(self) -> None:
-        self._snapshots: list[Snapshot] = []
-        self._more = threading.Condition()
-        self._occasion = -1
-
-    def note(self, snapshot: Snapshot) -> None:
-        """Remember a snapshot; called from the terminal's thread."""
-        with self._more:
-            self._snapshots = [*self._snapshots[-_MOST_SEEN:], snapshot]
-            self._more.notify_all()
-
-    def wait(self, state: str, seconds: float) -> Snapshot:
-        """Return the first snapshot of a state that is younger than what was last waited for; raises Refused."""
-
-        def found() -> Snapshot | None:
-            return next(
-                (one for one in self._snapshots if one.state == state and one.occasion > self._occasion), None
-            )
-
-        with self._more:
-            if not self._more.wait_for(lambda: found() is not None, seconds):
-                now = self._snapshots[-1].state if self._snapshots else "nothing yet"
-                raise Refused(f"{state} was not reached within {seconds:g} s; the terminal shows {now}")
-            snapshot = cast(Snapshot, found())
-            self._occasion = snapshot.occasion
-            return snapshot
-
-    def last(self) -> Snapshot:
-        """Return what is shown now."""
-        with self._more:
-            return self._snapshots[-1] if self._snapshots else Snapshot()
 
 
 class Remote:
@@ -96,8 +42,7 @@ class Remote:
         self._plan = None if kind in get_args(BenchKind) else load_bench(Path(kind))
         self._ends = ExitStack()
         self._engine: FaceEngine | None = None
-        self._bench: Bench | None = None
-        self._seen = Seen()
+        self._driver: VisitDriver | None = None
 
     def answer(self, asked: dict[str, Any]) -> Any:
         """Do what a line asks for and return what to tell; raises Refused and the product's own errors."""
@@ -123,13 +68,9 @@ class Remote:
         if self._plan and self._plan.real:
             raise Refused("a real card is used by scenario files only, which protect its PIN tries")
         kind = self._plan.simulated_kind if self._plan else cast(BenchKind, self._name)
-        settings = config.load()
-        delays = replace(settings.delays, **scenarios.HURRY["delays"])
-        settings = replace(settings, delays=delays, confirm_answers=False)
         holder = load_person(person, Path(beside))
-        self._seen = Seen()
         bench = Bench(
-            settings,
+            FOLLOWED.settings(),
             self._state,
             kind,
             # Others are got to know as they come: at a first start, the keys of all would be made beside the test.
@@ -137,14 +78,14 @@ class Remote:
             person=holder,
             today=date.fromisoformat(today) if today else scenarios.TODAY,
             engine=self._running_engine(),
-            camera=self._plan.file.camera.index if self._plan else None,
+            camera=self._plan.file.camera.real if self._plan else None,
         )
-        self._bench = self._ends.enter_context(bench)
-        self._ends.callback(bench.terminal.subscribe(self._seen.note))
+        self._driver = VisitDriver(self._ends.enter_context(bench))
+        self._ends.callback(self._driver.close)
 
     def do_stop(self) -> None:
         """End the bench of a test."""
-        self._bench = None
+        self._driver = None
         self._ends.close()
 
     def do_play(self, path: str, today: str = "") -> Any:
@@ -173,13 +114,18 @@ class Remote:
 
     def do_snapshot(self) -> dict[str, Any]:
         """Return what the terminal shows."""
-        return asdict(self._seen.last())
+        return asdict(self._running().terminal.snapshot)
 
     def do_wait(self, state: str, seconds: float) -> dict[str, Any]:
         """Wait for a state, entered anew since the last wait."""
         if state not in list(flow.State):
             raise Refused(f"{state!r} is no state; known: {', '.join(flow.State)}")
-        return asdict(self._seen.wait(state, seconds))
+        driver = self._running()
+        seen = driver.next_entry(state, seconds)
+        if seen is None:
+            now = driver.terminal.snapshot.state
+            raise Refused(f"{state} was not reached within {seconds:g} s; the terminal shows {now}")
+        return asdict(seen)
 
     def do_choose(self, method: str) -> None:
         """Choose a way to verify identity."""
@@ -195,46 +141,40 @@ class Remote:
 
     def do_press(self, button: str) -> None:
         """Press a button."""
-        if button not in _PRESSES:
-            raise Refused(f"{button!r} is no button; known: {', '.join(_PRESSES)}")
-        self._running().terminal.submit(_PRESSES[button])
+        if button not in BUTTONS:
+            raise Refused(f"{button!r} is no button; known: {', '.join(BUTTONS)}")
+        self._running().terminal.submit(BUTTONS[button])
 
     def do_type_pin(self, value: str) -> None:
         """Type a PIN and confirm it; "card": the right one."""
-        bench = self._running()
         if value != "card" and not (len(value) == 4 and value.isascii() and value.isdecimal()):
             raise Refused('a PIN is four digits, or "card"')
-        pin = bench.pin() if value == "card" else bytearray(value.encode("ascii"))
-        bench.terminal.submit(flow.PinClear())
-        for digit in pin:
-            bench.terminal.submit(flow.PinDigit(digit - ord("0")))
-        wipe(pin)
-        bench.terminal.submit(flow.PinSubmit())
+        self._running().type_pin(value)
 
     # --- Devices and server -------------------------------------------------------------------------------------
 
     def do_insert(self, person: str | None = None) -> None:
         """Put a card in."""
-        self._running().insert(person)
+        self._running().bench.insert(person)
 
     def do_show(self, person: str) -> None:
         """Let another shipped person stand before the camera."""
-        self._running().show(load_person(person).id)
+        self._running().bench.show(load_person(person).id)
 
     def do_hand(self, hand: str, seconds: float = 0.0) -> None:
         """Have something done at a device."""
-        bench = self._running()
+        bench = self._running().bench
         if hand not in bench.can:
             raise Refused(f"{hand}: this bench cannot do that")
         bench.do(hand, seconds)
 
     def do_tries(self) -> int | None:
         """Return the card's PIN tries left."""
-        return self._running().pin_tries_left()
+        return self._running().bench.pin_tries_left()
 
     def do_server(self, switch: str) -> None:
         """Start or stop the server."""
-        server = self._running().server
+        server = self._running().bench.server
         if switch == "start":
             server.start()
         else:
@@ -242,23 +182,20 @@ class Remote:
 
     def do_fault(self, kind: str, always: bool = False) -> None:
         """Disturb the next request, or all; "none" ends it."""
-        faults = self._running().server.faults
-        if kind == "none":
-            faults.clear()
-        else:
-            (faults.always if always else faults.next)(kind)  # type: ignore[arg-type]
+        self._running().disturb_server(kind, always=always)
 
     def do_record(self, visit: str) -> dict[str, Any] | None:
         """Return what the server recorded for a visit; None when nothing."""
-        record = self._running().client.visit(visit or self._seen.last().visit)
+        driver = self._running()
+        record = driver.bench.client.visit(visit or driver.terminal.snapshot.visit)
         if record is None or record.recorded_at is None:
             return None
         return {item.value: answer.value for item, answer in sorted(record.answers.items())}
 
-    def _running(self) -> Bench:
-        if self._bench is None:
+    def _running(self) -> VisitDriver:
+        if self._driver is None:
             raise Refused("no bench is running")
-        return self._bench
+        return self._driver
 
 
 def serve(connection: socket.socket, remote: Remote) -> None:

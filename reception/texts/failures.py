@@ -33,6 +33,9 @@ TAKE = N_("カードをお取りください。")
 _PUT_IN_AGAIN = N_("もう一度、カードを入れてください。")
 _ASK = N_("受付の係の人にお声がけください。")
 _CHOOSE_AGAIN = N_("もう一度ためすか、ほかの方法を選んでください。")
+_AT_THE_MUNICIPALITY = N_("受付の係の人にお声がけください。手続きは市区町村の窓口でできます。")
+_OTHER_WAY = N_("ほかの方法を選んでください。")
+_PHOTO_UNPROVEN = N_("カードの写真が本物か、確認できませんでした。")
 _STAFF_NOT_CHECKED_IN = "受付は未完了です。患者にもう一度カードを入れてもらってください。"
 _STAFF_SERVER = "ネットワークと資格確認サーバーの状態を確認し、復旧まで通常の窓口受付で対応してください。"
 
@@ -62,6 +65,34 @@ FAILURES: dict[FailureCode, Failure] = {
         "住民基本台帳カードや他のICカードは使えません。マイナンバーカードをお持ちか確認してください。",
         take=True,
     ),
+    FailureCode.CARD_TROUBLE: Failure(
+        N_("カードとのやりとりが、うまくいきませんでした。"),
+        _PUT_IN_AGAIN,
+        "カードをまっすぐ置き直してください。続く場合は、カードリーダーをつなぎ直すか、資格確認書などで受け付けてください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CARD_WITHOUT_CERTIFICATE: Failure(
+        N_("このカードには、使える電子証明書がありません。"),
+        _AT_THE_MUNICIPALITY,
+        "利用者証明用電子証明書が発行されていないか、なくなっています。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CARD_CERTIFICATE_UNREADABLE: Failure(
+        N_("カードの電子証明書を、読み取れませんでした。"),
+        _AT_THE_MUNICIPALITY,
+        "電子証明書の中身が壊れています。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.CARD_GENERATION_UNKNOWN: Failure(
+        N_("この種類のカードには、まだ対応していません。"),
+        _ASK,
+        "マイナンバーカードですが、この端末が知らない世代です。資格確認書などで受け付け、端末の更新を保守に相談してください。",
+        ends=True,
+        take=True,
+    ),
     FailureCode.CARD_STALLED: Failure(
         N_("カードからの返事がありません。"),
         _PUT_IN_AGAIN,
@@ -84,7 +115,9 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.READER_BUSY: Failure(
         N_("カードリーダーをほかのプログラムが使っています。"),
         _ASK,
-        "カードリーダーを使うほかのプログラムを終了してください。",
+        "カードリーダーを使うほかのプログラムを終了し、カードを入れ直してもらってください。",
+        ends=True,
+        take=True,
     ),
     FailureCode.READER_SERVICE_DOWN: Failure(
         N_("カードリーダーに接続できません。"),
@@ -156,12 +189,37 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.FACE_PHOTO_UNUSABLE: Failure(
         N_("カードの写真を使えませんでした。"),
-        N_("ほかの方法を選んでください。"),
+        _OTHER_WAY,
         "このカードでは顔認証できません。暗証番号か目視確認をご案内ください。",
+    ),
+    FailureCode.FACE_PHOTO_FORGED: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "写真の署名が正しくありません。偽造の疑いがあります。カードの実物を確かめ、顔認証と写真での目視確認は使わないでください。",
+    ),
+    FailureCode.FACE_AUTHORITY_UNKNOWN: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "写真に署名した発行者を、この端末は知りません。新しいカードか偽造です。暗証番号をご案内し、続く場合は保守に連絡してください。",
+    ),
+    FailureCode.FACE_AUTHORITY_EXPIRED: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "写真に署名した発行者の鍵は、期間が過ぎています。暗証番号をご案内ください。端末の時計も確認してください。",
+    ),
+    FailureCode.FACE_CHIP_UNPROVEN: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "カードのICチップが本物と証明できませんでした。複製の疑いがあります。カードの実物を確かめ、写真での目視確認は使わないでください。",
+    ),
+    FailureCode.FACE_CHIP_LATE: Failure(
+        _PHOTO_UNPROVEN,
+        _OTHER_WAY,
+        "カードのICチップの返事が遅すぎます。離れた所のカードの疑いがあります。置き直しても続く場合は、暗証番号をご案内ください。",
     ),
     FailureCode.FACE_CAMERA_LOST: Failure(
         N_("カメラが使えません。"),
-        N_("ほかの方法を選んでください。"),
+        _OTHER_WAY,
         "カメラの接続と、レンズがふさがれていないかを確認してください。直ると自動で使えるようになります。",
     ),
     FailureCode.FACE_ENGINE_LOST: Failure(
@@ -178,6 +236,11 @@ FAILURES: dict[FailureCode, Failure] = {
         N_("暗証番号がロックされています。"),
         N_("ほかの方法を選んでください。ロックの解除は市区町村の窓口でできます。"),
         "顔認証か目視確認をご案内ください。解除は市区町村の窓口のほか、コンビニとアプリでもできます。",
+    ),
+    FailureCode.PIN_ANSWER_LOST: Failure(
+        N_("カードから、暗証番号の返事がありませんでした。"),
+        N_("暗証番号を、もう一度入力してください。"),
+        "残り回数は減っていません。番号を尋ねたり、代わりに入力したりしないでください。続く場合はカードの置き方を確かめてください。",
     ),
     FailureCode.NO_METHOD_LEFT: Failure(
         N_("この機械では本人確認ができませんでした。"),
@@ -212,7 +275,7 @@ FAILURES: dict[FailureCode, Failure] = {
     ),
     FailureCode.CERTIFICATE_REVOKED: Failure(
         N_("カードの電子証明書が使えなくなっています。"),
-        N_("受付の係の人にお声がけください。手続きは市区町村の窓口でできます。"),
+        _AT_THE_MUNICIPALITY,
         "失効した証明書です。資格確認書などで受け付け、市区町村での手続きをご案内ください。",
         ends=True,
         take=True,
@@ -223,6 +286,32 @@ FAILURES: dict[FailureCode, Failure] = {
         "証明書が一時停止中か、状態が不明です。資格確認書などで受け付けてください。",
         ends=True,
         take=True,
+    ),
+    FailureCode.CERTIFICATE_UNTRUSTED: Failure(
+        N_("カードの電子証明書の発行元を、確認できませんでした。"),
+        _ASK,
+        "発行した認証局を、資格確認サーバーが認めていないか、認証局の期間が過ぎています。資格確認書などで受け付けてください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.PHOTO_OF_ANOTHER: Failure(
+        N_("カードの写真と証明書が、同じ人のものではありません。"),
+        _ASK,
+        "写真の人と電子証明書の人の生年月日が違います。偽造の疑いがあります。カードの実物と本人を確かめてください。",
+        ends=True,
+        take=True,
+    ),
+    FailureCode.PHONE_CERTIFICATE_REVOKED: Failure(
+        N_("このスマートフォンの電子証明書は、使えなくなっています。"),
+        N_("マイナンバーカードで受付してください。"),
+        "スマートフォンの電子証明書は失効しています。カードか資格確認書で受け付けてください。",
+        ends=True,
+    ),
+    FailureCode.PHONE_CERTIFICATE_ON_HOLD: Failure(
+        N_("このスマートフォンの電子証明書は、一時停止されています。"),
+        N_("マイナンバーカードで受付してください。"),
+        "紛失の届けで一時停止中です。本人のスマートフォンか確かめ、カードか資格確認書で受け付けてください。",
+        ends=True,
     ),
     FailureCode.IDENTITY_REFUSED: Failure(
         N_("本人確認の結果が受け付けられませんでした。"),

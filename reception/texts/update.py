@@ -21,13 +21,15 @@ from reception.texts import CATALOGUES, LANGUAGES
 TRANSLATED = tuple(language for language in LANGUAGES if language != "ja")
 SOURCE = Path(__file__).resolve().parents[1]
 DATE = datetime(2026, 1, 1, tzinfo=UTC)
+_FILES = [("counter/**.py", "ignore"), ("testing/**.py", "ignore"), ("**.py", "python")]
+"""Where texts of the patient stand; the counter has a list of its own (reception/counter/english.json)."""
 KEYWORDS = {"N_": None, "t": None, "_t": None}
 """The calls whose first argument is a text."""
 
 
 def texts() -> Iterator[str]:
     """Yield every text of the source, in its order, once."""
-    found = extract_from_dir(SOURCE, [("**.py", "python")], keywords=KEYWORDS)
+    found = extract_from_dir(SOURCE, _FILES, keywords=KEYWORDS)
     yield from dict.fromkeys(str(message) for _, _, message, _, _ in found)
 
 

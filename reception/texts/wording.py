@@ -23,16 +23,16 @@ GUIDANCE = {
     Guidance.ONE_PERSON: N_("お一人ずつ、写ってください"),
     Guidance.MORE_LIGHT: N_("暗いため、明るい方を向いてください"),
     Guidance.LESS_LIGHT: N_("明るすぎるため、光をさけてください"),
+    Guidance.WHOLE_FACE: N_("お顔全体が、枠に入るようにしてください"),
     Guidance.CLOSER: N_("もう少し、近づいてください"),
     Guidance.FURTHER: N_("もう少し、はなれてください"),
     Guidance.LOOK_STRAIGHT: N_("正面を向いてください"),
     Guidance.HOLD_STILL: N_("そのまま、動かないでください"),
-    Guidance.UNCOVER_MOUTH: N_("マスクを、外してください"),
+    Guidance.UNCOVER_MOUTH: N_("マスクを、あごの下まで下げてください"),
     Guidance.UNCOVER_EYES: N_("サングラスや帽子を、外してください"),
     Guidance.MOVE_A_LITTLE: N_("お顔を少し、左右に向けてください"),
     Guidance.TURN_LEFT: N_("← ゆっくり、左を向いてください"),
     Guidance.TURN_RIGHT: N_("ゆっくり、右を向いてください →"),
-    Guidance.BLINK: N_("ゆっくり、まばたきをしてください"),
 }
 """One short sentence for everything the face gate can ask."""
 LOOKING_GOOD = N_("そのまま、お待ちください")
@@ -107,6 +107,14 @@ QUESTIONS: dict[str, Question] = {
         THIS_TIME,
         N_("特定疾病の情報"),
     ),
+    Item.RECORD_SHARING: Question(
+        N_("電子カルテ情報の提供について"),
+        N_("ほかの医療機関の電子カルテの情報を、この医療機関に提供しますか。"),
+        N_("病名・感染症・アレルギー・検査・処方などと、紹介状"),
+        DOCTORS_SEE,
+        ONE_DAY,
+        N_("電子カルテの情報"),
+    ),
     Item.MEDICAL_SUBSIDY: Question(
         N_("医療費助成の情報の提供について"),
         N_("医療費助成の受給者証の情報を、この医療機関・薬局に提供しますか。"),
@@ -129,10 +137,14 @@ WITHOUT_STAFF = {
     FailureCode.ANSWER_TIMED_OUT,
     FailureCode.CARD_UNREADABLE,
     FailureCode.CARD_WRONG,
+    FailureCode.CARD_TROUBLE,
     FailureCode.CARD_STALLED,
     FailureCode.CARD_SWAPPED,
 }
 """Ends of a visit after which the patient can start again without staff."""
+
+OF_THE_PIN = (FailureCode.PIN_WRONG, FailureCode.PIN_ANSWER_LOST, FailureCode.PHONE_MOVED_AFTER_PIN)
+"""What is told where the PIN is typed; other failures of the visit do not belong there."""
 
 CHECKED_IN = N_("受付が完了しました")
 TAKE_CARD = N_("カードをカードリーダーからお取りください")
@@ -140,6 +152,7 @@ PUT_IN = N_("マイナンバーカードをカードリーダーに入れてく�
 RIGHT_WAY = N_("ケースから出して、向きを確かめて入れてください。")
 STAY = N_("カードは、そのまま入れておいてください。")
 PHONE_AWAY = N_("スマートフォンは、しまってもかまいません。")
+OTHER_PROGRAM = N_("ほかのプログラムが終わるのを待っています。")
 PLEASE_WAIT = N_("そのままお待ちください。")
 UNTIL_CALLED = N_("お呼びするまでお待ちください")
 GET_WELL = N_("お大事になさってください。")
@@ -251,15 +264,62 @@ HELP: dict[str, tuple[str, ...]] = {
 }
 """For those who cannot go on: what the trouble is called, and what they do now, step by step (the hotline takes
 reports of lost cards and phones day and night)."""
+HELP |= {
+    HelpTopic.SERVICES: (N_("そのほかの手続き"),),
+    HelpTopic.RENEW: (
+        N_("カードや電子証明書を更新したい"),
+        N_("更新は、有効期限の3か月前からできます。"),
+        N_("お住まいの市区町村の窓口に、カードを持って行ってください。"),
+        N_("くわしくは、QRコードのページを見てください。"),
+    ),
+    HelpTopic.PHONE_GONE: (
+        N_("スマートフォンを売る・修理に出す・なくした"),
+        N_("売る前や修理に出す前に、マイナポータルで、スマートフォンの電子証明書を失効してください。"),
+        N_("なくしたときは、すぐに電話で止めてください。0120-95-0178です。24時間つながります。"),
+        N_("今日は、マイナンバーカードで受付できます。"),
+    ),
+    HelpTopic.NO_CERTIFICATE: (
+        N_("カードに電子証明書が入っていない"),
+        N_("電子証明書がないと、この機械では受付できません。"),
+        N_("資格確認書を、受付の係の人に見せてください。"),
+        N_("電子証明書は、市区町村の窓口で入れられます。"),
+    ),
+    HelpTopic.ACCOUNT: (
+        N_("公金受取口座を登録したい"),
+        N_("この機械では、登録できません。"),
+        N_("登録は、マイナポータルでします。登録できるのは、本人の口座だけです。"),
+        N_("くわしくは、QRコードのページを見てください。"),
+    ),
+    HelpTopic.POINTS: (
+        N_("マイナポイントを申し込みたい"),
+        N_("マイナポイント第2弾は、2023年9月30日に終わりました。"),
+        N_("いまは、申し込めません。"),
+        N_("くわしくは、QRコードのページを見てください。"),
+    ),
+}
+HELP_LINKS: dict[str, str] = {
+    HelpTopic.RENEW: "https://www.kojinbango-card.go.jp/",
+    HelpTopic.ACCOUNT: "https://www.digital.go.jp/policies/account_registration",
+    HelpTopic.POINTS: "https://mynumbercard.point.soumu.go.jp/",
+}
+"""The official page of a topic, shown as a QR code."""
+SERVICES = (
+    *(HelpTopic.RENEW, HelpTopic.PHONE_GONE, HelpTopic.NO_CERTIFICATE),
+    *(HelpTopic.ACCOUNT, HelpTopic.POINTS),
+)
+"""The second list: services that others run."""
+LISTS = (HelpTopic.LIST, HelpTopic.SERVICES)
 _WITH_CARD = (HelpTopic.PIN, HelpTopic.EXPIRED, HelpTopic.CHILD, HelpTopic.DECLINED)
 USE_FACE = N_("顔認証にする")
 
 
 def help_topics(snapshot: Snapshot) -> tuple[HelpTopic, ...]:
     """Return the troubles that one can have now: who has put the card in has not lost it."""
+    if snapshot.help == HelpTopic.SERVICES:
+        return SERVICES
     if snapshot.visit and snapshot.state != "WAITING":
         return _WITH_CARD
-    return tuple(topic for topic in HelpTopic if topic is not HelpTopic.LIST)
+    return tuple(topic for topic in HelpTopic if topic not in (HelpTopic.LIST, *SERVICES))
 
 
 def advice(snapshot: Snapshot) -> str:
@@ -267,7 +327,7 @@ def advice(snapshot: Snapshot) -> str:
     topic = snapshot.help
     if topic == HelpTopic.PIN and "face" in snapshot.methods:
         return USE_FACE
-    if topic in (HelpTopic.EXPIRED, HelpTopic.CHILD):
+    if topic in (HelpTopic.EXPIRED, HelpTopic.CHILD, *SERVICES) and topic != HelpTopic.NO_CERTIFICATE:
         return GO_ON
     if topic == HelpTopic.PIN and snapshot.state == "WAITING":
         return GO_ON
@@ -359,6 +419,8 @@ def time_left(snapshot: Snapshot, t: Catalogue) -> str:
     if answer := answer_at_end(snapshot):
         told = N_("操作がないため、あと{seconds}秒で「{answer}」になります")
         return t(told, seconds=seconds, answer=t(answer))
+    if snapshot.state == "ATTRIBUTE_SIGN":
+        return t(N_("操作がないため、あと{seconds}秒で、同意しないで終わります"), seconds=seconds)
     if snapshot.state == "WAITING":
         return t(N_("操作がないため、あと{seconds}秒で、はじめの画面にもどります"), seconds=seconds)
     return t(N_("操作がないため、あと{seconds}秒で受付をやめます"), seconds=seconds)
@@ -374,6 +436,8 @@ def answer_at_end(snapshot: Snapshot) -> str:
     """Return the answer that the end of the wait gives; empty where it gives none."""
     if snapshot.screen == "CARD_USE_OFFER":
         return DO_NOT_REGISTER
+    if snapshot.screen == "ATTRIBUTE_OFFER":
+        return PLAIN_ANSWERS[1]
     if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
         return ""
     return ANSWERS[Item.LIMIT_AMOUNT][1] if snapshot.question is Item.LIMIT_AMOUNT else PLAIN_ANSWERS[1]

@@ -24,8 +24,8 @@ from reception.terminal.journal import INTERRUPTED
 from reception.testing import commands as workshop
 from tests.conftest import begun_state
 from tests.support import ROOT
-from tests.support.desktop import Desktop, Program, desktop, needs_desktop
-from tests.support.desktop_driver import Drawn, Session
+from tests.support.desktop import Assistive, Desktop, Program, desktop, needs_desktop, needs_screen_reader
+from tests.support.desktop_driver import PANEL, Drawn, Session
 
 UNIT = ROOT / "packaging" / "reception-terminal.service"
 
@@ -44,15 +44,19 @@ def drawn(qapp: QApplication) -> Iterator[Drawn]:
 
 
 @needs_desktop
+@needs_screen_reader
 @pytest.mark.timeout(180)
 def test_a_terminal_killed_in_a_visit_comes_back_into_waiting_and_knows_which_visit_broke_off(
     screen: Desktop, drawn: Drawn, tmp_path: Path, made_state: Path
 ) -> None:
     # Its server is another program, and not there; until a card is read nobody misses it.
     terminal = ("terminal", "--bench", "simulated", "--state", begun_state(tmp_path, made_state))
-    program = Program(screen, *terminal)
+    bus = tmp_path / "bus"
+    bus.mkdir()
+    reader = Assistive(bus)
+    program = Program(screen, *terminal, **reader.environment)
     try:
-        Session(screen, drawn, program, "killed").staff_press("insert_card")
+        reader.press(PANEL, "カードが入っている")
         program.wait_for("METHOD_CHOICE")
         program.kill()
         program = Program(screen, *terminal, "--kiosk")
@@ -76,6 +80,7 @@ def test_a_terminal_killed_in_a_visit_comes_back_into_waiting_and_knows_which_vi
         session.sees("22-phone-waiting")
     finally:
         code = program.end()
+        reader.close()
     assert code == 0
     with closing(sqlite3.connect(journal_file(config.load(), tmp_path))) as journal:
         outcomes = journal.execute("SELECT outcome FROM visits").fetchall()

@@ -1,5 +1,6 @@
 """Whole visits on a desktop, played from outside: real windows, real clicks, and the way of a screen reader."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,13 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from config.person import load_person, shipped_people
-from reception.counter import wording
 from reception.flow.failures import FailureCode
 from reception.testing.gallery import SAMPLES
 from reception.testing.testbench import STAFF_PASSWORD
 from tests.conftest import begun_state
+from tests.support.counter_http import Page
 from tests.support.desktop import Assistive, Desktop, Program, desktop, needs_desktop, needs_screen_reader
-from tests.support.desktop_driver import COUNTER, PATIENT, Drawn, Session, label
+from tests.support.desktop_driver import PANEL, PATIENT, Drawn, Session, label
 
 PIN = load_person(next(iter(shipped_people()))).card.pin
 """Of the person whom the counter offers first."""
@@ -22,17 +23,29 @@ MEDICATION = replace(SAMPLES["12-consent-medication"], question_count=2)
 LIMIT = replace(SAMPLES["14-limit-consent"], question_number=2, question_count=2)
 CHOOSING = replace(SAMPLES["04-method-choice"], visual_possible=True)
 
-pytestmark = [needs_desktop, pytest.mark.timeout(180)]
+CARD, SERVER = "カードが入っている", "資格確認サーバーが動いている"
+"""What the bench's panel calls them."""
+
+pytestmark = [needs_desktop, needs_screen_reader, pytest.mark.timeout(180)]
 
 
 class Reception:
-    """One running program with both windows on a desktop; each test plays a visit of its own."""
+    """One running program on a desktop, and the counter's page beside it; each test plays a visit of its own."""
 
     def __init__(self, screen: Desktop, folder: Path, bus: Path) -> None:
         self.screen, self.drawn = screen, Drawn()
-        self.assistive = None if Assistive.lacking else Assistive(bus)
-        environment = self.assistive.environment if self.assistive else {}
-        self.program = Program(screen, "--state", folder, **environment)
+        self.assistive = Assistive(bus)
+        self.program = Program(screen, "--state", folder, **self.assistive.environment)
+
+    def does(self, label: str) -> None:
+        """Press something on the bench's panel."""
+        self.assistive.press(PANEL, label)
+
+    def page(self) -> Page:
+        """Log in at the counter's page, whose address the program has printed."""
+        found = re.search(r"page: (http://\S+)", "\n".join(self.program.lines))
+        assert found, self.program.lines
+        return Page(found[1])
 
     def session(self, name: str) -> Session:
         return Session(self.screen, self.drawn, self.program, name)
@@ -41,8 +54,7 @@ class Reception:
         try:
             return self.program.end()
         finally:
-            if self.assistive is not None:
-                self.assistive.close()
+            self.assistive.close()
             self.drawn.close()
 
 
@@ -63,12 +75,12 @@ def reception(
 
 @pytest.fixture
 def begun(request: pytest.FixtureRequest, reception: Reception) -> Iterator[Session]:
-    """A visit of the first person, whose card was put in at the counter; taken out again whatever comes of it."""
+    """A visit of the first person, whose card was put in at the panel; taken out again whatever comes of it."""
     session = reception.session(request.node.name)
-    session.staff_press("insert_card")
+    reception.does(CARD)
     session.sees(CHOOSING)
     yield session
-    session.staff_press("pull_card")
+    reception.does(CARD)
     reception.program.wait_for("WAITING")
 
 
@@ -106,43 +118,41 @@ def test_a_visit_by_face(begun: Session, reception: Reception) -> None:
     answers(begun)
 
 
-def test_staff_check_by_sight_for_one_visit(begun: Session, reception: Reception) -> None:
-    begun.staff_press("visual_start_password", CHOOSING)
-    reception.screen.xdotool("type", STAFF_PASSWORD)
-    begun.staff_press("visual_start", CHOOSING)
+def test_staff_check_by_sight_at_the_counters_page_for_one_visit(
+    begun: Session, reception: Reception
+) -> None:
+    page = reception.page()
+    assert page.do("start-visual", password="wrong-password") == 403
+    assert page.do("start-visual", password=STAFF_PASSWORD) == 200
     begun.sees("23-visual-check")
-    begun.staff_press("reason_pin-forgotten", "23-visual-check")
-    begun.staff_press("visual_confirm", "23-visual-check")
+    assert page.photo()[:4] == b"\x89PNG"
+    assert page.do("confirm-visual", reason="pin-forgotten") == 200
     answers(begun)
     # The next visit knows nothing of it.
-    begun.staff_press("pull_card")
-    begun.staff_press("insert_card")
+    reception.does(CARD)
+    reception.does(CARD)
     begun.sees(CHOOSING)
 
 
 def test_a_server_that_is_away_ends_a_visit_with_words_for_both_and_the_next_one_works(
     begun: Session, reception: Reception
 ) -> None:
-    reception.screen.xdotool("key", "ctrl+4")
-    begun.staff_press("stop_server", CHOOSING, tab=3)
+    reception.does(SERVER)
     types_pin(begun, reception)
     away = replace(SAMPLES["19-call-staff"], step="", failure=FailureCode.SERVER_UNREACHABLE)
     begun.sees(away, rows=400, alike=0.015)
-    begun.staff_press("start_server", away, tab=3)
-    reception.screen.xdotool("key", "ctrl+1")
-    begun.staff_press("pull_card")
-    begun.staff_press("insert_card")
+    reception.does(SERVER)
+    reception.does(CARD)
+    reception.does(CARD)
     begun.sees(CHOOSING)
     types_pin(begun, reception)
     answers(begun)
 
 
-@needs_screen_reader
 def test_a_visit_is_played_by_labels_alone_and_no_typed_digit_is_told(
     begun: Session, reception: Reception
 ) -> None:
     reader, patient = reception.assistive, reception.drawn.patient
-    assert reader is not None
 
     def press(name: str) -> None:
         reader.press(PATIENT, label(patient, name))
@@ -163,35 +173,10 @@ def test_a_visit_is_played_by_labels_alone_and_no_typed_digit_is_told(
     for count, digit in enumerate(PIN, 1):
         press(f"key_{digit}")
         begun.sees(replace(asked, pin_digits=count))
-    assert not any(PIN in text for text in reader.texts(PATIENT) | reader.texts(COUNTER))
+    assert not any(PIN in text for text in reader.texts(PATIENT) | reader.texts(PANEL))
     press("pin_submit")
     begun.sees(MEDICATION)
     press("given")
     begun.sees(LIMIT)
     press("declined")
     begun.sees("16-take-card")
-
-
-@needs_screen_reader
-def test_staff_check_by_sight_by_labels_alone_and_a_locked_window_tells_no_name(
-    begun: Session, reception: Reception
-) -> None:
-    reader = reception.assistive
-    assert reader is not None
-    reader.fill(COUNTER, "係のパスワード", STAFF_PASSWORD)
-    reader.press(COUNTER, "目視確認を始める")
-    begun.sees("23-visual-check")
-    assert not any(STAFF_PASSWORD in text for text in reader.texts(COUNTER))
-    reader.press(COUNTER, wording.REASONS["pin-forgotten"])
-    reader.press(COUNTER, "本人です")
-    begun.sees(MEDICATION)
-    name = load_person(next(iter(shipped_people()))).name
-    reader.waits(COUNTER, lambda told: any(name in text for text in told))
-    reader.press(COUNTER, "ロック")
-    reader.waits(COUNTER, lambda told: not any(name in text for text in told))
-    reader.fill(COUNTER, "係のパスワード", STAFF_PASSWORD)
-    reader.press(COUNTER, "ロックを解除")
-    reader.waits(COUNTER, lambda told: any(name in text for text in told))
-    reader.press(COUNTER, "受付を取り消す")
-    reader.press(COUNTER, "もう一度押すと取消")
-    reception.program.wait_for("CALL_STAFF")

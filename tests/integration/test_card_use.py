@@ -11,7 +11,7 @@ from config.person import Insurance
 from consent.choices import ConsentAnswer, EligibilityStatus, Item, PrescriptionForm
 from consent.eligibility import Eligibility, EligibilityClient, Refused
 from consent.server.certificates import Authority
-from tests.support.servers import HANAKO, TERMINAL, Bench, bench
+from tests.support.servers import HANAKO, TERMINAL, Bench, bench, whole
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 NEW = replace(HANAKO, insurance=replace(HANAKO.insurance, registered=False))
@@ -39,7 +39,7 @@ def test_a_card_that_is_not_registered_is_offered_registration_and_told_nothing(
     assert (found.status, found.questions) == (EligibilityStatus.UNREGISTERED, ())
     assert (found.counter.number, found.counter.share) == ("", None)
     told = first_visit.client().result("visit-1")
-    assert told.qualification is None
+    assert told.qualifications == ()
 
 
 def test_a_registration_brings_the_questions_and_is_not_offered_again(first_visit: Bench) -> None:
@@ -49,7 +49,7 @@ def test_a_registration_brings_the_questions_and_is_not_offered_again(first_visi
     assert (found.status, found.card_use_offered) == (EligibilityStatus.VALID, False)
     assert found.questions == (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
     assert found.counter.number == "345678"
-    client.send_consents("visit-1", {Item.MEDICATION: GIVEN})
+    client.send_consents("visit-1", whole(MEDICATION=GIVEN))
     record = client.visit("visit-1")
     assert record is not None
     assert (record.card_use, record.status) == (GIVEN, EligibilityStatus.VALID)
@@ -115,8 +115,7 @@ def test_valid_without_viewable_data_is_recorded_without_questions(authority: Au
         client = made.client()
         assert identify(made, client).questions == ()
         client.send_consents("visit-1", {})
-        told = client.result("visit-1").qualification
-        assert told is not None and told.classification == "A1"
+        assert [one.classification for one in client.result("visit-1").qualifications] == ["A1"]
 
 
 def client_of(made: Bench, kind: Any = "clinic", profile: Any = "current") -> EligibilityClient:

@@ -12,75 +12,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from hardware.card import CardChannel, MyNumberCard, ReaderBusy
 from hardware.face.engine import FaceEngine
-from hardware.simulation.pcscd import PcscdBench
 from hardware.simulation.virtual_card import RecordingCard, SmartCard, foreign_card
 from reception import flow
 from reception.flow import Method, State
 from reception.flow.failures import CARD_REMOVED_WHILE, FailureCode
+from reception.testing import matrix
+from reception.testing.matrix import Disturbance
+from reception.testing.matrix.cell import Cell
 from reception.testing.scenarios import TODAY
 from reception.testing.testbench import Bench, BenchKind
+from reception.testing.timing import FAST
 from reception.testing.visit_driver import VisitDriver
 from tests.support.pcscd import running_pcscd
-
-DELAYS = {
-    "delays": {
-        "told_s": 0.05,
-        "farewell_s": 0.03,
-        "notice_s": 0.03,
-        "call_staff_s": 0.05,
-        "reminder_s": 0.5,
-        "device_retry_s": 0.05,
-    }
-}
-"""Nobody reads the screens."""
 
 ROUTES = (Method.PIN, Method.FACE)
 TRIES = 2
 """Tries left on a disturbed patient's card: a right PIN that truly reached it makes them 3, a wrong one 1."""
-
-STATES = (
-    State.READING,
-    State.METHOD_CHOICE,
-    State.FACE_MATCH,
-    State.PIN_ENTRY,
-    State.CHECKING,
-    State.CONSENT,
-    State.LIMIT_CONSENT,
-    State.SENDING,
-    State.TAKE_CARD,
-    State.COMPLETE,
-    State.CALL_STAFF,
-)
-"""Every state of a visit with a card; WAITING has tests of its own."""
-
-SENT = (State.SENDING, State.TAKE_CARD, State.COMPLETE)
-"""The answers are given and on their way: nothing stops them."""
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FaceEngine]:
-    with FaceEngine() as engine:
-        yield engine
-
-
-def settings() -> config.Config:
-    return config.load(None, (DELAYS, TomlFile(Path("test"), "", DELAYS)))
 
 
 @contextmanager
 def a_stage(kind: BenchKind, state: Path, engine: FaceEngine) -> Iterator[VisitDriver]:
     """Set up a bench, and see at the end that nothing of all the visits is left behind."""
     people = [load_person(name) for name in ("age45", "age75", "no-photo")]
-    with Bench(settings(), state, kind, people=people, today=TODAY, engine=engine) as bench:
+    with Bench(FAST.settings(), state, kind, people=people, today=TODAY, engine=engine) as bench:
         stage = VisitDriver(bench)
         for method in ROUTES:
             stage.visit(method=method)
@@ -229,96 +190,17 @@ def test_a_card_pulled_at_a_wrong_pin_lost_a_try_only_if_the_pin_reached_it(
 # --- Reader and service ---------------------------------------------------------------------------------------------
 
 
-class Trouble(NamedTuple):
-    """How a reader is lost, and what is told of it."""
-
-    lose: Callable[[Bench], None]
-    regain: Callable[[Bench], None]
-    code: FailureCode
-
-
-def kill_the_service(bench: Bench) -> None:
-    assert isinstance(bench.faults, PcscdBench)
-    bench.faults.stop_service(kill=True)
-
-
-TROUBLES = {
-    "service stopped": Trouble(
-        lambda bench: bench.faults.stop_service(),
-        lambda bench: bench.faults.start_service(),
-        FailureCode.READER_SERVICE_DOWN,
-    ),
-    "service killed": Trouble(
-        kill_the_service,
-        lambda bench: bench.faults.start_service(),
-        FailureCode.READER_SERVICE_DOWN,
-    ),
-    "reader unplugged": Trouble(
-        lambda bench: bench.faults.unplug(), lambda bench: bench.faults.plug(), FailureCode.READER_LOST
-    ),
-    "reader faulty": Trouble(
-        lambda bench: bench.faults.fault(), lambda bench: bench.faults.plug(), FailureCode.READER_LOST
-    ),
-}
-
-
-def lose_the_reader(stage: VisitDriver, trouble: Trouble, state: State, *, card_stays: bool) -> None:
-    """Lose it in a state of a visit, and get it back with the card still in or taken meanwhile."""
-    stage.settle()
-    card = stage.card(tries=TRIES)
-    visit = stage.visit(card, method_to(state), hold=state)
-
-    trouble.lose(stage.bench)
-    if state in SENT:
-        stage.go_on()
-
-    lost = stage.wait_until(lambda seen: seen.state == State.OUT_OF_SERVICE, "OUT_OF_SERVICE")
-    assert stage.terminal.snapshot.health.reader == "down"
-    # The last state is over before PC/SC tells of a reader that failed.
-    told = {"", trouble.code} if state is State.COMPLETE else {"" if state in SENT else trouble.code}
-    assert lost.failure in told, stage.states()
-    assert stage.completed(visit) == stage.recorded(visit) == (state in SENT)
-    assert card.pin_tries_left == tries_left(card, "1234")
-    stage.hold(State.METHOD_CHOICE)
-    stage.release()
-    if not card_stays:
-        stage.bench.slot.remove()
-    trouble.regain(stage.bench)
-    if card_stays and state is not State.COMPLETE:
-        # The patient may go on as if they had just come.
-        stage.wait_until(lambda seen: seen.visit != visit and bool(seen.methods), "a new visit")
-        stage.bench.slot.remove()
-    stage.wait_at_rest()
-    assert stage.terminal.snapshot.health.reader == "ok"
+@pytest.mark.parametrize("disturbance", [Disturbance.READER_UNPLUGGED, Disturbance.CARD_SWAPPED])
+def test_a_lost_reader_and_another_card_come_in_every_state_to_what_the_rules_say(
+    disturbance: Disturbance, engine: FaceEngine, made_state: Path
+) -> None:
+    cells = matrix.cells("simulated", disturbances=[disturbance])
+    assert len(cells) >= 12
+    assert matrix.wrong(matrix.play(cells, "simulated", made_state, engine=engine)) == {}
 
 
 def method_to(state: State) -> Method:
     return Method.FACE if state is State.FACE_MATCH else Method.PIN
-
-
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize(("how", "card_stays"), [("service stopped", True), ("reader unplugged", False)])
-def test_a_lost_reader_ends_what_is_not_sent_and_comes_back_by_itself(
-    how: str, state: State, card_stays: bool, simulated: VisitDriver
-) -> None:
-    lose_the_reader(simulated, TROUBLES[how], state, card_stays=card_stays)
-    assert_the_next_patient_succeeds(simulated)
-
-
-@pytest.mark.parametrize("how", ["service stopped", "reader unplugged"])
-def test_a_reader_lost_between_visits_is_told_and_comes_back_by_itself(
-    how: str, simulated: VisitDriver
-) -> None:
-    lose_it_between_visits(simulated, TROUBLES[how])
-    assert_the_next_patient_succeeds(simulated)
-
-
-def lose_it_between_visits(stage: VisitDriver, trouble: Trouble) -> None:
-    stage.settle()
-    trouble.lose(stage.bench)
-    assert stage.wait_at_rest(State.OUT_OF_SERVICE).failure == trouble.code
-    trouble.regain(stage.bench)
-    stage.wait_at_rest()
 
 
 def test_a_reader_that_another_program_holds_is_named_and_the_next_patient_succeeds(
@@ -341,32 +223,6 @@ def test_a_reader_that_another_program_holds_is_named_and_the_next_patient_succe
 
 
 # --- Another card ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", [each for each in STATES if each is not State.COMPLETE])
-def test_a_card_exchanged_for_another_ends_one_visit_and_begins_the_next(
-    state: State, simulated: VisitDriver
-) -> None:
-    exchange(simulated, state)
-    assert_the_next_patient_succeeds(simulated)
-
-
-def exchange(stage: VisitDriver, state: State) -> None:
-    stage.settle()
-    card, other = stage.card(tries=TRIES), stage.card("age75")
-    visit = stage.visit(card, method_to(state), hold=state)
-
-    stage.hold(State.METHOD_CHOICE)
-    stage.bench.slot.swap(other)
-    stage.release()
-
-    new = stage.wait_until(lambda seen: seen.visit != visit and bool(seen.methods), "a new visit")
-    agreed = state in (State.LIMIT_CONSENT, *SENT)
-    wanted = "" if agreed else "STAFF_CALLED" if state is State.CALL_STAFF else CARD_REMOVED_WHILE[state]
-    assert stage.failure(visit) == wanted, stage.states()
-    assert stage.completed(visit) == stage.recorded(visit) == agreed
-    assert not stage.recorded(new.visit)
-    assert (card.pin_tries_left, other.pin_tries_left) == (tries_left(card, "1234"), 3)
 
 
 @pytest.mark.parametrize(
@@ -562,7 +418,9 @@ def test_a_certificate_that_ends_is_told_from_the_check_on(
     today: date, notice: str, engine: FaceEngine, made_state: Path
 ) -> None:
     """The certificate of this person is valid up to 2030-02-17."""
-    with Bench(settings(), made_state, people=[load_person("age45")], today=today, engine=engine) as bench:
+    with Bench(
+        FAST.settings(), made_state, people=[load_person("age45")], today=today, engine=engine
+    ) as bench:
         stage = VisitDriver(bench)
         card = stage.card()
         visit = stage.visit(card)
@@ -581,11 +439,19 @@ def test_a_certificate_that_ends_is_told_from_the_check_on(
 class Direct:
     """A channel to a card without a reader."""
 
+    atr, protocol = b"", ""
+
     def __init__(self, card: SmartCard) -> None:
         self.card = card
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         return self.card.process(bytes(apdu))
+
+    def still_in(self) -> bool:
+        return True
+
+    def renew(self) -> None:
+        pass
 
     def close(self) -> None:
         self.card.power_off()
@@ -640,8 +506,8 @@ def test_behind_pcscd_a_card_pulled_at_each_kind_of_command_is_no_other_matter(p
 
 @pytest.mark.parametrize("state", [State.METHOD_CHOICE, State.SENDING])
 def test_pcscd_killed_and_started_again_loses_nothing_that_was_sent(state: State, pcsc: VisitDriver) -> None:
-    lose_the_reader(pcsc, TROUBLES["service killed"], state, card_stays=state is State.METHOD_CHOICE)
-    assert_the_next_patient_succeeds(pcsc)
+    """With --long, test_matrix does so in every state."""
+    Cell(pcsc, state, Disturbance.SERVICE_KILLED, "pcsc").play()
 
 
 @pytest.mark.long
@@ -657,32 +523,6 @@ def test_behind_pcscd_a_card_pulled_at_any_command(method: Method, moment: str, 
         if at % 10 == 0 or at == len(commands):
             assert_the_next_patient_succeeds(pcsc)
     assert not wrong, "\n".join(wrong)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("card_stays", [True, False], ids=["card stays", "card taken"])
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("how", TROUBLES)
-def test_behind_pcscd_a_reader_lost_in_any_state(
-    how: str, state: State, card_stays: bool, pcsc: VisitDriver
-) -> None:
-    lose_the_reader(pcsc, TROUBLES[how], state, card_stays=card_stays)
-    assert_the_next_patient_succeeds(pcsc)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("how", TROUBLES)
-def test_behind_pcscd_a_reader_lost_between_visits(how: str, pcsc: VisitDriver) -> None:
-    lose_it_between_visits(pcsc, TROUBLES[how])
-    assert_the_next_patient_succeeds(pcsc)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("state", [each for each in STATES if each is not State.COMPLETE])
-def test_behind_pcscd_a_card_exchanged(state: State, pcsc: VisitDriver) -> None:
-    exchange(pcsc, state)
-    assert_the_next_patient_succeeds(pcsc)
 
 
 @pytest.mark.long

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from config.person import Person, PersonCertificate
 from consent.eligibility import EligibilityClient, Refused
+from consent.eligibility.transport import SignedBy
+from consent.enrolment.terminal_key import TerminalKey
 from consent.server.certificates import Authority
 from consent.wire import to_base64
 from tests.support.servers import HANAKO, Bench, bench, person
@@ -81,7 +83,7 @@ def with_body(
     """Identify by face with the request changed on its way."""
     challenge, once = client.challenge(), client._transport.once
 
-    def on_the_way(*given: Any) -> tuple[int, bytes]:
+    def on_the_way(*given: Any) -> tuple[int, bytearray]:
         method, path, body, *rest = given
         return once(method, path, json.dumps(change(json.loads(body))).encode(), *rest)
 
@@ -95,7 +97,8 @@ def signed(made: Bench, text: str) -> bytes:
 
 
 def not_enrolled(made: Bench, client: EligibilityClient) -> object:
-    client._transport.session.headers["X-Terminal-Id"] = "terminal-9"
+    stranger = TerminalKey("terminal-9", made.authority.enrol_terminal("terminal-1").private_key)
+    client._transport.session.auth = SignedBy(stranger)
     return client.challenge()
 
 
@@ -145,7 +148,7 @@ def test_a_word_given_by_sight_is_no_word_for_a_face(authority: Authority) -> No
         client = made.client()
         challenge, once = client.challenge(), client._transport.once
 
-        def as_a_face(*given: Any) -> tuple[int, bytes]:
+        def as_a_face(*given: Any) -> tuple[int, bytearray]:
             method, path, body, *rest = given
             return once(method, path, json.dumps({**json.loads(body), "method": "face"}).encode(), *rest)
 
@@ -162,7 +165,7 @@ def test_staff_vouch_by_sight_and_the_audit_says_who_and_why(authority: Authorit
         assert client.identify_by_sight("visit-1", *proof, "staff-7", "pin-forgotten").questions
         record = client.visit("visit-1")
         assert record is not None and record.method == "visual"
-        last = client.audit()[-1]
+        last = made.auditor().audit()[-1]
         assert (last.action, last.outcome, last.visit_id) == ("identify", "ok", "visit-1")
         assert (last.staff, last.reason) == ("staff-7", "pin-forgotten")
 
@@ -179,8 +182,7 @@ def test_the_audit_has_every_refusal_and_nothing_personal(authority: Authority) 
         with pytest.raises(Refused):
             forged_signature(made, made.client())
         by_card(made, made.client())
-        client = made.client()
-        entries = client.audit()
+        entries = made.auditor().audit()
         assert [(entry.action, entry.outcome) for entry in entries] == [
             ("identify", "SIGNATURE_INVALID"),
             ("identify", "ok"),

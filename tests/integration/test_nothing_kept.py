@@ -17,8 +17,8 @@ from hardware.face.engine import FaceEngine
 from hardware.simulation.steerable_clip import SteerableClip
 from reception import flow
 from reception.flow import State
-from reception.terminal.snapshot import Snapshot
 from reception.testing.testbench import Bench
+from reception.testing.visit_driver import VisitDriver
 
 Array = np.ndarray[Any, Any]
 
@@ -57,43 +57,6 @@ def held() -> Iterator[tuple[str, Array]]:
             frame = frame.f_back
 
 
-class Visit:
-    """A bench, and a way to wait for what its terminal shows."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.codes: list[str] = []
-        self.previewed = threading.Event()
-        self._news = threading.Condition()
-        self._seen: list[Snapshot] = []
-        bench.terminal.subscribe(self._hear)
-        bench.terminal.subscribe_frames(self._preview)
-
-    def _hear(self, snapshot: Snapshot) -> None:
-        with self._news:
-            self._seen.append(snapshot)
-            self.codes.append(snapshot.failure)
-            self._news.notify()
-
-    def _preview(self, image: Any) -> None:
-        self.previewed.set()
-
-    def until(self, state: State, after: int = 0) -> int:
-        """Wait for the next occasion of a state after another; return its number."""
-        with self._news:
-            assert self._news.wait_for(lambda: self._occasion(state, after), 20), state
-            return self._occasion(state, after)
-
-    def _occasion(self, state: State, after: int) -> int:
-        return next((one.occasion for one in self._seen if one.state == state and one.occasion > after), 0)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FaceEngine]:
-    with FaceEngine() as engine:
-        yield engine
-
-
 @pytest.fixture(scope="module")
 def before() -> dict[int, Array]:
     """Arrays that other tests of this process hold; kept, so that no new one takes the place of one."""
@@ -113,33 +76,33 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(
         camera = bench.camera
         assert isinstance(camera, SteerableClip)
         bench.show(who)
-        visit = Visit(bench)
-        visit.until(State.WAITING)
+        visit, previewed = VisitDriver(bench), threading.Event()
+        bench.terminal.subscribe_frames(lambda image: previewed.set())
+        assert visit.next_entry(State.WAITING, 20)
         bench.insert()
-        choice = visit.until(State.METHOD_CHOICE)
+        assert visit.next_entry(State.METHOD_CHOICE, 20)
         if end == "camera black":
             camera.black()
         if end == "camera frozen":
             camera.freeze()
         bench.terminal.submit(flow.Choose(flow.Method.FACE))
-        match = visit.until(State.FACE_MATCH, choice)
+        assert visit.next_entry(State.FACE_MATCH, 20)
         if end == "accepted":
-            visit.until(State.CONSENT, match)
+            assert visit.next_entry(State.CONSENT, 20)
         else:
-            assert visit.previewed.wait(10)
+            assert previewed.wait(10)
             if end == "camera unplugged":
                 camera.unplug()
             if end.startswith("camera"):
-                visit.until(State.METHOD_CHOICE, match)
-                assert "FACE_CAMERA_LOST" in visit.codes
-        last = bench.terminal.snapshot.occasion
+                assert visit.next_entry(State.METHOD_CHOICE, 20)
+                assert "FACE_CAMERA_LOST" in {seen.failure for seen in visit.log}
         bench.remove()
-        visit.until(State.WAITING, last)
+        assert visit.next_entry(State.WAITING, 20)
         camera.plug()
         # The face's worker may be at its last frame still; this one queues behind it.
         bench.terminal._jobs._lanes["face"].submit(int).result(10)
         bench.terminal._jobs._camera_health.stop()
-        assert visit.previewed.is_set()
+        assert previewed.is_set()
         assert [name for name, array in held() if id(array) not in before] == []
 
 
@@ -161,12 +124,12 @@ def test_a_photo_embedded_ahead_is_forgotten_by_the_engine_when_the_visit_ends_w
         monkeypatch.setattr(engine, name, noted(name))
     people = [load_person("age45")]
     with Bench(load(None), made_state, people=people, today=date(2026, 4, 1), engine=engine) as bench:
-        visit = Visit(bench)
-        visit.until(State.WAITING)
-        bench.insert()
-        choice = visit.until(State.METHOD_CHOICE)
+        visit = VisitDriver(bench)
+        visit.wait_at_rest()
+        visit.begin(visit.card(), hold=State.METHOD_CHOICE)
+        visit.wait(State.METHOD_CHOICE)
         bench.remove()
-        visit.until(State.WAITING, choice)
+        visit.wait_at_rest()
         bench.terminal._jobs._lanes["card"].submit(int).result(10)
         bench.terminal._jobs._lanes["face"].submit(int).result(10)
         assert asked == ["embed_photo", "forget"]

@@ -16,13 +16,12 @@ import httpx
 import pytest
 
 from config.person import Person, load_person
-from consent.choices import ConsentAnswer, Item
 from consent.eligibility import Refused, TimedOut, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.people import People
 from reception.__main__ import main
-from tests.support.servers import HANAKO, NOON, Bench, bench, person
+from tests.support.servers import HANAKO, NOON, Bench, bench, outcome, person
 
 PERSON_FILE = """
 name = "鈴木　一郎"
@@ -44,16 +43,6 @@ status = "good"
 def running(authority: Authority, tmp_path: Path) -> Iterator[Bench]:
     with bench(authority, people_folder=tmp_path) as made:
         yield made
-
-
-def outcome(made: Bench, someone: Person, visit_id: str = "visit-1") -> str:
-    """What becomes of an identification: ``ok``, or the refusal's code."""
-    client = made.client()
-    try:
-        client.identify_by_face(visit_id, client.challenge(), made.certificate(someone), 0.3)
-    except Refused as refusal:
-        return refusal.code
-    return "ok"
 
 
 def test_a_person_can_be_added_while_the_server_runs(running: Bench, tmp_path: Path) -> None:
@@ -140,17 +129,6 @@ def test_a_clock_that_is_an_hour_slow_believes_no_responder(running: Bench) -> N
     running.server.faults.next("clock_skew")
     with pytest.raises(Unreachable):
         client.identify_by_face("v", challenge, running.certificate(), 0.3)
-
-
-def test_changing_an_answer_takes_the_card_again(running: Bench) -> None:
-    assert outcome(running, HANAKO) == "ok"
-    client = running.client()
-    client.send_consents("visit-1", {Item.MEDICATION: ConsentAnswer.GIVEN})
-    with pytest.raises(Refused, match="CONSENTS_DIFFER"):
-        client.send_consents("visit-1", {Item.MEDICATION: ConsentAnswer.DECLINED})
-    assert outcome(running, HANAKO) == "VISIT_DIFFERS"
-    assert outcome(running, HANAKO, "visit-2") == "ok"
-    client.send_consents("visit-2", {Item.MEDICATION: ConsentAnswer.DECLINED})
 
 
 def test_the_openapi_document_names_every_call_with_its_refusals(running: Bench) -> None:

@@ -1,58 +1,23 @@
-"""The server on PostgreSQL: the same behaviour as on SQLite, many at once, and a database that goes and comes."""
+"""The server on PostgreSQL: many at once, and a database that goes and comes."""
 
 import itertools
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError, Refused, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
 from consent.server.store import ConsentsDiffer, Store
-from reception.testing.benchmarks.postgres import OwnPostgres, programs
+from reception.testing.benchmarks.postgres import OwnPostgres
+from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of, whole
 
-# The same tests, with the fixtures of this module.
-from tests.integration.test_server import (  # noqa: F401
-    ON_HOLD,
-    REVOKED,
-    UNKNOWN,
-    other_authority,
-    test_a_certificate_of_another_authority_is_refused,
-    test_a_certificate_that_must_not_pass_is_refused,
-    test_a_challenge_expires_after_two_minutes,
-    test_a_challenge_is_spent_by_a_failed_try_too,
-    test_a_challenge_of_another_terminal_is_unknown_and_stays_good_for_its_owner,
-    test_a_long_past_challenge_is_forgotten,
-    test_a_stopped_server_starts_again_on_its_port_and_remembers,
-    test_each_challenge_serves_once,
-    test_the_list_of_visits_holds_answers_and_nothing_personal,
-    test_the_other_wrong_requests_have_codes_too,
-)
-from tests.integration.test_server_operation import test_changing_an_answer_takes_the_card_again  # noqa: F401
-from tests.support.servers import HANAKO, Bench, bench
-from tests.unit.consent.test_store import recorded_of, visit_of
-
-pytestmark = pytest.mark.skipif(
-    programs() is None, reason="PostgreSQL is not installed (Debian package postgresql)"
-)
+pytestmark = pytest.mark.usefixtures("postgres")
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[OwnPostgres]:
-    with OwnPostgres(durable=False) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 _numbers = itertools.count()
@@ -63,21 +28,6 @@ def database(postgres: OwnPostgres) -> str:
     return postgres.create(f"test{next(_numbers)}")
 
 
-@pytest.fixture(scope="module")
-def shared(postgres: OwnPostgres) -> str:
-    return postgres.create("shared")
-
-
-@pytest.fixture
-def running(authority: Authority, shared: str) -> Iterator[Bench]:
-    with bench(authority, HANAKO, REVOKED, ON_HOLD, UNKNOWN, database=shared) as made:
-        yield made
-    engine = sa.create_engine(shared)
-    with engine.begin() as connection:
-        connection.execute(sa.text('TRUNCATE visits, consents, card_uses, "references", audit'))
-    engine.dispose()
-
-
 def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authority, database: str) -> None:
     with bench(authority, database=database) as one, bench(authority, database=database) as two:
         first, second = one.client(), two.client()
@@ -85,8 +35,8 @@ def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authori
         second.identify_by_face("visit-1", challenge, two.certificate(), 0.3)
         with pytest.raises(Refused, match="CHALLENGE_USED"):
             first.identify_by_face("visit-1", challenge, one.certificate(), 0.3)
-        receipt = first.send_consents("visit-1", {Item.MEDICATION: GIVEN})
-        assert second.send_consents("visit-1", {Item.MEDICATION: GIVEN}) == receipt
+        receipt = first.send_consents("visit-1", whole(MEDICATION=GIVEN))
+        assert second.send_consents("visit-1", whole(MEDICATION=GIVEN)) == receipt
 
 
 def test_consents_sent_many_times_at_once_are_recorded_once(database: str) -> None:
@@ -121,7 +71,7 @@ def test_a_visit_identified_many_times_at_once_is_kept_once(database: str) -> No
     try:
         with ThreadPoolExecutor(10) as threads:
             list(threads.map(store.keep_visit, [visit_of("visit-1")] * 30))
-        assert [visit.visit_id for visit in store.records()] == ["visit-1"]
+        assert [visit.visit_id for visit in store.records("terminal-1")] == ["visit-1"]
     finally:
         store.close()
 
@@ -154,7 +104,7 @@ def test_a_database_that_stops_and_starts_under_load_loses_and_doubles_nothing(a
     def one_visit(client: Any, made: Bench, visit: str, answer: ConsentAnswer) -> None:
         try:
             client.identify_by_face(visit, client.challenge(), made.certificate(), 0.3)
-            client.send_consents(visit, {Item.MEDICATION: answer})
+            client.send_consents(visit, whole(MEDICATION=answer))
         except Unreachable:
             return
         except EligibilityError as error:
@@ -202,7 +152,7 @@ def test_a_database_that_stops_and_starts_under_load_loses_and_doubles_nothing(a
 def _store_records(database: str) -> tuple[Any, ...]:
     store = Store(database)
     try:
-        return store.records()
+        return store.records("terminal-1")
     finally:
         store.close()
 
@@ -211,7 +161,7 @@ def test_a_restored_backup_answers_the_same(postgres: OwnPostgres, database: str
     store = Store(database)
     store.keep_visit(visit_of("visit-1"))
     store.record("visit-1", recorded_of({Item.MEDICATION: GIVEN}))
-    before = (store.records(), store.challenge_key())
+    before = (store.records("terminal-1"), store.challenge_key())
     name = database.rpartition("/")[2].partition("?")[0]
     dump = f"{name}.dump"
     postgres.run("pg_dump", "-Fc", "-f", dump, name)
@@ -219,5 +169,5 @@ def test_a_restored_backup_answers_the_same(postgres: OwnPostgres, database: str
     restored = postgres.create(f"{name}restored")
     postgres.run("pg_restore", "-d", f"{name}restored", dump)
     again = Store(restored)
-    assert (again.records(), again.challenge_key()) == before
+    assert (again.records("terminal-1"), again.challenge_key()) == before
     again.close()

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
+import config
+from hardware.card import CardAuthority, CardRules, RsaKey
 from hardware.simulation.virtual_card import CardContents, CardCredentials, VirtualCard
 
 BIRTH, EXPIRES = date(1980, 2, 17), date(2035, 2, 17)
@@ -61,7 +63,18 @@ def _credentials(holder: str) -> CardCredentials:
         signature_private_key_pem=_pem(f"{holder} sign"),
         signature_ca_certificate=_certificate("test CA", "test CA"),
         face_key_pem=_pem("municipality"),
+        chip_key_pem=_pem(f"{holder} chip"),
+        card_authority_pem=_pem("card authority"),
     )
+
+
+def rules(**settings: Any) -> CardRules:
+    """What is believed of these cards: their authority counts from 2024 on, and today is in 2026."""
+    numbers = _key("card authority").public_key().public_numbers()
+    authority = CardAuthority(
+        CardCredentials.card_authority_id, RsaKey(numbers.e, numbers.n), date(2024, 1, 1)
+    )
+    return CardRules((authority,), date(2026, 4, 1), config.Card(**settings))
 
 
 def jp2(width: int = 240, height: int = 320) -> bytes:

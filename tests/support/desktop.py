@@ -124,8 +124,8 @@ class Program:
             [sys.executable, "-m", "reception", "--verbose", *map(str, words)],
             cwd=ROOT,
             env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
         )
         self.lines: list[str] = []
@@ -158,12 +158,12 @@ class Program:
         self.process.kill()
         self.process.wait()
         self._reader.join(5)
-        assert self.process.stderr
-        self.process.stderr.close()
+        assert self.process.stdout
+        self.process.stdout.close()
 
     def _read(self) -> None:
-        assert self.process.stderr
-        for line in self.process.stderr:
+        assert self.process.stdout
+        for line in self.process.stdout:
             with self._told:
                 self.lines.append(line.rstrip())
                 self._told.notify_all()

@@ -12,10 +12,21 @@ from typing import Any
 
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
-from reception.flow import DisplayMode, Effect, Event, HelpTopic, Language, Method, StaffText, State
+from reception.flow import (
+    AttributeOutcome,
+    DisplayMode,
+    Effect,
+    Event,
+    HelpTopic,
+    Language,
+    Method,
+    StaffText,
+    State,
+)
 from reception.flow.failures import FailureCode
 from reception.testing.matrix.rules import IDENTITY_FAILS, Disturbance, Outcome, expected, failures_of
-from tests.unit.flow.test_flow import QUESTIONS, Walk, in_state
+from reception.testing.verbs import Patient
+from tests.support.walk import QUESTIONS, Walk, in_state
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 S, D, O = State, Disturbance, Outcome  # noqa: E741
@@ -42,8 +53,6 @@ class Surroundings:
         match session.state:
             case S.READING:
                 return (flow.CardRead(occasion, True, 3),)
-            case S.METHOD_CHOICE:
-                return (flow.Choose(Method.IPHONE if session.visit.by_phone else Method.PIN),)
             case S.FACE_MATCH:
                 return (flow.FaceMatched(occasion),)
             case S.PIN_ENTRY:
@@ -52,23 +61,26 @@ class Surroundings:
                 if self.server_fails:
                     return (flow.PhoneLaid(), flow.WorkFailed(occasion, self.server_fails))
                 return (flow.PhoneLaid(), flow.PhoneRead(occasion))
-            case S.VISUAL_CHECK:
-                return (flow.StaffConfirmVisual("other"),)
             case S.CHECKING | S.SENDING if self.server_fails:
                 return (flow.WorkFailed(occasion, self.server_fails),)
             case S.CHECKING if session.visit.card_use is DECLINED:
                 return (flow.WorkFailed(occasion, FailureCode.CARD_USE_DECLINED),)
             case S.CHECKING:
                 return (flow.Identified(occasion, QUESTIONS),)
-            case S.CARD_USE_OFFER:
-                return (flow.AnswerCardUse(GIVEN),)
-            case S.CONSENT | S.LIMIT_CONSENT:
-                return (flow.Answer(GIVEN),)
             case S.SENDING:
                 return (flow.Recorded(occasion),)
+            case S.ATTRIBUTE_SIGN:
+                signed = (flow.SigningTyped(6), flow.SigningSubmit())
+                if self.stalls:
+                    failed = flow.AttributesDone(occasion, AttributeOutcome.NOT_RECORDED)
+                    return (*signed, failed, flow.ReaderLost(FailureCode.CARD_STALLED))
+                outcome = AttributeOutcome.NOT_RECORDED if self.server_fails else AttributeOutcome.GIVEN
+                return (*signed, flow.AttributesDone(occasion, outcome))
             case S.TAKE_CARD if session.visit.card_in:
                 return (flow.CardRemoved(),)
-        return ()
+        patient = Patient(Method.IPHONE if session.visit.by_phone else Method.PIN)
+        tap = patient.tap(session.state)
+        return () if tap is None else (tap,)
 
     def go_on(self, walk: Walk, *until: State, same: bool = True) -> None:
         """Go on to one of these states; ``same``: of this visit only."""
@@ -162,20 +174,18 @@ def _run_out(walk: Walk) -> None:
 
 
 def _tap_twice(walk: Walk) -> None:
-    tapped: dict[State, Event] = {
-        S.METHOD_CHOICE: flow.Choose(Method.PIN),
-        S.PIN_ENTRY: flow.PinSubmit(),
-        S.VISUAL_CHECK: flow.StaffConfirmVisual("other"),
-        S.CARD_USE_OFFER: flow.AnswerCardUse(GIVEN),
-        S.LIMIT_CONSENT: flow.Answer(GIVEN),
-    }
-    event = tapped[walk.state()]
+    event = Patient().tap(walk.state())
+    assert event is not None
     if walk.state() is S.PIN_ENTRY:
         walk.on(flow.PinTyped(4))
+    if walk.state() is S.ATTRIBUTE_SIGN:
+        walk.on(flow.SigningTyped(6))
     assert walk.on(event) != (Effect.LOG_LATE_EVENT,), "the first tap was not heard"
     assert walk.on(event) == (Effect.LOG_LATE_EVENT,), "the second tap was heard"
     if walk.state() is S.PIN_ENTRY:
         walk.on(flow.PinVerified(walk.occasion))
+    if walk.state() is S.ATTRIBUTE_SIGN:
+        walk.on(flow.AttributesDone(walk.occasion, AttributeOutcome.GIVEN))
 
 
 # --- What must come of it -------------------------------------------------------------------------------------------
@@ -205,7 +215,7 @@ def _goes_on(walk: Walk, around: Surroundings, state: State, codes: frozenset[st
     around.go_on(walk, *REST)
     assert walk.session.visit.completed, "not shown complete"
     sent = walk.effects.count(Effect.SEND_CONSENTS)
-    assert sent == (0 if state in (S.SENDING, S.TAKE_CARD, S.COMPLETE) else 1), f"sent {sent} times"
+    assert sent == (0 if state in flow.COMMITTED else 1), f"sent {sent} times"
     assert DECLINED not in dict(walk.session.visit.answers).values()
 
 
@@ -356,7 +366,7 @@ class Heard:
 EVERY = tuple(State)
 AWAKE = tuple(state for state in State if state is not S.WAITING)
 NOT_OUT = tuple(state for state in State if state is not S.OUT_OF_SERVICE)
-WITHOUT_CARD_READER = (S.SENDING, S.TAKE_CARD, S.COMPLETE)
+WITHOUT_CARD_READER = flow.COMMITTED
 PHONES_LOST = tuple(state for state in State if state is not S.PHONE_TAP)
 CODE_WRONG = FailureCode.CARD_WRONG
 
@@ -616,7 +626,11 @@ def _prescription() -> Walk:
 
 def _code_typed() -> Walk:
     walk = in_state(S.READING)
+    # Another program has the reader for a moment.
+    walk.on(flow.CardAwaited(walk.occasion))
+    assert (walk.session.state, walk.session.guidance) == (S.READING, flow.READER_BUSY)
     walk.on(flow.CardRead(walk.occasion, False, 3, photo_sought=False))
+    assert walk.session.guidance == ""
     walk.on(flow.MatchCodeRefused("visit-1", 9))
     assert walk.session.visit.match_code_tries_left == 9
     walk.on(flow.PhotoRead("visit-1", True))

@@ -35,7 +35,8 @@ from consent.choices import (
 from reception.commands import parser
 from reception.flow import State, table
 from reception.testing import commands as workshop
-from reception.testing.scenarios.scenario import BUTTONS, Expect, Rule, Scenario
+from reception.testing.scenarios.scenario import Expect, Scenario
+from reception.testing.verbs import BUTTONS, Rule
 from reception.texts.failures import FAILURES
 from tests.support import ROOT
 
@@ -154,12 +155,20 @@ BOUNDS = {"exclusiveMinimum": "above", "minimum": "from", "maximum": "to", "minL
 
 def allowed(schema: dict[str, Any]) -> str:
     """Say in words what a JSON schema of one value allows."""
+    if schema.get("type") == "array":
+        # Tuples of texts: what one of them may be.
+        of = schema.get("items", {})
+        return f"list of {allowed(of)}" if of else "list"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     words = [
-        {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}[
-            schema["type"]
-        ]
+        {
+            "integer": "whole number",
+            "number": "number",
+            "string": "text",
+            "boolean": "true or false",
+            "array": "list",
+        }[schema["type"]]
     ]
     for key, sign in (
         ("exclusiveMinimum", "above"),

@@ -1,8 +1,9 @@
-"""The worker process that owns face_recognition's models and dlib; light to import.
+"""The worker process that owns the face networks and dlib; light to import.
 
-A process, not a thread: dlib holds the GIL for a whole embedding (75-100 ms), which would freeze the window. Frames go
-over in nameless shared memory (measured for 640 x 480: 0.05 ms a frame, against 1.0 ms through a pipe), commands and
-answers through a socket pair whose end of file ends the worker when the terminal dies.
+A process, not a thread: dlib holds the GIL while it works (75-100 ms for an embedding of its own), which would freeze
+the window, and a library that crashes takes no visit with it. Frames go over in nameless shared memory (measured for
+640 x 480: 0.05 ms a frame, against 1.0 ms through a pipe), commands and answers through a socket pair whose end of file
+ends the worker when the terminal dies.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from hardware.face.engine.wire import BLOCK, SHARED, PhotoUnusable
+from config.face_networks import network_of
+from hardware.face.engine.wire import BLOCK, SHARED, PhotoUnusable, Runs
 
 if TYPE_CHECKING:
     # numpy, too, is only imported where it is used: the process is started before anything heavy is loaded.
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hardware.camera import Frame
-    from hardware.face.observation import CloseLook, Embedding, Observation
+    from hardware.face.observation import Embedding, Observation
 
-__all__ = ["EngineLost", "FaceEngine", "PhotoUnusable"]
+__all__ = ["EngineLost", "FaceEngine", "PhotoUnusable", "Runs"]
 
 _log = logging.getLogger("reception.face")
 
@@ -39,6 +41,9 @@ _MAX_PHOTO = 1_000_000
 _LARGE_PAGES = "glibc.malloc.hugetlb=1"
 """glibc then asks for pages of 2 MB. Detector, landmarks and network jump about in 60 MB of numbers: in 4 KB pages, a
 frame takes 4 % longer (measured). Another C library ignores it."""
+_FREED_IS_WIPED = "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0"
+"""glibc then overwrites memory that is freed, and keeps none back unwiped: pictures, and copies of them that a decoder
+or the sockets made, are gone with their last use. Python's own small objects go the same way with PYTHONMALLOC."""
 
 
 class EngineLost(Exception):
@@ -55,11 +60,12 @@ class FaceEngine:
         library: Literal["best", "dlib"] = "best",
         network: str = "",
     ) -> None:
-        """``library``: what runs the network; "dlib" is face_recognition's own way, to compare with.
+        """``network``: as config.Face.model.
 
-        ``network``: file of a network of the site's own; empty: the one that face_recognition installs.
+        ``library``: what runs face_recognition's network; "dlib" is its own way, to compare with.
         """
-        self._asked_for = library, network
+        kind = network_of(network).name
+        self._asked_for = kind, "" if network == kind else network, library
         self.ready = threading.Event()
         """Set once the models are loaded."""
         self._answer_within_s = answer_within_s
@@ -81,16 +87,10 @@ class FaceEngine:
         return worker is not None and worker.running
 
     @property
-    def embedder(self) -> str:
-        """Which library runs the network, "opencv" or "dlib"; empty until the engine is ready."""
+    def runs(self) -> Runs:
+        """What it works with; nothing is filled in until it is ready."""
         worker = self._worker
-        return worker.embedder if worker else ""
-
-    @property
-    def why_slow(self) -> str:
-        """Why the self-check at its start chose dlib; empty when it did not."""
-        worker = self._worker
-        return worker.why_slow if worker else ""
+        return worker.runs if worker else Runs()
 
     @property
     def trouble(self) -> str:
@@ -126,7 +126,7 @@ class FaceEngine:
         """Return the embedding of a card photo (JPEG 2000); raises PhotoUnusable, EngineLost."""
         if not 0 < len(jp2) <= _MAX_PHOTO:
             raise PhotoUnusable(f"a photo of {len(jp2)} bytes")
-        return cast("Embedding", self._running().ask("embed_photo", jp2))
+        return cast("Embedding", self._running().ask_about_photo(jp2))
 
     def observe(self, frame: Frame) -> Observation:
         """Look at a frame, which the worker keeps for embed_last(); raises EngineLost."""
@@ -135,10 +135,6 @@ class FaceEngine:
     def embed_last(self) -> Embedding:
         """Return the embedding of the face last observed; raises EngineLost, or LookupError when there was none."""
         return cast("Embedding", self._running().ask("embed_last"))
-
-    def look_closely(self) -> CloseLook | None:
-        """Measure the face last observed more closely; None when there was no face; raises EngineLost."""
-        return cast("CloseLook | None", self._running().ask("look_closely"))
 
     def forget(self) -> None:
         """Wipe what the worker holds of frames and faces; never raises."""
@@ -177,7 +173,7 @@ class _Worker:
         self,
         answer_within_s: float,
         start_within_s: float,
-        asked_for: tuple[str, str],
+        asked_for: tuple[str, str, str],
         ready: threading.Event,
     ) -> None:
         self._answer_within_s = answer_within_s
@@ -186,7 +182,7 @@ class _Worker:
         self._greeted = threading.Event()
         self._ended = False
         self._used = 0
-        self.embedder, self.why_slow, self.trouble = "", "", ""
+        self.runs, self.trouble = Runs(), ""
         block = os.memfd_create("face-frame")
         os.ftruncate(block, SHARED)
         self._memory = mmap.mmap(block, SHARED)
@@ -194,7 +190,7 @@ class _Worker:
         root = str(Path(__file__).parents[3])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
         # What was chosen by hand comes last and counts.
-        tunables = ":".join(filter(None, [_LARGE_PAGES, os.environ.get("GLIBC_TUNABLES")]))
+        tunables = ":".join(filter(None, [_LARGE_PAGES, _FREED_IS_WIPED, os.environ.get("GLIBC_TUNABLES")]))
         self.process = subprocess.Popen(
             [
                 sys.executable,
@@ -207,7 +203,12 @@ class _Worker:
             ],
             pass_fds=(theirs.fileno(), block),
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "GLIBC_TUNABLES": tunables},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(paths),
+                "GLIBC_TUNABLES": tunables,
+                "PYTHONMALLOC": "malloc",
+            },
             start_new_session=True,  # Ctrl-C in a console is for the terminal, which ends its worker itself
         )
         theirs.close()
@@ -230,6 +231,20 @@ class _Worker:
             self._shared(size).reshape(frame.image.shape)[:] = frame.image
             self._used = max(self._used, size)
             return self._exchange(("observe", height, width))
+
+    def ask_about_photo(self, jp2: bytes) -> Any:
+        """Hand a photo over in the shared memory, which is wiped when it was looked at."""
+        import numpy as np
+
+        self._wait_for_start()
+        with self._turn:
+            self._refuse_if_ended()
+            place = self._shared(len(jp2))
+            place[:] = np.frombuffer(jp2, np.uint8)
+            try:
+                return self._exchange(("embed_photo", len(jp2)))
+            finally:
+                place.fill(0)
 
     def _shared(self, size: int, start: int = 0) -> NDArray[np.uint8]:
         """Return a part of the shared memory."""
@@ -273,14 +288,14 @@ class _Worker:
         with self._turn:
             try:
                 if self._connection.poll(self._start_within_s):
-                    how, name, why = self._connection.recv()
+                    how, told = self._connection.recv()
                     if how == "ready":
-                        self.embedder, self.why_slow = name, why
-                        _log.info("face engine is ready (%s)", name)
+                        self.runs = told
+                        _log.info("face engine is ready (%s by %s)", told.network, told.library)
                         ready.set()
                     else:
-                        self.trouble = name
-                        self._lose(f"cannot be used: {name}")
+                        self.trouble = told
+                        self._lose(f"cannot be used: {told}")
                 else:
                     self._lose("does not start")
             except (OSError, EOFError) as error:

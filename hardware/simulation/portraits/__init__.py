@@ -13,10 +13,12 @@ SHIPPED = ("astronaut", "grace_hopper", "synthetic", "morph")
 """Three identities, and an attack: the half-and-half picture of the first two."""
 
 EYES_AT = (230.0, 180.0)
-"""Middle between the eyes in every shipped portrait, px; see make_portraits.py."""
+"""Middle between the eyes in every shipped portrait, px; see SOURCES.md."""
 EYES_APART = 113.0
 """Distance of the outer corners of the eyes in every shipped portrait, px."""
 
+LARGEST_PICTURE = 20_000_000
+"""Bytes of a picture file."""
 CARD_SIZE = (240, 320)
 """Width and height of the photo on a My Number card, px."""
 _CARD_COMPRESSION = 62
@@ -43,10 +45,9 @@ def portrait_path(name: str) -> Path:
 
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Return a picture file as (H, W, 3) uint8 BGR; raises ConfigError."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _mistake(f"{path}: cannot be read: {error.strerror or error}") from None
+    from config.toml_file import read_whole
+
+    data = read_whole(path, LARGEST_PICTURE)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise _mistake(f"{path}: is not a picture")

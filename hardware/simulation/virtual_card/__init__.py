@@ -4,6 +4,8 @@ from config.person import Person
 from hardware.simulation.virtual_card.card import VirtualCard, foreign_card
 from hardware.simulation.virtual_card.contents import CardContents, CardCredentials, card_contents
 from hardware.simulation.virtual_card.files import SmartCard
+from hardware.simulation.virtual_card.forged import forged_card
+from hardware.simulation.virtual_card.quirks import Quirk, QuirkyCard
 from hardware.simulation.virtual_card.reader import CardSlot, ReaderFaults, VirtualReader
 from hardware.simulation.virtual_card.recording import RecordingCard
 from hardware.simulation.virtual_card.vpcd import VpcdSlot, attach_to_vpcd
@@ -12,6 +14,8 @@ __all__ = [
     "CardContents",
     "CardCredentials",
     "CardSlot",
+    "Quirk",
+    "QuirkyCard",
     "ReaderFaults",
     "RecordingCard",
     "SmartCard",
@@ -19,8 +23,10 @@ __all__ = [
     "VirtualReader",
     "VpcdSlot",
     "attach_to_vpcd",
+    "card_contents",
     "card_for",
     "foreign_card",
+    "forged_card",
 ]
 
 

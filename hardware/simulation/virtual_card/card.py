@@ -2,9 +2,11 @@
 
 from typing import Literal
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
 from config.person import ForeignKind
 from hardware.simulation.virtual_card import contents as layout
-from hardware.simulation.virtual_card.contents import CardContents, private_key
+from hardware.simulation.virtual_card.contents import CardContents, private_key, signing_key
 from hardware.simulation.virtual_card.files import (
     NO_PIN_OPENS,
     TERMINAL_KEY,
@@ -24,6 +26,8 @@ COMMON = bytes.fromhex("D3921000310001010100")
 JUKI = bytes.fromhex("D3921000310001010401")
 
 _LABELS = {"phone-android": "JPKIAPGPSETOKEN", "phone-ios": "JPKIAPIOSTOKEN"}
+NEXT_LABEL = "JPKIAPICCTOKEN3"
+"""Of the card announced for 2028; a guess, nothing is published."""
 _PASSWORD = rb"[A-Z0-9]{6,16}"
 _CODE_TRIES = 10
 """Tries of 照合番号A and B and the birth date; sources disagree, so that nobody may rely on it."""
@@ -36,10 +40,15 @@ class VirtualCard(FileCard):
         self.contents = contents
         applications = {JPKI: _jpki(contents)}
         if not contents.kind.startswith("phone-"):
-            key = private_key(contents.credentials.face_key_pem or contents.credentials.private_key_pem)
-            certificate = DataFile(layout.card_verifiable_certificate(key))
-            applications[CARD_FACE] = _card_face(contents, KeyFile(key), certificate)
-            applications[CARD_TEXT] = _card_text(contents, KeyFile(key), certificate)
+            own = contents.credentials
+            issuer = private_key(own.face_key_pem or own.private_key_pem)
+            chip = private_key(own.chip_key_pem) if own.chip_key_pem else issuer
+            authority = private_key(own.card_authority_pem) if own.card_authority_pem else None
+            certificate = DataFile(
+                layout.card_verifiable_certificate(issuer, authority, own.card_authority_id)
+            )
+            applications[CARD_FACE] = _card_face(contents, issuer, chip, certificate)
+            applications[CARD_TEXT] = _card_text(contents, issuer, chip, certificate)
             applications[COMMON] = _common(contents)
             applications[JUKI] = _juki(contents)
         super().__init__(applications)
@@ -61,13 +70,15 @@ def _jpki(contents: CardContents) -> Application:
         frozenset({0x18}) if has_pin else frozenset() if contents.kind == "phone-ios" else NO_PIN_OPENS
     )
     opens_certificate = frozenset({0x18}) if contents.kind == "phone-android" else frozenset[int]()
+    certificate = b"\xff" * 2048 if contents.kind == "no-certificate" else own.certificate
+    there = 0x8F * bool(own.signature_certificate), 0x8F * (contents.kind != "no-certificate")
     files: dict[int, File] = {
-        0x06: DataFile(layout.token_info(_LABELS.get(contents.kind, "JPKIAPICCTOKEN2"))),
-        0x08: DataFile(b"\x8f\x8f\x00" if own.signature_certificate else b"\x00\x8f\x00"),
-        0x0A: DataFile(own.certificate, opens_certificate),
+        0x06: DataFile(layout.token_info(_label(contents))),
+        0x08: DataFile(bytes((*there, 0))),
+        0x0A: DataFile(certificate, opens_certificate),
         0x0B: DataFile(own.ca_certificate),
         0x16: TERMINAL_KEY,
-        0x17: KeyFile(private_key(own.private_key_pem), opens_key),
+        0x17: KeyFile(signing_key(own.private_key_pem), opens_key),
     }
     if has_pin:
         files[0x18] = PinFile(contents.pin.encode("ascii"), 3, contents.pin_tries_left, "iso")
@@ -76,7 +87,7 @@ def _jpki(contents: CardContents) -> Application:
         files |= {
             0x01: DataFile(own.signature_certificate, by_password),
             0x02: DataFile(own.signature_ca_certificate or own.ca_certificate),
-            0x1A: KeyFile(private_key(own.signature_private_key_pem), by_password),
+            0x1A: KeyFile(signing_key(own.signature_private_key_pem), by_password),
         }
     # The password's file exists on every card; without a signature certificate it is blocked.
     tries = 5 if own.signature_certificate else 0
@@ -84,29 +95,38 @@ def _jpki(contents: CardContents) -> Application:
     return Application(files)
 
 
-def _card_face(contents: CardContents, key: KeyFile, certificate: DataFile) -> Application:
+def _label(contents: CardContents) -> str:
+    now = NEXT_LABEL if contents.generation == "next" else "JPKIAPICCTOKEN2"
+    return _LABELS.get(contents.kind, now)
+
+
+def _card_face(
+    contents: CardContents, issuer: RSAPrivateKey, chip: RSAPrivateKey, certificate: DataFile
+) -> Application:
     """券面事項確認AP: 0011 birth date, 0012 照合番号B, 0013 照合番号A."""
     code_b = contents.match_code_b
     files: dict[int, File] = {
-        0x01: DataFile(layout.age_record(contents, key.key), frozenset({0x11})),
-        0x02: DataFile(layout.face_record(contents, key.key), frozenset({0x12, 0x13})),
+        0x01: DataFile(layout.age_record(contents, issuer, chip), frozenset({0x11})),
+        0x02: DataFile(layout.face_record(contents, issuer, chip), frozenset({0x12, 0x13})),
         0x03: DataFile(_basic_data()),
         0x04: certificate,
-        0x05: DataFile(layout.number_image(contents, key.key), frozenset({0x13})),
+        0x05: DataFile(layout.number_image(contents, issuer, chip), frozenset({0x13})),
         0x11: _code(code_b[:6]),
         0x12: _code(code_b),
         0x13: _code(contents.my_number),
     }
-    return Application(files, challenge_key=key)
+    return Application(files, challenge_key=KeyFile(chip))
 
 
-def _card_text(contents: CardContents, key: KeyFile, certificate: DataFile) -> Application:
+def _card_text(
+    contents: CardContents, issuer: RSAPrivateKey, chip: RSAPrivateKey, certificate: DataFile
+) -> Application:
     """券面事項入力補助AP: 0011 PIN, 0014 照合番号A, 0015 照合番号B; 0012 is blocked on every card."""
     code_b = contents.match_code_b
     files: dict[int, File] = {
         0x01: DataFile(layout.text_number(contents), frozenset({0x11, 0x14})),
         0x02: DataFile(layout.text_record(contents), frozenset({0x11, 0x15})),
-        0x03: DataFile(layout.text_signature(contents, key.key), frozenset({0x11, 0x14, 0x15})),
+        0x03: DataFile(layout.text_signature(contents, issuer), frozenset({0x11, 0x14, 0x15})),
         0x04: certificate,
         0x05: DataFile(layout.tlv(0xFF40, layout.tlv(0xDF41, b"\x01\x03\x0e\x01") + _key_name(0xDF42))),
         0x12: PinFile(b"", 3, 0),
@@ -115,7 +135,7 @@ def _card_text(contents: CardContents, key: KeyFile, certificate: DataFile) -> A
     }
     if contents.kind != "face-only":
         files[0x11] = PinFile(contents.pin.encode("ascii"), 3, 3, "iso")
-    return Application(files, challenge_key=key)
+    return Application(files, challenge_key=KeyFile(chip))
 
 
 def _common(contents: CardContents) -> Application:

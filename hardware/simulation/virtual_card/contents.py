@@ -7,10 +7,12 @@ from datetime import date
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-from config.person import CardKind, Person
+from config.person import CardGeneration, CardKind, Person
 from hardware.card import match_code_b
+from hardware.simulation.virtual_card.files import padded_as_given
 from hardware.simulation.virtual_card.lettering import lettering
 
 MAX_PHOTO = 24 * 1024
@@ -31,6 +33,12 @@ class CardCredentials:
     signature_ca_certificate: bytes = b""
     face_key_pem: bytes = field(default=b"", repr=False)
     """The municipality's key, which signs the card-face record; empty: ``private_key_pem`` stands in."""
+    chip_key_pem: bytes = field(default=b"", repr=False)
+    """The card's own key, which proves that the chip is present; empty: ``face_key_pem`` stands in."""
+    card_authority_pem: bytes = field(default=b"", repr=False)
+    """Signs the certificate over the municipality's key; empty: that key does so itself, and nobody believes it."""
+    card_authority_id: bytes = b"9000023\x08\x05001\0\0\0\0"
+    """Names the authority's key: 7 digits, 08 05, 3 digits, 4 bytes."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,9 @@ class CardContents:
     expires: date = field(repr=False)
     birth_date: date = field(repr=False)
     kind: CardKind = "standard"
+    generation: CardGeneration = "current"
+    foreign_resident: bool = False
+    """照合番号B has the year of birth of the common era."""
     pin: str = field(default="1234", repr=False)
     pin_tries_left: int = 3
     signature_password: str = field(default="ABC123", repr=False)
@@ -60,7 +71,7 @@ class CardContents:
     @property
     def match_code_b(self) -> str:
         """Return 照合番号B, which opens the photo."""
-        return match_code_b(self.birth_date, self.expires, self.security_code)
+        return match_code_b(self.birth_date, self.expires, self.security_code, western=self.foreign_resident)
 
 
 def card_contents(person: Person, credentials: CardCredentials, photo_jp2: bytes) -> CardContents:
@@ -71,6 +82,8 @@ def card_contents(person: Person, credentials: CardCredentials, photo_jp2: bytes
         expires=card.expires,
         birth_date=person.birth_date,
         kind=card.kind,
+        generation=card.generation,
+        foreign_resident=card.foreign_resident,
         pin=card.pin,
         pin_tries_left=card.pin_tries_left,
         security_code=card.security_code,
@@ -87,6 +100,12 @@ def private_key(pem: bytes) -> RSAPrivateKey:
     if not isinstance(key, RSAPrivateKey) or key.key_size != 2048:
         raise ValueError("a card key is RSA with 2048 bits")
     return key
+
+
+def signing_key(pem: bytes) -> RSAPrivateKey | EllipticCurvePrivateKey:
+    """Load the key of a certificate: RSA-2048, or P-384 on a card of the next generation."""
+    key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    return key if isinstance(key, EllipticCurvePrivateKey) else private_key(pem)
 
 
 def tlv(tag: int, value: bytes) -> bytes:
@@ -122,40 +141,48 @@ def encoded_key(key: RSAPublicKey) -> bytes:
     return tlv(0x90, numbers.e.to_bytes(3)) + tlv(0x91, numbers.n.to_bytes(256))
 
 
-def card_verifiable_certificate(key: RSAPrivateKey) -> bytes:
-    """File 0004: 7F21 with two key names and the key; signed by itself, because the real CA is not ours to play."""
-    names = b"9000000\x08\x05000\0\0\0\0", b"9000001\x08\x05000\0\0\0\0"
-    body = b"".join(names) + encoded_key(key.public_key())
-    return tlv(0x7F21, tlv(0x5F4E, body) + tlv(0x5F37, _signed(key, body)))
+def card_verifiable_certificate(
+    key: RSAPrivateKey,
+    authority: RSAPrivateKey | None = None,
+    authority_id: bytes = b"9000000\x08\x05000\0\0\0\0",
+) -> bytes:
+    """File 0004: 7F21 with two key names and the issuer's key, signed by its authority; without one by itself."""
+    body = authority_id + b"9000001\x08\x05000\0\0\0\0" + encoded_key(key.public_key())
+    return tlv(0x7F21, tlv(0x5F4E, body) + tlv(0x5F37, _signed(authority or key, body)))
 
 
-def face_record(contents: CardContents, key: RSAPrivateKey) -> bytes:
-    """File 0002 of the card-face application; DF28 covers DF22-24, DF25-26 and DF27, each hashed on its own."""
+def face_record(contents: CardContents, key: RSAPrivateKey, chip: RSAPrivateKey | None = None) -> bytes:
+    """File 0002 of the card-face application; DF28 covers DF22-24, DF25-26 and DF27, each hashed on its own.
+
+    ``key`` is the issuer's; ``chip`` the card's own, without which the issuer's stands in.
+    """
     about = [
         tlv(0xDF22, _digits(contents.birth_date)),
         tlv(0xDF23, _sex(contents.sex)),
-        tlv(0xDF24, encoded_key(key.public_key())),
+        tlv(0xDF24, encoded_key((chip or key).public_key())),
     ]
     texts = [tlv(0xDF25, lettering(contents.name)), tlv(0xDF26, lettering(contents.address))]
     photo = [tlv(0xDF27, contents.photo_jp2)] if contents.photo_jp2 else []
     digests = b"".join(hashlib.sha256(b"".join(group)).digest() for group in (about, texts, photo))
     rest = [
-        tlv(0xDF28, _signed(key, digests)),
+        tlv(0xDF28, signed_digests(key, digests)),
         tlv(0xDF29, _digits(contents.expires)),
         tlv(0xDF2A, lettering(contents.security_code)),
     ]
     return with_offsets(0xFF20, 0xDF21, about + texts + photo + rest)
 
 
-def age_record(contents: CardContents, key: RSAPrivateKey) -> bytes:
+def age_record(contents: CardContents, key: RSAPrivateKey, chip: RSAPrivateKey | None = None) -> bytes:
     """File 0001 of the card-face application, opened by the birth date."""
-    body = tlv(0xDF11, _digits(contents.birth_date)) + tlv(0xDF12, encoded_key(key.public_key()))
+    public_key = encoded_key((chip or key).public_key())
+    body = tlv(0xDF11, _digits(contents.birth_date)) + tlv(0xDF12, public_key)
     return tlv(0xFF10, body + tlv(0xDF13, _signed(key, body)))
 
 
-def number_image(contents: CardContents, key: RSAPrivateKey) -> bytes:
+def number_image(contents: CardContents, key: RSAPrivateKey, chip: RSAPrivateKey | None = None) -> bytes:
     """File 0005 of the card-face application: the number as printed, opened by 照合番号A."""
-    body = tlv(0xDF41, lettering(contents.my_number)) + tlv(0xDF42, encoded_key(key.public_key()))
+    public_key = encoded_key((chip or key).public_key())
+    body = tlv(0xDF41, lettering(contents.my_number)) + tlv(0xDF42, public_key)
     return tlv(0xFF40, body + tlv(0xDF43, _signed(key, body)))
 
 
@@ -185,6 +212,12 @@ def text_signature(contents: CardContents, key: RSAPrivateKey) -> bytes:
 def card_info(contents: CardContents) -> bytes:
     """Record 1 of the common application: serial number, municipality, expiry; 28 digits."""
     return b"\x01\x1c" + b"9" * 15 + b"13101" + _digits(contents.expires)
+
+
+def signed_digests(key: RSAPrivateKey, digests: bytes) -> bytes:
+    """Sign as the card-face record is signed: one DigestInfo for SHA-256 that holds three digests, 96 bytes."""
+    inner = bytes.fromhex("300D06096086480165030402010500") + b"\x04" + bytes([len(digests)]) + digests
+    return padded_as_given(key, b"\x30" + bytes([len(inner)]) + inner)
 
 
 def _signed(key: RSAPrivateKey, data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from re import fullmatch
 from typing import Literal, Protocol
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 SHA256_DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
@@ -64,9 +64,9 @@ class PinFile:
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A private RSA key."""
+    """A private key: RSA, or P-384 on a card of the next generation."""
 
-    key: RSAPrivateKey
+    key: RSAPrivateKey | ec.EllipticCurvePrivateKey
     opened_by: frozenset[int] = frozenset()
 
 
@@ -313,9 +313,11 @@ class FileCard:
         return _signature(key.key, command)
 
 
-def _signature(key: RSAPrivateKey, command: _Command) -> bytes:
+def _signature(key: RSAPrivateKey | ec.EllipticCurvePrivateKey, command: _Command) -> bytes:
     """Sign by the method that P1 names; surveyed on cards, any other P1 is 6A86."""
     data, sha256 = command.body, hashes.SHA256()
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return _ecdsa(key, data)
     if not 1 <= len(data) <= 245:
         raise _Refused(0x6700)
     if command.p1 in (0x02, 0x04) and len(data) != 32:
@@ -325,9 +327,9 @@ def _signature(key: RSAPrivateKey, command: _Command) -> bytes:
         case 0x00 if len(data) == 51 and data.startswith(SHA256_DIGEST_INFO):
             return key.sign(data[19:], padding.PKCS1v15(), utils.Prehashed(sha256))
         case 0x00:
-            return _padded_as_given(key, data)
+            return padded_as_given(key, data)
         case 0x01:
-            return _padded_as_given(key, digest)
+            return padded_as_given(key, digest)
         case 0x02 | 0x03:
             given = data if command.p1 == 0x02 else digest
             return key.sign(given, padding.PKCS1v15(), utils.Prehashed(sha256))
@@ -338,7 +340,16 @@ def _signature(key: RSAPrivateKey, command: _Command) -> bytes:
     raise _Refused(0x6A86)
 
 
-def _padded_as_given(key: RSAPrivateKey, data: bytes) -> bytes:
+def _ecdsa(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
+    """Sign a SHA-384 digest, or any other data after hashing it; DER. What real cards will take is not published."""
+    if not data:
+        raise _Refused(0x6700)
+    sha384 = hashes.SHA384()
+    given = utils.Prehashed(sha384) if len(data) == sha384.digest_size else sha384
+    return key.sign(data, ec.ECDSA(given))
+
+
+def padded_as_given(key: RSAPrivateKey, data: bytes) -> bytes:
     """PKCS #1 v1.5 over any bytes, which the library does not offer."""
     size = key.key_size // 8
     numbers = key.private_numbers()

@@ -10,7 +10,9 @@ from hardware.card import (
     STALL_LIMIT_S,
     CardChannel,
     CardRemovedError,
+    CardReset,
     CardUnreadable,
+    ExchangeLost,
     NoReader,
     Presence,
     ReaderBusy,
@@ -19,6 +21,7 @@ from hardware.card import (
     ServiceDown,
 )
 from hardware.simulation.virtual_card.files import SmartCard
+from hardware.simulation.virtual_card.quirks import Quirk, QuirkyCard
 
 
 class CardSlot(Protocol):
@@ -58,6 +61,24 @@ class ReaderFaults(Protocol):
     def start_service(self) -> None:
         """Start it again."""
 
+    def fail_power_ups(self, count: int) -> None:
+        """Let the card not answer so many power-ups, from the next one on."""
+
+    def lose_exchanges(self, count: int, after: int = 0, *, executed: bool = False) -> None:
+        """Lose so many exchanges once ``after`` more have passed; ``executed``: on the way back only."""
+
+    def hold(self, seconds: float) -> None:
+        """Let another program have the reader for so long."""
+
+    def reset_card(self, *, power: bool = False) -> None:
+        """Let somebody reset the card, with power-off: then a verified PIN is gone."""
+
+    def rename(self) -> None:
+        """Take the reader away and bring it back under another name, as one that was plugged in anew."""
+
+    def take_on(self, quirk: Quirk) -> None:
+        """Give reader and cards a quirk from the next card on; "" takes it away."""
+
 
 class VirtualReader:
     """A CardReader in process, with its slot (CardSlot) and faults (ReaderFaults); thread-safe."""
@@ -78,6 +99,14 @@ class VirtualReader:
         self._hung_until = 0.0
         self._service = self._plugged = True
         self._cancelled = False
+        self._failing_power_ups = 0
+        self._unpowered = False
+        """The card that is in did not answer when it got power."""
+        self._lost_exchanges = 0
+        self._lost_after = 0
+        self._lost_on_the_way_back = False
+        self._held_until = 0.0
+        self._quirk: Quirk = ""
 
     @property
     def slot(self) -> CardSlot:
@@ -108,10 +137,14 @@ class VirtualReader:
                 case Presence.EMPTY:
                     raise CardRemovedError("no card is in the reader")
                 case Presence.MUTE:
-                    raise CardUnreadable("the card does not answer")
-            if self._holder:
+                    if not self._unpowered or not self._power_up():
+                        raise CardUnreadable("the card does not answer")
+            if self._holder or time.monotonic() < self._held_until:
                 raise ReaderBusy(f"{self.name} is in use")
-            self._holder = _VirtualChannel(self, self._moves)
+            if not self._power_up():
+                raise CardUnreadable("the card does not answer")
+            assert self._card is not None
+            self._holder = _VirtualChannel(self, self._card.atr)
             return self._holder
 
     def cancel(self) -> None:
@@ -126,7 +159,16 @@ class VirtualReader:
         self._usable()
         if self._card is None:
             return Presence.EMPTY
-        return Presence.PRESENT if self._card.atr else Presence.MUTE
+        return Presence.PRESENT if self._card.atr and not self._unpowered else Presence.MUTE
+
+    def _power_up(self) -> bool:
+        """Give the card power; False when it does not answer."""
+        if self._failing_power_ups:
+            self._failing_power_ups -= 1
+            return False
+        self._unpowered = False
+        self._changed.notify_all()
+        return True
 
     def _usable(self) -> None:
         if not self._service:
@@ -156,9 +198,11 @@ class VirtualReader:
     def insert(self, card: SmartCard) -> None:
         with self._change():
             self._take_out()
+            card = QuirkyCard(card, self._quirk) if self._quirk else card
             card.power_off()
             self._card = self._last = card
             self._moves += 1
+            self._unpowered = not self._power_up()
 
     def remove(self) -> None:
         with self._change():
@@ -205,10 +249,36 @@ class VirtualReader:
         with self._change():
             self._service = True
 
+    def fail_power_ups(self, count: int) -> None:
+        self._failing_power_ups = count
+
+    def lose_exchanges(self, count: int, after: int = 0, *, executed: bool = False) -> None:
+        self._lost_exchanges, self._lost_after, self._lost_on_the_way_back = count, after, executed
+
+    def hold(self, seconds: float) -> None:
+        self._held_until = time.monotonic() + seconds
+
+    def reset_card(self, *, power: bool = False) -> None:
+        with self._change():
+            if self._card and power:
+                self._card.power_off()
+            if self._holder:
+                self._holder.reset = True
+
+    def rename(self) -> None:
+        self.unplug()
+        self.name += "+"
+        # The time that whoever plugs it in again takes.
+        threading.Timer(0.1, self.plug).start()
+
+    def take_on(self, quirk: Quirk) -> None:
+        self._quirk = quirk
+
     def _take_out(self) -> None:
         if self._card:
             self._power_off()
             self._card = None
+            self._unpowered = False
             self._moves += 1
             self._hung_until = 0.0
 
@@ -232,11 +302,36 @@ class VirtualReader:
         with self._changed:
             self._wait_out_stall(channel)
             card = self._connected(channel)
+            lost = self._lose_one()
+        if lost and not self._lost_on_the_way_back:
+            raise ExchangeLost("no answer to a command came")
         # Not under the lock: a card that a test has wired may pull itself out while it works.
         answer = card.process(apdu)
         with self._changed:
             self._connected(channel)
+        if lost:
+            raise ExchangeLost("no answer to a command came")
         return answer
+
+    def _lose_one(self) -> bool:
+        if self._lost_exchanges and self._lost_after:
+            self._lost_after -= 1
+            return False
+        lost = self._lost_exchanges > 0
+        self._lost_exchanges -= lost
+        return lost
+
+    def _still_in(self, channel: "_VirtualChannel") -> bool:
+        with self._changed:
+            self._usable()
+            return self._card is not None and not channel.broken
+
+    def _renew(self, channel: "_VirtualChannel") -> None:
+        with self._changed:
+            self._usable()
+            if channel.broken or self._card is None:
+                raise CardRemovedError("the card was removed")
+            channel.reset = False
 
     def _wait_out_stall(self, channel: "_VirtualChannel") -> None:
         stall_s, self._stall_s = self._stall_s, 0.0
@@ -254,6 +349,8 @@ class VirtualReader:
         self._usable()
         if channel.broken or self._card is None:
             raise CardRemovedError("the card was removed")
+        if channel.reset:
+            raise CardReset("the card was reset by somebody else")
         return self._card
 
     def _release(self, channel: "_VirtualChannel") -> None:
@@ -263,14 +360,25 @@ class VirtualReader:
 
 
 class _VirtualChannel:
-    def __init__(self, reader: VirtualReader, moves: int) -> None:
+    protocol = "T=1"
+
+    def __init__(self, reader: VirtualReader, atr: bytes) -> None:
         self._reader = reader
+        self.atr = atr
         self.broken = False
+        self.reset = False
+        """Somebody has reset the card, and nobody has taken note yet."""
 
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         if len(apdu) < 4:
             raise ValueError("a command has at least 4 bytes")
         return self._reader._transmit(self, bytes(apdu))
+
+    def still_in(self) -> bool:
+        return self._reader._still_in(self)
+
+    def renew(self) -> None:
+        self._reader._renew(self)
 
     def close(self) -> None:
         self._reader._release(self)

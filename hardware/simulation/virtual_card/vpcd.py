@@ -40,12 +40,19 @@ def attach_to_vpcd(
 
 
 class VpcdSlot:
-    """The CardSlot of a vpcd; ``connect`` opens a connection to it, or raises OSError."""
+    """The CardSlot of a vpcd; ``connect`` opens a connection to it, or raises OSError.
+
+    ``dress``: what a card becomes as it is put in, for readers with quirks.
+    """
 
     def __init__(
-        self, connect: Callable[[], socket.socket], on_change: Callable[[bool], None] | None = None
+        self,
+        connect: Callable[[], socket.socket],
+        on_change: Callable[[bool], None] | None = None,
+        dress: Callable[[SmartCard], SmartCard] = lambda card: card,
     ) -> None:
         self._connect = connect
+        self._dress = dress
         self._on_change = on_change
         self._guest: _Guest | None = None
         self._last: SmartCard | None = None
@@ -55,6 +62,7 @@ class VpcdSlot:
         self.remove()
         # The time that a hand needs; nothing could signal it.
         time.sleep(max(0.0, self._out_since + _REST_S - time.monotonic()))
+        card = self._dress(card)
         self._last = card
         card.power_off()
         self._guest = _Guest(card, self._connect, self._on_change)

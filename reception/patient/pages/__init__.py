@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from reception.patient.pages.attributes import AttributeOfferPage, AttributeQrPage, AttributeSignPage
 from reception.patient.pages.consent import CHOICES, ChoicePage, QuestionPage, SummaryPage
 from reception.patient.pages.ending import CallStaffPage, CompletePage, OutOfServicePage, TakeCardPage
 from reception.patient.pages.identity import (
@@ -40,6 +41,9 @@ _PAGES: dict[str, Callable[[Send, Catalogue], Page]] = {
     "PHONE_TAP": PhoneTapPage,
     "CONSENT": QuestionPage,
     "LIMIT_CONSENT": QuestionPage,
+    "ATTRIBUTE_OFFER": AttributeOfferPage,
+    "ATTRIBUTE_SIGN": AttributeSignPage,
+    "ATTRIBUTE_QR": AttributeQrPage,
     "TAKE_CARD": TakeCardPage,
     "COMPLETE": CompletePage,
     "CALL_STAFF": CallStaffPage,

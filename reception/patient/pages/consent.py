@@ -116,6 +116,7 @@ PICTURES: dict[str, Pictogram] = {
     Item.HEALTH_CHECKUP: "checkup",
     Item.LIMIT_AMOUNT: "payment",
     Item.SPECIFIC_DISEASE: "paper",
+    Item.RECORD_SHARING: "paper",
     Item.MEDICAL_SUBSIDY: "payment",
 }
 """What a question is about."""

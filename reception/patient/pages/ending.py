@@ -6,9 +6,10 @@ from reception.flow.failures import FailureCode
 from reception.patient.pages.consent import answer_line
 from reception.patient.pages.page import Page, Send
 from reception.patient.widgets import CardPicture, Emblem, Fact, Message, Words
+from reception.patient.widgets.qr import QrCode
 from reception.patient.widgets.text import Tone
 from reception.terminal.snapshot import Snapshot
-from reception.texts import N_, Catalogue, wording
+from reception.texts import N_, Catalogue, attributes, wording
 from reception.texts.failures import TAKE
 
 _NO_TROUBLE = {FailureCode.CANCELLED, FailureCode.STAFF_CALLED, FailureCode.CARD_USE_DECLINED}
@@ -45,6 +46,31 @@ class Agreed:
         self.until.show_text("" if hidden else wording.until(snapshot, self._t))
 
 
+class AfterCheckIn:
+    """What came of the offer, and the line of the day with its code, as rows of a page."""
+
+    def __init__(self, t: Catalogue) -> None:
+        self._t = t
+        self.outcome, self.line, self.code = Fact("info"), Fact("info"), QrCode(t)
+
+    @property
+    def pieces(self) -> tuple[Fact, ...]:
+        """The rows."""
+        return self.outcome, self.line
+
+    @property
+    def spare(self) -> tuple[Fact, ...]:
+        """What is left out where there is no room."""
+        return (self.line,)
+
+    def show_snapshot(self, snapshot: Snapshot, *, hidden: bool = False) -> None:
+        """Show it, unless the card comes first."""
+        said = attributes.OUTCOMES.get(snapshot.attribute_outcome, "")
+        self.outcome.show_text("" if hidden else self._t(said))
+        self.line.show_text("" if hidden else snapshot.announcement)
+        self.code.show_address("" if hidden else snapshot.announcement_qr)
+
+
 class TakeCardPage(Page):
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
@@ -54,17 +80,18 @@ class TakeCardPage(Page):
         self.take, self.wait = CardPicture("take", t), Emblem("seat", "success")
         self.reminder = Message("caution")
         self.notice = Message("caution")
-        self.agreed = Agreed(t)
+        self.agreed, self.after = Agreed(t), AfterCheckIn(t)
         self.compose(
-            (done, self.reminder, self.heading, self.notice, *self.agreed.pieces),
-            pictures=(self.take, self.wait),
+            (done, self.reminder, self.heading, self.notice, *self.agreed.pieces, *self.after.pieces),
+            pictures=(self.take, self.wait, self.after.code),
+            spare=self.after.spare,
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         card_in = snapshot.card_in
-        self.heading.show_text(self.t(wording.TAKE_CARD if card_in else wording.UNTIL_CALLED))
+        until = attributes.waiting_words(snapshot, self.t, wording.UNTIL_CALLED)
+        self.heading.show_text(self.t(wording.TAKE_CARD) if card_in else until)
         self.take.setVisible(card_in)
-        self.wait.setVisible(not card_in)
         forgotten = card_in and snapshot.reminders > 0
         # Said again each time; from the second time on it is shown as an alarm, too.
         tone: Tone = "error" if snapshot.reminders > 1 else "caution"
@@ -72,6 +99,8 @@ class TakeCardPage(Page):
         notice = wording.NOTICES.get(snapshot.notice, "")
         self.notice.show_message("", "" if forgotten else self.t(notice))
         self.agreed.show_snapshot(snapshot, hidden=forgotten)
+        self.after.show_snapshot(snapshot, hidden=card_in)
+        self.wait.setVisible(not card_in and self.after.code.isHidden())
 
 
 class CompletePage(Page):
@@ -79,19 +108,25 @@ class CompletePage(Page):
         super().__init__(send, t)
         done = Message("success")
         done.show_message(t(wording.CHECKED_IN))
-        self.agreed = Agreed(t)
+        self.agreed, self.after = Agreed(t), AfterCheckIn(t)
+        self.heading, self.seat = Words("heading"), Emblem("seat", "success")
         self.compose(
             (
                 done,
-                Words("heading", t(wording.UNTIL_CALLED)),
+                self.heading,
                 *self.agreed.pieces,
+                *self.after.pieces,
                 Words("body", t(wording.GET_WELL)),
             ),
-            pictures=(Emblem("seat", "success"),),
+            pictures=(self.seat, self.after.code),
+            spare=self.after.spare,
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
+        self.heading.show_text(attributes.waiting_words(snapshot, self.t, wording.UNTIL_CALLED))
         self.agreed.show_snapshot(snapshot)
+        self.after.show_snapshot(snapshot)
+        self.seat.setVisible(self.after.code.isHidden())
 
 
 class CallStaffPage(Page):

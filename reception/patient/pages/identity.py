@@ -3,7 +3,6 @@
 from hardware.face.policy import Guidance
 from reception import flow
 from reception.flow import Method
-from reception.flow.failures import FailureCode
 from reception.patient.pages.ending import tone_of
 from reception.patient.pages.page import TWO_IN_A_ROW, Page, Send
 from reception.patient.widgets import (
@@ -28,7 +27,7 @@ COLUMN = 82.0
 
 def pin_was_wrong(snapshot: Snapshot, t: Catalogue) -> str:
     """Return what to say about the last PIN; an earlier failure of the visit does not belong there."""
-    return wording.failure_texts(snapshot, t)[0] if snapshot.failure is FailureCode.PIN_WRONG else ""
+    return wording.failure_texts(snapshot, t)[0] if snapshot.failure in wording.OF_THE_PIN else ""
 
 
 class MethodChoicePage(Page):
@@ -121,8 +120,6 @@ class PinEntryPage(Page):
         self.clear.setVisible(both or sizes.composition != "compact")
         tries = "" if left is None else t(wording.TRIES_LEFT, count=left)
         wrong = pin_was_wrong(snapshot, t)
-        if snapshot.failure is FailureCode.PHONE_MOVED_AFTER_PIN:
-            wrong = wording.failure_texts(snapshot, t)[0]
         short = t(wording.PIN_MORE, count=DIGITS - snapshot.pin_digits) if snapshot.pin_short else ""
         if snapshot.pin_short:
             self.wrong.show_message(t(wording.PIN_SHORT), short, "info")

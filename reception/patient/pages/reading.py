@@ -1,6 +1,7 @@
 """Pages while nobody is asked: the welcome, and what the terminal is busy with."""
 
 from reception import flow
+from reception.flow import READER_BUSY
 from reception.flow.failures import FailureCode
 from reception.patient.pages.ending import tone_of
 from reception.patient.pages.page import Page, Send
@@ -69,4 +70,7 @@ class WorkingPage(Page):
         self.card.setVisible(not snapshot.by_phone)
         self.phone.setVisible(snapshot.by_phone)
         stay = wording.PHONE_AWAY if snapshot.by_phone else wording.STAY
-        self.body.show_text(self.t.joined(*map(self.t, self.more or [stay])))
+        more = self.more or [stay]
+        if snapshot.guidance == READER_BUSY:
+            more = [wording.OTHER_PROGRAM, *more]
+        self.body.show_text(self.t.joined(*map(self.t, more)))

@@ -6,6 +6,7 @@ from reception import flow
 from reception.flow import HelpTopic
 from reception.patient.pages.page import Page, Send
 from reception.patient.widgets import Emblem, Fact, Pictogram, Words
+from reception.patient.widgets.qr import QrCode
 from reception.terminal.snapshot import Snapshot
 from reception.texts import Catalogue, wording
 
@@ -18,6 +19,12 @@ _TOPICS: dict[str, Pictogram] = {
     HelpTopic.NO_CARD: "no-card",
     HelpTopic.CHILD: "child",
     HelpTopic.DECLINED: "paper",
+    HelpTopic.SERVICES: "info",
+    HelpTopic.RENEW: "clock",
+    HelpTopic.PHONE_GONE: "phone",
+    HelpTopic.NO_CERTIFICATE: "card",
+    HelpTopic.ACCOUNT: "payment",
+    HelpTopic.POINTS: "yes",
 }
 MOST_STEPS = 3
 
@@ -29,7 +36,7 @@ class HelpPage(Page):
         super().__init__(send, t)
         self.heading = Words("heading", centred=False)
         self.steps = [Fact(cast(Pictogram, f"step-{number}")) for number in range(1, MOST_STEPS + 1)]
-        self.emblem = Emblem("help")
+        self.emblem, self.code = Emblem("help"), QrCode(t)
         self.topics = {
             topic: self.button(
                 f"help_{topic}", words[0], flow.AskHelp(HelpTopic(topic)), "secondary", _TOPICS[topic]
@@ -49,7 +56,7 @@ class HelpPage(Page):
         self.leave = self.button("leave_help", wording.GO_BACK, flow.LeaveHelp(), "secondary", "back")
         self.compose(
             (self.heading, *self.steps, *self.topics.values()),
-            pictures=(self.emblem,),
+            pictures=(self.emblem, self.code),
             answers=tuple(self.advised.values()),
             minor=(self.list, self.leave),
             spare=(self.heading,),
@@ -58,7 +65,7 @@ class HelpPage(Page):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         topic = snapshot.help or HelpTopic.LIST
         heading, *steps = wording.HELP[topic]
-        listed = topic == HelpTopic.LIST
+        listed = topic in wording.LISTS
         self.heading.show_text(self.t(heading))
         for number, fact in enumerate(self.steps):
             fact.show_text(self.t(steps[number]) if number < len(steps) else "")
@@ -69,9 +76,10 @@ class HelpPage(Page):
         for label, button in self.advised.items():
             button.setVisible(label == advice)
         self.emblem.show_picture(_TOPICS[topic])
-        self.emblem.setVisible(not listed)
-        self.list.setVisible(not listed)
-        self.leave.setVisible(listed)
+        self.code.show_address(wording.HELP_LINKS.get(topic, ""))
+        self.emblem.setVisible(not listed and self.code.isHidden())
+        self.list.setVisible(topic != HelpTopic.LIST)
+        self.leave.setVisible(topic == HelpTopic.LIST)
 
 
 class StillPage(Page):

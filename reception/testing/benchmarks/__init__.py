@@ -45,7 +45,8 @@ def _face(options: Namespace, say: Say) -> Figures:
 def _card(options: Namespace, say: Say) -> Figures:
     from reception.testing.benchmarks import card
 
-    return card.pin_route(options.state, getattr(options, "rounds", 20), say)
+    rounds = getattr(options, "rounds", 20)
+    return card.pin_route(options.state, rounds, say) + card.face_route(options.state, rounds, say)
 
 
 def _server(options: Namespace, say: Say) -> Figures:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from config.person import load_person
 from consent.server.certificates import Authority
-from hardware.card import CardReader, MyNumberCard, Presence
+from hardware.card import CardReader, CardRules, MyNumberCard, PhotoTrust, Presence, match_code_b
+from hardware.card.authenticity import ChipProof
 from hardware.card.pcsc import PcscReader
 from hardware.simulation.pcscd import READER, BenchError, PcscdBench, service_folder
 from hardware.simulation.virtual_card import SmartCard
-from reception.testing.testbench import make_card
+from reception.testing.testbench import card_authorities, make_card
 
 if TYPE_CHECKING:
     from pkcs11 import _pkcs11
@@ -134,6 +136,56 @@ def pin_route(state: Path, rounds: int, say: Callable[[str], None]) -> list[dict
     if tries != load_person(_PERSON).card.pin_tries_left:
         raise RuntimeError(f"a PIN try was spent: {tries} left")
     return _told(ours, theirs, hinted, say)
+
+
+def face_route(state: Path, rounds: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Measure what it adds to reading the photo that the chip proves its key before and after; say the figures."""
+    person, authority = load_person(_PERSON), Authority(state)
+    rules = CardRules(card_authorities(authority), date(2026, 4, 1))
+    code = match_code_b(person.birth_date, person.card.expires, person.card.security_code)
+    with PcscdBench() as pcscd:
+        reader = PcscReader(READER)
+        card = ObservedCard(make_card(person, authority))
+        pcscd.slot.insert(card)
+        if reader.wait_for_change(Presence.EMPTY, _NOTICED_S) is not Presence.PRESENT:
+            raise BenchError("the reader does not see the card")
+        courses = Course("photo, chip proven", _no_pin), Course("photo alone", _no_pin)
+        for number in range(2 * rounds):
+            course = courses[number % 2]
+            channel = reader.connect()
+            try:
+                terminal = (MyNumberCard if course is courses[0] else _WithoutProof)(channel, rules)
+                terminal.read()
+                card.forget()
+                began = time.perf_counter()
+                trust = terminal.read_face(code)[1]
+                course.seconds.append(time.perf_counter() - began)
+            finally:
+                channel.close()
+            if (trust is PhotoTrust.GENUINE) is not (course is courses[0]):
+                raise RuntimeError(f"{course.name}: {trust}")
+            course.busy_s.append(card.busy_s)
+            course.signing_s.append(card.signing_s)
+            course.commands = list(card.commands)
+    rows = [course.figures() for course in courses]
+    added = rows[0]["ms"] - rows[1]["ms"]
+    for row in rows:
+        say(f"{row['driver']:30}{row['ms']:8.2f}{row['p95_ms']:8.2f}{row['apdus']:10} commands")
+    say(
+        f"internal authentication, twice, adds {added:.2f} ms; {rows[0]['rsa_ms']:.2f} ms of it are the card's RSA"
+    )
+    return rows
+
+
+def _no_pin(pin: bytearray) -> tuple[bytes, bytes]:
+    raise AssertionError("this course needs no PIN")
+
+
+class _WithoutProof(MyNumberCard):
+    """Takes the card's word for the chip, which no terminal does."""
+
+    def _prove(self) -> ChipProof:
+        return ChipProof(b"", b"", 0.0)
 
 
 def _measure(course: Course, card: ObservedCard) -> None:

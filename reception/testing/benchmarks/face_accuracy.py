@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 
 import config
 from config import ConfigError
+from config.face_networks import NETWORKS, SFACE, FaceNetwork
+from hardware.face.distance import between
 from hardware.simulation.moving_stills import Condition
 from reception.testing.benchmarks import face_rates as rates
-from reception.testing.benchmarks.face_det import Curve, draw
+from reception.testing.benchmarks.face_det import Curve, Mark, draw
 
 if TYPE_CHECKING:
     from reception.testing.benchmarks.face_pictures import Side
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 Failures = dict[str, Counter[str]]
 """Picture and reason -> condition -> number of pairs."""
-THRESHOLDS = tuple(round(0.34 + 0.02 * step, 2) for step in range(14))
-_SHOWN = (0.34, 0.36, 0.38, 0.40, 0.44, 0.50, 0.60)
+THRESHOLDS = tuple(round(0.34 + 0.02 * step, 2) for step in range(17))
+_SHOWN = {
+    "sface": (0.44, 0.48, 0.50, 0.52, 0.54, 0.58, 0.60),
+    "dlib": (0.34, 0.36, 0.38, 0.40, 0.44, 0.50, 0.60),
+}
+_RULE = "terminal's rule"
 _STRICT = 0.001
 """The false accept rate at which policies are compared."""
 CONDITIONS = (
@@ -61,12 +67,20 @@ class Pair:
     """Comes before the camera."""
     same: bool
     set: str = ""
+    more: tuple[Path, ...] = ()
+    """Further pictures that come before the camera in the same attempt, after ``second``."""
+
+    @property
+    def seen(self) -> tuple[Path, ...]:
+        """All that comes before the camera, in order."""
+        return self.second, *self.more
 
 
 def read_pairs(file: Path) -> list[Pair]:
     """Read a list with the columns path1, path2, same (1 or 0) and optionally set; raises ConfigError with the line.
 
-    Paths are relative to the list. Whether the pictures can be used is found out later.
+    The columns path3 to path6, which may be empty, hold further pictures of who comes before the camera. Paths are
+    relative to the list. Whether the pictures can be used is found out later.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
@@ -81,10 +95,15 @@ def read_pairs(file: Path) -> list[Pair]:
     return pairs
 
 
+_COLUMN_NAMES = {"same", "set", *(f"path{number}" for number in range(1, 7))}
+
+
 def _pairs_in(file: Path, rows: Any) -> Iterator[Pair]:
     try:
         columns = [name.strip() for name in next(rows, [])]
-        if sorted(columns) not in (["path1", "path2", "same"], ["path1", "path2", "same", "set"]):
+        if not {"path1", "path2", "same"} <= set(columns) <= _COLUMN_NAMES or len(columns) != len(
+            set(columns)
+        ):
             raise ConfigError(f"{file}:1: the columns should be path1, path2, same and optionally set")
         for row in rows:
             if not row:
@@ -93,15 +112,16 @@ def _pairs_in(file: Path, rows: Any) -> Iterator[Pair]:
             if len(row) != len(columns):
                 raise ConfigError(f"{where}: has {len(row)} values, not {len(columns)}")
             given = dict(zip(columns, (value.strip() for value in row), strict=True))
-            for key in ("path1", "path2"):
-                if not given[key] or "\0" in given[key]:
+            paths = [key for key in sorted(given) if key.startswith("path")]
+            for key in paths:
+                if "\0" in given[key] or (not given[key] and key in ("path1", "path2")):
                     raise ConfigError(f"{where}: {key}: should be a picture's path")
             if given["same"] not in ("0", "1"):
                 raise ConfigError(f"{where}: same: should be 1 or 0, not {given['same']!r}")
             if given.get("set") == EVERYTHING:
                 raise ConfigError(f"{where}: set: {EVERYTHING!r} is the name of all sets together")
-            first, second = (file.parent / given[key] for key in ("path1", "path2"))
-            yield Pair(first, second, given["same"] == "1", given.get("set", ""))
+            first, second, *more = (file.parent / given[key] for key in paths if given[key])
+            yield Pair(first, second, given["same"] == "1", given.get("set", ""), tuple(more))
     except csv.Error as error:
         raise ConfigError(f"{file}:{rows.line_num}: {error}") from None
 
@@ -172,7 +192,7 @@ def _digests(pairs: Sequence[Pair]) -> dict[Path, str]:
     """Return the content's hash of every picture; "" for one that cannot be read."""
     found: dict[Path, str] = {}
     for pair in pairs:
-        for path in (pair.first, pair.second):
+        for path in (pair.first, *pair.seen):
             if path not in found:
                 try:
                     found[path] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -186,14 +206,14 @@ def _jobs(pairs: Sequence[Pair], digests: dict[Path, str], kinds: Sequence[str])
 
     jobs: dict[tuple[str, str], Job] = {}
     for pair in pairs:
-        for path, wanted in ((pair.first, (PLAIN, CARD)), (pair.second, (PLAIN, *kinds))):
+        for path, wanted in ((pair.first, (PLAIN, CARD)), *((seen, (PLAIN, *kinds)) for seen in pair.seen)):
             for kind in wanted:
                 if digests[path]:
                     jobs.setdefault((digests[path], kind), Job(digests[path], path, kind))
     return list(jobs.values())
 
 
-def _compute(jobs: Sequence[Job], cache: Cache, frames: int, processes: int, say: Say) -> None:
+def _compute(jobs: Sequence[Job], cache: Cache, network: str, frames: int, processes: int, say: Say) -> None:
     """Put into the cache what it lacks."""
     from reception.testing.benchmarks.face_pictures import side_of_file, start_process
 
@@ -203,7 +223,10 @@ def _compute(jobs: Sequence[Job], cache: Cache, frames: int, processes: int, say
         return
     began = told = time.monotonic()
     pool = ProcessPoolExecutor(
-        min(processes, len(todo)), multiprocessing.get_context("spawn"), initializer=start_process
+        min(processes, len(todo)),
+        multiprocessing.get_context("spawn"),
+        initializer=start_process,
+        initargs=(network,),
     )
     try:
         waiting: deque[tuple[Job, Future[Side]]] = deque(
@@ -227,7 +250,9 @@ def _compute(jobs: Sequence[Job], cache: Cache, frames: int, processes: int, say
 # ---- policies ----------------------------------------------------------------------------------------------------
 
 
-def policies(card: NDArray[np.float32], seen: NDArray[np.float32], frames: int) -> dict[str, float]:
+def policies(
+    card: NDArray[np.float32], seen: NDArray[np.float32], frames: int, network: FaceNetwork = SFACE
+) -> dict[str, float]:
     """Return the distance by each policy; ``card`` is (1, 2, 128), ``seen`` (n, 2, 128), as Side.vectors.
 
     ``frames`` were asked for, and n of them, at least one, show a face. "terminal's rule" accepts what
@@ -236,22 +261,19 @@ def policies(card: NDArray[np.float32], seen: NDArray[np.float32], frames: int) 
     """
     plain, both = card[0, 0].astype(float), card[0].astype(float).mean(axis=0)
     faces, balanced = seen[:, 0].astype(float), seen.astype(float).mean(axis=1)
-    alone = np.linalg.norm(faces - plain, axis=1)
-    found = {
-        "single": float(alone[0]),
-        "single + mirror": float(np.linalg.norm(balanced[0] - both)),
-    }
+    alone = [between(network, face, plain) for face in faces]
+    found = {"single": alone[0], "single + mirror": between(network, balanced[0], both)}
     if frames > 1:
-        found[f"mean of {frames}"] = float(np.linalg.norm(faces.mean(axis=0) - plain))
+        found[f"mean of {frames}"] = between(network, faces.mean(axis=0), plain)
         found[f"median of {frames}"] = float(np.median(alone))
-        found[f"mean of {frames} + mirror"] = float(np.linalg.norm(balanced.mean(axis=0) - both))
-    rule = config.Face()
+        found[f"mean of {frames} + mirror"] = between(network, balanced.mean(axis=0), both)
+    rule = config.Face(model=network.name)
     if frames >= rule.frames:
         newest = range(rule.frames, min(len(seen), rule.max_frames) + 1)
-        means = [np.linalg.norm(faces[end - rule.frames : end].mean(axis=0) - plain) for end in newest]
+        means = [between(network, faces[end - rule.frames : end].mean(axis=0), plain) for end in newest]
         stricter = rule.threshold - rule.fast_accept
-        found["terminal's rule"] = float(min([*means, alone[: rule.max_frames].min() + stricter]))
-    return found
+        found[_RULE] = min([*means, min(alone[: rule.max_frames]) + stricter])
+    return {policy: max(0.0, distance) for policy, distance in found.items()}
 
 
 @dataclass(frozen=True)
@@ -266,25 +288,38 @@ class Compared:
 
 
 def compare(
-    pair: Pair, first: "Side | None", second: "Side | None", frames: int = 1, gated: bool = False
+    pair: Pair,
+    first: "Side | None",
+    seen: "Sequence[Side | None]",
+    frames: int = 1,
+    gated: bool = False,
+    network: FaceNetwork = SFACE,
 ) -> Compared:
-    """Compare two sides; None is a picture that cannot be read. With ``gated``, only frames that the gate lets pass."""
-    for path, side in ((pair.first, first), (pair.second, second)):
+    """Compare a card with what was seen; None is a picture that cannot be read.
+
+    With ``gated``, only frames that the gate lets pass. Of several pictures, those that can be used count.
+    """
+    usable = [side for side in seen if side is not None and not side.failure]
+    for path, side in ((pair.first, first), *([] if usable else [(pair.second, seen[0])])):
         if side is None or side.failure:
             why = side.failure if side else "cannot be read"
             return Compared(pair.same, pair.set, {}, f"{path}: {why}")
-    assert first is not None and second is not None
-    good = [number for number, verdict in enumerate(second.verdicts) if not (gated and verdict)]
+    assert first is not None
+    verdicts = [verdict for side in usable for verdict in side.verdicts]
+    good = [number for number, verdict in enumerate(verdicts) if not (gated and verdict)]
     if not good:
-        return Compared(pair.same, pair.set, {}, f"{pair.second}: gate: {second.verdicts[0]}")
-    return Compared(pair.same, pair.set, policies(first.vectors, second.vectors[good], frames))
+        return Compared(pair.same, pair.set, {}, f"{pair.second}: gate: {verdicts[0]}")
+    vectors = np.concatenate([side.vectors for side in usable])[good]
+    return Compared(pair.same, pair.set, policies(first.vectors, vectors, frames, network))
 
 
 # ---- report ------------------------------------------------------------------------------------------------------
 
 
-def figures_of(compared: Sequence[Compared], name: str, condition: str) -> list[dict[str, Any]]:
-    """Return the error rates of one set in one condition, an entry for each policy."""
+def figures_of(
+    compared: Sequence[Compared], name: str, condition: str, network: FaceNetwork = SFACE
+) -> list[dict[str, Any]]:
+    """Return the error rates of one set in one condition by one network, an entry for each policy."""
     failed = [each for each in compared if not each.distances]
     found = []
     for policy in dict.fromkeys(policy for each in compared for policy in each.distances):
@@ -298,9 +333,13 @@ def figures_of(compared: Sequence[Compared], name: str, condition: str) -> list[
         strict = rates.threshold_at(genuine, impostor, _STRICT)
         found.append(
             {
+                "network": network.name,
                 "set": name,
                 "condition": condition,
                 "policy": policy,
+                "at_threshold": _at(
+                    network.fast_accept if policy in _SINGLE else network.threshold, genuine, impostor
+                ),
                 "genuine": genuine.size,
                 "impostor": impostor.size,
                 "not_compared": {
@@ -320,6 +359,22 @@ def figures_of(compared: Sequence[Compared], name: str, condition: str) -> list[
     return found
 
 
+_SINGLE = ("single", "single + mirror")
+"""Policies of one frame, for which the stricter threshold counts."""
+
+
+def _at(threshold: float, genuine: rates.Distances, impostor: rates.Distances) -> dict[str, Any]:
+    """Return both rates at a threshold, each with its 95 % confidence interval."""
+    accepted, refused = rates.far(impostor, threshold), rates.frr(genuine, threshold)
+    return {
+        "threshold": threshold,
+        "far": accepted,
+        "far_interval": accepted is not None and rates.interval(accepted, impostor.size),
+        "frr": refused,
+        "frr_interval": refused is not None and rates.interval(refused, genuine.size),
+    }
+
+
 def accuracy(
     file: Path,
     out: Path | None,
@@ -330,45 +385,34 @@ def accuracy(
     gated: bool = False,
     processes: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Measure a list of pairs, say the tables and return them; with ``out``, also accuracy.json and det.png there.
+    """Measure a list of pairs by both networks, say the tables and return them.
 
-    Raises ConfigError for a list that is not right, before anything is computed. Pictures that cannot be used count
-    as not compared and are named.
+    With ``out``, also accuracy.json and det.png there. Raises ConfigError for a list that is not right, before anything
+    is computed. Pictures that cannot be used count as not compared and are named.
     """
-    from reception.testing.benchmarks.face_pictures import CARD, PLAIN, model_key
-
     pairs = read_pairs(file)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     kinds = [Condition.CLEAN.value, *(each.value for each in CONDITIONS if conditions)]
-    model, digests = model_key(), _digests(pairs)
+    digests = _digests(pairs)
     figures: list[dict[str, Any]] = []
     failures: Failures = {}
-    with closing(Cache(out, model, frames)) as cache:
-        _compute(_jobs(pairs, digests, kinds), cache, frames, processes or os.cpu_count() or 1, say)
-
-        def side(path: Path, kind: str) -> "Side | None":
-            return cache.get(digests[path], kind) if digests[path] else None
-
-        say("\n" + _HEAD)
-        for kind in (PLAIN, *kinds):
-            before = PLAIN if kind == PLAIN else CARD
-            count, only_good = (1, False) if kind == PLAIN else (frames, gated)
-            compared = [
-                compare(pair, side(pair.first, before), side(pair.second, kind), count, only_good)
-                for pair in pairs
-            ]
-            for each in compared:
-                if each.failure:
-                    failures.setdefault(each.failure, Counter())[kind] += 1
-            for name in _sets(pairs):
-                of_set = [each for each in compared if name in (EVERYTHING, each.set)]
-                found = figures_of(of_set, name, kind)
-                figures += found
-                say("\n".join(map(_row, found)) or f"{name:12.12} {kind:11} nothing could be compared")
+    for network in NETWORKS.values():
+        figures += _by_network(
+            network,
+            pairs,
+            digests,
+            kinds,
+            failures,
+            out,
+            say,
+            frames,
+            gated,
+            processes or os.cpu_count() or 1,
+        )
     _say_failures(failures, say)
     if out is not None:
-        _write(out, file, model, frames, figures, failures)
+        _write(out, file, frames, figures, failures)
         say(
             f"\n{out / 'accuracy.json'} and {out / 'det.png'} written; embeddings.sqlite beside them holds what"
         )
@@ -376,19 +420,88 @@ def accuracy(
     return figures
 
 
+def _by_network(
+    network: FaceNetwork,
+    pairs: Sequence[Pair],
+    digests: dict[Path, str],
+    kinds: Sequence[str],
+    failures: Failures,
+    out: Path | None,
+    say: Say,
+    frames: int,
+    gated: bool,
+    processes: int,
+) -> list[dict[str, Any]]:
+    """Return the figures of one network, and say them; what could not be compared goes to ``failures``."""
+    from reception.testing.benchmarks.face_pictures import CARD, PLAIN, model_key
+
+    figures: list[dict[str, Any]] = []
+    with closing(Cache(out, model_key(network.name), frames)) as cache:
+        _compute(_jobs(pairs, digests, kinds), cache, network.name, frames, processes, say)
+
+        def side(path: Path, kind: str) -> "Side | None":
+            return cache.get(digests[path], kind) if digests[path] else None
+
+        say(
+            f"\n{network.name} ({network.licence}), at most {network.threshold} "
+            f"(one frame: {network.fast_accept})\n{_head(network)}"
+        )
+        for kind in (PLAIN, *kinds):
+            before = PLAIN if kind == PLAIN else CARD
+            count, only_good = (1, False) if kind == PLAIN else (frames, gated)
+            compared = [
+                compare(
+                    pair,
+                    side(pair.first, before),
+                    [_one_frame(side(path, kind), bool(pair.more)) for path in pair.seen],
+                    count,
+                    only_good,
+                    network,
+                )
+                for pair in pairs
+            ]
+            for each in compared:
+                if each.failure:
+                    failures.setdefault(f"{each.failure} [{network.name}]", Counter())[kind] += 1
+            for name in _sets(pairs):
+                of_set = [each for each in compared if name in (EVERYTHING, each.set)]
+                found = figures_of(of_set, name, kind, network)
+                figures += found
+                say("\n".join(map(_row, found)) or f"{name:12.12} {kind:11} nothing could be compared")
+    return figures
+
+
+def _one_frame(side: "Side | None", of_several: bool) -> "Side | None":
+    """Of several pictures of an attempt, each gives one frame, as one look of a person does."""
+    if side is None or not of_several or side.failure:
+        return side
+    good = next((number for number, verdict in enumerate(side.verdicts) if not verdict), 0)
+    return replace(side, vectors=side.vectors[good : good + 1], verdicts=side.verdicts[good : good + 1])
+
+
 def _sets(pairs: Sequence[Pair]) -> list[str]:
     names = list(dict.fromkeys(pair.set for pair in pairs if pair.set))
     return [*names, EVERYTHING] if len(names) > 1 or any(not pair.set for pair in pairs) else names
 
 
-_COLUMNS = "{:12.12} {:11} {:20} {:>15} {:>13}   {:15} {:21}"
-_HEAD = (
-    _COLUMNS.format(
-        "set", "condition", "policy", "same/other", "not compared", "EER % @ T", "FAR .1 %: T, FRR %"
+_COLUMNS = "{:12.12} {:11} {:20} {:>15} {:>13}   {:15} {:17} {:33}"
+
+
+def _head(network: FaceNetwork) -> str:
+    return (
+        _COLUMNS.format(
+            "set",
+            "condition",
+            "policy",
+            "same/other",
+            "not compared",
+            "EER % @ T",
+            "FAR .1 %: T, FRR",
+            "at its threshold: FAR, FRR % (95 %)",
+        )
+        + "".join(f"{threshold:>10.2f}" for threshold in _SHOWN[network.name])
+        + "  FAR/FRR %"
     )
-    + "".join(f"{threshold:>10.2f}" for threshold in _SHOWN)
-    + "  FAR/FRR %"
-)
 
 
 def _row(figure: dict[str, Any]) -> str:
@@ -396,14 +509,25 @@ def _row(figure: dict[str, Any]) -> str:
     shown = {
         each["threshold"]: f"{_percent(each['far'])}/{_percent(each['frr'])}" for each in figure["thresholds"]
     }
-    counts = f"{figure['genuine']}/{figure['impostor']}"
     missing = f"{failed['genuine']}/{failed['impostor']}"
     crossing = f"{_percent(equal['rate'])} @ {equal['threshold']:.3f}" if equal else "-"
     mark = "" if not strict or strict["enough_pairs"] else " (few)"
     bound = f"{strict['threshold']:.3f}, {_percent(strict['frr'])}{mark}" if strict else "-"
+    at = figure["at_threshold"]
+    here = ", ".join(
+        f"{_percent(at[rate])} ({'-'.join(map(_percent, at[f'{rate}_interval'] or ())) or 'no pairs'})"
+        for rate in ("far", "frr")
+    )
     return _COLUMNS.format(
-        figure["set"], figure["condition"], figure["policy"], counts, missing, crossing, bound
-    ) + "".join(f"{shown[threshold]:>10}" for threshold in _SHOWN)
+        figure["set"],
+        figure["condition"],
+        figure["policy"],
+        f"{figure['genuine']}/{figure['impostor']}",
+        missing,
+        crossing,
+        bound,
+        here,
+    ) + "".join(f"{shown.get(threshold, '-'):>10}" for threshold in _SHOWN[figure["network"]])
 
 
 def _percent(rate: float | None) -> str:
@@ -421,29 +545,36 @@ def _say_failures(failures: Failures, say: Say) -> None:
         say(f"  and {len(failures) - 10} more; accuracy.json has them all")
 
 
-def _write(
-    out: Path, file: Path, model: str, frames: int, figures: list[dict[str, Any]], failures: Failures
-) -> None:
+def _write(out: Path, file: Path, frames: int, figures: list[dict[str, Any]], failures: Failures) -> None:
     report = {
         "pairs": str(file),
-        "model": model,
         "frames": frames,
         "figures": figures,
         "not_compared": [{"why": why, "pairs": counts} for why, counts in failures.items()],
     }
     (out / "accuracy.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
     last = figures[-1]["set"] if figures else ""
-    by_policy = [
-        Curve(figure["policy"], [(accepted, refused) for _, accepted, refused in figure["det"]])
-        for figure in figures
-        if figure["set"] == last and figure["condition"] == Condition.CLEAN and figure["det"]
-    ]
-    by_condition = [
-        Curve(figure["condition"], [(accepted, refused) for _, accepted, refused in figure["det"]])
-        for figure in figures
-        if figure["set"] == last and figure["policy"] == "single" and figure["det"]
-    ]
-    draw(
-        out / "det.png",
-        {f"{last}: policies, clean": by_policy, f"{last}: conditions, single frame": by_condition},
+    of_set = [figure for figure in figures if figure["set"] == last]
+    clean = [figure for figure in of_set if figure["condition"] == Condition.CLEAN]
+    chosen = {
+        f"{last}: one frame, clean": [each for each in clean if each["policy"] == "single"],
+        f"{last}: rule of the terminal, clean": [each for each in clean if each["policy"] == _RULE],
+        f"{last}: conditions, one frame of sface": [
+            each for each in of_set if (each["policy"], each["network"]) == ("single", "sface")
+        ],
+    }
+    draw(out / "det.png", {title: list(map(_curve, found)) for title, found in chosen.items()})
+
+
+def _curve(figure: dict[str, Any]) -> Curve:
+    at = figure["at_threshold"]
+    name = figure["network"] if figure["condition"] == Condition.CLEAN else figure["condition"]
+    return Curve(
+        name,
+        [(accepted, refused) for _, accepted, refused in figure["det"]],
+        figure["genuine"],
+        figure["impostor"],
+        Mark(at["threshold"], at["far"], at["frr"], at["far_interval"], at["frr_interval"])
+        if at["far"] is not None and at["frr"] is not None
+        else None,
     )

@@ -25,7 +25,10 @@ class ReadmeLoop:
     """
 
     def __init__(self, photos: Sequence[bytes], quarter: bool = False) -> None:
-        self._known = [face_recognition.face_encodings(_decoded(photo))[0] for photo in photos]
+        # Of a photo on which it finds no face, nobody is taken for the person.
+        nobody = np.full(128, np.inf)
+        found = [face_recognition.face_encodings(_decoded(photo)) for photo in photos]
+        self._known = [faces[0] if faces else nobody for faces in found]
         self._quarter = quarter
         self._process_this_frame = True
 

@@ -1,6 +1,9 @@
-"""DET curves (false rejects over false accepts, both on the scale of the normal deviate) as a PNG."""
+"""DET curves (false rejects over false accepts, both on the scale of the normal deviate) as a PNG.
 
-from collections.abc import Mapping, Sequence
+The title names the set; the legend the pairs of each curve; a ring marks the threshold, a cross its intervals.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +18,8 @@ _LEAST, _MOST = 0.0001, 0.9
 _TICKS = (0.0001, 0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
 _COLOURS = ("#0b6e99", "#c0392b", "#1e8449", "#8e44ad", "#d68910", "#2c3e50", "#7f8c8d", "#16a085", "#a04000")
 _DEVIATE = NormalDist()
+FEWEST = (20, 200)
+"""With fewer genuine or impostor pairs, a curve would say more than is known: it is named, and not drawn."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,21 @@ class Curve:
     name: str
     points: Sequence[tuple[float, float]]
     """(FAR, FRR), by ascending threshold."""
+    genuine: int = 0
+    impostor: int = 0
+    """How many pairs it comes from."""
+    mark: "Mark | None" = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where on a curve the configured threshold is, with 95 % confidence intervals of both rates."""
+
+    threshold: float
+    accepted: float
+    refused: float
+    accepted_interval: tuple[float, float]
+    refused_interval: tuple[float, float]
 
 
 def place(rate: float) -> float:
@@ -63,6 +83,14 @@ def _panel(pen: ImageDraw.ImageDraw, left: int, title: str, curves: Sequence[Cur
     pen.text((left - 60, _MARGIN - 28), "right person refused (FRR), %", "black", font)
     for number, curve in enumerate(curves):
         colour = _COLOURS[number % len(_COLOURS)]
+        y = _MARGIN + 14 + 22 * number
+        pen.line([(left + _PANEL - 330, y), (left + _PANEL - 300, y)], colour, width=3)
+        counts = f"{curve.name}: {curve.genuine} / {curve.impostor} pairs"
+        if curve.genuine < FEWEST[0] or curve.impostor < FEWEST[1]:
+            pen.text((left + _PANEL - 292, y), f"{counts}, too few to draw", "black", font, anchor="lm")
+            continue
+        at_mark = f", T {curve.mark.threshold:g}" if curve.mark else ""
+        pen.text((left + _PANEL - 292, y), counts + at_mark, "black", font, anchor="lm")
         line = [at(*point) for point in curve.points]
         # Rates change in steps: first the one, then the other.
         steps = line[:1] + [
@@ -70,6 +98,15 @@ def _panel(pen: ImageDraw.ImageDraw, left: int, title: str, curves: Sequence[Cur
         ]
         if len(steps) > 1:
             pen.line(steps, colour, width=2)
-        y = _MARGIN + 14 + 22 * number
-        pen.line([(left + _PANEL - 210, y), (left + _PANEL - 180, y)], colour, width=3)
-        pen.text((left + _PANEL - 172, y), curve.name, "black", font, anchor="lm")
+        if curve.mark:
+            _draw_mark(pen, curve.mark, at, colour)
+
+
+def _draw_mark(
+    pen: ImageDraw.ImageDraw, mark: Mark, at: Callable[[float, float], tuple[float, float]], colour: str
+) -> None:
+    """Draw a ring at the threshold, and its intervals as a cross."""
+    x, y = at(mark.accepted, mark.refused)
+    pen.ellipse([x - 6, y - 6, x + 6, y + 6], outline=colour, width=3)
+    pen.line([at(end, mark.refused) for end in mark.accepted_interval], colour, width=1)
+    pen.line([at(mark.accepted, end) for end in mark.refused_interval], colour, width=1)

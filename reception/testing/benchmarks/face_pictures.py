@@ -1,22 +1,20 @@
 """Single pictures as the two sides of a face match: as a card holds them, and as the terminal's camera sees them."""
 
-import hashlib
 import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import cv2
-import dlib
 import numpy as np
 from numpy.typing import NDArray
 
 import config
 from hardware.camera import Image
-from hardware.face.engine.detector import frontal_face_detector
-from hardware.face.engine.models import installed_network, models_folder
+from hardware.face.engine import models
+from hardware.face.engine.embedder import SFACE, Points
+from hardware.face.engine.look import Look
 from hardware.face.engine.wire import PhotoUnusable
-from hardware.face.engine.worker import Look
 from hardware.face.policy import gate
 from hardware.simulation.moving_stills import Condition, moving_portrait
 from hardware.simulation.portraits import EYES_APART, EYES_AT, card_photo_of
@@ -24,7 +22,7 @@ from hardware.simulation.portraits import EYES_APART, EYES_AT, card_photo_of
 PLAIN, CARD = "picture", "card"
 """Sides: the picture as it is; the picture as a card holds it. Other sides are names of a Condition."""
 
-EDITION = 1
+EDITION = 2
 """Raise it when the same picture would give other embeddings: it is part of every key of a cache."""
 
 Vectors = NDArray[np.float32]
@@ -45,21 +43,17 @@ class Side:
     """Why there are none."""
 
 
-def model_key() -> str:
+def model_key(network: str = SFACE) -> str:
     """Return what makes embeddings comparable: the weights' hash and the edition of this module."""
-    weights = installed_network().read_bytes()
-    return f"{hashlib.sha256(weights).hexdigest()[:16]}-{EDITION}"
+    weights = models.SFACE if network == SFACE else models.DLIB_NETWORK
+    return f"{weights.sha256[:16]}-{EDITION}"
 
 
 class Pictures:
-    """Makes sides from picture files; keeps nothing between calls."""
+    """Makes sides from picture files by one network; keeps nothing between calls."""
 
-    def __init__(self) -> None:
-        self._look = Look()
-        self._hog = frontal_face_detector()
-        self._five_points = dlib.shape_predictor(
-            str(models_folder() / "shape_predictor_5_face_landmarks.dat")
-        )
+    def __init__(self, network: str = SFACE) -> None:
+        self._look = Look(network)
         self._limits = config.Gate()
 
     def side(self, data: bytes, kind: str, frames: int) -> Side:
@@ -71,8 +65,7 @@ class Pictures:
         if found is None:
             return _failed("no face found")
         if kind == PLAIN:
-            chip = dlib.get_face_chip(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), found, size=150, padding=0.25)
-            return Side(self._both_ways([chip]), ("",))
+            return Side(self._both_ways([self._look.embedder.aligned(image, found)]), ("",))
         portrait = _framed(image, found)
         return self._card(portrait) if kind == CARD else self._seen(portrait, Condition(kind), frames)
 
@@ -86,7 +79,7 @@ class Pictures:
         chips, verdicts = [], []
         for image in moving_portrait(portrait, condition, frames):
             self._look.forget()
-            # The look for somebody far away comes with the third miss.
+            # The look for somebody far away comes with the third miss, where the finder needs one.
             for _ in range(3):
                 seen = self._look.observe(image)
                 if seen.faces:
@@ -102,19 +95,14 @@ class Pictures:
             [(embed(chip), embed(np.ascontiguousarray(chip[:, ::-1]))) for chip in chips], np.float32
         )
 
-    def _face(self, image: Image) -> Any:
+    def _face(self, image: Image) -> Points | None:
         """Return the five points of the largest face, None without one."""
         scale = min(1.0, _LARGEST / max(image.shape[:2]))
-        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        small = (
-            cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else grey
-        )
-        faces = self._hog(small, 0) or self._hog(small, 1)
-        if not faces:
-            return None
-        largest = max(faces, key=lambda face: face.area())
-        edges = (largest.left(), largest.top(), largest.right(), largest.bottom())
-        return self._five_points(grey, dlib.rectangle(*(round(edge / scale) for edge in edges)))
+        small = image
+        if scale < 1:
+            small = cast(Image, cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        points = self._look.points_in(small, cast(Any, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)))
+        return None if points is None else points / scale
 
 
 class _Process:
@@ -123,10 +111,10 @@ class _Process:
     pictures: Pictures
 
 
-def start_process() -> None:
+def start_process(network: str) -> None:
     """Prepare a process of a pool; Ctrl-C is for the one that gives the work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Process.pictures = Pictures()
+    _Process.pictures = Pictures(network)
 
 
 def side_of_file(path: Path, kind: str, frames: int) -> Side:
@@ -155,10 +143,9 @@ def _decoded(data: bytes) -> Image | None:
     return cast(Image, image) if image is not None and min(image.shape[:2]) >= 32 else None
 
 
-def _framed(image: Image, points: Any) -> Image:
+def _framed(image: Image, points: Points) -> Image:
     """Return the face in the framing of the shipped portraits, (540, 460, 3); what the picture lacks is its edge."""
-    at = np.array([(part.x, part.y) for part in points.parts()], float)
-    outer = at[[0, 2]]
+    outer = points[[0, 2]]
     apart = float(np.hypot(*(outer[0] - outer[1]))) or 1.0
     scale = EYES_APART / apart
     middle = outer.mean(axis=0)

@@ -34,6 +34,19 @@ class Bound:
     """Whether there are enough impostor pairs for the rate to be seen at all: at least 1 / rate of them."""
 
 
+def interval(rate: float, count: int) -> tuple[float, float]:
+    """Return Wilson's 95 % confidence interval of a share of ``count`` independent tries; (0, 1) for none.
+
+    Pairs of few people are not independent: the true uncertainty is larger.
+    """
+    if not count:
+        return 0.0, 1.0
+    z = 1.96
+    middle = (rate + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * float(np.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 def in_order(distances: ArrayLike) -> Distances:
     """Return distances as an ascending array; raises ValueError for one that is no finite number from 0 on."""
     ordered = np.sort(np.asarray(distances, np.float64).ravel())

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from config.person import load_person
 from consent import wire
 from consent.server.certificates import Authority
+from consent.signatures import Identity, sign
 from reception.testing.benchmarks.postgres import OwnPostgres, programs
 
 Say = Callable[[str], None]
@@ -220,8 +222,11 @@ def _group(
     begin.wait()
     cpu, end = time.process_time(), time.monotonic() + seconds
 
+    authority = Authority(state)
+    identities = {number: authority.enrol_terminal(f"bench-{number}") for number in numbers}
+
     def play(number: int) -> tuple[list[float], int]:
-        terminal = _Terminal(port, number, key, certificate)
+        terminal = _Terminal(port, number, key, certificate, identities[number])
         return terminal.play(end, run) if what == "visit" else terminal.ask_nothing(end)
 
     with ThreadPoolExecutor(len(numbers)) as threads:
@@ -231,14 +236,26 @@ def _group(
     results.put({"ms": times, "errors": sum(errors for _, errors in played), "cpu_s": spent, "noise": 0})
 
 
+@dataclass
+class _Asked:
+    """A request, to be signed."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
 class _Terminal:
     """One terminal: as little as can be around the messages, so that the server has most of the machine."""
 
-    def __init__(self, port: int, number: int, key: rsa.RSAPrivateKey, certificate: str) -> None:
+    def __init__(
+        self, port: int, number: int, key: rsa.RSAPrivateKey, certificate: str, identity: Identity
+    ) -> None:
         address = (f"127.1.{number // 250}.{number % 250 + 1}", 0)
         self._connection = http.client.HTTPConnection("127.0.0.1", port, READ_S, source_address=address)
         self._number, self._key, self._certificate = number, key, certificate
-        self._headers = {wire.TERMINAL_HEADER: f"bench-{number}", "Content-Type": "application/json"}
+        self._identity = identity
+        self._headers = {"Content-Type": "application/json"}
 
     def play(self, end: float, run: int) -> tuple[list[float], int]:
         times, errors, visit = [], 0, 0
@@ -287,12 +304,16 @@ class _Terminal:
             "facility": {},
         }
         self._ask("POST", "/v1/identifications", identification)
-        answers = {"answers": {"MEDICATION": "given" if visit[-1] in "02468" else "declined"}}
+        answer = "given" if visit[-1] in "02468" else "declined"
+        answers = {"answers": {"MEDICATION": answer, "HEALTH_CHECKUP": answer}}
         self._ask("PUT", f"/v1/visits/{visit}/consents", answers, {wire.IDEMPOTENCY_HEADER: visit})
 
     def _ask(self, method: str, path: str, body: object, more: dict[str, str] | None = None) -> Any:
         content = json.dumps(body) if body is not None else ""
-        self._connection.request(method, path, content, self._headers | (more or {}))
+        asked = _Asked(method, f"http://127.0.0.1{path}", self._headers | (more or {}))
+        if path.startswith("/v1/"):
+            sign(asked, content.encode(), self._identity)
+        self._connection.request(method, path, content, asked.headers)
         answer = self._connection.getresponse()
         told = json.loads(answer.read())
         if answer.status != 200:
@@ -309,8 +330,8 @@ def _noise(port: int, seconds: float, begin: Any, results: Any) -> None:
     end = time.monotonic() + seconds
     garbage = (
         b"\x00\xff garbage\r\n\r\n",
-        b"POST /v1/insured HTTP/1.1\r\nHost: x\r\nX-Terminal-Id: bench-0\r\nContent-Length: 5\r\n\r\n{{{{{",
-        b"GET /v1/visits/%00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/insured HTTP/1.1\r\nHost: localhost\r\nX-Terminal-Id: bench-0\r\nContent-Length: 5\r\n\r\n{{{{{",
+        b"GET /v1/visits/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     )
 
     def send(number: int) -> int:

@@ -101,5 +101,6 @@ class Stopwatch:
 
 class _TimedChannel:
     def __init__(self, watch: Stopwatch, channel: CardChannel) -> None:
+        self.atr, self.protocol = channel.atr, channel.protocol
         self.transmit = watch.timed("card", channel.transmit)
-        self.close = channel.close
+        self.still_in, self.renew, self.close = channel.still_in, channel.renew, channel.close

@@ -12,7 +12,7 @@ def add(command: AddCommand) -> None:
     """Add the commands ``bench`` and ``fuzz``."""
     _add_parts(command("bench", _bench, "speed and accuracy, each beside what it is compared with"))
     fuzz = command("fuzz", _fuzz, "long fuzzing of one parser, or of the server")
-    fuzz.add_argument("target", choices=("card", "receipt", "server"))
+    fuzz.add_argument("target", choices=("card", "receipt", "server", "settings"))
     fuzz.add_argument("--seconds", type=float, default=60.0)
     fuzz.add_argument("--seed", type=int, default=1)
 
@@ -80,10 +80,15 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _fuzz(options: argparse.Namespace) -> int:
-    from reception.testing.fuzz import FuzzReport, card, receipt, server
+    from reception.testing.fuzz import FuzzReport, card, receipt, server, settings
 
     targets: dict[str, Callable[[float, int], FuzzReport]]
-    targets = {"card": card.fuzz_card, "receipt": receipt.fuzz_receipt, "server": server.fuzz_server}
+    targets = {
+        "card": card.fuzz_card,
+        "receipt": receipt.fuzz_receipt,
+        "server": server.fuzz_server,
+        "settings": settings.fuzz_settings,
+    }
     report = targets[options.target](options.seconds, options.seed)
     print(report)
     return 1 if report.failure else 0

@@ -108,7 +108,7 @@ def _hil(options: argparse.Namespace) -> int:
     if options.report:
         # Now, and not after all was played, is the time to learn that there can be no such folder.
         options.report.mkdir(parents=True, exist_ok=True)
-    if jobs > 1 and plan and (plan.real or plan.file.camera.index is not None):
+    if jobs > 1 and plan and (plan.real or plan.file.camera.real is not None):
         return refuse("-j: a real card or camera plays one scenario at a time")
     if jobs > 1:
         kind = plan.simulated_kind if plan else options.bench

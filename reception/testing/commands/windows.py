@@ -2,18 +2,21 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reception.commands.arguments import AddCommand, has_display, refuse
+from reception.commands.counter import opened_to_counters, page_beside
 from reception.commands.windows import show_windows
 
 if TYPE_CHECKING:
+    from config import Config
     from reception.commands.program import Opened, PanelLike
-    from reception.testing.testbench import Bench
+    from reception.terminal.back_office import BackOffice
+    from reception.terminal.conductor import Terminal
 
 
 def add(command: AddCommand) -> None:
@@ -102,14 +105,33 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
         from reception.commands.program import Opened
         from reception.testing.testbench import Bench
 
-        with Bench(settings, options.state, engine=engine, keep_cards=True) as bench:
-            yield Opened(bench.terminal, bench.office, bench, partial(_panel, bench))
+        with (
+            Bench(settings, options.state, engine=engine, keep_cards=True) as bench,
+            watched(bench.terminal, bench.office, settings, options.state),
+        ):
+            yield Opened(bench.terminal, bench.office, partial(_panel, bench))
 
 
-def _panel(bench: "Bench") -> "PanelLike":
+def _panel(bench: object) -> "PanelLike":
     from reception.testing.panel import panel_of
 
     return panel_of(bench)
+
+
+@contextmanager
+def watched(terminal: "Terminal", office: "BackOffice", settings: "Config", state: Path) -> Iterator[None]:
+    """Show the counter's page of a terminal on a bench; the bench's own staff can log in to it."""
+    from reception.testing.testbench import STAFF, STAFF_PASSWORD, write_staff_file
+
+    folder = state / "bench-counter"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    write_staff_file(folder)
+    with (
+        opened_to_counters(terminal, office, settings, folder),
+        page_beside(folder, "--port", "0", "--terminal", settings.site.terminal_id),
+    ):
+        print(f"log in at the counter's page as {STAFF} with the password {STAFF_PASSWORD}", flush=True)
+        yield
 
 
 @contextmanager
@@ -143,9 +165,12 @@ def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
             if port is not None:
                 to = f"127.0.0.1:{port}"
                 print(f"cards attach at {to}: ./run card PERSON --vpcd {to}", flush=True)
-            shown = bench if port is None else None
-            panel = None if shown is None else partial(_panel, bench)
-            yield Opened(bench.terminal, bench.office, shown, panel)
+            with ExitStack() as ends:
+                if not options.no_counter:
+                    opening = opened_to_counters(bench.terminal, bench.office, settings, options.state)
+                    ends.enter_context(opening)
+                panel = None if port is not None else partial(_panel, bench)
+                yield Opened(bench.terminal, bench.office, panel)
 
 
 def _hil_record(options: argparse.Namespace) -> int:
@@ -163,8 +188,11 @@ def _hil_record(options: argparse.Namespace) -> int:
     def opened() -> "Iterator[Opened]":
         from reception.commands.program import Opened
 
-        with session.running(options.state, frames=options.frames) as (terminal, office, bench):
-            yield Opened(terminal, office, bench)
+        with (
+            session.running(options.state, frames=options.frames) as (terminal, office, bench),
+            watched(terminal, office, session.settings, options.state),
+        ):
+            yield Opened(terminal, office, partial(_panel, bench) if bench is not None else None)
             said.extend(session.write(options.title))
 
     print("Make one visit, or several. Closing the windows ends the recording.", flush=True)

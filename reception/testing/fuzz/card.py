@@ -85,13 +85,13 @@ def _targets() -> list[tuple[Callable[[bytes], object], bytes]]:
         .public_bytes(serialization.Encoding.DER)
     )
     return [
-        (records.certificate_expiry, certificate),
+        (records.certificate_facts, certificate),
         (records.tlv_items, record),
         (records.tlv_size, record),
         (records.certificate_size, bytes.fromhex("308203A6") + bytes(40)),
         (records.token_label, token_info("JPKIAPICCTOKEN2")),
         (records.face_record, record),
-        (records.certified_key, card_verifiable_certificate(key)),
+        (records.card_verifiable_certificate, card_verifiable_certificate(key)),
         (records.photo_size, _JP2),
     ]
 

@@ -15,6 +15,7 @@ from typing import Any
 from consent.choices import ConsentAnswer, Item
 from consent.receipt_files.content import (
     WITHOUT_INSURED,
+    Advice,
     CardClass,
     Confirmation,
     Disease,
@@ -46,7 +47,7 @@ from consent.receipt_files.xml import MAX_BYTES, MAX_DEPTH, NO_CHARACTER, Encodi
 from consent.wire import JAPAN
 from reception.testing.fuzz import FuzzReport
 
-INSTITUTION = "1312345678"
+INSTITUTION = "1312345676"
 BATCH = 100
 """Malformed requests that lie in the folder at a time."""
 
@@ -74,8 +75,9 @@ def check_people(chance: random.Random, people: int) -> str:
                 answer = read_result(document.content)
             except Exception as error:
                 return f"{error!r} for a random person in {writer.encoding}"
-            wanted = as_written(confirmation.insured, writer.encoding)
-            if answer.body is None or answer.body.results != (() if wanted is None else (wanted,)):
+            if answer.body is None or answer.body.results != as_written(
+                confirmation.insured, writer.encoding
+            ):
                 return f"a random person in {writer.encoding} was read back otherwise"
             if document.flagged != _elements_with_mark(document.content, writer.encoding):
                 return f"not every ● was flagged in {writer.encoding}"
@@ -152,8 +154,11 @@ def random_confirmation(chance: random.Random) -> Confirmation:
     """Return a made-up eligibility result, with texts that files find hard to hold."""
     validity = chance.choice((Validity.VALID, Validity.VALID, *Validity))
     at = datetime(2018, 1, 1, tzinfo=JAPAN) + timedelta(seconds=chance.randrange(10**9))
-    insured = None if validity in WITHOUT_INSURED else _random_insured(chance, at)
-    return Confirmation(at, validity, insured, chance.choice((None, *Prescription)))
+    count = 0 if validity in WITHOUT_INSURED else chance.choice((1, 1, 2))
+    insured = tuple(_random_insured(chance, at) for _ in range(count))
+    return Confirmation(
+        at, validity, insured, chance.choice((None, *Prescription)), chance.choice((None, *Advice))
+    )
 
 
 def _random_insured(chance: random.Random, at: datetime) -> Insured:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import random
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from config.person import Person, PersonCard, PersonCertificate
 from consent.eligibility import EligibilityClient
 from consent.server import EligibilityServer
 from consent.server.certificates import Authority
+from consent.signatures import Identity, sign
 from consent.wire import IDEMPOTENCY_HEADER, JAPAN, TERMINAL_HEADER, to_base64
 from reception.testing.fuzz import FuzzReport
 
@@ -55,9 +58,9 @@ def fuzz_http(seconds: float, seed: int, inputs: int | None = None) -> FuzzRepor
     # Repeatable, not secret.
     chance = random.Random(seed)  # noqa: S311
     deadline, count = time.monotonic() + seconds, 0
-    with _own_server() as (server, authority), _errors_logged() as errors:
+    with _own_server() as (server, authority, _), _errors_logged() as errors:
         templates = _templates(server, authority)
-        requests = _mutations(chance, templates)
+        requests = _mutations(chance, templates, authority.enrol_terminal(TERMINAL))
         client = _client(server, authority)
         _identified(client, authority)
         while time.monotonic() < deadline and count != inputs:
@@ -82,7 +85,7 @@ def fuzz_described(seconds: float | None, seed: int, examples: int = 100) -> Fuz
     ``examples`` per operation, and again with others until ``seconds`` are used up (None: once). Raises OSError when
     schemathesis, one of the test tools, is not installed.
     """
-    with _own_server() as (server, authority), tempfile.TemporaryDirectory() as folder:
+    with _own_server() as (server, authority, state), tempfile.TemporaryDirectory() as folder:
         client = _client(server, authority)
         _identified(client, authority)
         client.close()
@@ -90,7 +93,9 @@ def fuzz_described(seconds: float | None, seed: int, examples: int = 100) -> Fuz
         settings, report = Path(folder) / "schemathesis.toml", Path(folder) / "report.json"
         settings.write_text(f'[parameters]\n"path.visit_id" = "{VISIT}"\n', encoding="utf-8")
         command = [Path(sys.executable).with_name("schemathesis"), "--config-file", settings, "run"]
-        command += [f"{server.url}/openapi.json", "-H", f"{TERMINAL_HEADER}: {TERMINAL}"]
+        command += [f"{server.url}/openapi.json"]
+        hooks = Path(folder) / "signing.py"
+        hooks.write_text(_HOOKS.format(root=_ROOT, state=str(state), terminal=TERMINAL), encoding="utf-8")
         command += ["--no-color", "--warnings", "off", "--seed", str(seed), "-n", str(examples)]
         command += ["--generation-database", "none"]
         command += [] if seconds is None else ["--max-time", str(max(1, round(seconds)))]
@@ -101,6 +106,7 @@ def fuzz_described(seconds: float | None, seed: int, examples: int = 100) -> Fuz
             text=True,
             check=False,
             cwd=folder,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": "signing", "PYTHONPATH": f"{folder}{os.pathsep}{_ROOT}"},
             timeout=(seconds or 0) + 120,
         )
         count = _test_cases(done.stdout)
@@ -115,12 +121,12 @@ def _test_cases(shown: str) -> int:
 
 
 @contextmanager
-def _own_server() -> Iterator[tuple[EligibilityServer, Authority]]:
+def _own_server() -> Iterator[tuple[EligibilityServer, Authority, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         authority = Authority(Path(folder))
         authority.enrol_terminal(TERMINAL)
         with EligibilityServer([_PERSON], authority, clock=lambda: _NOW) as server:
-            yield server, authority
+            yield server, authority, Path(folder)
 
 
 @contextmanager
@@ -163,8 +169,8 @@ def _templates(server: EligibilityServer, authority: Authority) -> list[bytes]:
         "facility": {},
     }
     query = {
-        "institution_code": "1312345678",
-        "insurer_number": "06139999",
+        "institution_code": "1312345676",
+        "insurer_number": "06139992",
         "symbol": "1",
         "number": "2",
         "birth_date": "1980-06-17",
@@ -204,12 +210,54 @@ def _templates(server: EligibilityServer, authority: Authority) -> list[bytes]:
     ]
 
 
-def _mutations(chance: random.Random, templates: list[bytes]) -> Iterator[bytes]:
+def _mutations(chance: random.Random, templates: list[bytes], identity: Identity) -> Iterator[bytes]:
+    """Every other one is signed as it is then, so that it gets further in than to the door."""
     while True:
         data = chance.choice(templates)
         for _ in range(chance.choice((1, 1, 2, 4))):
             data = chance.choice(_WAYS)(chance, data)
-        yield data
+        yield _signed(data, identity) if chance.random() < 0.5 else data
+
+
+@dataclass
+class _Raw:
+    """A request of bytes, as far as it can be signed."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+
+
+def _signed(data: bytes, identity: Identity) -> bytes:
+    """Return a request with its signature; one that is too far gone as it is."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    words = first.split(" ")
+    once = {IDEMPOTENCY_HEADER: VISIT} if any(line.startswith(IDEMPOTENCY_HEADER) for line in lines) else {}
+    raw = _Raw(words[0], f"http://receiver{words[1] if len(words) > 1 else ''}", once)
+    try:
+        sign(raw, body, identity)
+    except Exception:  # the library says no in many ways to what is no request
+        return data
+    kept = [line for line in lines if not line.startswith((TERMINAL_HEADER, IDEMPOTENCY_HEADER))]
+    added = [f"{name}: {value}" for name, value in raw.headers.items()]
+    return "\r\n".join([first, *kept, *added]).encode("latin-1") + b"\r\n\r\n" + body
+
+
+_ROOT = str(Path(__file__).parents[3])
+_HOOKS = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+import schemathesis
+from consent.eligibility.transport import SignedBy
+from consent.server.certificates import Authority
+from consent.signatures import Identity, sign
+identity = Authority(Path({state!r})).enrol_terminal({terminal!r})
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    kwargs["auth"] = SignedBy(identity)
+"""
 
 
 def _bytes_changed(chance: random.Random, data: bytes) -> bytes:

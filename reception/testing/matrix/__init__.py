@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from consent.eligibility import EligibilityError
 from hardware.face.engine import FaceEngine
 from reception.flow import State
 from reception.testing.matrix.cell import Cell
-from reception.testing.matrix.fault_injection import TimingProfile, temper_for
+from reception.testing.matrix.fault_injection import stall_limit_s, timing_for
 from reception.testing.matrix.rules import Disturbance, Kind, Outcome, Rule, disturbances_on, expected
 from reception.testing.matrix.table import grid, reasons, write
 from reception.testing.scenarios import TODAY
 from reception.testing.testbench import Bench
+from reception.testing.timing import TimingProfile
 from reception.testing.visit_driver import PHONE, UNREGISTERED, VisitDriver
 
 __all__ = [
@@ -36,18 +35,6 @@ __all__ = [
     "write",
     "wrong",
 ]
-
-_BRIEF: dict[str, Any] = {
-    "told_s": 0.05,
-    "farewell_s": 0.03,
-    "matched_s": 0.0,
-    "notice_s": 0.03,
-    "call_staff_s": 0.05,
-    "reminder_s": 0.5,
-    "device_retry_s": 0.05,
-    "settle_s": 0.5,
-}
-"""Nobody reads the screens."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +70,13 @@ def play(
     engine: FaceEngine | None = None,
 ) -> list[Played]:
     """Play cells, those that need the same patience on one bench; ``tell`` hears of each as it ends."""
-    by_temper: dict[TimingProfile, list[tuple[State, Disturbance]]] = {}
+    by_timing: dict[TimingProfile, list[tuple[State, Disturbance]]] = {}
     for cell in chosen:
-        by_temper.setdefault(temper_for(*cell), []).append(cell)
+        by_timing.setdefault(timing_for(*cell), []).append(cell)
     results = []
     with ExitStack() as ends:
         used = engine or ends.enter_context(FaceEngine())
-        for timing, group in by_temper.items():
+        for timing, group in by_timing.items():
             own = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
             for played in _on_benches(group, timing, kind, folder, own, used):
                 results.append(played)
@@ -162,16 +149,8 @@ def _on_benches(
 def _bench(timing: TimingProfile, kind: Kind, folder: Path, own: Path, engine: FaceEngine) -> Bench:
     for name in ("face", "req", "res"):
         (own / "receipts" / name).mkdir(parents=True, exist_ok=True)
-    said = {
-        "confirm_answers": False,
-        **timing.overrides,
-        "delays": _BRIEF | timing.overrides.get("delays", {}),
-        "receipt": {"folder": str(own / "receipts")},
-    }
-    settings = config.load(None, (said, TomlFile(Path("matrix"), "", said)))
+    settings = timing.settings(receipt={"folder": str(own / "receipts")})
     people = [load_person(name) for name in ("age45", "age75", "no-photo", UNREGISTERED, PHONE)]
-    stall_limit_s = timing.stall_limit_s(kind)
-    more = {} if stall_limit_s is None else {"stall_limit_s": stall_limit_s}
     return Bench(
         settings,
         folder,
@@ -180,5 +159,5 @@ def _bench(timing: TimingProfile, kind: Kind, folder: Path, own: Path, engine: F
         today=TODAY,
         engine=engine,
         journal=own / "journal.sqlite",
-        **more,  # type: ignore[arg-type]
+        stall_limit_s=stall_limit_s(timing, kind),
     )

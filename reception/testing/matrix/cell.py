@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 
+from config.person import load_person
 from consent.choices import ConsentAnswer, Item
 from reception.flow import Method, State
 from reception.terminal.journal import COMPLETED, NOT_RECORDED, RECORDED
 from reception.terminal.notices import NoticeCode
 from reception.testing.matrix.fault_injection import INJECTIONS, STALL_S
 from reception.testing.matrix.rules import Disturbance, Kind, Outcome, expected, failures_of
-from reception.testing.visit_driver import VisitDriver
+from reception.testing.visit_driver import NEXT, VisitDriver
 
 _TRIES = 2
 """Tries left on a disturbed patient's card: a right PIN that truly reached it makes them 3."""
@@ -29,14 +30,14 @@ class Cell:
         self.state, self.disturbance = state, disturbance
         self.rule = expected(state, disturbance, kind)
         self._codes = failures_of(self.rule, state)
-        self._stage, self._kind = driver, kind
+        self._driver, self._kind = driver, kind
         self._how = INJECTIONS[disturbance]
         self._visit = ""
         self._repaired = False
 
     def play(self) -> None:
         """Reach the state, disturb, look, repair; then the next patient comes."""
-        driver = self._stage
+        driver = self._driver
         driver.stall_s = (
             STALL_S[self._kind] if self.disturbance is Disturbance.CARD_STALLED else driver.STALL_S
         )
@@ -60,10 +61,10 @@ class Cell:
         """Undo the disturbance, once."""
         if not self._repaired:
             self._repaired = True
-            self._how.undo(self._stage)
+            self._how.undo(self._driver)
 
     def _reach(self) -> str:
-        driver, state = self._stage, self.state
+        driver, state = self._driver, self.state
         match state:
             case State.WAITING:
                 return ""
@@ -80,13 +81,16 @@ class Cell:
             case State.FACE_MATCH:
                 driver.bench.engine.ready.wait(_ENGINE_S)
                 return driver.visit(driver.card(tries=_TRIES), Method.FACE, hold=state)
+            case State.ATTRIBUTE_OFFER | State.ATTRIBUTE_SIGN:
+                driver.bench.outside.ask_anew()
+                return driver.visit(driver.card(tries=_TRIES), hold=state)
             case _:
                 return driver.visit(driver.card(tries=_TRIES), hold=state)
 
     # --- What came of it ----------------------------------------------------------------------------------------
 
     def _tries_are_what_reached_the_card(self) -> None:
-        card = self._stage.card_in
+        card = self._driver.card_in
         assert card is not None
         sent = sum(apdu[:4] == bytes.fromhex("00200098") and len(apdu) > 5 for apdu in card.seen)
         assert sent <= 1, f"the PIN was sent {sent} times"
@@ -94,7 +98,7 @@ class Cell:
         assert card.pin_tries_left == tries, f"{card.pin_tries_left} tries left instead of {tries}"
 
     def _completed(self, declined: Item | None = None) -> None:
-        driver, visit = self._stage, self._visit
+        driver, visit = self._driver, self._visit
         if self.disturbance is Disturbance.FOLDER_FULL:
             unusable = NoticeCode.RECEIPT_FOLDER_UNUSABLE
             driver.wait_for_notice(lambda notice: notice.code is unusable, "that the folder is full")
@@ -112,7 +116,7 @@ class Cell:
         assert not wrong, f"the counter was told {wrong}"
 
     def _nothing_sent(self) -> None:
-        driver, visit = self._stage, self._visit
+        driver, visit = self._driver, self._visit
         self._repair()
         if not visit:
             return
@@ -128,7 +132,7 @@ class Cell:
         assert journal in ends, f"the journal says {journal}"
 
     def _take_the_card(self) -> None:
-        driver = self._stage
+        driver = self._driver
         driver.wait(State.TAKE_CARD)
         driver.bench.slot.remove()
         driver.bench.lift_phone()
@@ -136,17 +140,17 @@ class Cell:
 
     def _go_on(self) -> None:
         if self._how.leaves_to_do:
-            self._stage.go_on()
+            self._driver.go_on()
 
     def _comes_now(self) -> None:
         """In WAITING, a patient comes while it lasts."""
-        driver = self._stage
+        driver = self._driver
         if self.state is State.WAITING:
             driver.begin(driver.card(tries=_TRIES))
             self._visit = driver.wait(State.READING).visit
 
     def _goes_on(self) -> None:
-        driver = self._stage
+        driver = self._driver
         match self.state:
             case State.OUT_OF_SERVICE:
                 driver.heard()
@@ -172,14 +176,14 @@ class Cell:
                 self._completed()
 
     def _ends(self) -> None:
-        driver = self._stage
+        driver = self._driver
         if self.disturbance is not Disturbance.TERMINAL_KILLED:
             driver.wait_until(lambda seen: seen.failure in self._codes, self.rule.failure)
         driver.wait_at_rest()
         self._nothing_sent()
 
     def _staff(self) -> None:
-        driver = self._stage
+        driver = self._driver
         if self.disturbance is not Disturbance.CALL_STAFF:
             self._comes_now()
             self._go_on_unless_held_to_the_end()
@@ -199,7 +203,7 @@ class Cell:
             self._go_on()
 
     def _choice(self) -> None:
-        driver = self._stage
+        driver = self._driver
         driver.wait_until(
             lambda seen: seen.state == State.METHOD_CHOICE and seen.failure in self._codes, self.rule.failure
         )
@@ -214,21 +218,22 @@ class Cell:
         self._completed(declined=asked)
 
     def _out(self) -> None:
-        driver = self._stage
+        driver = self._driver
         if self.disturbance is Disturbance.CARD_STALLED:
             self._go_on_stalling()
             return
         seen = driver.wait_at_rest(State.OUT_OF_SERVICE)
         assert seen.failure in self._codes, f"out of service with {seen.failure}"
+        assert seen.health.reader == "down", f"the reader is told {seen.health.reader}"
         driver.bench.slot.remove()
         driver.release()
         self._nothing_sent()
         self._repair()
-        driver.wait_at_rest()
+        driver.wait_at(lambda seen: seen.state == State.WAITING and seen.health.reader == "ok", "the reader")
 
     def _go_on_stalling(self) -> None:
         """The card answers in the end: the reader is back, and the card that is in begins anew."""
-        driver, visit = self._stage, self._visit
+        driver, visit = self._driver, self._visit
         if self.state is not State.READING:
             driver.go_on()
         seen = driver.wait(State.OUT_OF_SERVICE)
@@ -240,13 +245,13 @@ class Cell:
         self._nothing_sent()
 
     def _out_after(self) -> None:
-        driver = self._stage
+        driver = self._driver
         self._go_on()
         driver.wait_at_rest(State.OUT_OF_SERVICE)
         driver.bench.slot.remove()
         driver.bench.lift_phone()
         # The reader's trouble is told to those who come now; the visit's own end is in the journal.
-        self._codes = frozenset({"", "READER_LOST", "READER_SERVICE_DOWN"})
+        self._codes = frozenset({"", "READER_LOST", "READER_SERVICE_DOWN", "CARD_STALLED"})
         self._repair()
         driver.wait_at_rest()
         self._completed()
@@ -260,14 +265,14 @@ class Cell:
         self._completed(declined=Item.LIMIT_AMOUNT if self.state is State.LIMIT_CONSENT else None)
 
     def _await_the_other(self) -> None:
-        driver, visit = self._stage, self._visit
+        driver, visit = self._driver, self._visit
         new = driver.wait_until(lambda seen: seen.visit != visit and bool(seen.methods), "a new visit")
         driver.bench.slot.remove()
         driver.wait_at_rest()
         assert not driver.recorded(new.visit), "the new visit is recorded"
 
     def _open_end(self) -> None:
-        driver, visit = self._stage, self._visit
+        driver, visit = self._driver, self._visit
         if self.disturbance is Disturbance.TERMINAL_KILLED:
             self._await_the_other()
         else:
@@ -288,7 +293,7 @@ class Cell:
         assert journal == (RECORDED if arrived else NOT_RECORDED), f"the journal says {journal}"
 
     def _next_patient(self) -> None:
-        driver = self._stage
+        driver = self._driver
         by_face = self.disturbance in _FACE_DISTURBED and self.state in _BY_FACE_NEXT
         if by_face:
             card = driver.card()
@@ -296,7 +301,7 @@ class Cell:
             visit = driver.visit(card, Method.FACE, within_s=_ENGINE_S)
         else:
             card = driver.next_card
-            visit = driver.visit(card, pin=driver.next_pin)
+            visit = driver.visit(card, pin=load_person(NEXT).card.pin)
         assert driver.completed(visit), f"the next patient: {driver.states()}"
         assert driver.recorded(visit), "the next patient is not recorded"
         assert card.pin_tries_left == 3, f"the next patient has {card.pin_tries_left} tries left"

@@ -5,11 +5,14 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 
-from consent.choices import ConsentAnswer
+from hardware import card
 from reception import flow
-from reception.flow import Method, State
-from reception.testing.matrix.rules import Disturbance, Kind
+from reception.flow import State
+from reception.testing.matrix.rules import OFFERING, Disturbance, Kind
+from reception.testing.timing import BROKEN_SERVER, FAST, TimingProfile
+from reception.testing.verbs import Patient
 from reception.testing.visit_driver import VisitDriver
 
 D = Disturbance
@@ -18,6 +21,8 @@ A_DAY_S = 86_400.0
 STALL_S = {"simulated": 0.8, "pcsc": 2.0}
 """Longer than a card may take for one answer on the benches where it stalls; see STALL_LIMIT_S."""
 STALL_LIMIT_S = {"simulated": 0.3, "pcsc": 0.8}
+HELD_S = 0.3
+"""How long another program has the reader."""
 SLOW_S = 4.0
 """How long a slow server's answer takes; longer than it is waited for on the benches where it is slow."""
 
@@ -94,18 +99,15 @@ def _jump(driver: VisitDriver, state: State) -> None:
 
 
 def _tap_twice(driver: VisitDriver, state: State) -> None:
-    tapped: dict[State, flow.Event] = {
-        State.METHOD_CHOICE: flow.Choose(Method.PIN),
-        State.PIN_ENTRY: flow.PinSubmit(),
-        State.VISUAL_CHECK: flow.StaffConfirmVisual("other"),
-        State.CARD_USE_OFFER: flow.AnswerCardUse(ConsentAnswer.GIVEN),
-        State.LIMIT_CONSENT: flow.Answer(ConsentAnswer.GIVEN),
-    }
+    tap = Patient().tap(state)
+    assert tap is not None
     if state is State.PIN_ENTRY:
         driver.type_pin()
+    elif state is State.ATTRIBUTE_SIGN:
+        driver.type_password()
     else:
-        driver.terminal.submit(tapped[state])
-    driver.terminal.submit(tapped[state])
+        driver.terminal.submit(tap)
+    driver.terminal.submit(tap)
 
 
 def _kill_terminal(driver: VisitDriver, state: State) -> None:
@@ -121,6 +123,14 @@ INJECTIONS: dict[Disturbance, FaultInjection] = {
     D.CARD_PULLED: FaultInjection(_pull, leaves_to_do=False),
     D.CARD_SWAPPED: FaultInjection(_swap, leaves_to_do=False),
     D.CARD_STALLED: FaultInjection(_stall, lambda driver: driver.bench.slot.stall(0)),
+    D.EXCHANGE_LOST: FaultInjection(
+        lambda driver, state: driver.bench.faults.lose_exchanges(1),
+        lambda driver: driver.bench.faults.lose_exchanges(0),
+    ),
+    D.CARD_RESET: FaultInjection(lambda driver, state: driver.bench.faults.reset_card()),
+    # Not undone: it strikes the next patient's card.
+    D.POWER_UP_FAILS: FaultInjection(lambda driver, state: driver.bench.faults.fail_power_ups(1)),
+    D.READER_HELD: FaultInjection(lambda driver, state: driver.bench.faults.hold(HELD_S)),
     D.READER_UNPLUGGED: FaultInjection(
         lambda driver, state: driver.bench.faults.unplug(), lambda driver: driver.bench.faults.plug()
     ),
@@ -149,32 +159,19 @@ INJECTIONS: dict[Disturbance, FaultInjection] = {
 }
 
 
-class TimingProfile:
-    """How much patience a bench has; cells that need the same share one bench."""
-
-    def __init__(self, **overrides: dict[str, float]) -> None:
-        self.overrides = overrides
-
-    def stall_limit_s(self, kind: Kind) -> float | None:
-        return STALL_LIMIT_S[kind] if self is STALLING else None
-
-
-PLAIN = TimingProfile()
-STALLING = TimingProfile()
-LINGERING = TimingProfile(delays={"farewell_s": 1.5})
+STALLING = FAST.but()
+LINGERING = FAST.but(delays={"farewell_s": 1.5})
 """The farewell lasts long enough for something to happen in it."""
-WITH_BAD_SERVER = TimingProfile(
-    delays={"settle_s": 3.0}, server={"connect_timeout_s": 0.8, "read_timeout_s": 0.8, "budget_s": 1.6}
-)
-_WAIT_S = 1.5
+WITH_BAD_SERVER = BROKEN_SERVER.but(delays={"settle_s": 3.0})
+"""A slow answer may carry something for longer than it is waited for."""
+_WAITS = ("reading", "choice", "pin", "phone", "visual", "question", "checking", "sending")
 HASTY = TimingProfile(
     delays={
+        **FAST.delays,
+        **{f"{wait}_s": 1.5 for wait in _WAITS},
         "warning_s": 0.5,
+        "reminder_s": 0.5,
         "settle_s": 3.0,
-        **{
-            f"{wait}_s": _WAIT_S
-            for wait in ("reading", "choice", "pin", "phone", "visual", "question", "checking", "sending")
-        },
     },
     server={"connect_timeout_s": 1.0, "read_timeout_s": 1.0, "budget_s": 1.4},
     face={"time_limit_s": 1.0},
@@ -182,8 +179,19 @@ HASTY = TimingProfile(
 """Nobody is waited for long."""
 
 
-def temper_for(state: State, disturbance: Disturbance) -> TimingProfile:
-    """Return the bench that a cell needs."""
+def timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
+    """Return the profile that a cell needs; cells with the same share one bench."""
+    timing = _timing_for(state, disturbance)
+    return _offering(timing) if state in OFFERING else timing
+
+
+@cache
+def _offering(timing: TimingProfile) -> TimingProfile:
+    """Return a profile of a clinic that offers something once the visit is complete."""
+    return timing.but(attributes={"offer": True, "items": ("address",), "ask_again_days": 0})
+
+
+def _timing_for(state: State, disturbance: Disturbance) -> TimingProfile:
     if disturbance is D.TIME_OUT:
         return HASTY
     if state is State.COMPLETE:
@@ -192,4 +200,9 @@ def temper_for(state: State, disturbance: Disturbance) -> TimingProfile:
         return STALLING
     if disturbance in (D.SERVER_DOWN, D.SERVER_SLOW, D.SERVER_GARBLED, D.ANSWER_LOST):
         return WITH_BAD_SERVER
-    return PLAIN
+    return FAST
+
+
+def stall_limit_s(timing: TimingProfile, kind: Kind) -> float:
+    """Return how long a card may take for one answer on the bench of a profile."""
+    return STALL_LIMIT_S[kind] if timing in (STALLING, _offering(STALLING)) else card.STALL_LIMIT_S

@@ -16,6 +16,10 @@ class Disturbance(StrEnum):
     CARD_PULLED = "card_pulled"
     CARD_SWAPPED = "card_swapped"
     CARD_STALLED = "card_stalled"
+    EXCHANGE_LOST = "exchange_lost"
+    CARD_RESET = "card_reset"
+    POWER_UP_FAILS = "power_up_fails"
+    READER_HELD = "reader_held"
     READER_UNPLUGGED = "reader_unplugged"
     SERVICE_KILLED = "service_killed"
     CAMERA_UNPLUGGED = "camera_unplugged"
@@ -37,7 +41,15 @@ class Disturbance(StrEnum):
 
 D = Disturbance
 
-DEVICES = (D.CARD_PULLED, D.CARD_SWAPPED, D.CARD_STALLED, D.READER_UNPLUGGED, D.SERVICE_KILLED)
+DEVICES = (
+    D.CARD_PULLED,
+    D.CARD_SWAPPED,
+    D.CARD_STALLED,
+    D.EXCHANGE_LOST,
+    D.POWER_UP_FAILS,
+    D.READER_UNPLUGGED,
+    D.SERVICE_KILLED,
+)
 """Of card, reader and service: those that another bench than the simulated one can show in a new light."""
 
 
@@ -94,11 +106,13 @@ TO_IDENTIFY = (S.READING, S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.VISUAL_C
 """The card is still asked for something."""
 TO_ASK_SERVER = (*TO_IDENTIFY, S.PHONE_TAP, S.CARD_USE_OFFER)
 """The server is still asked who it is."""
-ANSWERED = (S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD)
+OFFERING = (S.ATTRIBUTE_OFFER, S.ATTRIBUTE_SIGN)
+"""The visit is complete, and something more is offered."""
+ANSWERED = (S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT, S.SENDING, S.ATTRIBUTE_OFFER, S.TAKE_CARD)
 """The card is in, and not asked for anything any more."""
 TO_SEND = (S.CONSENT, S.LIMIT_CONSENT, S.SENDING)
-SENT = (S.SENDING, S.TAKE_CARD, S.COMPLETE)
-OVER = (S.TAKE_CARD, S.COMPLETE, S.CALL_STAFF)
+SENT = (S.SENDING, *OFFERING, S.TAKE_CARD, S.COMPLETE)
+OVER = (*OFFERING, S.TAKE_CARD, S.COMPLETE, S.CALL_STAFF)
 NO_CARD = (*AT_REST, S.PHONE_TAP, S.COMPLETE)
 EVERY = tuple(State)
 
@@ -137,6 +151,12 @@ RULES: tuple[Rule, ...] = (
         "the leaflet asks this of those who leave the card in",
     ),
     Rule(O.GOES_ON, (D.CARD_PULLED,), (S.SENDING, S.TAKE_CARD), "from sending on nothing is cancelled"),
+    Rule(
+        O.GOES_ON,
+        (D.CARD_PULLED,),
+        OFFERING,
+        "the visit is complete; who takes the card does not want what is offered",
+    ),
     Rule(O.GOES_ON, (D.CARD_PULLED,), (S.CALL_STAFF,), "taking the card is what is asked for"),
     Rule(
         O.NEXT,
@@ -151,7 +171,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         O.NEXT_AFTER,
         (D.CARD_SWAPPED,),
-        (S.LIMIT_CONSENT, S.SENDING, S.TAKE_CARD),
+        (S.LIMIT_CONSENT, S.SENDING, *OFFERING, S.TAKE_CARD),
         "what was agreed to is the first patient's and is finished first",
     ),
     Rule(
@@ -161,7 +181,27 @@ RULES: tuple[Rule, ...] = (
         "a command that is not answered cannot be called back: the reader is given up until it is",
         "CARD_STALLED",
     ),
+    Rule(
+        O.OUT_AFTER,
+        (D.CARD_STALLED,),
+        (S.ATTRIBUTE_SIGN,),
+        "the visit is complete; the card that should sign does not answer, and the reader is given up until it does",
+    ),
     Rule(O.GOES_ON, (D.CARD_STALLED,), (*ANSWERED, S.CALL_STAFF), "the card is not asked any more"),
+    Rule(
+        O.GOES_ON,
+        (D.EXCHANGE_LOST,),
+        EVERY,
+        "a command is given once more while the card is in; a PIN never is",
+    ),
+    Rule(
+        O.GOES_ON,
+        (D.CARD_RESET,),
+        EVERY,
+        "what was selected is selected anew, and the same card goes on",
+    ),
+    Rule(O.GOES_ON, (D.POWER_UP_FAILS,), EVERY, "the next card is powered up again"),
+    Rule(O.GOES_ON, (D.READER_HELD,), EVERY, "another program's turn is waited for"),
     # --- The reader ---
     *(
         Rule(
@@ -290,6 +330,7 @@ RULES: tuple[Rule, ...] = (
         "nobody waits for ever; what arrives later is told to the counter",
         "SERVER_TIMED_OUT",
     ),
+    Rule(O.GOES_ON, (D.TIME_OUT,), OFFERING, "the visit is complete, and no answer is a no"),
     Rule(O.GOES_ON, (D.TIME_OUT,), (S.TAKE_CARD,), "the patient is reminded until the card is taken"),
     Rule(O.GOES_ON, (D.TIME_OUT,), (S.COMPLETE,), "the farewell ends by itself"),
     Rule(O.GOES_ON, (D.TIME_OUT,), (S.CALL_STAFF,), "the words stay until the card is taken"),
@@ -297,19 +338,26 @@ RULES: tuple[Rule, ...] = (
     Rule(
         O.GOES_ON,
         (D.DOUBLE_TAP,),
-        (S.METHOD_CHOICE, S.PIN_ENTRY, S.VISUAL_CHECK, S.CARD_USE_OFFER, S.LIMIT_CONSENT),
+        (
+            *(S.METHOD_CHOICE, S.PIN_ENTRY, S.VISUAL_CHECK, S.CARD_USE_OFFER, S.LIMIT_CONSENT),
+            S.ATTRIBUTE_SIGN,
+        ),
         "the second one comes late; a PIN is sent once",
     ),
     Rule(
         O.NONE,
         (D.DOUBLE_TAP,),
-        (S.CONSENT,),
+        (S.CONSENT, S.ATTRIBUTE_OFFER),
         "the window's buttons take one tap of two, or the next question would be answered unread",
     ),
     Rule(
         O.NONE,
         (D.DOUBLE_TAP,),
-        (*AT_REST, S.READING, S.FACE_MATCH, S.PHONE_TAP, S.CHECKING, *SENT, S.CALL_STAFF),
+        (
+            *AT_REST,
+            *(S.READING, S.FACE_MATCH, S.PHONE_TAP, S.CHECKING, S.SENDING, S.TAKE_CARD, S.COMPLETE),
+            S.CALL_STAFF,
+        ),
         "no button here takes the visit on",
     ),
     # --- The terminal ---
@@ -322,7 +370,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(O.ENDS, (D.TERMINAL_KILLED,), (S.PHONE_TAP,), "nothing was sent", "interrupted"),
     Rule(O.NOT_RECORDED, (D.TERMINAL_KILLED,), (S.SENDING,), "the journal knew it before anything was sent"),
-    Rule(O.NEXT_AFTER, (D.TERMINAL_KILLED,), (S.TAKE_CARD,), "shown complete; the card still in begins anew"),
+    Rule(
+        O.NEXT_AFTER,
+        (D.TERMINAL_KILLED,),
+        (*OFFERING, S.TAKE_CARD),
+        "shown complete; the card still in begins anew",
+    ),
     Rule(O.GOES_ON, (D.TERMINAL_KILLED,), (S.COMPLETE,), "shown complete"),
     Rule(O.NEXT, (D.TERMINAL_KILLED,), (S.CALL_STAFF,), "its end stands in the journal", "STAFF_CALLED"),
     Rule(O.GOES_ON, (D.TERMINAL_KILLED,), AT_REST, "nobody is there"),

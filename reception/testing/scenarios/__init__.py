@@ -3,10 +3,10 @@
 from reception.testing.scenarios.parallel import play_parallel
 from reception.testing.scenarios.results import Result, as_json, as_junit
 from reception.testing.scenarios.running import play_all, play_on
-from reception.testing.scenarios.scenario import HURRY, TODAY, Expect, Play, Rule, Scenario, Verb, load
+from reception.testing.scenarios.scenario import TODAY, Expect, Play, Scenario, load
+from reception.testing.verbs import Rule, Verb
 
 __all__ = [
-    "HURRY",
     "TODAY",
     "Expect",
     "Play",

@@ -47,6 +47,7 @@ class Course:
         if seen.completed:
             result.failure = ""
         result.identity = seen.identity or result.identity
+        result.attributes = seen.attribute_outcome or result.attributes
         result.completed = result.completed or (seen.completed and seen.state == State.TAKE_CARD)
         if seen.question and anew:
             result.asked.append(seen.question)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from config import Camera
 from config.toml_file import ConfigError, TomlFile
 from reception.testing.scenarios import Play, Rule
 from reception.testing.testbench import BenchKind, RealBench
@@ -20,7 +21,7 @@ class Opened:
     """A bench file's devices, ready for ``play_all``."""
 
     kind: BenchKind | RealBench
-    camera: int | None
+    camera: Camera | None
     plays: list[Play]
 
     @property
@@ -32,7 +33,7 @@ class Opened:
 @contextmanager
 def opened(plan: BenchPlan, plays: Sequence[Play], *, allow_pin_miss: bool = False) -> Iterator[Opened]:
     """Open a bench file's devices for these scenarios; raises ConfigError, BenchTrouble."""
-    camera = plan.file.camera.index
+    camera = plan.file.camera.real
     plays = [replace(play, clip=play.clip or plan.clip) for play in plays]
     if not plan.real:
         yield Opened(plan.simulated_kind, camera, plays)
@@ -48,7 +49,7 @@ def check(play: Play, real: RealBench) -> None:
     """Refuse a scenario that this bench cannot play, or that could block its card; raises ConfigError."""
     file = TomlFile.read(play.path)
     _check_person(play, real, file)
-    if play.scenario.clip and real.plan.file.camera.index is not None:
+    if play.scenario.clip and real.plan.file.camera.real is not None:
         raise file.mistake(("clip",), "this bench has a real camera")
     misses = 0
     for number, rule in enumerate(play.scenario.on):
@@ -67,7 +68,12 @@ def _check_person(play: Play, real: RealBench, file: TomlFile) -> None:
         refusal = "shows its certificate after the PIN only, so a bench could not tell whose phone it is"
     elif card.is_phone and real.phone_reader is None:
         refusal = "this bench has no phone reader"
-    elif card.kind not in ("standard", "phone-ios") or card.pin_tries_left != FULL_TRIES:
+    elif (
+        card.forgery
+        or card.generation != "current"
+        or card.kind not in ("standard", "phone-ios")
+        or card.pin_tries_left != FULL_TRIES
+    ):
         refusal = "only a virtual card is like that"
     elif play.person.certificate.status != "good":
         refusal = "only a virtual card's certificate is like that"
@@ -76,7 +82,7 @@ def _check_person(play: Play, real: RealBench, file: TomlFile) -> None:
 
 
 def _refusal(rule: Rule, real: RealBench) -> str:
-    camera_is_real = real.plan.file.camera.index is not None
+    camera_is_real = real.plan.file.camera.real is not None
     hands = real.can if camera_is_real else real.can | _CAMERA_HANDS
     match rule.do:
         case "swap_card":
@@ -87,6 +93,8 @@ def _refusal(rule: Rule, real: RealBench) -> str:
             return "this bench has a real camera"
         case "type_pin" if rule.value != "card" and not real.allow_pin_miss:
             return "spends a PIN try of a real card; --allow-pin-miss allows it"
+        case "fail_power_ups" | "lose_exchanges" | "reader_quirk":
+            return "only a virtual reader does that when asked to"
         case verb if verb in HANDS and verb not in hands:
             return f"this bench's operator ({real.plan.file.operator.kind}) cannot do that"
     return ""

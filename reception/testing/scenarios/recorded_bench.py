@@ -1,24 +1,23 @@
-"""A simulated bench whose hands are written down: what the counter steers, for the recorder."""
+"""A simulated bench whose hands are written down: what its panel steers, for the recorder."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from reception.testing.scenarios.recorder import Recorder
-from reception.testing.scenarios.scenario import Verb
 from reception.testing.testbench import Bench
 from reception.testing.testbench.operators import Hand
 
 
 class RecordedBench:
-    """Does what its bench does, and tells the recorder; for the counter's window."""
+    """Does what its bench does, and tells the recorder; for the bench's panel, which may look at all of it."""
 
     def __init__(self, bench: Bench, recorder: Recorder) -> None:
         self._bench, self._recorder = bench, recorder
         self.server = _RecordedServer(bench, recorder)
 
-    def people(self) -> list[str]:
-        """Return the ids of the people who can come."""
-        return self._bench.people()
+    def __getattr__(self, name: str) -> Any:
+        """Look at the bench."""
+        return getattr(self._bench, name)
 
     @property
     def can(self) -> frozenset[Hand]:
@@ -41,6 +40,10 @@ class RecordedBench:
         """Lay a person's phone on the phone reader."""
         _told(self._recorder.did("tap_phone", name or ""), lambda: self._bench.tap_phone(name))
 
+    def lift_phone(self) -> None:
+        """Take the phone away."""
+        self.do("lift_phone")
+
     def kill_engine(self) -> None:
         """End the face engine's process as a crash does."""
         _told(self._recorder.did("kill_engine"), self._bench.kill_engine)
@@ -48,11 +51,11 @@ class RecordedBench:
     def do(self, hand: Hand, seconds: float = 0.0) -> None:
         """Do something at a device."""
         more: dict[str, Any] = {"seconds": seconds} if hand == "stall_card" else {}
-        _told(self._recorder.did(cast(Verb, hand), "", **more), lambda: self._bench.do(hand, seconds))
+        _told(self._recorder.did(hand, "", **more), lambda: self._bench.do(hand, seconds))
 
 
 class _RecordedServer:
-    """The bench's server, as far as the counter disturbs it; it is its own ``faults``."""
+    """The bench's server, as far as the panel disturbs it; it is its own ``faults``."""
 
     def __init__(self, bench: Bench, recorder: Recorder) -> None:
         self._bench, self._recorder = bench, recorder

@@ -16,16 +16,15 @@ from typing import Any
 from config import Config
 from config.person import Person
 from reception import flow
-from reception.flow import Event, Method, State
+from reception.flow import Event, State
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios.course import AsksServer, Course
 from reception.testing.scenarios.results import Result, plain
-from reception.testing.scenarios.scenario import BUTTONS, Verb
+from reception.testing.verbs import Verb, verb_of
 
 _REST = (State.WAITING, State.OUT_OF_SERVICE)
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 """What is done to a device a moment after another thing, in the same state, is so again when it is played."""
-_BUTTON_OF = {event: name for name, event in BUTTONS.items()}
 _DEVICES: Mapping[type[Event], Verb] = {
     flow.CardInserted: "insert_card",
     flow.CardMute: "insert_card",
@@ -127,10 +126,10 @@ class Recorder:
                 case _ if self._real and type(event) in _DEVICES:
                     self._noticed(_DEVICES[type(event)], shown)
                 case _:
-                    for verb, more in _rule_of(event):
-                        self._note(verb, shown, more)
-                        if verb == "type_pin":
-                            self._pin = self._rules[-1]
+                    if (did := verb_of(event)) is not None:
+                        noted = self._note(did[0], shown, did[1])
+                        if noted.do == "type_pin":
+                            self._pin = noted
 
     def did(self, verb: Verb, person: str = "", **more: Any) -> Callable[[], None]:
         """Note what a hand is about to do; returns the way to take it back, if it could not be done."""
@@ -189,42 +188,6 @@ class Recorder:
             course.ask_server(client)
             kept.result.pin_tries_left = None if left_out else tries
             return Recording(self._rules[: kept.rules], kept.result, self._first, left_out)
-
-
-def _rule_of(event: Event) -> list[tuple[Verb, dict[str, Any]]]:
-    """Return the verb for what a person did; empty for what devices and workers told."""
-    match event:
-        case flow.Choose(Method.FACE):
-            return [("choose_face", {})]
-        case flow.Choose(Method.PIN):
-            return [("choose_pin", {})]
-        case flow.Choose(method):
-            return [("choose_phone", {"value": method.value})]
-        case flow.ChoosePhone():
-            return [("choose_phone", {})]
-        case flow.PinSubmit():
-            return [("type_pin", {"value": "card"})]
-        case flow.Answer(answer):
-            return [("answer", {"value": answer.value})]
-        case flow.AnswerCardUse(answer):
-            return [("answer_card_use", {"value": answer.value})]
-        case flow.ChoosePrescription(form):
-            return [("choose_prescription", {"value": form.value})]
-        case flow.MoreTime():
-            return [("extend_time", {})]
-        case flow.Cancel():
-            return [("cancel", {})]
-        case flow.CallStaff():
-            return [("call_staff", {})]
-        case flow.StaffStartVisual():
-            return [("staff_start_visual", {})]
-        case flow.StaffConfirmVisual(reason):
-            return [("staff_confirm_visual", {"value": reason})]
-        case flow.StaffRefuseVisual():
-            return [("staff_refuse_visual", {})]
-        case _ if event in _BUTTON_OF:
-            return [("press", {"value": _BUTTON_OF[event]})]
-    return []
 
 
 # --- The file -----------------------------------------------------------------------------------------------------

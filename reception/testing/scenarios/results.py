@@ -34,6 +34,10 @@ class Result:
     identity: str = ""
     completed: bool = False
     pin_tries_left: int | None = None
+    attributes: str = ""
+    worklist: int = 0
+    receipt_answers: list[str] = field(default_factory=list)
+    """Codes of the answers to ``ask_receipt``; not in the JSON."""
     seconds: float = 0.0
     why: str = ""
     faults: list[Fault] = field(default_factory=list)
@@ -61,6 +65,8 @@ _KEYS = (
     "identity",
     "completed",
     "pin_tries_left",
+    "attributes",
+    "worklist",
     "seconds",
 )
 

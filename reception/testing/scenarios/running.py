@@ -1,38 +1,28 @@
 """Playing scenarios on a bench, state by state."""
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import cast
 
-from config import Config, ConfigError
+from config import Camera, Config, ConfigError
 from config.person import Person, load_person
 from config.toml_file import TomlFile
-from consent.choices import ConsentAnswer, PrescriptionForm, VisualReason
+from consent.choices import ConsentAnswer
 from hardware.face.engine import FaceEngine
 from reception import flow
-from reception.flow import Method, State
+from reception.flow import State
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios.course import Course
+from reception.testing.scenarios.receipt_computer import ask
 from reception.testing.scenarios.results import Fault, Result, plain
-from reception.testing.scenarios.scenario import BUTTONS, Play, Rule, Verb, clip_folder
+from reception.testing.scenarios.scenario import Play, clip_folder
 from reception.testing.scenarios.trace import Trace
-from reception.testing.testbench import (
-    STAFF,
-    STAFF_PASSWORD,
-    Bench,
-    BenchKind,
-    BenchTrouble,
-    RealBench,
-    whatever_comes,
-)
-from reception.testing.testbench.console import wipe
-from reception.testing.testbench.operators import HANDS, Hand
+from reception.testing.testbench import Bench, BenchKind, BenchTrouble, RealBench, whatever_comes
+from reception.testing.verbs import Rule, Verb
+from reception.testing.visit_driver import VisitDriver
 
 _SETTLE_S = 5.0
 """How long is waited for what the last rule may bring, when it was done in a state of rest."""
@@ -49,13 +39,13 @@ def play_all(
     tell: Callable[[Result], None] = lambda result: None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
     *,
-    camera: int | None = None,
+    camera: Camera | None = None,
     traced: bool = False,
     engine: FaceEngine | None = None,
 ) -> list[Result]:
     """Play scenarios one after the other with one face engine; without one that runs, a new one.
 
-    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one, by number. ``traced``:
+    ``tell`` hears of each as it ends, ``watch`` sees every snapshot. ``camera``: a real one. ``traced``:
     keep what happened, for a report. On a RealBench the first failure of a device ends the run, and is the reason why
     later scenarios were not played.
     """
@@ -128,7 +118,7 @@ def play_on_new_bench(
     kind: BenchKind | RealBench,
     engine: FaceEngine,
     *,
-    camera: int | None = None,
+    camera: Camera | None = None,
     watch: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> None:
     """Play one scenario, on a bench that is made for it and ends with it, into its blank result."""
@@ -166,10 +156,11 @@ def play_on_new_bench(
 def _on_disk(play: Play, ends: ExitStack) -> tuple[Config, Path | None]:
     """Return the settings and where the journal is: what a scenario fills, or starts anew, must be on a disk."""
     verbs, settings = {rule.do for rule in play.scenario.on}, play.settings
-    if not verbs & {"fill_folder", "kill_terminal"}:
+    offers = settings.attributes.offer
+    if not (offers or verbs & {"fill_folder", "kill_terminal", "ask_receipt"}):
         return settings, None
     folder = Path(ends.enter_context(TemporaryDirectory(prefix="hil-")))
-    if "fill_folder" in verbs and not settings.receipt.folder:
+    if offers or (verbs & {"fill_folder", "ask_receipt"} and not settings.receipt.folder):
         for name in ("face", "req", "res"):
             (folder / "receipt" / name).mkdir(parents=True)
         settings = replace(settings, receipt=replace(settings.receipt, folder=str(folder / "receipt")))
@@ -196,8 +187,9 @@ class _Run:
         self._answer_all: dict[State, ConsentAnswer] = {}
         self._rested = False
         self._course = Course(result, time.monotonic())
-        self._snapshots: queue.SimpleQueue[tuple[float, Snapshot]] = queue.SimpleQueue()
-        self._deaf: Callable[[], None] = lambda: None
+        self._driver = VisitDriver(bench)
+        self._seen = 0
+        """How many snapshots of the driver's were looked at."""
 
     def play(self) -> None:
         """Play it to its rest or its time limit; the time that hands take at real devices is not counted."""
@@ -210,15 +202,15 @@ class _Run:
         self._rested = rested
         self._bench.server.start()
         self._course.ask_server(self._bench.client)
+        if self._bench.outside.service is not None:
+            self._result.worklist = len(self._bench.outside.worklist.cases())
 
     def _follow(self, trace: Trace | None) -> bool:
         """Act on snapshots until there is nothing left to do; return whether it came to rest."""
         began = self._course.began
-        self._listen()
         within_s = self._play.scenario.expect.within_s or 60.0
         if not any(rule.state is State.WAITING for rule in self._pending):
-            phone = self._play.person.card.is_phone
-            begin: Verb = "choose_phone" if phone else "insert_card"
+            begin: Verb = "choose_phone" if self._play.person.card.is_phone else "insert_card"
             self._pending.insert(0, Rule(state=State.WAITING, do=begin))
         acted = False
         rested = self._rested
@@ -226,14 +218,13 @@ class _Run:
             while not rested:
                 self._bench.check()
                 left = began + within_s + self._bench.waited_s - time.monotonic()
-                try:
-                    stamp, snapshot = self._snapshots.get(
-                        timeout=max(0.0, min(left, _SETTLE_S) if acted else left)
-                    )
-                except queue.Empty:
+                news = self._driver.after(self._seen, max(0.0, min(left, _SETTLE_S) if acted else left))
+                if news is None:
                     # What was done last, in a state of rest, led nowhere: that is rest too.
                     rested = acted and left > 0
                     break
+                self._seen += 1
+                stamp, snapshot = news
                 if trace:
                     trace.snapshots.append((round(stamp - began, 4), snapshot))
                 if self._course.note(snapshot, stamp):
@@ -241,21 +232,9 @@ class _Run:
                 at_rest = snapshot.state in _REST and not self._pending
                 rested = at_rest and not acted and self._course.times.total() > 1
         finally:
-            self._deaf()
+            self._driver.close()
             self._result.seconds = round(time.monotonic() - began, 3)
         return rested
-
-    def _listen(self) -> None:
-        snapshots = self._snapshots = queue.SimpleQueue()
-        # Stamped as it happens: acting on one snapshot may keep this thread from looking at the next.
-        self._deaf = self._bench.terminal.subscribe(lambda seen: snapshots.put((time.monotonic(), seen)))
-
-    def _restart(self) -> None:
-        """Start the terminal anew; what the old one still showed is of no interest."""
-        self._deaf()
-        self._course.restarted()
-        # Heard from before its start: with a card in, its first states are over in a moment.
-        self._bench.restart_terminal(self._listen)
 
     def judge(self, *, ask_tries: bool = True) -> None:
         """Ask the card for its tries and compare everything with what was expected."""
@@ -289,121 +268,30 @@ class _Run:
         return rule.visit == self._course.times[rule.state]
 
     def _do(self, rule: Rule, seen: Snapshot) -> None:
-        bench, submit = self._bench, self._bench.terminal.submit
         match rule.do:
-            case "insert_card":
-                bench.insert(rule.person or None)
-            case "remove_card":
-                bench.remove()
-            case "swap_card":
-                bench.remove()
-                bench.insert(rule.person)
-            case "stall_card":
-                bench.do("stall_card", rule.seconds)
-            case "choose_face":
-                submit(flow.Choose(Method.FACE))
-            case "choose_pin":
-                submit(flow.Choose(Method.PIN))
-            case "choose_phone":
-                self._choose_phone(rule, seen)
-            case "tap_phone":
-                bench.tap_phone(rule.person or None)
-            case "lift_phone":
-                bench.lift_phone()
-            case "type_pin":
-                self._type_pin(rule.value, seen)
-            case "answer":
-                submit(flow.Answer(ConsentAnswer(rule.value)))
-            case "answer_all":
-                self._answer_all[rule.state] = ConsentAnswer(rule.value)
-                submit(flow.Answer(ConsentAnswer(rule.value)))
-            case "answer_card_use":
-                submit(flow.AnswerCardUse(ConsentAnswer(rule.value)))
-            case "choose_prescription":
-                submit(flow.ChoosePrescription(PrescriptionForm(rule.value)))
-            case "press":
-                submit(BUTTONS[rule.value])
-            case "extend_time":
-                submit(flow.MoreTime())
-            case "cancel":
-                submit(flow.Cancel())
-            case "call_staff":
-                submit(flow.CallStaff())
-            case "staff_start_visual":
-                self._start_visual(rule.password, seen)
-            case "staff_confirm_visual":
-                submit(flow.StaffConfirmVisual(cast(VisualReason, rule.value or "other")))
-            case "staff_refuse_visual":
-                submit(flow.StaffRefuseVisual())
             case "show":
-                bench.show_clip(clip_folder(rule.clip, self._play.path.parent, self._state))
-            case "kill_engine":
-                bench.kill_engine()
-            case "stop_server":
-                bench.server.stop()
-            case "start_server":
-                bench.server.start()
-            case "server_fault":
-                faults = bench.server.faults
-                if rule.kind == "none":
-                    faults.clear()
-                else:
-                    disturb = faults.always if rule.value == "always" else faults.next
-                    disturb(rule.kind)  # type: ignore[arg-type]
-            case "fill_folder":
-                bench.fill_folder()
-            case "empty_folder":
-                bench.empty_folder()
-            case "jump_clock":
-                bench.jump_clock(rule.seconds)
-            case "kill_terminal":
-                bench.kill_terminal()
+                self._bench.show_clip(clip_folder(rule.clip, self._play.path.parent, self._state))
+            case "ask_receipt":
+                self._ask_receipt(rule.value)
             case "restart_terminal":
-                self._restart()
-            case "wait":
-                time.sleep(rule.seconds)
+                self._course.restarted()
+                # What the old one still showed is of no interest.
+                self._seen = self._driver.restart()
+            case "choose_phone" if seen.state == State.WAITING and self._chooses_kind_later():
+                self._driver.choose_phone("later", seen)
             case _:
-                assert rule.do in HANDS, rule.do
-                bench.do(cast(Hand, rule.do))
+                if rule.do == "answer_all":
+                    self._answer_all[rule.state] = ConsentAnswer(rule.value)
+                self._driver.do(rule, seen)
 
-    def _start_visual(self, password: str, seen: Snapshot) -> None:
-        """Begin as staff do; returns when the password was looked at, so that what follows comes after it."""
-        looked_at = threading.Event()
-        typed = bytearray((password or STAFF_PASSWORD).encode())
-        self._bench.terminal.start_visual(seen.visit, STAFF, typed, lambda answer: looked_at.set())
-        looked_at.wait(_SETTLE_S)
+    def _ask_receipt(self, kind: str) -> None:
+        """Ask as the receipt computer does, and keep the code of the answer."""
+        answers, settings = self._result.receipt_answers, self._bench.settings
+        folder, code = Path(settings.receipt.folder), settings.site.institution_code
+        answers.append(ask(folder, kind, self._bench.person, code, len(answers) + 1))
 
-    def _choose_phone(self, rule: Rule, seen: Snapshot) -> None:
-        """Choose to use a phone and then its kind: the person's own unless the rule says otherwise."""
-        submit = self._bench.terminal.submit
-        kind = rule.value or ("iphone" if self._bench.person.card.kind == "phone-ios" else "android")
-        if seen.state == State.WAITING:
-            # As for a person, who sees the button only once the phone reader can be used.
-            self._until(lambda now: now.phones_ready)
-            submit(flow.ChoosePhone())
-            if any(
-                later.do == "choose_phone" and later.state is State.METHOD_CHOICE for later in self._pending
-            ):
-                return
-        submit(flow.Choose(Method(kind)))
-
-    def _until(self, holds: Callable[[Snapshot], bool]) -> None:
-        came = threading.Event()
-        stop = self._bench.terminal.subscribe(lambda now: came.set() if holds(now) else None)
-        came.wait(_SETTLE_S)
-        stop()
-
-    def _type_pin(self, value: str, seen: Snapshot) -> None:
-        """Do what a person must do to type a PIN: say yes to the last try, type, confirm."""
-        submit = self._bench.terminal.submit
-        if seen.screen == "LAST_TRY":
-            submit(flow.AcceptLastTry())
-        submit(flow.PinClear())
-        pin = self._bench.pin() if value == "card" else bytearray(value.encode("ascii"))
-        for digit in pin:
-            submit(flow.PinDigit(digit - ord("0")))
-        wipe(pin)
-        submit(flow.PinSubmit())
+    def _chooses_kind_later(self) -> bool:
+        return any(rule.do == "choose_phone" and rule.state is State.METHOD_CHOICE for rule in self._pending)
 
     def _mismatches(self, rested: bool) -> list[Fault]:
         expect, result = self._play.scenario.expect, self._result
@@ -417,6 +305,9 @@ class _Run:
             "consents": result.consents,
             "sent": result.sent,
             "pin_tries_left": result.pin_tries_left,
+            "attributes": result.attributes,
+            "worklist": result.worklist,
+            "receipt_answers": tuple(result.receipt_answers),
         }
         for key, value in seen.items():
             wanted = getattr(expect, key)

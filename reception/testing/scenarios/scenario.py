@@ -12,117 +12,17 @@ import config
 from config.person import Person, load_person, shipped_people
 from config.toml_file import STRICT, ConfigError, TomlFile
 from consent.choices import ConsentAnswer, Item, PrescriptionForm, VisualReason
-from reception import flow
-from reception.flow import State
+from hardware.simulation.virtual_card import Quirk
+from reception.flow import AttributeOutcome, State
 from reception.flow.failures import FailureCode
+from reception.testing.scenarios.receipt_computer import KINDS
+from reception.testing.timing import FOLLOWED
+from reception.testing.verbs import BUTTONS, Rule
 
 TODAY = date(2026, 4, 1)
 """The date of a run on a simulated bench that names none."""
 
-HURRY: dict[str, Any] = {
-    "confirm_answers": False,
-    "delays": {
-        "told_s": 0.3,
-        "farewell_s": 0.3,
-        "matched_s": 0.0,
-        "notice_s": 2.0,
-        "call_staff_s": 2.0,
-        "device_retry_s": 0.5,
-    },
-}
-"""Nobody reads the screens of a bench, so what is only there to be read is short; a scenario may say otherwise."""
-
-Verb = Literal[
-    "insert_card",
-    "remove_card",
-    "swap_card",
-    "stall_card",
-    "choose_face",
-    "choose_pin",
-    "choose_phone",
-    "tap_phone",
-    "lift_phone",
-    "type_pin",
-    "answer",
-    "answer_all",
-    "answer_card_use",
-    "choose_prescription",
-    "press",
-    "extend_time",
-    "cancel",
-    "call_staff",
-    "staff_start_visual",
-    "staff_confirm_visual",
-    "staff_refuse_visual",
-    "show",
-    "unplug_reader",
-    "plug_reader",
-    "fault_reader",
-    "stop_reader_service",
-    "start_reader_service",
-    "unplug_camera",
-    "plug_camera",
-    "black_camera",
-    "freeze_camera",
-    "kill_engine",
-    "stop_server",
-    "start_server",
-    "server_fault",
-    "fill_folder",
-    "empty_folder",
-    "jump_clock",
-    "kill_terminal",
-    "restart_terminal",
-    "wait",
-]
-
-BUTTONS: dict[str, flow.Event] = {
-    "back_to_choice": flow.BackToChoice(),
-    "accept_last_try": flow.AcceptLastTry(),
-    "pin_clear": flow.PinClear(),
-    "pin_backspace": flow.PinBackspace(),
-    "pin_submit": flow.PinSubmit(),
-    "more_time": flow.MoreTime(),
-    "agree_to_all": flow.AnswerAll(ConsentAnswer.GIVEN),
-    "decline_all": flow.AnswerAll(ConsentAnswer.DECLINED),
-    "one_by_one": flow.OneByOne(),
-    "previous_question": flow.PreviousQuestion(),
-    "confirm_answers": flow.ConfirmAnswers(),
-    "ask_cancel": flow.AskCancel(),
-    "keep_on": flow.KeepOn(),
-    "take_on_call": flow.TakeOnCall(),
-    **{f"change_{item}": flow.ChangeAnswer(item) for item in Item},
-    "cancel": flow.Cancel(),
-    "call_staff": flow.CallStaff(),
-    "leave_help": flow.LeaveHelp(),
-    "close_desk": flow.CloseDesk(),
-    "open_desk": flow.OpenDesk(),
-    **{f"help_{topic}": flow.AskHelp(topic) for topic in flow.HelpTopic},
-    **{f"language_{language}": flow.ChooseLanguage(language) for language in flow.Language},
-    **{f"display_{mode}": flow.ChooseDisplay(mode) for mode in flow.DisplayMode},
-    **{f"staff_text_{text or 'none'}": flow.ShowStaffText(text) for text in flow.StaffText},
-}
-"""What ``press`` can press, on the patient's window and at the counter."""
-
-_HOUR_S, _YEAR_S = 3600.0, 366 * 86_400.0
-
-
-@checked(frozen=True, config=STRICT)
-class Rule:
-    """What is done when a state asks for the n-th time; the first time unless ``visit`` says otherwise."""
-
-    state: State
-    do: Verb
-    visit: Annotated[int, Field(ge=1)] = 1
-    value: str = ""
-    item: Item | None = None
-    person: str = ""
-    clip: str = ""
-    kind: str = ""
-    password: str = ""
-    """Of the bench's staff; empty: the right one."""
-    seconds: Annotated[float, Field(ge=-_YEAR_S, le=_YEAR_S)] = 1.0
-    """Of jump_clock forwards or, negative, back; of wait and stall_card at most an hour."""
+_HOUR_S = 3600.0
 
 
 @checked(frozen=True, config=STRICT)
@@ -139,6 +39,12 @@ class Expect:
     sent: Annotated[int, Field(ge=0)] | None = None
     pin_tries_left: int | None = None
     states: tuple[State, ...] | None = None
+    attributes: AttributeOutcome | None = None
+    """What came of the offer after the check-in."""
+    worklist: Annotated[int, Field(ge=0)] | None = None
+    """Changes that staff have to look at in the end."""
+    receipt_answers: tuple[str, ...] | None = None
+    """The code of each answer to ``ask_receipt``, in order; "" where there was no error."""
     within_s: Annotated[float, Field(gt=0, le=3600)] | None = None
 
 
@@ -182,8 +88,16 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
     for number, rule in enumerate(scenario.on):
         _check_rule(rule, file, number)
         _check_restart(scenario.on, file, number)
-    person = load_person(scenario.person, path.parent)
-    overrides: list[tuple[dict[str, Any], TomlFile]] = [(HURRY, file), (scenario.config, file)]
+    day = today or scenario.today or unless_said
+    try:
+        person = load_person(scenario.person, path.parent, day)
+    except ConfigError as error:
+        raise file.mistake(("person",), str(error)) from None
+    # A scenario may say otherwise.
+    overrides: list[tuple[dict[str, Any], TomlFile]] = [(FOLLOWED.tables(), file), (scenario.config, file)]
+    if scenario.config.get("attributes", {}).get("offer"):
+        # Where the folder truly is, the run says.
+        overrides.insert(0, ({"receipt": {"folder": "receipt"}}, file))
     if scenario.profile:
         overrides.append(({"profile": scenario.profile}, file))
     try:
@@ -197,9 +111,7 @@ def load(path: Path, state: Path, today: date | None = None, unless_said: date |
             read_picture(portrait_path(person.card.photo))
         except ConfigError as error:
             raise file.mistake(("person",), f"{scenario.person}: card.photo: {error}") from None
-    return Play(
-        path, scenario, person, clip, config.load(None, *overrides), today or scenario.today or unless_said
-    )
+    return Play(path, scenario, person, clip, config.load(None, *overrides), day)
 
 
 def clip_folder(name: str, beside: Path, state: Path) -> Path:
@@ -236,6 +148,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
             raise file.mistake((*at, "value"), 'is not allowed: should be four digits, or "card"')
         case "press" if rule.value not in BUTTONS:
             raise file.mistake((*at, "value"), f"{rule.value!r} is no button; known: {', '.join(BUTTONS)}")
+        case "ask_receipt" if rule.value not in KINDS:
+            raise file.mistake(
+                (*at, "value"), f"{rule.value!r} is not allowed: should be one of {list(KINDS)}"
+            )
+        case "jump_clock" if rule.kind not in ("", "server"):
+            raise file.mistake((*at, "kind"), f'{rule.kind!r} is not allowed: should be "" or "server"')
         case "choose_phone" if rule.value not in ("", "iphone", "android"):
             raise file.mistake(
                 (*at, "value"), f'{rule.value!r} is not allowed: should be "iphone" or "android"'
@@ -245,7 +163,12 @@ def _check_rule(rule: Rule, file: TomlFile, number: int) -> None:
                 (*at, "value"),
                 f"{rule.value!r} is not allowed: should be one of {list(get_args(VisualReason))}",
             )
-        case "wait" | "stall_card" if not 0 < rule.seconds <= _HOUR_S:
+        case "reader_quirk" if rule.kind not in get_args(Quirk):
+            known = [quirk for quirk in get_args(Quirk) if quirk]
+            raise file.mistake(
+                (*at, "kind"), f"{rule.kind!r} is not allowed: should be one of {known}, or empty"
+            )
+        case "wait" | "stall_card" | "hold_reader" if not 0 < rule.seconds <= _HOUR_S:
             raise file.mistake(
                 (*at, "seconds"),
                 f"{rule.seconds:g} is not allowed: should be above 0 and at most {_HOUR_S:g}",

@@ -15,8 +15,9 @@ from reception.testing import scenarios
 from reception.testing.scenarios import Play, Result
 from reception.testing.soak.reconciliation import Shown, differences, recorded_on, settled
 from reception.testing.soak.report import MOST_TOLD, WRONG, Burden, Progress, Sample, SoakReport, burden_of
-from reception.testing.soak.visits import FACE, PEOPLE, TITLES, plans, quick
+from reception.testing.soak.visits import FACE, PEOPLE, SETTINGS, TITLES, plans
 from reception.testing.testbench import Bench, BenchKind, clip_of
+from reception.testing.visit_driver import VisitDriver
 
 __all__ = ["PEOPLE", "TITLES", "Burden", "Progress", "Sample", "SoakReport", "plans", "soak"]
 
@@ -45,8 +46,7 @@ def soak(
         state = Path(folder)
         for name in ("face", "req", "res"):
             (state / _RECEIPTS / name).mkdir(parents=True)
-        settings = quick()
-        settings = replace(settings, receipt=replace(settings.receipt, folder=str(state / _RECEIPTS)))
+        settings = replace(SETTINGS, receipt=replace(SETTINGS.receipt, folder=str(state / _RECEIPTS)))
         bench = Bench(
             settings,
             state,
@@ -113,13 +113,15 @@ def _own_burden() -> Burden:
 def _tidy(bench: Bench) -> None:
     """Bring the bench back to where the next visit can begin, whatever went wrong."""
     bench.server.faults.clear()
+    bench.faults.take_on("")
+    bench.faults.lose_exchanges(0)
+    bench.faults.fail_power_ups(0)
     for hand in ("start_reader_service", "plug_reader", "plug_camera", "lift_phone", "remove_card"):
         bench.do(hand)
     # The next visit must not begin in this one.
-    at_rest = threading.Event()
-    stop = bench.terminal.subscribe(lambda seen: at_rest.set() if seen.state == State.WAITING else None)
-    at_rest.wait(_REST_WITHIN_S)
-    stop()
+    driver = VisitDriver(bench)
+    driver.find(lambda seen: seen.state == State.WAITING, _REST_WITHIN_S)
+    driver.close()
 
 
 def _count(report: SoakReport, number: int, result: Result) -> None:

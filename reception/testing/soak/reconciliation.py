@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from reception.flow import State
+from reception.flow.failures import INSURANCE_NOT_CONFIRMED
 from reception.terminal.journal import COMPLETED, RECORDED, Journal
 from reception.terminal.snapshot import Snapshot
 
@@ -58,6 +59,7 @@ def differences(
 ) -> Iterator[str]:
     """Yield what does not agree. ``journal``: outcome by visit; ``files``: the visit of each file."""
     completed = {visit for visit, outcome in journal.items() if outcome == COMPLETED}
+    told = completed | {visit for visit, how in journal.items() if how in INSURANCE_NOT_CONFIRMED}
     unseen = {visit for visit, outcome in journal.items() if outcome == RECORDED}
     if len(journal) != played:
         yield f"{played} visits were played, the journal has {len(journal)}"
@@ -68,7 +70,9 @@ def differences(
     yield from _told("recorded on the server, and the journal does not know it", server - completed - unseen)
     yield from _told("unseen by the journal, and the server has no record", unseen - server)
     yield from _told("completed, and without a file for the receipt computer", completed - set(files))
-    yield from _told("with a file for the receipt computer, and not completed", set(files) - completed)
+    refused = told - completed - set(files)
+    yield from _told("ended by the insurers, and without a file for the receipt computer", refused)
+    yield from _told("with a file for the receipt computer, and not completed", set(files) - told)
     yield from _told("shown complete twice", _twice(shown))
     yield from _told("with two files for the receipt computer", _twice(files))
 

@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import config
 from config.person import Person, load_person
 from consent.choices import ConsentAnswer, Item, questions, recorded, standing
+from hardware.simulation.virtual_card import Quirk
 from reception.flow import State
 from reception.flow.failures import FailureCode
 from reception.testing import scenarios
 from reception.testing.scenarios import Expect, Play, Rule, Scenario
+from reception.testing.timing import FAST
+
+SETTINGS = FAST.but(server={"connect_timeout_s": 1.0, "budget_s": 10.0}).settings()
+"""Of a run. Every answer comes at once, or the server is away."""
 
 PEOPLE = ("age39", "age40", "age45", "age74", "age75", "no-photo", "one-try-left", "rare-kanji")
 """Those of the shipped people who can be checked in by PIN."""
@@ -115,7 +120,7 @@ def plans(seed: int, people: Sequence[str] = PEOPLE, *, only: str = "") -> Itera
     random = Random(seed)  # noqa: S311
     kinds = [kind for kind in _KINDS if only in ("", kind.title)]
     weights = [kind.weight for kind in kinds]
-    settings = quick()
+    settings = SETTINGS
     person = ""
     # Each worker of the terminal begins with its first work; that is no growth later on.
     begin = [kind for kind in kinds if kind.title in _FIRST]
@@ -126,31 +131,6 @@ def plans(seed: int, people: Sequence[str] = PEOPLE, *, only: str = "") -> Itera
         visit = _Visit(random, _person(person), settings)
         kind.make(visit)
         yield visit.play(kind.title)
-
-
-_AT_ONCE: dict[str, Any] = {
-    "confirm_answers": False,
-    "delays": {
-        "told_s": 0.01,
-        "farewell_s": 0.01,
-        "matched_s": 0.0,
-        "notice_s": 0.01,
-        "call_staff_s": 0.01,
-        "device_retry_s": 0.2,
-        # What a lost answer carried has long arrived on a bench.
-        "settle_s": 0.5,
-    },
-    "server": {"connect_timeout_s": 1.0, "read_timeout_s": 5.0, "budget_s": 10.0},
-}
-"""Nobody reads the screens, and every answer comes at once."""
-
-
-@cache
-def quick() -> config.Config:
-    """Return the settings of a run: as shipped, but nobody is given time to read."""
-    from config.toml_file import TomlFile
-
-    return config.load(None, (_AT_ONCE, TomlFile(Path("soak"), "", _AT_ONCE)))
 
 
 @cache
@@ -264,6 +244,33 @@ def _answer_lost_once(visit: _Visit) -> None:
     visit.complete(visit.answers())
 
 
+def _exchange_lost(visit: _Visit) -> None:
+    """While the card is read, or before its PIN; the latter is the look at the card, and not the PIN."""
+    state = visit.random.choice((State.WAITING, State.PIN_ENTRY))
+    if state is State.WAITING:
+        visit.on(state, "lose_exchanges", after=visit.random.randrange(10))
+    visit.begin()
+    visit.on(State.METHOD_CHOICE, "choose_pin")
+    if state is State.PIN_ENTRY:
+        visit.on(state, "lose_exchanges")
+    visit.type_pin()
+    visit.complete(visit.answers())
+
+
+def _first_power_up_failed(visit: _Visit) -> None:
+    visit.on(State.WAITING, "fail_power_ups", count=visit.random.randint(1, 2))
+    visit.identify_by_pin()
+    visit.complete(visit.answers())
+
+
+def _with_a_habit(visit: _Visit) -> None:
+    quirk = visit.random.choice([quirk for quirk in get_args(Quirk) if quirk])
+    visit.on(State.WAITING, "reader_quirk", kind=quirk)
+    visit.identify_by_pin()
+    visit.on(State.CHECKING, "reader_quirk", kind="")
+    visit.complete(visit.answers())
+
+
 # --- Not checked in ---------------------------------------------------------------------------------------------
 
 
@@ -294,6 +301,11 @@ def _until_given_up(visit: _Visit, do: scenarios.Verb, failure: str, *, take: bo
 def _refused(visit: _Visit) -> None:
     visit.identify_by_pin()
     visit.fail(_REFUSED[visit.person.id])
+
+
+def _without_certificate(visit: _Visit) -> None:
+    visit.begin()
+    visit.fail(FailureCode.CARD_WITHOUT_CERTIFICATE)
 
 
 def _registration_declined(visit: _Visit) -> None:
@@ -331,7 +343,7 @@ def _answer_lost(visit: _Visit) -> None:
 
 
 _KINDS = (
-    _Kind("by PIN", 520, PEOPLE, _by_pin),
+    _Kind("by PIN", 455, PEOPLE, _by_pin),
     _Kind("by PIN, all declined", 50, PEOPLE, _declining),
     _Kind("by PIN, wrong once", 50, _WITH_TRIES, _pin_wrong_once),
     _Kind("by PIN, in the grace period", 15, ("certificate-in-grace",), _by_pin),
@@ -344,6 +356,11 @@ _KINDS = (
     _Kind("by Android, PIN wrong once", 10, ("phone-android",), _android_pin_wrong_once),
     _Kind("by PIN, pulled at the limit question", 20, PEOPLE, _pulled_at_the_limit),
     _Kind("by PIN, server's answer lost once", 15, PEOPLE, _answer_lost_once),
+    _Kind("by PIN, an exchange lost", 20, PEOPLE, _exchange_lost),
+    _Kind("by PIN, first power-up failed", 10, PEOPLE, _first_power_up_failed),
+    _Kind("by PIN, reader with a habit", 20, PEOPLE, _with_a_habit),
+    _Kind("by PIN, card of the next generation", 10, ("next-card",), _by_pin),
+    _Kind("a card without certificate", 5, ("no-certificate",), _without_certificate),
     _Kind("pulled", 60, PEOPLE, _pulled),
     _Kind("cancelled", 30, PEOPLE, _cancelled),
     _Kind("staff called", 20, PEOPLE, _staff_called),

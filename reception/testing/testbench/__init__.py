@@ -1,6 +1,7 @@
 """A terminal with everything around it: simulated at its low seam, or the real devices of a bench file."""
 
 import errno
+import json
 import os
 import signal
 import time
@@ -14,13 +15,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, cast
 
-from config import Config
-from config.person import ForeignKind, Person, everybody, insured, load_person
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from config import Camera, Config
+from config.person import (
+    ForeignKind,
+    Person,
+    PersonCard,
+    PersonCertificate,
+    everybody,
+    insured,
+    load_person,
+)
 from consent.eligibility import EligibilityClient
+from consent.enrolment.state_files import pem_of
 from consent.server import EligibilityServer
-from consent.server.certificates import Authority
+from consent.server.certificates import CARD_AUTHORITY_ID, Authority
 from hardware.camera import FrameSource, open_camera
-from hardware.card import STALL_LIMIT_S, CardReader, Presence, match_code_b
+from hardware.card import STALL_LIMIT_S, CardAuthority, CardReader, Presence, RsaKey, match_code_b
 from hardware.face.engine import FaceEngine
 from hardware.simulation.steerable_clip import SteerableClip
 from hardware.simulation.virtual_card import (
@@ -30,14 +42,24 @@ from hardware.simulation.virtual_card import (
     SmartCard,
     VirtualCard,
     VirtualReader,
+    card_contents,
     card_for,
     foreign_card,
+    forged_card,
 )
-from reception.terminal.assembly import JAPAN, back_office, open_journal
+from reception.terminal.assembly import (
+    JAPAN,
+    announcements_of,
+    authorities_of,
+    back_office,
+    open_journal,
+)
+from reception.terminal.attributes import attribute_service
 from reception.terminal.conductor import Terminal
 from reception.terminal.journal import Journal
-from reception.terminal.staff import Staff, read_hashes
+from reception.terminal.staff import Staff, read_hashes, staff_file
 from reception.testing.testbench.operators import Hand, Operator, Simulated, Together
+from reception.testing.testbench.outside import Outside
 from reception.testing.testbench.real import RealBench
 from reception.testing.testbench.trouble import BenchTrouble
 
@@ -54,11 +76,25 @@ __all__ = [
     "insured",
     "make_card",
     "whatever_comes",
+    "write_staff_file",
 ]
 
+SIGNING_PASSWORD = "ABC123"  # noqa: S105 - public, of simulated cards
+"""Of every simulated card's signature certificate (hardware.simulation.virtual_card)."""
 STAFF, STAFF_PASSWORD = "bench-staff", "bench-password"
 """Who can make a visual check on a bench; public, so a site's own file never knows them."""
 _STAFF_HASH = "$argon2id$v=19$m=8,t=1,p=1$UF7bdCkWyhXL3rPiRJ3DJg$2Y4ZwMrDSv84nNs71KpZ7Z6SVY+AoOx4IFpjN0hMfyw"
+
+
+def write_staff_file(folder: Path) -> None:
+    """Let the bench's own staff log in at a counter's page whose state is in this folder, as an administrator."""
+    for path, content in (
+        (staff_file(folder), {STAFF: _STAFF_HASH}),
+        (folder / "staff-administrators.json", [STAFF]),
+    ):
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content), encoding="utf-8")
+
 
 BenchKind = Literal["simulated", "pcsc"]
 
@@ -74,7 +110,48 @@ def make_card(person: Person, authority: Authority) -> VirtualCard:
     from hardware.simulation.portraits import card_photo, portrait_path
 
     photo = card_photo(portrait_path(person.card.photo)) if person.card.photo else b""
-    return card_for(person, CardCredentials(**vars(authority.issue(person))), photo)
+    credentials = CardCredentials(**vars(authority.issue(person)))
+    forgery = person.card.forgery
+    if not forgery:
+        return card_for(person, credentials, photo)
+    if forgery == "authority-expired":
+        past = pem_of(authority.card_authority(past=True))
+        credentials = replace(credentials, card_authority_pem=past, card_authority_id=PAST_AUTHORITY)
+    forger = person.card.forger_photo or person.card.photo
+    own = card_contents(
+        _FORGER, CardCredentials(**vars(authority.issue(_FORGER))), card_photo(portrait_path(forger))
+    )
+    return forged_card(card_contents(person, credentials, photo), forgery, own)
+
+
+_FORGER = Person(
+    name="偽造　太郎",
+    name_kana="ｷﾞｿﾞｳ ﾀﾛｳ",
+    birth_date=date(1990, 9, 9),
+    sex=1,
+    address="",
+    card=PersonCard(date(2035, 9, 9), "9999"),
+    certificate=PersonCertificate(date(2030, 9, 9)),
+    id="forger",
+)
+"""Who makes a forged card, and has a genuine one of their own, whose codes they give the victim's card."""
+
+PAST_AUTHORITY = b"9000013\x08\x05001\0\0\0\0"
+_AUTHORITY_CHANGED = date(2024, 12, 31)
+
+
+def card_authorities(authority: Authority) -> tuple[CardAuthority, ...]:
+    """Return the test authorities whose word on a photo counts on a bench: that of today, and the one before it."""
+    own, past = authority.card_authority(), authority.card_authority(past=True)
+    return (
+        CardAuthority(CARD_AUTHORITY_ID, _public(own), _AUTHORITY_CHANGED),
+        CardAuthority(PAST_AUTHORITY, _public(past), date(2015, 1, 1), _AUTHORITY_CHANGED),
+    )
+
+
+def _public(key: RSAPrivateKey) -> RsaKey:
+    numbers = key.public_key().public_numbers()
+    return RsaKey(numbers.e, numbers.n)
 
 
 def whatever_comes(person: Person, authority: Authority) -> SmartCard:
@@ -93,7 +170,8 @@ def clip_of(person: Person, cache: Path) -> Path:
         return Path(person.clip.path)
     if not person.card.photo:
         return clip_for(portrait_path("synthetic"), cache, Condition.EMPTY)
-    return clip_for(portrait_path(person.card.photo), cache)
+    # Before the camera stands whoever wants to be taken for the card's holder.
+    return clip_for(portrait_path(person.card.forger_photo or person.card.photo), cache)
 
 
 class Bench:
@@ -101,10 +179,11 @@ class Bench:
 
     ``own_server`` off: the server of the configuration, in another program, is asked. ``vpcd_port``: on a pcsc bench,
     where virtual cards of other programs attach. ``journal``: its file, where it is to outlive the bench. ``database``:
-    SQLAlchemy URL of the bench's own server. ``camera``: number of a real one, in place of a clip. ``staff``: file of
-    the staff's passwords, in place of the bench's own STAFF. ``stall_limit_s``: how long a card may take for one
-    answer, on a simulated reader. ``keep_cards``: a person brings the same card each time. ``slot``, ``phone_slot``
-    and ``faults`` reach into simulated readers; a RealBench has only its operator's hands.
+    SQLAlchemy URL of the bench's own server. ``camera``: a real one, in place of a clip. ``staff``: file of
+    the staff's passwords, in place of the bench's own STAFF. ``keep_cards``: a person brings the same card each time.
+    ``stall_limit_s``: how long a card may take for one
+    answer, on a simulated reader. ``slot``, ``phone_slot`` and ``faults`` reach into
+    simulated readers; a RealBench has only its operator's hands.
     """
 
     slot: CardSlot
@@ -127,7 +206,7 @@ class Bench:
         vpcd_port: int | None = None,
         database: str = "sqlite://",
         journal: Path | None = None,
-        camera: int | None = None,
+        camera: Camera | None = None,
         staff: Path | None = None,
         stall_limit_s: float = STALL_LIMIT_S,
         keep_cards: bool = False,
@@ -137,6 +216,7 @@ class Bench:
         self._waited_before_s = self._real.waited_s if self._real else 0.0
         self._own_server = own_server
         self._journal_file, self._staff = journal, staff
+        self._ledger_file = journal.with_name("attributes.sqlite") if journal else None
         self._vpcd_port = vpcd_port
         self._people = {one.id: one for one in (people if people is not None else everybody())}
         self.person = person or next(iter(self._people.values()))
@@ -149,25 +229,28 @@ class Bench:
             self.camera = self._clip = SteerableClip(clip or clip_of(self.person, self._clips))
         else:
             self.camera = open_camera(camera)
-        clock = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        self._days = timedelta()
+        running = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        self.now: Callable[[], datetime] = lambda: running() + self._days
         self.server = EligibilityServer(
             insured(self._people.values()),
             self.authority,
             database=database,
-            clock=clock,
+            clock=lambda: self.now() + self._server_jumped,
             grace_months=config.grace_months,
             trust_cas=self._real.plan.trust_cas if self._real else (),
         )
+        self.outside = Outside(config, self.server, self.now)
         self.engine = engine or FaceEngine(network=config.face.model)
         self._own_engine = engine is None
         self._config = config
         self._kept: dict[str, SmartCard] | None = {} if keep_cards else None
-        self.now = clock
         self._fixed_clip = clip is not None
         self._ends, self._terminal_ends = ExitStack(), ExitStack()
         self._pcscd: PcscdBench | None = None
         self._stall_limit_s = stall_limit_s
         self._jumped = timedelta()
+        self._server_jumped = timedelta()
         self._folder_full = False
 
     def __enter__(self) -> Self:
@@ -196,6 +279,17 @@ class Bench:
             ends.callback(self.client.close)
             journal = self.journal = open_journal(config, self._journal_file, self._wall_clock)
             ends.callback(journal.close)
+            service = self.outside.service = ends.enter_context(
+                attribute_service(
+                    config,
+                    self._ledger_file,
+                    settings,
+                    identity,
+                    self.client,
+                    self.now,
+                    self._sync_receipt,
+                )
+            )
             self.terminal = Terminal(
                 config,
                 reader=self._card_reader,
@@ -207,6 +301,10 @@ class Bench:
                 simulated=self._real is None or self._clip is not None,
                 journal=journal,
                 staff=_staff(self._staff),
+                authorities=authorities_of(config) if self._real else card_authorities(self.authority),
+                today=lambda: self.now().date(),
+                attributes=service,
+                announcements=announcements_of(config),
             )
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
@@ -228,6 +326,11 @@ class Bench:
     def service_pid(self) -> int | None:
         """Return the process id of the bench's own pcscd; None on a simulated bench."""
         return self._pcscd.pid if self._pcscd else None
+
+    @property
+    def settings(self) -> Config:
+        """Return the settings of its terminal."""
+        return self._config
 
     def people(self) -> list[str]:
         """Return the ids of the people who can come."""
@@ -314,9 +417,24 @@ class Bench:
         self.kill_terminal()
         self._begin_terminal(before_start)
 
+    # --- Away from the terminal ---------------------------------------------------------------------------------
+
+    def act(self, kind: str, medium: str = "card", reason: str = "") -> None:
+        """Have something done to the certificates of the bench's person, who comes with the new card from then on."""
+        self.person = self.outside.act(self.person, kind, medium, reason)
+        self._people[self.person.id] = self.person
+
+    def pass_days(self, days: int) -> None:
+        """Let days pass for clinic, server and authorities."""
+        self._days += timedelta(days=days)
+
     def jump_clock(self, seconds: float) -> None:
         """Put the terminal's wall clock forward, or back, as somebody or a time server does; waits go on as before."""
         self._jumped += timedelta(seconds=seconds)
+
+    def jump_server_clock(self, seconds: float) -> None:
+        """Put the eligibility server's clock forward or back, as if so much time had passed for the consents."""
+        self._server_jumped += timedelta(seconds=seconds)
 
     def _wall_clock(self) -> datetime:
         return datetime.now(JAPAN) + self._jumped
@@ -358,7 +476,10 @@ class Bench:
 
     def _scan(self) -> str | None:
         card = self.person.card
-        return match_code_b(self.person.birth_date, card.expires, card.security_code)
+        if card.forgery == "photo-of-another":
+            return match_code_b(_FORGER.birth_date, _FORGER.card.expires, _FORGER.card.security_code)
+        western = card.foreign_resident
+        return match_code_b(self.person.birth_date, card.expires, card.security_code, western=western)
 
     # --- Devices ------------------------------------------------------------------------------------------------
 
@@ -407,6 +528,9 @@ class Bench:
                 "fault_reader": lambda person, _: faults.fault(),
                 "stop_reader_service": lambda person, _: faults.stop_service(),
                 "start_reader_service": lambda person, _: faults.start_service(),
+                "hold_reader": lambda person, seconds: faults.hold(seconds),
+                "reset_card": lambda person, _: faults.reset_card(),
+                "rename_reader": lambda person, _: faults.rename(),
             }
         )
 

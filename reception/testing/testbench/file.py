@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from config import Camera
 from config.person import Person, load_person
 from config.toml_file import STRICT, ConfigError, TomlFile
 from reception.testing.testbench.operators import UNDONE_BY, Hand
@@ -50,7 +51,18 @@ class BenchCamera:
     """A camera, or recorded frames in its place."""
 
     index: Annotated[int, Field(ge=0)] | None = None
+    device: str = ""
+    rotate: Literal[0, 90, 180, 270] = 0
+    mirror: bool = False
+    """This and the three before it: as config.Camera."""
     clip: str = ""
+
+    @property
+    def real(self) -> Camera | None:
+        """The camera; None where frames are recorded or the person's own clip is shown."""
+        if self.index is None and not self.device:
+            return None
+        return Camera(index=self.index or 0, device=self.device, rotate=self.rotate, mirror=self.mirror)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -153,7 +165,7 @@ def load_bench(path: Path) -> BenchPlan:
 
 def _check(file: BenchFile, source: TomlFile) -> None:
     operator = file.operator
-    if file.camera.clip and file.camera.index is not None:
+    if file.camera.clip and file.camera.real is not None:
         raise source.mistake(("camera", "clip"), "there is a camera index too; one of them is enough")
     if operator.commands and operator.kind != "command":
         raise source.mistake(("operator", "commands"), f"is only for kind command, not {operator.kind}")

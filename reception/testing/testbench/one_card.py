@@ -103,12 +103,26 @@ class _GuardedChannel:
     ) -> None:
         self._channel, self._may_send = channel, may_send
 
+    @property
+    def atr(self) -> bytes:
+        return self._channel.atr
+
+    @property
+    def protocol(self) -> str:
+        return self._channel.protocol
+
     def transmit(self, apdu: bytes | bytearray) -> bytes:
         if len(apdu) > 1 and apdu[1] in _CHANGES_PIN:
             raise ValueError("a bench never changes a PIN")
         if len(apdu) > 5 and apdu[1] == VERIFY:
             self._may_send(self._channel, apdu)
         return self._channel.transmit(apdu)
+
+    def still_in(self) -> bool:
+        return self._channel.still_in()
+
+    def renew(self) -> None:
+        self._channel.renew()
 
     def close(self) -> None:
         self._channel.close()

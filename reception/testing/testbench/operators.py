@@ -23,6 +23,9 @@ Hand = Literal[
     "fault_reader",
     "stop_reader_service",
     "start_reader_service",
+    "hold_reader",
+    "reset_card",
+    "rename_reader",
     "unplug_camera",
     "plug_camera",
     "black_camera",
@@ -53,7 +56,7 @@ class Operator(Protocol):
         """Return what these hands can do."""
 
     def do(self, hand: Hand, person: Person | None = None, seconds: float = 0.0) -> None:
-        """Do it and return when it is done; raises BenchTrouble. ``seconds`` is how long stall_card lasts."""
+        """Do it and return when it is done; raises BenchTrouble. ``seconds``: of stall_card and hold_reader."""
 
 
 class Simulated:

@@ -5,6 +5,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
+from config import Camera
 from config.person import Person
 from hardware.camera import CameraError, check_camera, open_camera
 from hardware.card import (
@@ -168,8 +169,8 @@ class RealBench:
         A PIN or code that was mistyped here ends the run, so that it costs one try and never a second.
         """
         self.restore()
-        if face and self.plan.file.camera.index is not None:
-            self._check_camera(self.plan.file.camera.index)
+        if face and self.plan.file.camera.real is not None:
+            self._check_camera(self.plan.file.camera.real)
         self.do("insert_card")
         try:
             channel = self.reader.connect()
@@ -223,8 +224,8 @@ class RealBench:
     def _secrets(self) -> list[bytearray]:
         return [secret for secret in (self._pin, self._code) if secret]
 
-    def _check_camera(self, index: int) -> None:
-        camera = open_camera(index)
+    def _check_camera(self, settings: Camera) -> None:
+        camera = open_camera(settings)
         try:
             check_camera(camera)
         except CameraError as error:

@@ -2,11 +2,13 @@
 
 from datetime import date
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from config import ConfigError
-from config.person import Person, load_person, shipped_people
+from config.person import Forgery, Person, load_person, shipped_people
+from consent.coverage import coverage, limit_on, share_on
 from hardware.simulation.portraits import SHIPPED
 
 DAYS = (date(2026, 4, 1), date(2026, 11, 23))
@@ -26,6 +28,9 @@ def test_the_promised_people_are_shipped() -> None:
     promised |= {"certificate-on-hold", "invalid-insurance", "rare-kanji", "superseded-insurance"}
     promised |= {"ambiguous-insurance", "certificate-unknown", "first-visit"}
     promised |= {"juki-card", "transit-card", "payment-card", "upside-down"}
+    promised |= {"cloned-card", "photo-of-another", "photo-re-signed", "relayed-chip"}
+    promised |= {"authority-expired", "authority-unknown"}
+    promised |= {"next-card", "foreign-resident", "no-certificate"}
     assert promised <= set(IDS)
 
 
@@ -69,11 +74,14 @@ def test_lapsed_certificates_lie_on_either_side_of_three_months_grace() -> None:
 @pytest.mark.parametrize("name", IDS)
 def test_insurance_fits_the_age(name: str) -> None:
     person = load_person(name)
-    years, insurance = age(person, SCENARIO_DAY), person.insurance
-    if years >= 75:
-        assert insurance.insurer_number.startswith("39")
-    assert insurance.limit_category[:1] in (("B",) if years >= 70 else ("A", ""))
-    assert insurance.share == (10 if years >= 75 else 20 if years >= 70 or years < 6 else 30)
+    years, born = age(person, SCENARIO_DAY), person.birth_date
+    for one in coverage(person.insurance.known(born), born, SCENARIO_DAY).found:
+        late, limit = one.insurer_number.startswith("39"), limit_on(one, born, SCENARIO_DAY)
+        assert late or years < 75
+        assert limit is None or limit.category[:1] == ("B" if years >= 70 or late else "A")
+        if not one.is_assistance:
+            usual = (10, 20) if late else (20,) if years >= 70 or years < 6 else (30,)
+            assert share_on(one, born, SCENARIO_DAY) in usual
 
 
 def test_special_cases_are_what_their_names_say() -> None:
@@ -89,6 +97,13 @@ def test_special_cases_are_what_their_names_say() -> None:
     assert people["superseded-insurance"].insurance.validity == "superseded"
     assert people["ambiguous-insurance"].insurance.validity == "ambiguous"
     assert not people["first-visit"].insurance.registered
+    forged = {name: one.card.forgery for name, one in people.items() if one.card.forgery}
+    assert forged.pop("relayed-chip") == "relayed"
+    assert forged == {name: name.removesuffix("-card") for name in forged}
+    assert set(forged.values()) | {"relayed", ""} == set(get_args(Forgery))
+    assert people["next-card"].card.generation == "next"
+    assert people["foreign-resident"].card.foreign_resident
+    assert people["no-certificate"].card.kind == "no-certificate"
     foreign = {
         "juki-card": "juki",
         "transit-card": "transit",

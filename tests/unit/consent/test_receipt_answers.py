@@ -10,86 +10,20 @@ from typing import Any
 
 import pytest
 
-from config import Profile, Receipt, Server, Site
-from config.person import Insurance
+from config import Receipt
 from consent.choices import ConsentAnswer, EligibilityStatus, Item, PrescriptionForm
-from consent.eligibility import BadAnswer, EligibilityClient, VisitRecord, VisitResult
+from consent.eligibility import Untellable, VisitRecord, VisitResult
 from consent.receipt_files.answers import VALIDITY, of_visit, receipt_folder_service
 from consent.receipt_files.content import Disease, Prescription, Reference, Relation, Validity
-from consent.receipt_files.files import ResponseFile, Status, read_result
-from consent.receipt_files.folder import RETRY_S, SETTLED_S, ReceiptFolderService
+from consent.receipt_files.files import ResponseFile, Status
+from consent.receipt_files.folder import RETRY_S
 from consent.server.certificates import Authority
-from consent.wire import Qualification
-from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
-from tests.unit.consent.test_receipt_files import QUERY, REGISTRATION, texts
+from consent.wire import DiseaseCertificate, LimitCertificate, Qualification
+from tests.support.clinic import SITE, TARO, Clinic
+from tests.support.receipts import QUERY, REGISTRATION, texts
+from tests.support.servers import HANAKO, NOON, bench
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
-SITE = Site(institution_code="1311111111")
-TARO = person(
-    "taro",
-    name_kana="ヨシダ　タロウ",
-    birth_date=date(1954, 3, 1),
-    sex=1,
-    post_number="1020082",
-    insurance=Insurance(
-        insurer_number="138057",
-        symbol="12",
-        number="4260",
-        branch="01",
-        family=True,
-        insured_name="𠮷田 一郎",
-        share=20,
-        limit_category="B04",
-        specific_diseases=(1, 3),
-    ),
-)
-TARO = replace(TARO, name="𠮷田 太郎")
-
-
-class Clinic:
-    """A terminal with a receipt folder and an eligibility server."""
-
-    def __init__(self, made: Bench, root: Path, **settings: Any) -> None:
-        for name in ("face", "req", "res"):
-            (root / name).mkdir()
-        self.made = made
-        self.root = root
-        self.seconds = 0.0
-        self.receipt = Receipt(folder=root.name, **settings)
-        self.client = self.client_of("leaflet-2023")
-        self.computer = self.started()
-
-    def client_of(self, profile: Profile) -> EligibilityClient:
-        identity = self.made.authority.enrol_terminal(TERMINAL)
-        settings = Server(url=self.made.server.url, budget_s=1.0)
-        client = EligibilityClient(settings, identity, profile, site=SITE)
-        self.made.clients.append(client)
-        return client
-
-    def started(self) -> ReceiptFolderService:
-        computer = receipt_folder_service(
-            self.receipt, SITE, self.client, self.root.parent, seconds=lambda: self.seconds
-        )
-        assert computer
-        return computer
-
-    def visit(self, visit_id: str, answers: dict[Item, ConsentAnswer], someone: Any = TARO) -> None:
-        certificate = self.made.certificate(someone)
-        told = self.client.identify_by_face(visit_id, self.client.challenge(), certificate, 0.3)
-        form = PrescriptionForm.PAPER if told.prescription_offered else None
-        self.client.send_consents(visit_id, answers, form)
-
-    def face(self) -> ResponseFile:
-        (name,) = os.listdir(self.root / "face")
-        return read_result((self.root / "face" / name).read_bytes())
-
-    def answer(self, request: str, name: str) -> ResponseFile:
-        (self.root / "req" / name).write_bytes(request.encode("cp932" if "Shift_JIS" in request else "utf-8"))
-        self.computer.look()
-        self.seconds += SETTLED_S + 0.01
-        report = self.computer.look()
-        assert (report.answered, report.problem) == (1, "")
-        return read_result((self.root / "res" / name.replace("req", "res")).read_bytes())
 
 
 @pytest.fixture
@@ -116,7 +50,7 @@ def test_a_completed_visit_arrives_as_a_file_with_what_was_consented_to(clinic: 
     assert answer.body.validity is Validity.VALID
     told = insured_of(answer)
     assert (told.name, told.name_kana, told.relation) == ("●田　太郎", "ﾖｼﾀﾞ ﾀﾛｳ", Relation.FAMILY)
-    assert (told.insurer_number, told.share, told.elderly.share) == ("138057", 20, 20)
+    assert (told.insurer_number, told.share, told.elderly.share) == ("138057", None, 20)
     assert told.limit.category == "B04"
     assert told.diseases == ()
     assert told.medication == told.diagnosis
@@ -233,12 +167,21 @@ def test_a_terminal_that_answers_no_requests_leaves_them(clinic: Clinic) -> None
 
 # --- the mapping alone ---
 
+DATES: dict[str, Any] = {
+    "issued_on": date(2026, 8, 1),
+    "valid_from": date(2026, 8, 1),
+    "valid_until": date(2027, 7, 31),
+}
+
+
+def certificate(disease: Any) -> DiseaseCertificate:
+    return DiseaseCertificate(**DATES, disease=disease, self_pay_yen=10_000)
+
 
 def result(**changes: Any) -> VisitResult:
     found = Qualification(
-        status=EligibilityStatus.VALID,
         classification="01",
-        insurer_number="06139999",
+        insurer_number="06139992",
         insurer_name="テスト健康保険組合",
         symbol="12",
         number="345678",
@@ -247,6 +190,8 @@ def result(**changes: Any) -> VisitResult:
         insured_name="山田　花子",
         name="山田　花子",
         name_kana="ﾔﾏﾀﾞ ﾊﾅｺ",
+        other_name="",
+        other_name_kana="",
         sex=2,
         birth_date=date(1980, 6, 17),
         address="東京都",
@@ -255,11 +200,12 @@ def result(**changes: Any) -> VisitResult:
         issued_on=date(2020, 4, 2),
         lost_on=None,
         reason_of_loss="",
-        share=30,
+        share=None,
         preschool=False,
-        elderly_share=None,
-        limit_category="",
-        specific_diseases=(),
+        elderly=None,
+        limit=None,
+        diseases=(),
+        tickets=(),
         reference_number="",
     ).model_copy(update=changes)
     record = VisitRecord(
@@ -273,31 +219,37 @@ def result(**changes: Any) -> VisitResult:
         available_until=None,
         prescription=PrescriptionForm.ELECTRONIC,
     )
-    return VisitResult(record, "1311111111", limit_provided=True, qualification=found)
+    return VisitResult(record, "1311111111", limit_provided=True, qualifications=(found,))
 
 
 def test_the_patients_choice_of_prescription_and_diseases_is_passed_on() -> None:
-    told = of_visit(result(specific_diseases=(1, 3)))
+    told = of_visit(result(diseases=(certificate(1), certificate(3))))
     assert told
     assert told.prescription is Prescription.ELECTRONIC
-    assert told.insured
-    assert [one.disease for one in told.insured.diseases] == [Disease.DIALYSIS, Disease.HIV]
+    (insured,) = told.insured
+    assert [one.disease for one in insured.diseases] == [Disease.DIALYSIS, Disease.HIV]
 
 
 def test_a_limit_provided_without_any_certificate_is_a_yes_without_content() -> None:
     told = of_visit(result())
     assert told
-    assert told.insured
-    assert told.insured.limit is None
-    assert told.insured.limit_consent
-    assert told.insured.limit_consent.flag == "1"
+    (insured,) = told.insured
+    assert insured.limit is None
+    assert insured.limit_consent
+    assert insured.limit_consent.flag == "1"
 
 
 @pytest.mark.parametrize(
-    "changes", [{"classification": "09"}, {"symbol": "9" * 21}, {"limit_category": "A99"}, {"branch": "1"}]
+    "changes",
+    [
+        {"classification": "09"},
+        {"symbol": "9" * 21},
+        {"limit": LimitCertificate(**DATES, category="A07", long_term_from=None)},
+        {"branch": "1"},
+    ],
 )
-def test_an_answer_that_no_file_can_hold_is_a_bad_answer(changes: dict[str, Any]) -> None:
-    with pytest.raises(BadAnswer):
+def test_an_answer_that_no_file_can_hold_cannot_be_told(changes: dict[str, Any]) -> None:
+    with pytest.raises(Untellable):
         of_visit(result(**changes))
 
 

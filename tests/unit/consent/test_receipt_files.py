@@ -52,28 +52,12 @@ from consent.receipt_files.files import (
 from consent.receipt_files.xml import MAX_BYTES, Encoding, Fault, MalformedFile, names
 from consent.wire import JAPAN
 from reception.testing.fuzz.receipt import check_people
+from tests.support.receipts import HANAKO, INSTITUTION, QUERY, REGISTRATION, texts, tree
 
-INSTITUTION = "1311111111"
 AT = datetime(2023, 2, 21, 17, 48, 35, tzinfo=JAPAN)
 DAY = date(2026, 4, 1)
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 YES = ViewingConsent(ConsentFlag.GIVEN, AT, AT + timedelta(hours=24))
-
-HANAKO = Insured(
-    name="診療　花子",
-    birth_date=date(1980, 6, 17),
-    sex=Sex.FEMALE,
-    name_kana="ｼﾝﾘｮｳ ﾊﾅｺ",
-    insurer_number="123456",
-    symbol="12-34",
-    number="4260",
-    branch="01",
-    relation=Relation.INSURED,
-    share=10,
-    address="東京都",
-    postal_code="123-4567",
-    insurer_name="東京都",
-)
 
 EVERYTHING = Insured(
     name="診療　花子",
@@ -109,7 +93,7 @@ EVERYTHING = Insured(
         DiseaseCertificate(Disease.DIALYSIS, DAY, DAY, DAY, 10_000),
         DiseaseCertificate(Disease.HIV, DAY),
     ),
-    tickets=(MedicalTicket("1", DAY, DAY, "123", "202604"),),
+    tickets=(MedicalTicket("1", DAY, DAY, "123", "202604", "1311111111", 500),),
     health_checkup=YES,
     medication=YES,
     diagnosis=YES,
@@ -122,6 +106,7 @@ EVERYTHING = Insured(
     prescriptions=YES,
     reference_number="0024434",
     arbitrary_id="x",
+    prescription=Prescription.PAPER,
 )
 
 # As listed in the domain facts, section 2, from public readers of the real files.
@@ -136,7 +121,7 @@ InsuredCardValidDate InsuredCardExpirationDate InsuredPartialContributionRatio P
 InsurerName ElderlyRecipientCertificateInfo LimitApplicationCertificateRelatedConsFlg
 LimitApplicationCertificateRelatedConsTime LimitApplicationCertificateRelatedInfo
 SpecificDiseasesCertificateRelatedConsFlg SpecificDiseasesCertificateRelatedConsTime SpecificDiseasesCertificateList
-PublicExpenseResultList ReferenceNumber ArbitraryIdentifier"""
+PublicExpenseResultList ReferenceNumber ArbitraryIdentifier PrescriptionIssueSelect"""
 FACT_CONSENTS = """SpecificHealthCheckupsInfo PharmacistsInfo DiagnosisInfo OperationInfo DiagnosisName InfectiousInfo
 AllergyInfo ContraindicationInfo TestInfo PrescriptionInfo"""
 FACT_GROUPS = {
@@ -151,46 +136,18 @@ FACT_GROUPS = {
         SpecificDiseasesValidStartDate SpecificDiseasesValidEndDate SpecificDiseasesSelfPay""",
     "PublicExpenseResultList": "MedicalTicketInfo",
     "MedicalTicketInfo": """TicketType MedicalTicketValidDate MedicalTicketExpirationDate IssueNumber
-        MedicalTreatmentMonth""",
+        MedicalTreatmentMonth DesignatedMedicalInstitutionCode SelfPayAmount""",
     "QualificationConfirmSearchInfo": """InsurerNumber InsuredCardSymbol InsuredIdentificationNumber
         InsuredBranchNumber Birthdate LimitApplicationCertificateRelatedConsFlg ArbitraryIdentifier""",
 }
 
-QUERY = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<XmlMsg><MessageHeader><QualificationConfirmationDate>20260401</QualificationConfirmationDate>
-<MedicalInstitutionCode>1311111111</MedicalInstitutionCode>
-<ArbitraryFileIdentifier>f-1</ArbitraryFileIdentifier></MessageHeader>
-<MessageBody><QualificationConfirmSearchInfo><InsurerNumber>  123456</InsurerNumber>
-<InsuredCardSymbol/><InsuredIdentificationNumber>4260</InsuredIdentificationNumber>
-<InsuredBranchNumber>01</InsuredBranchNumber><Birthdate>19800617</Birthdate>
-<LimitApplicationCertificateRelatedConsFlg>1</LimitApplicationCertificateRelatedConsFlg>
-<ArbitraryIdentifier>a-1</ArbitraryIdentifier>
-</QualificationConfirmSearchInfo></MessageBody></XmlMsg>"""
-
-REGISTRATION = """<?xml version="1.0" encoding="Shift_JIS" standalone="no"?>
-<XmlMsg><MessageHeader><MedicalInstitutionCode>1311111111</MedicalInstitutionCode></MessageHeader>
-<MessageBody><ReferenceNumberRegistrationInfo><ReferenceNumber>0024434</ReferenceNumber>
-<InsurerNumber>06139999</InsurerNumber><InsuredCardSymbol>記号</InsuredCardSymbol>
-<InsuredIdentificationNumber>4260</InsuredIdentificationNumber>
-</ReferenceNumberRegistrationInfo></MessageBody></XmlMsg>"""
-
 
 def confirmed(insured: Insured | None, validity: Validity = Validity.VALID) -> Confirmation:
-    return Confirmation(AT, validity, insured, Prescription.PAPER)
+    return Confirmation(AT, validity, (insured,) if insured else (), Prescription.PAPER)
 
 
 def face(insured: Insured = HANAKO, encoding: Encoding = "utf-8") -> bytes:
     return Writer(INSTITUTION, encoding).face_file(confirmed(insured), "visit-1").content
-
-
-def tree(data: bytes) -> ElementTree.Element:
-    """The file as any reader sees it, without this project's own parser."""
-    text = data.decode("cp932" if b"Shift_JIS" in data[:80] else "utf-8")
-    return ElementTree.fromstring(re.sub(r"^<\?xml.*?\?>", "", text))
-
-
-def texts(data: bytes) -> dict[str, str]:
-    return {element.tag: element.text or "" for element in tree(data).iter()}
 
 
 def body_of(answer: ResponseFile) -> Insured:
@@ -286,7 +243,7 @@ def test_an_insurer_number_of_eight_digits_is_not_padded_and_a_share_of_everythi
 def test_times_are_those_of_japan_whatever_zone_they_come_in() -> None:
     utc = datetime.fromisoformat("2023-02-21T16:30:00+00:00")
     written = texts(
-        Writer(INSTITUTION, "utf-8").face_file(Confirmation(utc, Validity.VALID, HANAKO), "v").content
+        Writer(INSTITUTION, "utf-8").face_file(Confirmation(utc, Validity.VALID, (HANAKO,)), "v").content
     )
     assert written["ProcessExecutionTime"] == "20230222013000"
     assert written["QualificationConfirmationDate"] == "20230222"
@@ -537,12 +494,14 @@ def test_a_result_that_is_off_is_refused_by_name(change: str, to: str, fault: Fa
     assert (refused.value.fault, refused.value.where) == (fault, where)
 
 
-def test_two_results_are_refused_instead_of_taking_the_first() -> None:
+def test_two_insurances_are_read_as_two_and_neither_is_lost() -> None:
     text = face().decode("utf-8")
     found = re.search("<ResultOf.*</ResultOf[A-Za-z]*>", text, re.DOTALL)
     assert found
-    with pytest.raises(MalformedFile, match="RESULT_COUNT_WRONG"):
-        read_result(text.replace(found[0], found[0] * 2).encode("utf-8"))
+    other = found[0].replace(">  123456<", ">  138057<")
+    told = read_result(text.replace(found[0], found[0] + other).encode("utf-8"))
+    assert told.body
+    assert [one.insurer_number for one in told.body.results] == ["123456", "138057"]
 
 
 def test_a_consent_without_its_time_is_refused() -> None:
@@ -611,7 +570,7 @@ def test_a_chart_number_registration_is_read_and_answered() -> None:
     taken = read_result(writer.registered_file(request, AT).content)
     assert taken.body
     assert (taken.body.status, taken.body.reference_number) == (Status.DONE, "0024434")
-    refused = read_result(writer.refused_file(Refusal("X_Y", "できません"), request, AT).content)
+    refused = read_result(writer.refused_file(Refusal("X_Y", "できません"), "", AT).content)
     assert refused.body
     assert (refused.body.status, refused.body.code, refused.body.message) == (
         Status.ERROR,

@@ -1,6 +1,7 @@
 """The folder shared with the receipt computer: whole files or none, and one answer to each request."""
 
 import errno
+import hashlib
 import os
 import random
 import re
@@ -25,6 +26,7 @@ from consent.receipt_files.content import (
 )
 from consent.receipt_files.files import Refusal, ResponseFile, Segment, Status, read_result
 from consent.receipt_files.folder import (
+    LONGEST_RETRY_S,
     MAX_QUESTIONS,
     MAX_REFUSED,
     PATIENCE_S,
@@ -39,7 +41,7 @@ from consent.receipt_files.folder import (
 from consent.receipt_files.xml import MAX_BYTES, Fault
 from consent.wire import JAPAN
 from reception.testing.fuzz.receipt import check_requests
-from tests.unit.consent.test_receipt_files import HANAKO, INSTITUTION, QUERY, REGISTRATION
+from tests.support.receipts import HANAKO, INSTITUTION, QUERY, REGISTRATION
 
 AT = datetime(2026, 4, 1, 9, 0, 5, 987_654, tzinfo=JAPAN)
 SOON = SETTLED_S + 0.01
@@ -111,7 +113,7 @@ class Desk:
 
 
 def confirmed(insured: Insured) -> Confirmation:
-    return Confirmation(AT, Validity.VALID, insured, Prescription.ELECTRONIC)
+    return Confirmation(AT, Validity.VALID, (insured,), Prescription.ELECTRONIC)
 
 
 @pytest.fixture
@@ -164,8 +166,10 @@ def test_a_visit_written_again_after_a_restart_is_the_same_file(desk: Desk) -> N
     assert len(desk.names("face")) == 1
 
 
-def test_what_a_crash_left_unfinished_is_written_over(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(_source: Path, _target: Path) -> None:
+def test_what_a_crash_left_unfinished_goes_once_it_is_old(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_given: object, **_more: object) -> None:
         raise KeyboardInterrupt
 
     desk.computer.add("visit-1")
@@ -175,6 +179,7 @@ def test_what_a_crash_left_unfinished_is_written_over(desk: Desk, monkeypatch: p
             desk.look()
     (left,) = desk.names("face")
     assert not re.match(FACE_NAME, left)
+    os.utime(desk.root / "face" / left, (0, 0))
     desk.computer = desk.restarted()
     desk.computer.add("visit-1")
     assert desk.look().written == {"visit-1": ()}
@@ -453,7 +458,7 @@ def test_refused_requests_do_not_fill_the_disk(desk: Desk) -> None:
 
 
 def test_other_programs_files_are_left_alone(desk: Desk) -> None:
-    others = ["OQSmuquc01req_1.xml", "YZKsiquc01req_1.xml", "OQSsiquc01req_1.xml.tmp", "readme.txt"]
+    others = ["OQSsiquc01req_1.xml.tmp", "readme.txt", "Thumbs.db"]
     for name in others:
         (desk.root / "req" / name).write_text(QUERY, encoding="utf-8")
     desk.settle()
@@ -472,19 +477,94 @@ def test_a_new_request_under_an_answered_name_is_answered_anew(desk: Desk) -> No
 def test_a_request_that_cannot_be_removed_is_answered_once_and_told(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_only(_path: Path) -> None:
-        raise OSError(errno.EROFS, "Read-only file system")
+    """And it holds up no other, as it did: the whole folder rested for it."""
+    remove = os.unlink
 
-    desk.request(QUERY)
+    def immutable(name: str, **where: int) -> None:
+        if name.endswith("_1.xml"):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        remove(name, **where)
+
+    desk.request(QUERY, "OQSsiquc01req_1.xml")
+    desk.request(QUERY, "OQSsiquc01req_2.xml")
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", read_only)
+        patch.setattr("consent.receipt_files.folder.os.unlink", immutable)
         report = desk.settle()
-        assert report.answered == 1
+        assert report.answered == 2
         assert "書き込めません" in report.problem
-        assert desk.look(after=RETRY_S).answered == 0
-    desk.look(after=RETRY_S)
+        assert desk.names("req") == ["OQSsiquc01req_1.xml"]
+        desk.request(QUERY, "OQSsiquc01req_3.xml")
+        assert desk.settle().answered == 1
+        assert "削除できません" in desk.look().problem
+    desk.look(after=LONGEST_RETRY_S)
     assert desk.names("req") == []
-    assert len(desk.queries) == 1
+    assert desk.look().problem == ""
+    assert len(desk.queries) == 3
+
+
+def test_what_others_prepare_under_our_unfinished_names_is_neither_filled_nor_waited_for(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The old name could be computed: a pipe there hung the back office, a hard link took the data elsewhere."""
+    name = "OQSsiquc01res_face_visit-1_20260401090005.xml"
+    old = f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.tmp"
+    outside = tmp_path / "outside"
+    outside.write_text("theirs")
+    os.link(outside, desk.root / "face" / old)
+    os.mkfifo(desk.root / "face" / name)
+    desk.computer.add("visit-1")
+    assert desk.look().written == {"visit-1": ()}
+    assert outside.read_text() == "theirs"
+    assert (desk.root / "face" / name).is_file()
+    (desk.root / "face" / old).unlink()
+
+
+def test_a_folder_that_is_a_link_is_refused_and_nothing_behind_it_is_touched(
+    desk: Desk, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for number in range(MAX_REFUSED + 5):
+        (outside / f"OQSsiquc01req_{number:04}.xml").write_text("theirs")
+    (desk.root / "refused").symlink_to(outside)
+    desk.request(b"<no", "OQSsiquc01req_1.xml")
+    desk.request(QUERY, "OQSsiquc01req_2.xml")
+    assert desk.settle().answered == 1
+    assert desk.look(after=PATIENCE_S).problem
+    assert len(list(outside.iterdir())) == MAX_REFUSED + 5
+    assert desk.names("req") == ["OQSsiquc01req_1.xml"]
+
+    (desk.root / "face").rename(desk.root / "real")
+    (desk.root / "face").symlink_to(outside)
+    desk.computer.add("visit-1")
+    assert desk.look(after=RETRY_S).written == {}
+    assert len(list(outside.iterdir())) == MAX_REFUSED + 5
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOTCONN, errno.EACCES, errno.ESTALE, errno.ENAMETOOLONG, errno.EIO, errno.ELOOP]
+)
+def test_a_share_that_died_is_told_and_never_raises(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def dead(*_given: object, **_more: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    desk.computer.add("visit-1")
+    with monkeypatch.context() as patch:
+        patch.setattr("consent.receipt_files.folder.os.open", dead)
+        report = desk.look()
+    assert str(desk.root) in report.problem
+    assert desk.look(after=RETRY_S).written == {"visit-1": ()}
+
+
+def test_a_visit_whose_file_cannot_be_written_holds_up_no_other(desk: Desk) -> None:
+    desk.completed["visit-2"] = desk.completed["visit-1"]
+    (desk.root / "face" / "OQSsiquc01res_face_visit-1_20260401090005.xml").mkdir()
+    desk.computer.add("visit-1")
+    desk.computer.add("visit-2")
+    report = desk.look()
+    assert (report.written, report.waiting, bool(report.problem)) == ({"visit-2": ()}, 1, True)
 
 
 def test_an_answer_whose_name_is_taken_holds_up_no_other(desk: Desk) -> None:

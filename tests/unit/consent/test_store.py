@@ -11,40 +11,15 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from config import Consents
-from consent.choices import ConsentAnswer, EligibilityStatus, Item, Standing
+from consent.choices import ConsentAnswer, Item
 from consent.server.certificates import Authority
-from consent.server.store import ConsentsDiffer, Recorded, Store, StoredVisit, StoreUnusable
+from consent.server.store import ConsentsDiffer, Store, StoreUnusable
 from consent.server.tables import tables
 from tests.support import DATA
-from tests.support.servers import HANAKO, NOON, TERMINAL, bench
+from tests.support.servers import HANAKO, NOON, TERMINAL, bench, recorded_of, visit_of
 
 OLD = DATA / "database-0.1.sql"
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
-
-
-def visit_of(visit_id: str) -> StoredVisit:
-    return StoredVisit(
-        visit_id=visit_id,
-        terminal_id=TERMINAL,
-        certificate_sha256="0" * 64,
-        method="face",
-        standing=Standing.VALID,
-        status=EligibilityStatus.VALID,
-        profile="current",
-        facility=Consents(),
-        facility_kind="clinic",
-        institution_code="1310000000",
-        card_use_offered=False,
-        card_use=None,
-        questions=(Item.MEDICATION,),
-        identified_at=NOON,
-    )
-
-
-def recorded_of(answers: dict[Item, ConsentAnswer], second: int = 0) -> Recorded:
-    now = NOON + timedelta(seconds=second)
-    return Recorded(answers, answers, None, now, now + timedelta(hours=24))
 
 
 def restored(script: str, path: Path) -> str:
@@ -63,7 +38,7 @@ def test_a_database_of_the_version_before_migrations_opens_and_answers_as_before
         record = client.visit("visit-1")
         assert record is not None and record.answers == {Item.MEDICATION: GIVEN, Item.DIAGNOSIS: GIVEN}
         assert client.send_consents("visit-1", {Item.MEDICATION: GIVEN}).recorded_at == NOON
-        assert [entry.visit_id for entry in client.audit()][:3] == ["visit-1", "visit-2", "visit-1"]
+        assert [entry.visit_id for entry in made.auditor().audit()][:3] == ["visit-1", "visit-2", "visit-1"]
         client.identify_by_face("visit-3", client.challenge(), made.certificate(), 0.3)
 
 
@@ -99,7 +74,7 @@ def test_a_restored_backup_answers_the_same(tmp_path: Path) -> None:
     live.close()
     copy.close()
     again = Store(f"sqlite:///{tmp_path / 'copy.db'}")
-    assert (again.records(), again.challenge_key()) == (store.records(), key)
+    assert (again.records(TERMINAL), again.challenge_key()) == (store.records(TERMINAL), key)
     for each in (store, again):
         each.close()
 

@@ -25,12 +25,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 import config
-from config import Camera, Config, Delays, PhoneReader, Reader, Receipt, Server, Site, Sound
+from config import HOME, Camera, Card, Config, Delays, PhoneReader, Reader, Receipt, Server, Site, Sound
 from consent.enrolment.state_files import Subject, new_key, written
 from consent.server.certificates import Authority
 from hardware.camera.clips import write_clip
 from hardware.card import Presence, ReaderBusy, ServiceDown
+from hardware.card.pcsc import PcscReader
 from hardware.simulation.pcscd import READER, SECOND_READER, PcscdBench, service_folder
+from hardware.simulation.virtual_card import foreign_card
 from reception import doctor
 from reception.__main__ import main
 from reception.doctor import Check, Finding, Grade
@@ -103,8 +105,42 @@ def test_without_a_phone_reader_in_the_settings_there_is_no_line_for_it() -> Non
     assert "phone reader" not in [check.part for check in doctor.checks(SHIPPED, Path("unused"))]
 
 
-def test_of_several_readers_one_should_be_named(pcscd: PcscdBench) -> None:
-    assert_wrong(look("card reader"), Grade.WARNING, "there are others")
+def test_of_several_readers_each_is_told_and_the_phone_reader_is_none_of_them(pcscd: PcscdBench) -> None:
+    finding = look("card reader")
+    assert finding.grade is Grade.OK
+    assert finding.what == (
+        f"{READER}, empty; {SECOND_READER}, empty (2 readers match, a card counts in each)"
+    )
+    with_phones = replace(SHIPPED, phone_reader=PhoneReader(SECOND_READER))
+    assert look("card reader", with_phones).what == f"{READER}, empty"
+
+
+def test_a_card_that_another_program_keeps_is_told(pcscd: PcscdBench) -> None:
+    pcscd.slot.insert(cards.card())
+    reader = PcscReader(READER)
+    try:
+        assert reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
+        held = reader.connect()
+        try:
+            finding = look("card reader", replace(SHIPPED, reader=Reader(READER)))
+            assert_wrong(finding, Grade.WARNING, "another program has the card for longer than 3 s")
+        finally:
+            held.close()
+    finally:
+        pcscd.slot.remove()
+
+
+def test_authorities_of_card_photos_are_counted_and_a_file_with_none_for_today_is_told(
+    tmp_path: Path,
+) -> None:
+    assert look("card authorities").what == "1 of 1 count today"
+    past = tmp_path / "past.toml"
+    shipped = (HOME / "card_authorities.toml").read_text(encoding="utf-8")
+    past.write_text(f"{shipped}ends = 2020-01-01\n", encoding="utf-8")
+    settings = replace(SHIPPED, card=Card(authorities=str(past)))
+    assert_wrong(look("card authorities", settings), Grade.WARNING, "none of 1 counts today")
+    past.write_text(f"{shipped}ends = 2010-01-01\n", encoding="utf-8")
+    assert_wrong(look("card authorities", settings), Grade.PROBLEM, "is before it begins")
 
 
 def test_a_service_that_hangs_does_not_hang_the_doctor(pcscd: PcscdBench) -> None:
@@ -133,9 +169,15 @@ def test_a_user_whom_the_service_refuses_is_sent_to_the_polkit_rule(monkeypatch:
     assert (ROOT / finding.remedy.split()[-1].rstrip(".")).is_file()
 
 
-def test_something_in_the_reader_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardware.card.pcsc.PcscReader.presence", lambda reader: Presence.MUTE)
-    assert_wrong(look("card reader"), Grade.WARNING, "does not answer")
+def test_something_in_the_reader_that_does_not_answer_is_told(pcscd: PcscdBench) -> None:
+    pcscd.second_slot.insert(foreign_card("mute"))
+    try:
+        assert PcscReader(SECOND_READER).wait_for_change(Presence.EMPTY, 5) is not Presence.EMPTY
+        finding = look("card reader")
+        assert_wrong(finding, Grade.WARNING, "does not answer")
+        assert finding.what.startswith(SECOND_READER)
+    finally:
+        pcscd.second_slot.remove()
 
 
 def test_a_reader_that_another_program_keeps_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,12 +292,15 @@ def test_a_machine_without_a_player_is_told_unless_the_voice_is_off(
     assert (silent.grade, "switched off" in silent.what) == (Grade.OK, True)
 
 
-def test_the_face_engine_says_which_embedder_runs() -> None:
+def test_the_face_engine_says_which_network_runs_and_what_finds_faces() -> None:
     finding = look("face engine")
-    assert (finding.grade, "opencv embeds" in finding.what) == (Grade.OK, True), finding
+    assert (finding.grade, "sface compares (the default; run by opencv), yunet finds" in finding.what) == (
+        Grade.OK,
+        True,
+    ), finding
 
 
-def test_a_face_engine_that_falls_back_to_dlib_says_why(
+def test_a_network_that_stands_in_for_another_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
@@ -265,14 +310,15 @@ def test_a_face_engine_that_falls_back_to_dlib_says_why(
         "cv2.dnn.readNetFromONNX = refuse\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert_wrong(look("face engine"), Grade.WARNING, "dlib embeds, about eight times slower: OpenCV cannot")
+    assert_wrong(look("face engine"), Grade.WARNING, "dlib compares (the default; run by dlib)")
+    assert "SFace cannot be used" in look("face engine").what
 
 
 @pytest.mark.expected_log("face engine cannot be used.*is no face network")
 def test_a_network_file_that_is_none_is_told_by_its_name(tmp_path: Path) -> None:
     file = tmp_path / "network.dat"
     file.write_bytes(b"no network")
-    settings = replace(SHIPPED, face=replace(SHIPPED.face, model=str(file)))
+    settings = replace(SHIPPED, face=config.Face(model=str(file), threshold=0.3, fast_accept=0.3))
     assert_wrong(look("face engine", settings), Grade.PROBLEM, str(file))
 
 
@@ -332,8 +378,13 @@ def dated(ahead_s: float) -> Callable[[BaseHTTPRequestHandler], None]:
 
 
 def test_an_enrolled_terminal_and_an_unknown_one(server: servers.Bench) -> None:
+    state = server.authority._state
+    stranger = look("eligibility server", asking(server.server.url), state)
+    assert_wrong(stranger, Grade.PROBLEM, "does not know terminal-1")
     server.authority.enrol_terminal(servers.TERMINAL)
-    assert look("eligibility server", asking(server.server.url)).grade is Grade.OK
+    assert look("eligibility server", asking(server.server.url), state).grade is Grade.OK
+    other_key = look("eligibility server", asking(server.server.url))
+    assert_wrong(other_key, Grade.PROBLEM, "knows another key of terminal-1")
     unknown = look("eligibility server", asking(server.server.url, "somebody"))
     assert_wrong(unknown, Grade.PROBLEM, "does not know somebody")
 
@@ -651,6 +702,7 @@ def test_every_part_of_the_command_line_contract_has_a_check() -> None:
         "reader service",
         "card reader",
         "phone reader",
+        "card authorities",
         "camera",
         "fonts",
         "sound",

@@ -7,7 +7,7 @@ import pytest
 
 from reception.testing import matrix
 from reception.testing.matrix.table import legend
-from reception.testing.scenarios.scenario import Verb
+from reception.testing.verbs import Verb
 from tests.support.reference import GENERATED, REFERENCE, between, written_anew
 
 

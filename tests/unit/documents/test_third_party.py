@@ -10,7 +10,7 @@ from tests.support import ROOT
 
 PAGE = (ROOT / "THIRD_PARTY.md").read_text(encoding="utf-8")
 SHIPPED = ("config", "hardware", "consent", "reception", "docs", "examples", "packaging")
-OURS = {".py", ".typed", ".md", ".toml", ".po", ".css", ".c", ".yml", ".rules", ".service"}
+OURS = {".html", ".js", ".py", ".typed", ".md", ".toml", ".po", ".css", ".c", ".yml", ".rules", ".service"}
 """Text that is written here; everything else needs an entry, wherever it lies."""
 
 

@@ -9,103 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config import Config, Delays
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.flow import COMMITTED, REVOCABLE, TRANSITIONS, Effect, Event, Method, Session, State
 from reception.flow.failures import FailureCode
 from reception.flow.outcomes import enter, new_visit
 from reception.flow.session import VisitProgress
+from tests.support.walk import CONFIG, QUESTIONS, Walk, in_state
 
-CONFIG = Config(confirm_answers=False, delays=Delays(matched_s=0))
-"""Without what is only shown: the summary, and the moment after a match, have tests of their own."""
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 T = TypeVar("T")
-QUESTIONS = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
-
-
-class Walk:
-    """A session, its clock, and all effects so far."""
-
-    def __init__(self, session: Session | None = None) -> None:
-        self.session = session or Session(CONFIG)
-        self.now = 0.0
-        self.effects: list[Effect] = []
-
-    def state(self) -> State:
-        return self.session.state
-
-    @property
-    def occasion(self) -> int:
-        return self.session.occasion
-
-    def on(self, *events: Event) -> tuple[Effect, ...]:
-        """Let the events happen; return the effects of the last."""
-        effects: tuple[Effect, ...] = ()
-        for event in events:
-            self.session, effects = flow.advance(self.session, event, self.now)
-            self.effects += effects
-        return effects
-
-    def wait(self) -> tuple[Effect, ...]:
-        """Let time pass up to the next moment that the flow waits for."""
-        due = flow.next_moment(self.session)
-        assert due is not None
-        self.now = due
-        return self.on(flow.TimePassed())
-
-
-def in_state(state: State, tries: int | None = 3) -> Walk:
-    """Walk there as a patient would."""
-    walk = Walk()
-    if state is State.OUT_OF_SERVICE:
-        return walk
-    walk.on(flow.ReaderReady())
-    if state is State.WAITING:
-        return walk
-    if state is State.PHONE_TAP:
-        walk.on(flow.PhoneReaderReady(), flow.ChoosePhone("visit-1"), flow.Choose(Method.IPHONE))
-        return walk
-    walk.on(flow.CardInserted("visit-1"))
-    if state is State.READING:
-        return walk
-    walk.on(flow.CardRead(walk.occasion, True, tries))
-    if state is State.METHOD_CHOICE:
-        return walk
-    if state is State.CALL_STAFF:
-        walk.on(flow.CallStaff())
-        return walk
-    if state is State.FACE_MATCH:
-        walk.on(flow.Choose(Method.FACE))
-        return walk
-    if state is State.VISUAL_CHECK:
-        walk.on(flow.StaffStartVisual("staff-1"))
-        return walk
-    walk.on(flow.Choose(Method.PIN))
-    if state is State.PIN_ENTRY:
-        return walk
-    walk.on(flow.PinTyped(4), flow.PinSubmit(), flow.PinVerified(walk.occasion))
-    if state is State.CHECKING:
-        return walk
-    if state is State.CARD_USE_OFFER:
-        walk.on(flow.Identified(walk.occasion, (), card_use_offered=True))
-        return walk
-    walk.on(flow.Identified(walk.occasion, QUESTIONS))
-    if state is State.CONSENT:
-        return walk
-    walk.on(flow.Answer(GIVEN), flow.Answer(GIVEN))
-    if state is State.LIMIT_CONSENT:
-        return walk
-    walk.on(flow.Answer(GIVEN))
-    if state is State.SENDING:
-        return walk
-    walk.on(flow.Recorded(walk.occasion))
-    if state is State.TAKE_CARD:
-        return walk
-    walk.on(flow.CardRemoved())
-    return walk
-
-
 WALKED = tuple(State)
 
 
@@ -437,8 +350,8 @@ def test_a_challenge_has_its_own_time() -> None:
         assert walk.state() is State.FACE_MATCH
         return flow.next_moment(walk.session) or 0.0
 
-    # Three moves with looking straight after each, and one more for a blink that was not seen.
-    assert patience(3) - patience(0) == 7 * 4.0
+    # Three moves with looking straight after each.
+    assert patience(3) - patience(0) == 6 * 4.0
 
 
 def test_a_lost_camera_costs_no_try_and_the_face_is_offered_again_once_it_is_back() -> None:
@@ -893,6 +806,7 @@ def some_events(session: Session) -> Iterable[Event]:
     yield flow.PhoneFailed(occasion, FailureCode.PHONE_MOVED_AFTER_PIN, pin_sent=True)
     yield from (flow.BackToChoice(), flow.Identified(occasion, ()), flow.Identified(occasion, QUESTIONS))
     yield flow.CardRead(occasion, False, 3, photo_sought=False)
+    yield flow.CardAwaited(occasion)
     yield from (flow.PhotoRead(session.visit.id, True), flow.MatchCodeRefused(session.visit.id, 0))
     yield flow.Identified(occasion, QUESTIONS, bundled=True, prescription_offered=True)
     yield flow.Identified(occasion, (), card_use_offered=True)
@@ -1041,6 +955,23 @@ def explore() -> tuple[set[State], set[tuple[State, type[Event]]]]:
                 known.add(key)
                 ahead.append(after)
     return states, done
+
+
+@pytest.mark.parametrize(
+    "code", [FailureCode.FACE_PHOTO_FORGED, FailureCode.FACE_CHIP_LATE, FailureCode.FACE_AUTHORITY_UNKNOWN]
+)
+def test_a_photo_that_is_not_believed_says_why_and_leaves_the_pin(code: FailureCode) -> None:
+    walk = in_state(State.READING)
+    walk.on(flow.CardRead(walk.occasion, False, 3, photo_genuine=False, photo_failure=code))
+    assert (walk.session.state, walk.session.visit.failure) == (State.METHOD_CHOICE, code)
+    assert walk.session.methods == (Method.PIN,)
+
+
+def test_a_pin_whose_answer_was_lost_is_typed_again_with_the_tries_as_they_are() -> None:
+    walk = in_state(State.PIN_ENTRY)
+    walk.on(flow.PinMissed(walk.occasion, 3, FailureCode.PIN_ANSWER_LOST))
+    assert (walk.session.state, walk.session.visit.failure) == (State.PIN_ENTRY, FailureCode.PIN_ANSWER_LOST)
+    assert (walk.session.visit.pin_tries_left, walk.session.pin_digits) == (3, 0)
 
 
 def test_every_row_of_the_table_can_happen() -> None:

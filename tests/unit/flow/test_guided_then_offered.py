@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from hardware.camera.clips import write_clip
 from hardware.simulation.moving_stills import Condition, moving
 from hardware.simulation.portraits import portrait_path
@@ -16,10 +14,10 @@ from reception.flow import Method, State
 from reception.flow.failures import FailureCode
 from reception.testing.scenarios import TODAY
 from reception.testing.testbench import Bench
+from reception.testing.timing import FAST
 from reception.testing.visit_driver import VisitDriver
 
 PERSON = "age45"
-HURRIED = {"face": {"time_limit_s": 1.2, "tries": 10}, "delays": {"notice_s": 0.03, "call_staff_s": 0.05}}
 
 TOLD = {
     Condition.MASK: "UNCOVER_MOUTH",
@@ -32,7 +30,7 @@ TOLD = {
 @pytest.fixture(scope="module")
 def stage(made_state: Path) -> Iterator[VisitDriver]:
     """A terminal whose patient stands before METHOD_CHOICE, with the face on offer."""
-    settings = config.load(None, (HURRIED, TomlFile(Path("test"), "", HURRIED)))
+    settings = FAST.settings(face={"time_limit_s": 1.2, "tries": 10})
     people = [load_person(PERSON), load_person("age75")]
     with Bench(settings, made_state, people=people, today=TODAY) as bench:
         stage = VisitDriver(bench)

@@ -9,7 +9,7 @@ from consent.choices import ConsentAnswer, Item
 from reception import flow
 from reception.flow import Effect, Method, Session, State
 from reception.flow.failures import FailureCode
-from tests.unit.flow.test_flow import QUESTIONS, Walk, in_state
+from tests.support.walk import QUESTIONS, Walk, in_state
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 AS_SHIPPED = Config()
@@ -89,7 +89,7 @@ def test_every_answer_is_shown_before_it_is_sent_and_changed_by_one_touch() -> N
     assert dict(walk.session.visit.answers)[Item.MEDICATION] is DECLINED
     assert walk.session.screen == "SUMMARY"
     assert Effect.SEND_CONSENTS in walk.on(flow.ConfirmAnswers())
-    assert walk.session.state is State.SENDING
+    assert walk.state() is State.SENDING
 
 
 def test_an_answer_that_was_not_asked_for_is_not_changed_and_nothing_is_confirmed_too_early() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import config
 from config import ConfigError
 from hardware.camera import (
     CameraBlack,
-    CameraBusy,
     CameraError,
     CameraFrozen,
     CameraSlow,
@@ -21,7 +21,6 @@ from hardware.camera import (
     Image,
     NewestFrames,
     NoCamera,
-    attached,
     check_camera,
     open_camera,
     open_clip,
@@ -69,9 +68,12 @@ def noticed_after_ms(images: Iterator[Image], every_ms: float) -> tuple[str, flo
     return "", 0.0
 
 
+BLACK = np.zeros((48, 64, 3), np.uint8)
+
+
 def test_black_frozen_and_slow_pictures_are_noticed_within_two_seconds() -> None:
-    black = (np.full((48, 64, 3), number % 2, np.uint8) for number in range(90))
-    frozen = (noisy(1) for _ in range(90))
+    black = (BLACK + number % 2 if number > 1 else noisy(number) for number in range(90))
+    frozen = (noisy(min(number, 2)) for number in range(90))
     slow = (noisy(number) for number in range(20))
     for images, every_ms, fault in (
         (black, 33, "CameraBlack"),
@@ -81,6 +83,23 @@ def test_black_frozen_and_slow_pictures_are_noticed_within_two_seconds() -> None
         name, after_ms = noticed_after_ms(images, every_ms)
         assert name == fault
         assert after_ms <= 2000
+
+
+def test_a_camera_that_is_black_or_stands_still_from_the_start_is_noticed_within_four() -> None:
+    for images, fault in (
+        ((BLACK + number % 2 for number in range(150)), "CameraBlack"),
+        ((noisy(1) for _ in range(150)), "CameraFrozen"),
+    ):
+        name, after_ms = noticed_after_ms(images, 33)
+        assert name == fault
+        assert after_ms <= 4000
+
+
+def test_a_camera_may_be_black_and_then_show_one_blue_picture_while_it_wakes_up() -> None:
+    blue = np.zeros((48, 64, 3), np.uint8)
+    blue[..., 0] = 255
+    images = [BLACK] * 36 + [blue] * 45 + [noisy(number) for number in range(60)]
+    assert noticed_after_ms(iter(images), 33) == ("", 0.0)
 
 
 def test_a_dark_room_and_ten_frames_a_second_are_no_fault() -> None:
@@ -130,7 +149,7 @@ def test_a_slow_consumer_gets_the_newest_frame_and_the_preview_gets_all() -> Non
     def frames() -> Iterator[Frame]:
         for number in range(10):
             yield Frame(noisy(number), number * 33.0)
-            if number == 0:
+            if number == 1:
                 taken.wait(5)
         over.set()
         never.wait(5)
@@ -144,7 +163,7 @@ def test_a_slow_consumer_gets_the_newest_frame_and_the_preview_gets_all() -> Non
     seen.append(next(newest).stamp_ms)
     never.set()
     assert list(newest) == []
-    assert seen == [0.0, 9 * 33.0]
+    assert seen == [33.0, 9 * 33.0]
     assert previewed == [number * 33.0 for number in range(10)]
 
 
@@ -152,7 +171,7 @@ def test_a_consumer_ends_at_stop_without_a_further_frame() -> None:
     stop, never = threading.Event(), threading.Event()
 
     def frames() -> Iterator[Frame]:
-        yield Frame(noisy(0), 0.0)
+        yield from (Frame(noisy(number), number * 33.0) for number in range(2))
         never.wait(5)
 
     newest = iter(NewestFrames(Scripted(frames()), stop=stop))
@@ -168,7 +187,7 @@ def test_a_camera_that_falls_silent_is_noticed_within_two_seconds() -> None:
     never = threading.Event()
 
     def frames() -> Iterator[Frame]:
-        yield Frame(noisy(0), 0.0)
+        yield from (Frame(noisy(number), number * 33.0) for number in range(2))
         never.wait(10)
 
     newest = iter(NewestFrames(Scripted(frames())))
@@ -180,8 +199,16 @@ def test_a_camera_that_falls_silent_is_noticed_within_two_seconds() -> None:
     assert time.monotonic() - began < 2.5
 
 
+def test_an_old_picture_that_a_camera_repeats_from_the_start_reaches_nobody() -> None:
+    stale = (Frame(noisy(1), number * 33.0) for number in range(200))
+    handed: list[Frame] = []
+    with pytest.raises(CameraFrozen):
+        handed.extend(NewestFrames(Scripted(stale)))
+    assert handed == []
+
+
 def test_an_absent_camera_is_named() -> None:
-    source = open_camera(97)
+    source = open_camera(config.Camera(index=97))
     with pytest.raises(NoCamera, match="there is no camera 97"):
         next(source.frames())
     source.close()
@@ -206,59 +233,6 @@ def test_what_a_scenario_does_to_the_camera_is_noticed_and_ends_when_it_is_plugg
     source.plug()
     check_camera(source)
     source.close()
-
-
-class Capture:
-    """Stands for cv2.VideoCapture: opens or not, gives some pictures, then none."""
-
-    def __init__(self, opens: bool, pictures: int) -> None:
-        self._opens, self._left = opens, pictures
-        self.released = False
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return self._opens
-
-    def set(self, key: int, value: float) -> bool:
-        return True
-
-    def read(self) -> tuple[bool, Image | None]:
-        self._left -= 1
-        return (True, noisy(self._left)) if self._left >= 0 else (False, None)
-
-    def release(self) -> None:
-        self.released = True
-
-
-@pytest.mark.parametrize(
-    ("opens", "pictures", "attached_then", "error", "words"),
-    [
-        (False, 0, True, CameraBusy, "camera 3 is used by another program"),
-        (True, 0, True, CameraBusy, "camera 3 is used by another program"),
-        (False, 0, False, NoCamera, "there is no camera 3"),
-        (True, 4, True, CameraSlow, "camera 3 stopped giving pictures"),
-        (True, 4, False, NoCamera, "camera 3 was unplugged"),
-    ],
-)
-def test_a_camera_that_gives_no_pictures_is_named_and_let_go(
-    opens: bool,
-    pictures: int,
-    attached_then: bool,
-    error: type[CameraError],
-    words: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    capture = Capture(opens, pictures)
-    monkeypatch.setattr("cv2.VideoCapture", lambda index: capture)
-    monkeypatch.setattr("hardware.camera.device._DEVICES", tmp_path)
-    if attached_then:
-        (tmp_path / "video3").touch()
-    source = open_camera(3)
-    seen: list[Frame] = []
-    with pytest.raises(error, match=words):
-        seen.extend(source.frames())
-    assert capture.released
-    assert attached(source) is attached_then
 
 
 def test_a_look_at_a_camera_ends_when_somebody_else_wants_it(clip: Path) -> None:

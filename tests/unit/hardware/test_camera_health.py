@@ -1,6 +1,7 @@
 """Whether the camera can be used: known without holding it, found again by itself, out of a match's way."""
 
 import queue
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,14 @@ class Watch:
     def __init__(self, camera: SteerableClip) -> None:
         self.told: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.health = CameraHealth(camera, 0.05, self.told.put)
-        self.health.start()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self.health.watch, args=(self._stopping,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.health.stop()
+        self._thread.join()
 
     def next(self) -> str:
         return self.told.get(timeout=5)
@@ -48,7 +56,7 @@ class Watch:
 def watch(camera: Watched) -> Iterator[Watch]:
     watch = Watch(camera)
     yield watch
-    watch.health.stop()
+    watch.stop()
     camera.close()
 
 
@@ -96,7 +104,7 @@ def test_a_match_does_not_wait_for_a_look_at_a_faulty_camera(camera: Watched) ->
         opened = camera.opened
         time.sleep(0.2)
         assert camera.opened == opened
-    watch.health.stop()
+    watch.stop()
     camera.close()
 
 
@@ -118,6 +126,6 @@ def test_it_stops_at_once_while_a_look_goes_on(camera: Watched) -> None:
     while not camera.opened:
         time.sleep(0.01)
     began = time.monotonic()
-    watch.health.stop()
+    watch.stop()
     assert time.monotonic() - began < 0.5
     camera.close()

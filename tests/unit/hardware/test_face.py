@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import config
 from hardware.camera import Frame, NoCamera
-from hardware.face.observation import Box, CloseLook, Embedding, Observation
-from hardware.face.policy import FaceMatch, FaceOutcome, Guidance, Policy, SteadyGuidance, gate
+from hardware.face.engine import Runs
+from hardware.face.observation import Box, Embedding, Observation
+from hardware.face.policy import FaceMatch, FaceOutcome, Guidance, Policy, SteadyGuidance, gate, rule_of
 
 GOOD = Observation(
     faces=1,
@@ -27,7 +28,8 @@ GOOD = Observation(
     sharpness=0.1,
 )
 NOBODY = Observation(faces=0, frame_brightness=120)
-SETTINGS = config.Face()
+SETTINGS = config.Face(model="dlib")
+"""Its distance is Euclidean: numbers are easier to make by hand."""
 PHOTO = np.zeros(128)
 
 
@@ -64,6 +66,8 @@ def face(**change: Any) -> Observation:
         (face(sharpness=0.01), Guidance.HOLD_STILL),
         (face(score=0.1), Guidance.LOOK_STRAIGHT),
         (face(box=Box(200, 299, 180, 180)), None),
+        (face(cut=True), Guidance.WHOLE_FACE),
+        (face(cut=True, brightness=20), Guidance.WHOLE_FACE),
     ],
 )
 def test_the_gate_says_what_keeps_a_frame_from_being_compared(
@@ -151,6 +155,28 @@ def test_the_mean_of_three_frames_decides_when_each_alone_is_too_far() -> None:
     assert decision.distance == pytest.approx(0.5 / math.sqrt(3))
 
 
+def test_distances_of_sface_are_taken_from_the_mean_of_unit_vectors() -> None:
+    photo = np.eye(128)[0]
+    rule = rule_of(config.Face(), "sface")
+    policy = Policy(photo, config.Face(), rule)
+    decision = None
+    for number in range(3):
+        look = np.eye(128)[0] * 0.4 + np.eye(128)[number + 1] * math.sqrt(1 - 0.4**2)
+        assert np.linalg.norm(look) == pytest.approx(1)
+        decision = policy.add(300 * number, look)
+    assert decision is not None
+    assert decision.accepted
+    assert decision.distance == pytest.approx(1 - 0.4 / math.hypot(0.4, math.sqrt((1 - 0.4**2) / 3)))
+
+
+def test_a_network_that_stands_in_brings_its_own_thresholds() -> None:
+    settings = config.Face(threshold=0.55, fast_accept=0.5)
+    assert rule_of(settings, "sface").threshold == 0.55
+    instead = rule_of(settings, "dlib")
+    assert (instead.threshold, instead.fast_accept) == (0.36, 0.35)
+    assert instead.distance(at(0.0), at(0.3)) == pytest.approx(0.3)
+
+
 def test_with_every_frame_those_between_go_into_the_mean_but_decide_nothing() -> None:
     policy = Policy(PHOTO, replace(SETTINGS, every_frame=True))
     assert not policy.wants_between()
@@ -194,10 +220,49 @@ def test_after_five_frames_that_do_not_match_the_face_is_refused() -> None:
 
 def test_frames_too_close_in_time_are_not_worth_an_embedding() -> None:
     policy = Policy(PHOTO, SETTINGS)
-    assert policy.wants(0)
+    assert policy.wants(0, GOOD)
     policy.add(0, at(0.5))
-    assert not policy.wants(299)
-    assert policy.wants(300)
+    assert not policy.wants(99, GOOD)
+    assert policy.wants(100, GOOD)
+    still = Policy(PHOTO, replace(SETTINGS, every_frame=True))
+    still.add(0, at(0.5))
+    assert not still.wants(299, GOOD)
+    assert still.wants(300, GOOD)
+
+
+def looked(policy: Policy, stamp_ms: float, seen: Observation, distance: float) -> bool:
+    """Do what a match does with a good frame; return whether it was compared."""
+    before = policy.compared
+    if policy.wants(stamp_ms, seen):
+        policy.offer(at(distance), seen)
+    policy.decide(stamp_ms)
+    return policy.compared > before
+
+
+def test_the_frame_whose_pose_differs_most_is_compared_when_it_is_time() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    assert looked(policy, 0, GOOD, 0.9)
+    for stamp_ms, yaw, distance in ((100, 0.0, 0.8), (150, 0.2, 0.4), (200, 0.05, 0.7), (250, 0.21, 0.6)):
+        assert not looked(policy, stamp_ms, face(yaw=yaw), distance)
+    assert looked(policy, 300, GOOD, 0.5)
+    assert policy.distance == pytest.approx((0.9 + 0.4) / 2)
+    assert policy.embedded == 3
+
+
+def test_a_pose_that_is_blurred_takes_no_other_ones_place() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    looked(policy, 0, GOOD, 0.9)
+    looked(policy, 100, face(sharpness=0.1), 0.8)
+    looked(policy, 150, face(yaw=0.2, sharpness=0.05), 0.4)
+    assert looked(policy, 300, GOOD, 0.5)
+    assert policy.distance == pytest.approx((0.9 + 0.8) / 2)
+
+
+def test_who_keeps_still_waits_as_long_and_costs_as_many_embeddings_as_ever() -> None:
+    policy = Policy(PHOTO, SETTINGS)
+    compared = [number * 50 for number in range(40) if looked(policy, number * 50.0, GOOD, 0.9)]
+    assert compared[:5] == [0, 300, 600, 900, 1200]
+    assert policy.embedded <= policy.compared + 1
 
 
 class Source:
@@ -221,11 +286,12 @@ class Source:
 
 
 class Engine:
+    runs = Runs("dlib", "opencv", "yunet")
+
     def __init__(self, seen: list[Observation], embedding: Embedding) -> None:
         self._seen = seen
         self._embedding = embedding
         self.forgotten = 0
-        self.close: CloseLook | None = CloseLook(yaw=0.0, eyes_open=0.3)
         self.embedded: list[Embedding] = []
 
     def observe(self, frame: Frame) -> Observation:
@@ -234,9 +300,6 @@ class Engine:
     def embed_last(self) -> Embedding:
         self.embedded.append(self._embedding.copy())
         return self.embedded[-1]
-
-    def look_closely(self) -> CloseLook | None:
-        return self.close
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -252,6 +315,29 @@ def test_the_right_person_is_accepted_with_the_first_good_frame() -> None:
     assert (result.frames_seen, result.frames_used) == (1, 1)
     assert result.distance == pytest.approx(0.2)
     assert len(previewed) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome", "frames"),
+    [
+        ([True], FaceOutcome.ACCEPTED, 1),
+        ([None, None, True], FaceOutcome.ACCEPTED, 3),
+        ([None, False], FaceOutcome.FLAT, 2),
+        ([None] * 999, FaceOutcome.FLAT, 241),
+    ],
+)
+def test_nobody_is_accepted_without_the_verdict_of_a_depth_camera_where_there_is_one(
+    verdicts: list[bool | None], outcome: FaceOutcome, frames: int
+) -> None:
+    asked = iter(verdicts)
+    match = FaceMatch(Engine([GOOD], at(0.2)), SETTINGS, presence=lambda: next(asked))
+    result = match.match(Source(), PHOTO)
+    assert (result.outcome, result.frames_seen) == (outcome, frames)
+
+
+def test_a_depth_camera_is_not_asked_about_somebody_who_does_not_match() -> None:
+    match = FaceMatch(Engine([GOOD], at(0.6)), SETTINGS, presence=lambda: 1 / 0 > 0)
+    assert match.match(Source(), PHOTO).outcome is FaceOutcome.REFUSED
 
 
 def test_another_person_is_refused_after_five_frames_three_tenths_of_a_second_apart() -> None:

@@ -1,12 +1,14 @@
 """The photo check on rendered sequences: what it stops, and what it does not."""
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
+from pathlib import Path
 
 import pytest
 
 from hardware.camera import Image
 from hardware.face.photo_check import FLAT_BELOW, FRAMES, PhotoCheck
+from hardware.simulation import attacks
 from hardware.simulation.moving_stills import Condition, moving
 from hardware.simulation.portraits import portrait_path
 
@@ -49,6 +51,24 @@ def test_a_head_that_turns_passes(condition: Condition) -> None:
 
 def test_a_bent_photo_passes_as_the_readme_says() -> None:
     assert max(residuals(frames(Condition.BENT_PHOTO))) > FLAT_BELOW
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("attack", "stopped"),
+    [
+        (attacks.print_out, True),
+        (partial(attacks.print_out, bend=0.0005), True),
+        (partial(attacks.print_out, bend=0.002), False),
+    ],
+)
+def test_before_a_room_that_stays_a_print_is_stopped_unless_it_is_bent_much(
+    attack: Callable[[Path], Iterator[Image]], stopped: bool
+) -> None:
+    """The numbers of the guide; a telephone lies between, at the limit, as does a person who moves by 9 degrees."""
+    measured = max(residuals(attack(portrait_path("astronaut"))))
+    assert (measured < FLAT_BELOW / 2) is stopped
+    assert (measured > FLAT_BELOW) is not stopped
 
 
 def test_there_is_no_verdict_on_too_few_frames() -> None:

@@ -16,7 +16,10 @@ MODULES = {
     "dlib-bin": "dlib",
     "face_recognition_models": "face_recognition_models",
     "fastapi": "fastapi",
+    "Jinja2": "jinja2",
     "numpy": "numpy",
+    "paho-mqtt": "paho",
+    "prometheus_client": "prometheus_client",
     "opencv-python-headless": "cv2",
     "Pillow": "PIL",
     "psycopg": "psycopg",
@@ -31,8 +34,9 @@ LIBRARY = (
 )
 PARTS = {
     "": LIBRARY,
-    "ui": f"{LIBRARY}, reception.patient.window, reception.counter.window",
+    "ui": f"{LIBRARY}, reception.patient.window",
     "face": f"{LIBRARY}, hardware.camera, hardware.camera.clips, hardware.face.policy, hardware.face.engine.worker",
+    "counter": f"{LIBRARY}, reception.counter.program, reception.fleet.board_side",
     "server": f"{LIBRARY}, consent.server, consent.server.certificates",
 }
 """What can be imported with one extra."""

@@ -84,5 +84,5 @@ def test_a_site_gets_no_tools_of_tests() -> None:
     names = {pin.partition("==")[0] for pin in pins("site.txt")}
 
     assert names.isdisjoint(
-        {"pytest", "mypy", "ruff", "hypothesis", "fastapi", "uvicorn", "face-recognition"}
+        {"pytest", "mypy", "ruff", "hypothesis", "sqlalchemy", "alembic", "face-recognition"}
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QAccessible, QAccessibleInterface, QFontDatabase, QFontInfo, QImage, QMouseEvent
+from PySide6.QtGui import QFontDatabase, QFontInfo, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -30,6 +30,7 @@ from reception.terminal.snapshot import Snapshot
 from reception.testing.gallery import DISPLAYS, SAMPLES, StillTerminal, save_gallery
 from reception.texts import catalogue, wording
 from reception.texts.failures import FAILURES
+from tests.support.accessibility import accessible_texts
 from tests.support.geometry import troubles
 
 JA = catalogue("ja")
@@ -40,6 +41,7 @@ SCREENS = {
     "BUNDLE",
     "PRESCRIPTION",
     "HELP",
+    "ATTRIBUTE_QR",
     "DESK_CLOSED",
     "LEAVE",
     "SUMMARY",
@@ -109,21 +111,6 @@ def click(window: QWidget, name: str) -> None:
 
 def assert_everything_fits(window: PatientWindow) -> None:
     assert list(troubles(window, DISPLAYS["portrait"])) == []
-
-
-def accessible_texts(window: QWidget) -> list[str]:
-    texts = []
-
-    def walk(node: QAccessibleInterface) -> None:
-        for kind in (QAccessible.Text.Name, QAccessible.Text.Value, QAccessible.Text.Description):
-            texts.append(node.text(kind))
-        for at in range(node.childCount()):
-            child = node.child(at)
-            if child is not None:
-                walk(child)
-
-    walk(QAccessible.queryAccessibleInterface(window))
-    return texts
 
 
 def test_calls_into_qt_leave_pythons_own_constants_alone(window: PatientWindow) -> None:
@@ -225,7 +212,7 @@ def test_every_button_has_a_name_and_is_accepted_by_the_flow(
         assert widget.height() >= 71  # 12 mm
         QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
     accepted = {row.event for row in flow.TRANSITIONS if flow.State(sample.state) in row.states}
-    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear}
+    typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear, flow.SigningKey, flow.SigningBackspace}
     later = sample.state in ("PHONE_TAP", "VISUAL_CHECK", "CARD_USE_OFFER")
     for event in terminal.submitted:
         assert later or type(event) in accepted | typed, f"{event} does nothing in {sample.state}"

@@ -13,9 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-import config
 from config.person import load_person
-from config.toml_file import TomlFile
 from consent.choices import ConsentAnswer, Item
 from reception import flow
 from reception.flow import Language
@@ -29,9 +27,10 @@ from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
 from reception.testing.gallery import SAMPLES, StillTerminal
 from reception.testing.testbench import Bench
+from reception.testing.timing import FOLLOWED
 from reception.texts import Catalogue, catalogue, wording
 from reception.texts.failures import NOT_COMPLETE
-from tests.unit.patient.test_screens import accessible_texts
+from tests.support.accessibility import accessible_texts
 
 WITHIN_MS = 20_000
 
@@ -367,9 +366,8 @@ class BlindPatient(Hearing):
 def test_who_sees_nothing_checks_in_by_pin_and_by_face_and_in_english_with_keys_alone(
     qtbot: QtBot, made_state: Path
 ) -> None:
-    settings = config.load(None, (scenarios.HURRY, TomlFile(Path("keys"), "", scenarios.HURRY)))
     person = load_person("age45")
-    with Bench(settings, made_state, person=person, today=scenarios.TODAY) as bench:
+    with Bench(FOLLOWED.settings(), made_state, person=person, today=scenarios.TODAY) as bench:
         patient = BlindPatient(bench, qtbot)
         yes = (wording.PLAIN_ANSWERS[0], wording.ANSWERS[Item.LIMIT_AMOUNT][0])
         try:

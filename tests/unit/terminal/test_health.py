@@ -14,8 +14,9 @@ import config
 from config.person import load_person
 from hardware.face.engine import FaceEngine
 from reception.terminal.health import PartsHealth
-from reception.terminal.snapshot import Health, Snapshot
+from reception.terminal.snapshot import Health
 from reception.testing.testbench import Bench
+from reception.testing.visit_driver import VisitDriver
 
 
 class Engine:
@@ -29,23 +30,15 @@ class Engine:
         self.revived += 1
 
 
-class Watched:
+class Watched(VisitDriver):
     """A terminal in WAITING, and what it publishes."""
 
     def __init__(self, bench: Bench, engine: Engine) -> None:
-        self.bench, self.engine = bench, engine
-        self._seen: list[Health] = []
-        self._news = threading.Condition()
-        bench.terminal.subscribe(self._see)
+        super().__init__(bench)
+        self.engine = engine
 
-    def _see(self, snapshot: Snapshot) -> None:
-        with self._news:
-            self._seen.append(snapshot.health)
-            self._news.notify_all()
-
-    def wait(self, fits: Callable[[Health], bool]) -> None:
-        with self._news:
-            assert self._news.wait_for(lambda: fits(self._seen[-1]), 10), self._seen[-1]
+    def wait_for(self, fits: Callable[[Health], bool]) -> None:
+        self.wait_at(lambda seen: fits(seen.health))
 
 
 @pytest.fixture(scope="module")
@@ -60,35 +53,35 @@ def watched(made_state: Path) -> Iterator[Watched]:
 
 
 def test_a_server_that_goes_and_comes_is_told_without_a_visit(watched: Watched) -> None:
-    watched.wait(lambda health: health.server == "ok")
+    watched.wait_for(lambda health: health.server == "ok")
     watched.bench.server.stop()
-    watched.wait(lambda health: health.server == "down")
+    watched.wait_for(lambda health: health.server == "down")
     watched.bench.server.start()
-    watched.wait(lambda health: health.server == "ok")
+    watched.wait_for(lambda health: health.server == "ok")
     watched.bench.server.faults.always("500")
-    watched.wait(lambda health: health.server == "down")
+    watched.wait_for(lambda health: health.server == "down")
     watched.bench.server.faults.clear()
-    watched.wait(lambda health: health.server == "ok")
+    watched.wait_for(lambda health: health.server == "ok")
 
 
 def test_a_fault_meant_for_a_visit_is_not_taken_by_the_watch(watched: Watched) -> None:
-    watched.wait(lambda health: health.server == "ok")
+    watched.wait_for(lambda health: health.server == "ok")
     faults = watched.bench.server.faults
     faults.next("drop")
     faults.always("500", "/ready")
     # It was asked, and left the queued one where it was.
-    watched.wait(lambda health: health.server == "down")
+    watched.wait_for(lambda health: health.server == "down")
     assert faults.take("/v1/challenges") == "drop"
     faults.clear()
-    watched.wait(lambda health: health.server == "ok")
+    watched.wait_for(lambda health: health.server == "ok")
 
 
 def test_an_engine_is_unknown_while_it_loads_and_down_when_it_died_and_is_revived(watched: Watched) -> None:
-    watched.wait(lambda health: health.engine == "unknown")
+    watched.wait_for(lambda health: health.engine == "unknown")
     watched.engine.ready.set()
-    watched.wait(lambda health: health.engine == "ok")
+    watched.wait_for(lambda health: health.engine == "ok")
     watched.engine.alive = False
-    watched.wait(lambda health: health.engine == "down")
+    watched.wait_for(lambda health: health.engine == "down")
     began = time.monotonic()
     while watched.engine.revived < 3:
         assert time.monotonic() - began < 5

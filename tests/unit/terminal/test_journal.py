@@ -1,7 +1,8 @@
 """What stands in the journal after every course of a visit, and after a power failure at any moment."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,14 +32,16 @@ class NotedFlow:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
-        self.session = Session(Config())
+        self.session = Session(Config(confirm_answers=False))
+        self.now = 0.0
         self.on(flow.ReaderReady())
 
     def on(self, *events: flow.Event | Callable[[int], flow.Event]) -> None:
         for event in events:
             before = self.session
             made = event if isinstance(event, flow.Event) else event(before.occasion)
-            self.session, _ = flow.advance(before, made, 0.0)
+            self.now += 5.0  # what is shown for a moment has been shown
+            self.session, _ = flow.advance(before, made, self.now)
             self.journal.note(before, self.session)
 
     def up_to_sending(self, visit: str = "visit-1") -> None:
@@ -178,7 +181,9 @@ def test_a_journal_on_a_full_disk_is_told_and_loses_nothing_of_before(path: Path
 
     def fill() -> None:
         for number in range(2000):
-            desk.session = Session(Config(), flow.Desk(reader_ready=True), state=flow.State.WAITING)
+            desk.session = Session(
+                Config(confirm_answers=False), flow.Desk(reader_ready=True), state=flow.State.WAITING
+            )
             desk.on(flow.CardInserted(f"more-{number}"), flow.CardRemoved())
 
     with pytest.raises(JournalError, match="full"):
@@ -190,7 +195,143 @@ def test_nothing_personal_has_a_place_there(path: Path, clock: Clock) -> None:
     Journal(path, clock).close()
     with sqlite3.connect(path) as database:
         columns = {
-            row[1] for table in ("visits", "steps") for row in database.execute(f"PRAGMA table_info({table})")
+            row[1]
+            for table in ("visits", "steps", "marks")
+            for row in database.execute(f"PRAGMA table_info({table})")
         }
     database.close()
-    assert columns == {"visit", "begun_at", "state", "changed_at", "identity", "outcome", "at", "receipt"}
+    assert columns == {
+        "visit",
+        "begun_at",
+        "state",
+        "changed_at",
+        "identity",
+        "outcome",
+        "at",
+        "receipt",
+        "name",
+    }
+
+
+class Disk:
+    """A journal whose disk is full, or whose file another program holds, as long as a test likes."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.journal = Journal(path, clock, receipts=True)
+        self.journal._database.execute("PRAGMA busy_timeout=0")
+        self.health: list[bool] = []
+        self.journal.on_health = self.health.append
+        self._other = sqlite3.connect(path, isolation_level=None, timeout=0)
+
+    def hold(self) -> None:
+        self._other.execute("BEGIN IMMEDIATE")
+
+    def release(self) -> None:
+        self._other.execute("ROLLBACK")
+        self.journal._retry_at = 0.0
+
+    def close(self) -> None:
+        self._other.close()
+
+
+@pytest.fixture
+def disk(path: Path, clock: Clock) -> Iterator[Disk]:
+    disk = Disk(path, clock)
+    yield disk
+    disk.close()
+
+
+class CarelessFlow(NotedFlow):
+    """A terminal whose visits go on though the journal cannot be written."""
+
+    def on(self, *events: flow.Event | Callable[[int], flow.Event]) -> None:
+        for event in events:
+            with suppress(JournalError):
+                super().on(event)
+
+
+def test_a_visit_made_while_the_journal_cannot_be_written_is_due_at_once_and_stands_there_later(
+    path: Path, clock: Clock, disk: Disk
+) -> None:
+    journal = disk.journal
+    disk.hold()
+    desk = CarelessFlow(journal)
+    desk.up_to_sending()
+    with pytest.raises(JournalError):
+        journal.will_complete("visit-1")
+    desk.on(flow.Recorded, flow.CardRemoved())
+    assert journal.receipts_due() == ["visit-1"]
+    assert disk.health == [False]
+
+    disk.release()
+    journal.catch_up()
+
+    assert disk.health == [False, True]
+    again = Journal(path, clock, receipts=True)
+    assert again.receipts_due() == ["visit-1"]
+    assert outcomes(again) == {"visit-1": "completed"}
+    assert [state for _, state in again.steps("visit-1")][-2:] == ["TAKE_CARD", "COMPLETE"]
+
+
+def test_a_file_written_while_the_journal_cannot_be_is_not_written_again(
+    path: Path, clock: Clock, disk: Disk
+) -> None:
+    desk = NotedFlow(disk.journal)
+    desk.up_to_sending()
+    desk.on(flow.Recorded, flow.CardRemoved())
+    assert disk.journal.receipts_due() == ["visit-1"]
+    disk.hold()
+    with pytest.raises(JournalError):
+        disk.journal.receipt_done("visit-1")
+    assert disk.journal.receipts_due() == []
+    disk.release()
+    disk.journal.catch_up()
+    assert Journal(path, clock, receipts=True).receipts_due() == []
+
+
+def test_a_visit_is_due_on_the_disk_before_the_patient_is_told(path: Path, clock: Clock) -> None:
+    """The power fails between the telling and its note: the file was lost, since only the telling made it due."""
+    journal = Journal(path, clock, receipts=True)
+    NotedFlow(journal).up_to_sending()
+    journal.will_complete("visit-1")
+
+    again = Journal(path, clock, receipts=True)
+    assert again.receipts_due() == []
+    (open_visit,) = again.unsettled()
+    assert again.settle(open_visit, recorded=True)
+    assert again.receipts_due() == ["visit-1"]
+
+
+def test_what_the_server_did_not_record_leaves_the_outbox(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock, receipts=True)
+    NotedFlow(journal).up_to_sending()
+    journal.will_complete("visit-1")
+    (open_visit,) = journal.unsettled()
+    assert journal.settle(open_visit, recorded=False)
+    assert journal.receipts_due() == []
+
+
+def test_a_file_that_is_due_is_never_forgotten_however_old(path: Path, clock: Clock) -> None:
+    desk = NotedFlow(Journal(path, clock, keep_days=30, receipts=True))
+    desk.up_to_sending()
+    desk.on(flow.Recorded, flow.CardRemoved())
+    clock.time += timedelta(days=365)
+    assert Journal(path, clock, keep_days=30, receipts=True).receipts_due() == ["visit-1"]
+
+
+def test_a_visit_the_journal_never_heard_of_is_taken_up_once(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock, receipts=True)
+    assert not journal.knows("unheard")
+    journal.take_up("unheard", clock())
+    journal.take_up("unheard", clock())
+    assert journal.knows("unheard")
+    assert journal.receipts_due() == ["unheard"]
+    assert outcomes(journal) == {"unheard": "recorded-unseen"}
+
+
+def test_the_journal_is_for_its_owner_only(path: Path, clock: Clock) -> None:
+    journal = Journal(path, clock)
+    NotedFlow(journal).up_to_sending()
+    files = list(path.parent.iterdir())
+    assert len(files) == 3
+    assert [oct(each.stat().st_mode & 0o777) for each in (path.parent, *files)] == ["0o700", *["0o600"] * 3]

@@ -1,7 +1,6 @@
 """./run bench face: every figure beside its baseline, in a run as short as it can be."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from hardware.simulation.moving_stills import Condition
 from reception.__main__ import main
 from reception.testing.benchmarks import face
 from reception.testing.benchmarks.bare_embedding import BareEmbeddings
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FaceEngine]:
-    with FaceEngine() as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 import config
-from config import ConfigError
+from config import Camera, ConfigError
 from config.person import load_person
 from config.toml_file import TomlFile
 from consent.server.certificates import Authority
@@ -524,7 +524,7 @@ def test_the_right_pin_and_code_pass(own_card: VirtualCard) -> None:
     card = MyNumberCard(one.connect())
     card.read()
     card.verify_pin(bytearray(b"1234"))
-    assert card.read_face(own_card.contents.match_code_b).photo_jp2
+    assert card.read_face(own_card.contents.match_code_b)[0].photo_jp2
     assert stopped == []
 
 
@@ -720,7 +720,8 @@ def test_a_simulated_operator_is_one_of_the_built_in_benches(tmp_path: Path) -> 
     with real_bench.opened(plain, []) as bench:
         assert (bench.kind, bench.camera) == ("simulated", None)
     with real_bench.opened(load_bench(toml(pcsc, "b.toml", tmp_path)), []) as bench:
-        assert (bench.kind, bench.camera) == ("pcsc", 1)
+        assert bench.kind == "pcsc"
+        assert bench.camera == Camera(index=1)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """./run bench visit: what a visit takes beside what the devices took of it; and that nothing is done twice, or late."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,6 @@ from reception.testing import demo, scenarios
 from reception.testing.benchmarks import visit
 from reception.testing.benchmarks.stopwatch import Lap
 from reception.testing.testbench import Bench
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[FaceEngine]:
-    with FaceEngine() as engine:
-        assert engine.ready.wait(30)
-        yield engine
 
 
 def a_visit(*states: tuple[State, float]) -> scenarios.Result:

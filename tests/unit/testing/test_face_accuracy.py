@@ -3,6 +3,7 @@
 import json
 import math
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,13 +14,21 @@ from hypothesis import strategies as st
 
 import config
 from config import ConfigError
+from config.face_networks import DLIB
 from hardware.face.policy import Policy
 from hardware.simulation.moving_stills import Condition
 from hardware.simulation.portraits import SHIPPED, portrait_path
 from reception.__main__ import main
 from reception.testing.benchmarks import face_accuracy, face_rates
-from reception.testing.benchmarks.face_accuracy import Compared, Pair, figures_of, policies, read_pairs
-from reception.testing.benchmarks.face_det import Curve, draw, place
+from reception.testing.benchmarks.face_accuracy import (
+    Compared,
+    Pair,
+    compare,
+    figures_of,
+    policies,
+    read_pairs,
+)
+from reception.testing.benchmarks.face_det import Curve, Mark, draw, place
 from reception.testing.benchmarks.face_pictures import CARD, PLAIN, Pictures, Side
 from reception.testing.benchmarks.face_rates import Distances, in_order
 
@@ -144,6 +153,18 @@ def test_pairs_are_read_with_paths_beside_the_list(tmp_path: Path) -> None:
     ]
 
 
+def test_an_attempt_may_have_up_to_five_pictures_of_who_stands_there(tmp_path: Path) -> None:
+    file = listed(tmp_path, "path1,path2,path3,path4,same\na,b,c,,1\na,b,,d,0\na,b,,,0\n")
+    assert [[path.name for path in pair.seen] for pair in read_pairs(file)] == [["b", "c"], ["b", "d"], ["b"]]
+    pair = read_pairs(file)[0]
+    good, none = (
+        Side(np.ones((1, 2, 128), np.float32), ("",)),
+        Side(np.zeros((0, 2, 128), np.float32), failure="x"),
+    )
+    assert compare(pair, good, [none, good], 3).distances["single"] == pytest.approx(0, abs=1e-9)
+    assert compare(pair, good, [none, None], 3).failure.endswith("b: x")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -196,7 +217,7 @@ def test_policies_by_numbers_made_by_hand() -> None:
     card, seen = np.zeros((1, 2, 128), np.float32), np.zeros((3, 2, 128), np.float32)
     seen[:, 0, 0], seen[:, 1, 0] = [0.3, 0.6, 0.0], [0.1, 0.0, 0.2]
     seen[2, 0, 1] = 0.3
-    found = policies(card, seen, 3)
+    found = policies(card, seen, 3, DLIB)
     assert found["single"] == pytest.approx(0.3)
     assert found["single + mirror"] == pytest.approx(0.2)
     assert found["mean of 3"] == pytest.approx(math.hypot(0.3, 0.1))
@@ -205,22 +226,22 @@ def test_policies_by_numbers_made_by_hand() -> None:
     # Frame three alone, at 0.3, and 0.01 more than the mean may have.
     assert found["terminal's rule"] == pytest.approx(0.31)
     # A frame without a face does not rename a policy, and fewer than three have no mean to be accepted by.
-    fewer = policies(card, seen[:2], 3)
+    fewer = policies(card, seen[:2], 3, DLIB)
     assert fewer.keys() == found.keys()
     assert fewer["mean of 3"] == pytest.approx(0.45)
     assert fewer["terminal's rule"] == pytest.approx(0.31)
-    assert set(policies(card, seen[:1], 1)) == {"single", "single + mirror"}
+    assert set(policies(card, seen[:1], 1, DLIB)) == {"single", "single + mirror"}
 
 
 @given(st.lists(st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=2), min_size=3, max_size=5))
 def test_the_terminals_rule_accepts_what_the_terminal_accepts(places: list[list[float]]) -> None:
-    settings = config.Face()
+    settings = config.Face(model="dlib")
     card, seen = np.zeros((1, 2, 128), np.float32), np.zeros((len(places), 2, 128), np.float32)
     seen[:, 0, :2] = places
     policy = Policy(np.zeros(128), settings)
     decided = [policy.add(300.0 * number, face.astype(float)) for number, face in enumerate(seen[:, 0])]
     accepted = any(decision is not None and decision.accepted for decision in decided)
-    distance = policies(card, seen, len(seen))["terminal's rule"]
+    distance = policies(card, seen, len(seen), DLIB)["terminal's rule"]
     assume(abs(distance - settings.threshold) > 1e-6)
     assert accepted == (distance <= settings.threshold)
 
@@ -238,7 +259,9 @@ def test_pairs_that_were_not_compared_are_counted_beside_the_rates() -> None:
     at = {each["threshold"]: each for each in figure["thresholds"]}
     assert (at[0.36]["far"], at[0.4]["far"], at[0.4]["frr"]) == (0, 0.5, 0)
     assert min(at) == 0.34
-    assert max(at) == 0.60
+    assert max(at) == 0.66
+    assert figure["at_threshold"]["threshold"] == 0.48
+    assert figure["at_threshold"]["far"] == 0.5
 
 
 # ---- pictures ----------------------------------------------------------------------------------------------------
@@ -301,6 +324,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_gives_figures_and_files(
     with pytest.raises(KeyboardInterrupt):
         face_accuracy.accuracy(file, out, said.append, frames=2, processes=1)
     assert said == ["7 sides of pictures, 0 of them from an earlier run"]
+    assert kept
     assert not (out / "accuracy.json").exists()
     monkeypatch.undo()
 
@@ -308,9 +332,12 @@ def test_an_interrupted_run_goes_on_where_it_was_and_gives_figures_and_files(
     said.clear()
     figures = face_accuracy.accuracy(file, out, said.append, frames=2, gated=True, processes=1)
     assert any("7 sides of pictures, 3 of them from an earlier run" in line for line in said)
-    assert any("broken.jpg: is not a picture (picture, clean)" in line for line in said)
-    assert any("none.jpg: cannot be read (picture, clean)" in line for line in said)
-    by_name = {(figure["condition"], figure["policy"]): figure for figure in figures}
+    assert any("broken.jpg: is not a picture [sface] (picture, clean)" in line for line in said)
+    assert any("none.jpg: cannot be read [dlib] (picture, clean)" in line for line in said)
+    assert {figure["network"] for figure in figures} == {"sface", "dlib"}
+    by_name = {
+        (figure["condition"], figure["policy"]): figure for figure in figures if figure["network"] == "sface"
+    }
     assert {policy for condition, policy in by_name if condition == "clean"} == {
         "single", "single + mirror", "mean of 2", "median of 2", "mean of 2 + mirror"
     }  # fmt: skip
@@ -339,9 +366,20 @@ def test_rates_lie_in_order_between_the_edges_of_the_diagram() -> None:
 
 
 def test_a_curve_is_drawn_in_its_colour(tmp_path: Path) -> None:
-    draw(tmp_path / "det.png", {"one": [Curve("c", [(0.001, 0.5), (0.1, 0.05)])], "none": []})
+    curve = Curve("c", [(0.001, 0.5), (0.1, 0.05)], 30, 300, Mark(0.5, 0.01, 0.2, (0.005, 0.02), (0.1, 0.3)))
+    few = replace(curve, genuine=19)
+    draw(tmp_path / "det.png", {"one": [curve], "none": [few]})
     image = cv2.imread(str(tmp_path / "det.png"))
     assert image is not None
     blue = (image == (0x99, 0x6E, 0x0B)).all(axis=2)
     assert blue[:, : image.shape[1] // 2].sum() > 300
-    assert not blue[:, image.shape[1] // 2 :].any()
+    assert blue[:, image.shape[1] // 2 :].sum() < 150  # the legend alone
+
+
+def test_an_interval_holds_the_rate_and_narrows_with_more_pairs() -> None:
+    assert face_rates.interval(0.0, 0) == (0.0, 1.0)
+    low, high = face_rates.interval(0.02, 1755)
+    assert low == pytest.approx(0.0144, abs=0.0005)
+    assert high == pytest.approx(0.0277, abs=0.0005)
+    assert face_rates.interval(0.0, 1000)[0] == 0.0
+    assert face_rates.interval(0.0, 1000)[1] == pytest.approx(3.84 / 1003.84, abs=1e-4)

@@ -67,8 +67,14 @@ def rule(text: str) -> str:
         (PLAIN + "[config.delays]\nquestion_s = -1.0\n", "bad.toml:4: config.delays.question_s: -1.0"),
         (PLAIN + 'profile = "leaflet-1999"\n', "bad.toml:3: profile: 'leaflet-1999'"),
         ('title = "plain"\n', "bad.toml: person: is missing"),
-        ('title = "plain"\nperson = "nobody"\n', "person 'nobody': there is no such person; known: "),
-        ('title = "plain"\nperson = "nobody.toml"\n', "nobody.toml: there is no such person file"),
+        (
+            'title = "plain"\nperson = "nobody"\n',
+            "bad.toml:2: person: person 'nobody': there is no such person; ",
+        ),
+        (
+            'title = "plain"\nperson = "nobody.toml"\n',
+            "bad.toml:2: person: nobody.toml: there is no such person file",
+        ),
         (
             PLAIN + 'clip = "age45:upside-down"\n',
             "bad.toml:3: clip: age45:upside-down: there is no such condition",
@@ -86,7 +92,7 @@ def test_a_person_without_a_card_is_refused(tmp_path: Path) -> None:
 
     said = refused(tmp_path, 'title = "plain"\nperson = "me.toml"\n')
 
-    assert said.startswith("me.toml: card: is missing")
+    assert said.startswith("bad.toml:2: person: me.toml: card: is missing")
 
 
 def test_a_photo_that_is_no_picture_is_refused(tmp_path: Path) -> None:

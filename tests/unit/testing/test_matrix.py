@@ -171,8 +171,8 @@ def test_no_cell_is_left_out_but_those_that_do_not_apply() -> None:
     for kind in get_args(Kind):
         for state, disturbance in matrix.cells(kind):
             assert Cell(None, state, disturbance, kind).rule.outcome is not Outcome.NONE  # type: ignore[arg-type]
-    assert len(matrix.cells("simulated")) == 278
-    assert len(matrix.cells("pcsc")) == 67
+    assert len(matrix.cells("simulated")) == 387
+    assert len(matrix.cells("pcsc")) == 113
 
 
 # --- The command ----------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QPushButton, QTabWidget, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 import config
@@ -22,29 +22,26 @@ from consent.choices import ConsentAnswer, Item
 from hardware.camera.clips import load_clip
 from hardware.face.engine import FaceEngine
 from reception import flow
-from reception.counter.window import CounterWindow
 from reception.flow import Method, State
 from reception.flow.failures import FailureCode
 from reception.patient.window import PatientWindow
 from reception.terminal.snapshot import Snapshot
 from reception.testing import scenarios
 from reception.testing.scenarios.frames import KeptFrames
+from reception.testing.scenarios.recorded_bench import RecordedBench
 from reception.testing.scenarios.recorder import Frame, NothingRecorded, Recorder, as_toml
 from reception.testing.scenarios.recording import Session
-from reception.testing.scenarios.scenario import BUTTONS
+from reception.testing.verbs import BUTTONS
 
 PERSON = load_person("age45")
 WRONG_PIN = "8417"
 
 
 class Hands:
-    """Somebody at both windows."""
+    """Somebody at the patient's window and at the bench's panel."""
 
-    def __init__(self, qtbot: QtBot, patient: PatientWindow, counter: CounterWindow) -> None:
-        self._qtbot, self._patient, self._counter = qtbot, patient, counter
-        tabs = counter.findChild(QTabWidget, "tabs")
-        assert tabs is not None
-        self._tabs = tabs
+    def __init__(self, qtbot: QtBot, patient: PatientWindow, bench: RecordedBench) -> None:
+        self._qtbot, self._patient, self.bench = qtbot, patient, bench
         self._occasion = -1
 
     def sees(self, state: str, question: str = "") -> None:
@@ -61,15 +58,6 @@ class Hands:
         for name in names:
             _click(self._patient, name)
 
-    def staff_press(self, name: str, person: str = "") -> None:
-        if name not in ("insert_card", "pull_card", "show_person"):
-            self._tabs.setCurrentIndex(self._tabs.count() - 1)
-        if person:
-            people = self._counter.findChild(QComboBox, "person")
-            assert people is not None
-            people.setCurrentText(person)
-        _click(self._counter, name)
-
     def types(self, pin: str) -> None:
         QTest.keyClicks(self._patient, pin)
         self._qtbot.waitUntil(lambda: self._patient.shown.pin_digits == 4)
@@ -83,17 +71,16 @@ def _click(window: QWidget, name: str) -> None:
 
 @contextmanager
 def made_by_hand(qtbot: QtBot, session: Session, state: Path) -> Iterator[Hands]:
-    with session.running(state) as (terminal, office, bench):
-        patient, counter = PatientWindow(terminal), CounterWindow(terminal, bench, office)
-        for window in (patient, counter):
-            qtbot.addWidget(window)
-            window.show()
+    with session.running(state) as (terminal, _, bench):
+        assert bench is not None
+        patient = PatientWindow(terminal)
+        qtbot.addWidget(patient)
+        patient.show()
         try:
-            yield Hands(qtbot, patient, counter)
+            yield Hands(qtbot, patient, bench)
             session.write()
         finally:
             patient.close()
-            counter.close()
 
 
 @pytest.mark.timeout(120)
@@ -103,16 +90,16 @@ def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
     out = tmp_path / "by_hand.toml"
     with made_by_hand(qtbot, Session(out, PERSON, None, scenarios.TODAY), made_state) as hands:
         hands.sees("WAITING")
-        hands.staff_press("fault_none")
-        hands.staff_press("insert_card", "age75")
+        hands.bench.server.clear()
+        hands.bench.insert("age75")
         hands.sees("METHOD_CHOICE")
         hands.touches("choose_pin")
         hands.sees("PIN_ENTRY")
         hands.types(load_person("age75").card.pin)
         hands.sees("CONSENT", "MEDICATION")
-        hands.staff_press("pull_card")
+        hands.bench.remove()
         hands.sees("WAITING")
-        hands.staff_press("insert_card", "age40")
+        hands.bench.insert("age40")
         hands.sees("METHOD_CHOICE")
         hands.touches("choose_pin")
         hands.sees("PIN_ENTRY")
@@ -126,7 +113,7 @@ def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
         hands.sees("LIMIT_CONSENT", "LIMIT_AMOUNT")
         hands.touches("given")
         hands.sees("TAKE_CARD")
-        hands.staff_press("pull_card")
+        hands.bench.remove()
         hands.sees("WAITING")
     text = out.read_text(encoding="utf-8")
     play = scenarios.load(out, made_state)

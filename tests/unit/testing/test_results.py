@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from config import Consents, Profile, Server, Site
 from config.person import Insurance, Person
 from consent.choices import ConsentAnswer, EligibilityStatus, Item
-from consent.eligibility import EligibilityClient, Refused
+from consent.coverage import is_preschool
+from consent.eligibility import Eligibility, EligibilityClient, Refused
 from consent.server.certificates import Authority
-from consent.server.insurance import is_preschool
-from consent.wire import InsuredQuery, ReferenceRequest
+from consent.wire import InsuredQuery, Qualification, ReferenceRequest
 from tests.support.servers import HANAKO, NOON, TERMINAL, Bench, bench, person
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
@@ -37,8 +37,8 @@ TARO = person(
     ),
 )
 BY_NUMBER: dict[str, Any] = {
-    "institution_code": "1312345678",
-    "insurer_number": "06139999",
+    "institution_code": "1312345676",
+    "insurer_number": "06139992",
     "symbol": "12",
     "number": "345678",
     "branch": "00",
@@ -53,7 +53,7 @@ def running(authority: Authority) -> Iterator[Bench]:
 
 
 def client_of(
-    made: Bench, profile: Profile = "leaflet-2023", code: str = "1312345678", **switches: bool
+    made: Bench, profile: Profile = "leaflet-2023", code: str = "1312345676", **switches: bool
 ) -> EligibilityClient:
     identity = made.authority.enrol_terminal(TERMINAL)
     site = Site(institution_code=code)
@@ -65,9 +65,21 @@ def client_of(
 def visit(
     made: Bench, client: EligibilityClient, answers: dict[Item, ConsentAnswer], someone: Person = HANAKO
 ) -> Any:
-    visit_id = identified(made, client, someone)
-    client.send_consents(visit_id, answers)
+    visit_id = uuid4().hex
+    found = client.identify_by_face(visit_id, client.challenge(), made.certificate(someone), 0.3)
+    client.send_consents(visit_id, whole(found, answers))
     return client.result(visit_id)
+
+
+def whole(found: Eligibility, answers: dict[Item, ConsentAnswer]) -> dict[Item, ConsentAnswer]:
+    """Return an answer to every question; what the test does not speak of is declined."""
+    return dict.fromkeys(found.questions, DECLINED) | answers
+
+
+def category_of(told: tuple[Qualification, ...]) -> str:
+    """Return the limit category of the one qualification that is told; empty when there is none."""
+    (one,) = told
+    return one.limit.category if one.limit else ""
 
 
 def identified(made: Bench, client: EligibilityClient, someone: Person = HANAKO) -> str:
@@ -82,21 +94,21 @@ def test_the_result_of_a_visit_holds_consents_times_and_insurance(running: Bench
     assert told.visit.answers == {
         Item.MEDICATION: GIVEN,
         Item.DIAGNOSIS: GIVEN,
+        Item.HEALTH_CHECKUP: DECLINED,
         Item.LIMIT_AMOUNT: GIVEN,
     }
     assert (told.visit.recorded_at, told.visit.available_until) == (NOON, NOON + timedelta(hours=24))
-    assert (told.institution_code, told.limit_provided) == ("1312345678", True)
-    found = told.qualification
-    assert found is not None
+    assert (told.institution_code, told.limit_provided) == ("1312345676", True)
+    (found,) = told.qualifications
     assert (found.name, found.insured_name, found.family) == (TARO.name, "山田　一郎", True)
-    assert (found.post_number, found.sex, found.share) == ("1020082", 2, 20)
+    assert (found.post_number, found.sex, found.share) == ("1020082", 2, None)
     assert (found.qualified_on, found.issued_on, found.lost_on) == (
         date(2020, 4, 1),
         date(2020, 4, 1),
         date(2027, 3, 31),
     )
-    assert (found.elderly_share, found.preschool) == (20, False)
-    assert (found.limit_category, found.specific_diseases) == ("B04", ())
+    assert (found.elderly.share, found.preschool) == (20, False)
+    assert (found.limit.category, found.diseases) == ("B04", ())
 
 
 @pytest.mark.parametrize(
@@ -112,7 +124,7 @@ def test_the_limit_category_goes_only_where_it_is_provided(
     running: Bench, profile: Profile, answers: dict[Item, ConsentAnswer], category: str
 ) -> None:
     told = visit(running, client_of(running, profile), answers)
-    assert told.qualification.limit_category == category
+    assert category_of(told.qualifications) == category
 
 
 @pytest.mark.parametrize(
@@ -131,20 +143,20 @@ def test_the_counter_gets_the_limit_category_not_before_the_patients_yes(
     found = client.identify_by_face(visit_id, client.challenge(), running.certificate(), 0.3)
     assert found.counter.limit_category == before
     for _ in range(2):
-        assert client.send_consents(visit_id, answers).limit_category == after
+        assert client.send_consents(visit_id, whole(found, answers)).limit_category == after
 
 
 def test_before_the_consents_are_recorded_nothing_is_provided(running: Bench) -> None:
     client = client_of(running, "current")
     told = client.result(identified(running, client))
     assert told.visit.recorded_at is None and not told.limit_provided
-    assert told.qualification is not None and told.qualification.limit_category == ""
+    assert len(told.qualifications) == 1 and category_of(told.qualifications) == ""
 
 
 def test_specific_diseases_are_told_after_a_yes(running: Bench) -> None:
     client = client_of(running, "current", specific_disease=True)
     told = visit(running, client, {Item.SPECIFIC_DISEASE: GIVEN}, TARO)
-    assert told.qualification.specific_diseases == (1,)
+    assert [one.disease for one in told.qualifications[0].diseases] == [1]
 
 
 def test_a_result_is_only_for_the_terminal_that_identified_the_visit(running: Bench) -> None:
@@ -163,16 +175,16 @@ def test_no_single_qualification_is_none(authority: Authority, validity: Any) ->
     with bench(authority, someone) as made:
         client = client_of(made)
         told = client.result(identified(made, client, someone))
-        assert (told.visit.status, told.qualification) == (EligibilityStatus(validity), None)
+        assert (told.visit.status, told.qualifications) == (EligibilityStatus(validity), ())
 
 
 def test_an_insured_person_is_found_by_the_numbers(running: Bench) -> None:
     client = running.client()
     status, found = client.insured(InsuredQuery(**BY_NUMBER))
-    assert status is EligibilityStatus.VALID and found is not None
-    assert (found.name, found.limit_category) == (HANAKO.name, "")
+    assert status is EligibilityStatus.VALID
+    assert ([one.name for one in found], category_of(found)) == ([HANAKO.name], "")
     _, found = client.insured(InsuredQuery(**{**BY_NUMBER, "branch": ""}, limit_consent=True))
-    assert found is not None and found.limit_category == "A03"
+    assert category_of(found) == "A03"
 
 
 @pytest.mark.parametrize(
@@ -180,13 +192,13 @@ def test_an_insured_person_is_found_by_the_numbers(running: Bench) -> None:
 )
 def test_any_other_number_finds_nobody(running: Bench, other: dict[str, Any]) -> None:
     query = InsuredQuery(**{**BY_NUMBER, **other})
-    assert running.client().insured(query) == (EligibilityStatus.NOT_FOUND, None)
+    assert running.client().insured(query) == (EligibilityStatus.NOT_FOUND, ())
 
 
 def test_two_with_the_same_numbers_are_nobody_for_certain(authority: Authority) -> None:
     with bench(authority, HANAKO, person("twin")) as made:
         query = InsuredQuery(**BY_NUMBER)
-        assert made.client().insured(query) == (EligibilityStatus.AMBIGUOUS, None)
+        assert made.client().insured(query) == (EligibilityStatus.AMBIGUOUS, ())
         with pytest.raises(Refused) as refused:
             made.client().register_reference(ReferenceRequest(**BY_NUMBER, reference_number="0042"))
         assert refused.value.code == "INSURED_AMBIGUOUS"
@@ -198,10 +210,9 @@ def test_a_chart_number_is_echoed_to_its_own_facility_only(running: Bench) -> No
     client.register_reference(ReferenceRequest(**BY_NUMBER, reference_number="0042"))
     found = client.identify_by_face("chart-1", client.challenge(), running.certificate(), 0.3)
     assert found.counter.reference_number == "0042"
-    told = client.result("chart-1").qualification
-    assert told is not None and told.reference_number == "0042"
+    assert [one.reference_number for one in client.result("chart-1").qualifications] == ["0042"]
     _, told = client.insured(InsuredQuery(**BY_NUMBER))
-    assert told is not None and told.reference_number == "0042"
+    assert [one.reference_number for one in told] == ["0042"]
     elsewhere = client_of(running, code="0000000001")
     found = elsewhere.identify_by_face("chart-2", elsewhere.challenge(), running.certificate(), 0.3)
     assert found.counter.reference_number == ""

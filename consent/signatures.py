@@ -1,0 +1,169 @@
+"""Requests bound to their sender's key: HTTP message signatures (RFC 9421) over method, path, query, body and time.
+
+A name in a header proves nothing; over plain HTTP it would be all that there is. Both ends know the profile that stands
+here: one signature, RSA PKCS#1 v1.5 with SHA-256, the body by its digest (RFC 9530), and a number used once.
+"""
+
+import datetime
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, MutableMapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from http_message_signatures import (
+    HTTPMessageSigner,
+    HTTPMessageVerifier,
+    HTTPSignatureKeyResolver,
+    InvalidSignature,
+    algorithms,
+)
+
+from consent.wire import IDEMPOTENCY_HEADER, TERMINAL_HEADER
+
+CLOCKS_MAY_DIFFER = timedelta(seconds=60)
+"""How far the sender's clock may be from the receiver's; so long, twice, a request could be sent again."""
+_TAG = "reception-terminal"
+_COVERED = ("@method", "@path", "@query", "content-digest", TERMINAL_HEADER.lower())
+
+
+class NotSigned(Exception):
+    """A request is not its sender's; ``str()`` is the code that says why."""
+
+
+class Identity(Protocol):
+    """Who sends."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def private_key(self) -> rsa.RSAPrivateKey: ...
+
+
+class Unsent(Protocol):
+    """A request with an absolute URL whose headers can still be changed, as requests prepares one."""
+
+    @property
+    def method(self) -> Any: ...
+    @property
+    def url(self) -> Any: ...
+    @property
+    def headers(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Headers:
+    """The headers of a received request, each line by itself."""
+
+    lines: tuple[tuple[str, str], ...]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        return iter(self.lines)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came; ``target`` is its path with query, still escaped."""
+
+    method: str
+    target: str
+    headers: Headers
+
+    @property
+    def url(self) -> str:
+        return f"http://receiver{self.target}"
+
+
+def sign(request: Unsent, body: bytes, identity: Identity) -> None:
+    """Sign a request: who sends it, with which body, now."""
+    headers: MutableMapping[str, str] = request.headers
+    headers[TERMINAL_HEADER] = identity.id
+    once = (IDEMPOTENCY_HEADER.lower(),) if IDEMPOTENCY_HEADER in headers else ()
+    signer = HTTPMessageSigner(signature_algorithm=_Rsa, key_resolver=_Key(private=identity.private_key))
+    signer.sign(
+        request,
+        key_id=identity.id,
+        nonce=secrets.token_urlsafe(12),
+        tag=_TAG,
+        label="terminal",
+        covered_component_ids=(*_COVERED, *once),
+        body=body,
+    )
+
+
+def verify(request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicKey) -> str:
+    """Return the number used once of a request that this sender signed just now; raises NotSigned."""
+    once = IDEMPOTENCY_HEADER.lower()
+    sent_once = any(name.lower() == once for name, _ in request.headers.items())
+    verifier = _Verifier(signature_algorithm=_Rsa, key_resolver=_Key(terminal_id, public=key))
+    try:
+        (result,) = verifier.verify(
+            request,
+            max_age=timedelta(0),
+            expect_tag=_TAG,
+            require_components=(*_COVERED, *((once,) if sent_once else ())),
+            body=body,
+        )
+    except NotSigned:
+        raise
+    except Exception:  # whatever the library makes of bytes that anybody may send
+        raise NotSigned("REQUEST_SIGNATURE_INVALID") from None
+    if result.parameters["keyid"] != terminal_id or not result.nonce or len(result.nonce) > 64:
+        raise NotSigned("REQUEST_SIGNATURE_INVALID")
+    return result.nonce
+
+
+class Nonces:
+    """Remembers the numbers of requests for as long as one could be sent again; the clock is the caller's (s)."""
+
+    KEPT_S = 2 * CLOCKS_MAY_DIFFER.total_seconds() + 1
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._seen: dict[tuple[str, str], float] = {}
+        self._swept = 0.0
+
+    def is_new(self, sender: str, nonce: str, now: float) -> bool:
+        """Say whether this sender's number comes for the first time, and remember it."""
+        with self._turn:
+            if now - self._swept > self.KEPT_S:
+                self._swept = now
+                self._seen = {key: at for key, at in self._seen.items() if now - at <= self.KEPT_S}
+            before = len(self._seen)
+            self._seen.setdefault((sender, nonce), now)
+            return len(self._seen) > before
+
+
+_Rsa = algorithms.RSA_V1_5_SHA256
+
+
+class _Verifier(HTTPMessageVerifier):
+    max_clock_skew = CLOCKS_MAY_DIFFER
+
+    def validate_created_and_expires(self, sig_input: Any, max_age: datetime.timedelta | None = None) -> None:
+        try:
+            super().validate_created_and_expires(sig_input, max_age)  # type: ignore[no-untyped-call]
+        except InvalidSignature:
+            if isinstance(sig_input.params.get("created"), int):
+                raise NotSigned("CLOCKS_DIFFER") from None
+            raise
+
+
+class _Key(HTTPSignatureKeyResolver):
+    def __init__(
+        self, of: str = "", private: rsa.RSAPrivateKey | None = None, public: rsa.RSAPublicKey | None = None
+    ) -> None:
+        self._of, self._private, self._public = of, private, public
+
+    def resolve_private_key(self, key_id: str) -> Any:
+        return self._private
+
+    def resolve_public_key(self, key_id: str) -> Any:
+        return self._public if key_id == self._of else None
+
+
+def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers of an ASGI scope."""
+    return Headers(tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers))
