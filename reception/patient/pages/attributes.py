@@ -110,7 +110,9 @@ class AttributeQrPage(Page):
         self.note = Words("body", t(attributes.ON_PHONE), centred=False)
         self.code = QrCode(t)
         ready = self.answer("skip_signing", attributes.READY, flow.SkipSigning(), "next")
-        self.compose((self.done, self.heading, self.note), pictures=(self.code,), answers=(ready,), spare=(self.note,))
+        self.compose(
+            (self.done, self.heading, self.note), pictures=(self.code,), answers=(ready,), spare=(self.note,)
+        )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         self.heading.show_text(self.t(attributes.SCAN if snapshot.qr else attributes.MAKING))
