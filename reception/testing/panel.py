@@ -88,6 +88,7 @@ class BenchPanel(QWidget):
         super().__init__()
         self._bench, self._people, self._today = bench, people, today
         self._tries: dict[str, int | None] = {}
+        self._busy = 0
         self._pool = ThreadPoolExecutor(1, "bench-panel")
         self.setObjectName("bench_panel")
         self.setWindowTitle("模擬")
@@ -180,6 +181,7 @@ class BenchPanel(QWidget):
         self._act(take if put is None else lambda: put(name))
 
     def _act(self, action: Callable[[], None]) -> None:
+        self._busy += 1
         self._pool.submit(self._try, action)
 
     def _try(self, action: Callable[[], None]) -> None:
@@ -191,10 +193,13 @@ class BenchPanel(QWidget):
             self._done.emit("")
 
     def _told(self, trouble: str) -> None:
+        self._busy -= 1
         self.trouble.setText(f"できませんでした: {trouble}" if trouble else "")
 
     def _look(self) -> None:
-        """See what stands on the card that was used last, and what is in."""
+        """See what stands on the card that was used last, and what is in; not while hands are at it."""
+        if self._busy:
+            return
         with suppress(ReaderError):  # It is unplugged, and nothing can be seen of it.
             card, phone = self._bench.laid()
             self.card.setChecked(card)
