@@ -79,7 +79,17 @@ def test_a_reader_lost_before_sending_ends_the_visit_with_nothing_sent(state: St
     assert walk.state() is State.WAITING
 
 
-@pytest.mark.parametrize("state", COMMITTED)
+@pytest.mark.parametrize("state", flow.OFFERING)
+def test_a_reader_lost_during_the_offer_ends_the_offer_and_not_the_visit(state: State) -> None:
+    walk = in_state(state)
+
+    walk.on(flow.ReaderLost(FailureCode.READER_LOST))
+
+    assert walk.state() is State.TAKE_CARD
+    assert walk.session.visit.completed
+
+
+@pytest.mark.parametrize("state", [state for state in COMMITTED if state not in flow.OFFERING])
 def test_a_reader_lost_from_sending_on_changes_nothing_for_the_patient(state: State) -> None:
     walk = in_state(state)
 
@@ -405,7 +415,7 @@ def test_a_card_that_allows_nothing_calls_staff() -> None:
 
 @pytest.mark.parametrize("state", WALKED)
 def test_completed_only_after_the_server_has_recorded(state: State) -> None:
-    assert in_state(state).session.visit.completed == (state in (State.TAKE_CARD, State.COMPLETE))
+    assert in_state(state).session.visit.completed == (state in COMMITTED and state is not State.SENDING)
 
 
 def test_the_card_left_in_is_reminded_of_until_it_is_taken() -> None:
@@ -891,6 +901,8 @@ def alike(session: Session) -> Session:
         visual_reason="other",
         staff_text=flow.StaffText.NONE,
     )
+    if state not in (State.CARD_USE_OFFER, State.CHECKING):
+        visit = changed(visit, card_use=None)
     if state in (State.CHECKING, State.CARD_USE_OFFER, *ANSWERING, *COMMITTED):
         desk = changed(desk, camera_ready=True)
         visit = changed(
@@ -990,6 +1002,7 @@ def test_every_state_and_every_event_of_the_flow_stands_in_the_table_once() -> N
     assert len(rows) == len(set(rows))
     assert {state for state, _ in rows} == set(State)
     typed = {flow.PinDigit, flow.PinBackspace, flow.PinClear, flow.MatchCodeTyped}
+    typed |= {flow.SigningKey, flow.SigningBackspace}
     assert {event for _, event in rows} == set(Event.__subclasses__()) - typed
 
 
