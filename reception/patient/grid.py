@@ -1,7 +1,7 @@
 """Where the zones of a window lie: steps above, what is read in the middle, what is pressed below; pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from reception.patient.tokens import Composition, Sizes
@@ -68,7 +68,7 @@ def within(laid: Zones, place: Box) -> Zones:
     def moved(box: Box) -> Box:
         return box._replace(left=box.left - place.left, top=box.top - place.top)
 
-    return replace(laid, content=moved(laid.content), hands=moved(laid.hands))
+    return Zones(*(moved(box) for box in (laid.steps, laid.content, laid.hands, laid.ways, laid.strip)))
 
 
 def zones(sizes: Sizes, width: int, height: int, steps: int, ways: int, strip: tuple[int, int]) -> Zones:

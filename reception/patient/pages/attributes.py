@@ -56,30 +56,34 @@ class AttributeSignPage(Page):
             (self.done, self.wrong, self.heading, self.count, self.note),
             pad=self.keys,
             minor=(phone, skip),
-            spare=(self.note, self.done),
+            spare=(self.note, self.done, self.heading),
         )
 
     def place(self, zones: Zones | None = None) -> None:
         """Give the keys the whole width of a small lying window; what is read stands beside the steps."""
         self._zones = zones or self._zones
         if self._zones is None or self.look.sizes.composition != "compact":
+            for button in self.minor:
+                button.show()
             super().place(zones)
             return
         at, gap = self._zones, gap_of(self.look.sizes)
-        right, bottom = at.hands.right, at.ways.top - gap
+        right = at.hands.right
+        wide = (right - at.ways.left - gap) // 2
+        low = max(at.ways.height, *(button.heightForWidth(wide) for button in self.minor))
+        bottom = at.ways.bottom - low - gap
         high = self.keys.sizeHint().height()
         self.keys.setGeometry(at.content.left, bottom - high, right - at.content.left, high)
-        wide = (right - at.ways.left - gap) // 2
         for number, button in enumerate(self.minor):
             button.alike(0, above=False)
-            button.setGeometry(at.ways.left + number * (wide + gap), at.ways.top, wide, at.ways.height)
+            button.setGeometry(at.ways.left + number * (wide + gap), at.ways.bottom - low, wide, low)
         words = Box(at.hands.left, at.hands.top, at.hands.width, bottom - high - gap - at.hands.top)
-        # For some seconds the time that is left has the place of the words.
-        self.reading.setVisible(self.time.isHidden())
-        if not self.time.isHidden():
-            high = min(words.height, self.time.height_at(words.width, short=True))
-            self.time.lay(words._replace(height=high), short=True)
-            return
+        # For some seconds the time that is left has the place of the minor buttons, as where a PIN is typed.
+        runs_out = not self.time.isHidden()
+        for button in self.minor:
+            button.setVisible(not runs_out)
+        if runs_out:
+            self.time.lay(Box(at.ways.left, at.ways.bottom - low, right - at.ways.left, low), short=True)
         self.reading.lay(words, middle=True)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:

@@ -358,7 +358,8 @@ class TouchButton(BigButton):
                     note = lines_of(self._note, free, note_font) if self._note else ()
                     wide = max(widest(label, face), widest(note, note_font))
                     best = _Laid(face, label, note, wide, side, above and bool(side))
-                    if wide <= free and len(label) <= most:
+                    low = not isinstance(self, KeyButton) or self._holds(len(label), size, side)
+                    if wide <= free and len(label) <= most and low:
                         return best
         assert best is not None
         return best
