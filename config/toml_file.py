@@ -126,8 +126,19 @@ def _read(table: dict[str, Any], kind: type[T]) -> tuple[T | None, dict[Key, str
         wrong: dict[Key, str] = {}
         for one in error.errors(include_url=False):
             key = tuple(part for part in one["loc"] if not str(part).startswith("function-"))
-            wrong.setdefault(key, _in_words(one))
+            wrong.setdefault(_as_written(table, key), _in_words(one))
         return None, wrong
+
+
+def _as_written(table: dict[str, Any], key: Key) -> Key:
+    """Return the key without what pydantic adds to it: each kind that a value might have had is told by itself."""
+    inside: Any = table
+    for depth, part in enumerate(key):
+        if not isinstance(inside, dict | list):
+            return key[:depth]
+        known = part in inside if isinstance(inside, dict) else isinstance(part, int) and part < len(inside)
+        inside = inside[part] if known else {}
+    return key
 
 
 def _without(table: dict[str, Any], wrong: Iterable[Key]) -> dict[str, Any]:

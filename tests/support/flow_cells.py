@@ -235,13 +235,19 @@ def _staff(
     if walk.state() is S.WAITING:
         walk.on(flow.CardInserted("visit-1"))
     around.go_on(walk, S.CALL_STAFF)
-    _given_up(walk, codes, walk.session.visit.failure)
+    told = walk.session.visit.failure
+    kept = walk.session.visit.interrupted is not None
+    if not kept:
+        _given_up(walk, codes, told)
     around.server_fails = None
     if walk.session.visit.card_in:
         assert flow.next_moment(walk.session) is None, "the words go before the card is taken"
         walk.on(flow.CardRemoved())
     else:
         walk.wait()
+    if kept:
+        # The visit waits while staff come; it ends when the card is taken, or nobody came.
+        _given_up(walk, codes, told)
     assert walk.state() is S.WAITING
 
 
@@ -366,9 +372,13 @@ class Heard:
 EVERY = tuple(State)
 AWAKE = tuple(state for state in State if state is not S.WAITING)
 NOT_OUT = tuple(state for state in State if state is not S.OUT_OF_SERVICE)
-WITHOUT_CARD_READER = flow.COMMITTED
+WITHOUT_CARD_READER = tuple(state for state in flow.COMMITTED if state not in flow.OFFERING)
 PHONES_LOST = tuple(state for state in State if state is not S.PHONE_TAP)
 CODE_WRONG = FailureCode.CARD_WRONG
+LEAVABLE = (
+    *(S.READING, S.METHOD_CHOICE, S.FACE_MATCH, S.PIN_ENTRY, S.PHONE_TAP, S.VISUAL_CHECK),
+    *(S.CHECKING, S.CARD_USE_OFFER, S.CONSENT, S.LIMIT_CONSENT),
+)
 
 HEARD = (
     Heard("the reader says that it is there", NOT_OUT, (flow.ReaderReady(),), (("desk.reader_ready", True),)),
@@ -385,6 +395,17 @@ HEARD = (
         (("visit.failure", FailureCode.READER_SERVICE_DOWN),),
     ),
     Heard("staff are called again", (S.CALL_STAFF,), (flow.CallStaff(),), ()),
+    Heard("staff take a call on", EVERY, (flow.TakeOnCall(),), (("desk.called", False),)),
+    Heard("やめる asks first", LEAVABLE, (flow.AskCancel(),), (("leaving", True),)),
+    Heard("やめる is taken back", LEAVABLE, (flow.AskCancel(), flow.KeepOn()), (("leaving", False),)),
+    Heard("the patient goes on after a call", (S.CALL_STAFF,), (flow.KeepOn(),), (), S.METHOD_CHOICE),
+    Heard(
+        "one question back",
+        (S.CONSENT,),
+        (flow.Answer(GIVEN), flow.PreviousQuestion()),
+        (("visit.answers", ()),),
+    ),
+    Heard("back from the limit question", (S.LIMIT_CONSENT,), (flow.PreviousQuestion(),), (), S.CONSENT),
     Heard("staff open an open desk", (S.WAITING,), (flow.OpenDesk(),), (("desk.open", True),)),
     Heard("the phone reader is there", EVERY, (flow.PhoneReaderReady(),), (("desk.phones_ready", True),)),
     Heard(

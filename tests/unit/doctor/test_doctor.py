@@ -714,5 +714,7 @@ def test_every_part_of_the_command_line_contract_has_a_check() -> None:
         "receipt folder",
         "journal",
         "waits",
+        "counter page",
+        "broker",
         "clock",
     ]

@@ -989,7 +989,8 @@ def test_a_pin_whose_answer_was_lost_is_typed_again_with_the_tries_as_they_are()
 def test_every_row_of_the_table_can_happen() -> None:
     states, done = explore()
 
-    assert states == set(WALKED)
+    # The offer of 最新4情報 is off in these settings; scenarios and the benches' matrix play it.
+    assert states == set(WALKED) - set(flow.OFFERING)
     # The summary is off here; tests/unit/flow/test_kept_visit.py confirms it.
     walked = [row for row in TRANSITIONS if row.event not in (flow.ChangeAnswer, flow.ConfirmAnswers)]
     rows = {(state, row.event) for row in walked for state in row.states if state in states}

@@ -308,7 +308,7 @@ def grey_jp2(height: int, width: int) -> bytes:
     [
         (b"", "a photo of 0 bytes"),
         (b"x" * 1_000_001, "a photo of 1000001 bytes"),
-        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "has no image header"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "has no codestream"),
         (b"\xff\xd8\xff\xe0 JFIF", "is not JPEG 2000"),
         (grey_jp2(2000, 2000), "claims to have 2000 x 2000 px"),
         (grey_jp2(320, 240), "shows no face"),

@@ -144,6 +144,8 @@ def test_json_has_one_object_per_scenario_and_why_only_where_it_failed() -> None
         "identity": "",
         "completed": False,
         "pin_tries_left": None,
+        "attributes": "",
+        "worklist": 0,
         "seconds": 1.5,
     }
     assert (failed["title"], failed["why"]) == (FAILED.title, FAILED.why)

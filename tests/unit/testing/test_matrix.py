@@ -86,6 +86,10 @@ def test_the_flow_does_in_every_cell_and_on_every_ordinary_way_what_the_rules_sa
     assert list(failing(plays, iter(plays))) == []
 
 
+SUMMARY = (reception.flow.ChangeAnswer, reception.flow.ConfirmAnswers)
+"""Off in the flow's cells; tests/unit/flow/test_kept_visit.py has them. The offer is played by the benches' matrix."""
+
+
 def test_an_allowed_change_that_is_taken_away_is_noticed_whichever_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -100,6 +104,8 @@ def test_an_allowed_change_that_is_taken_away_is_noticed_whichever_it_is(
 
     unnoticed = []
     for row, names in asking.items():
+        if row[0] in reception.flow.OFFERING or row[1] in SUMMARY:
+            continue
         monkeypatch.setattr(TABLE, "_ROWS", {each: rows[each] for each in rows if each != row})
         if next(failing(plays, iter(names)), None) is None:
             unnoticed.append(f"{row[0]} on {row[1].__name__}")

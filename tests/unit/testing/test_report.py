@@ -137,9 +137,13 @@ def test_the_trace_has_every_verify_without_what_was_typed(played: Played) -> No
 
 
 def test_requests_have_method_path_status_and_time(played: Played) -> None:
-    asked = [(one.method, one.path.rpartition("/")[2], one.status) for one in played.trace.requests]
+    asked = [
+        (one.method, one.path.rpartition("/")[2].partition("?")[0], one.status)
+        for one in played.trace.requests
+    ]
 
-    assert asked == [
+    # At its start a terminal also holds its journal against the server's records.
+    assert [one for one in asked if one != ("GET", "visits", "200")] == [
         ("POST", "challenges", "200"),
         ("POST", "identifications", "200"),
         ("PUT", "consents", "200"),
