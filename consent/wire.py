@@ -390,7 +390,7 @@ class ListingQuery(Message):
 
     institution_code: InstitutionCode
     kind: ListingKind
-    month: Annotated[str, Field(pattern=r"^([0-9]{6})?$")] = ""
+    month: Annotated[str, Field(pattern=r"^([12][0-9]{3}(0[1-9]|1[0-2]))?$")] = ""
     consent_from: date | None = None
     consent_to: date | None = None
     examined_from: date | None = None

@@ -5,13 +5,14 @@ import base64
 import binascii
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import anyio
 from fastapi import FastAPI, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -105,6 +106,13 @@ async def _json_body(request: Request) -> bytes:
     return await _body(request)
 
 
+def _written_out(value: str | None) -> str | None:
+    """Refuse a bare number, which pydantic would take for seconds since 1970."""
+    if value is not None and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
+        raise ValueError("no date and time as RFC 3339 has them")
+    return value
+
+
 def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     visit_id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 
@@ -189,7 +197,7 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     @app.get("/v1/visits", responses=_answers(wire.VisitsAnswer, 403), openapi_extra=_asks())
     async def visits(
         request: Request,
-        since: AwareDatetime | None = None,
+        since: Annotated[AwareDatetime | None, BeforeValidator(_written_out)] = None,
         after: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
         return await answered(request, lambda asks: service.visits(asks, since, after))

@@ -194,6 +194,8 @@ def records(person: Person, query: wire.RecordsQuery, day: date) -> wire.Records
 def listed(person: Person, query: wire.ListingQuery, day: date) -> Iterator[wire.Listed]:
     """Return a person's part of a list: for each ticket of the month, or each consent of the span, one entry."""
     if query.kind == "tickets":
+        if not query.month:
+            return  # no month has no tickets
         asked = date(int(query.month[:4]), int(query.month[4:]), 1)
         for one in person.insurance.known(person.birth_date):
             held = next((at for at in _days_of(asked) if tickets_on(one, at)), None)

@@ -257,7 +257,10 @@ class Service:
 
     def visits(self, terminal: Terminal, since: datetime | None, after: str) -> wire.VisitsAnswer:
         """Return a page of the terminal's own visits, from ``since`` on, after the page that ended with ``after``."""
-        begin = since.astimezone(wire.JAPAN).isoformat() if since else ""
+        try:
+            begin = since.astimezone(wire.JAPAN).isoformat() if since else ""
+        except OverflowError:
+            raise Refusal(422, "REQUEST_INVALID", "not as expected: since") from None
         at, _, visit_id = after.partition("~")
         found = self._store.records(terminal.id, begin, (at, visit_id))
         last = f"{found[-1].identified_at.isoformat()}~{found[-1].visit_id}" if len(found) == PAGE else ""

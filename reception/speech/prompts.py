@@ -172,7 +172,9 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             first = wording.PHONE_FIRST if snapshot.phone is Method.IPHONE else ""
             return (wording.LAY_PHONE, first, wording.PHONE_UNTIL_READ)
         case "TAKE_CARD":
-            then = wording.TAKE_CARD if snapshot.card_in else wording.UNTIL_CALLED
+            # With a number, its own place to wait is said.
+            called = "" if snapshot.queue_number or snapshot.wait_at else wording.UNTIL_CALLED
+            then = wording.TAKE_CARD if snapshot.card_in else called
             outcome = attributes.OUTCOMES.get(snapshot.attribute_outcome, "")
             return (wording.CHECKED_IN, then, wording.NOTICES.get(snapshot.notice, ""), outcome)
         case "ATTRIBUTE_OFFER":
@@ -180,7 +182,7 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             return (wording.CHECKED_IN, asked, attributes.REFUSAL, attributes.HOW_LONG, attributes.TAKE_BACK)
         case "ATTRIBUTE_SIGN":
             wrong = attributes.WRONG if snapshot.signing_missed else ""
-            return (wrong, attributes.SIGN, attributes.WHAT_IT_IS)
+            return (wrong, attributes.SIGN, "" if wrong else attributes.WHAT_IT_IS)
         case "ATTRIBUTE_QR":
             return (attributes.SCAN, attributes.ON_PHONE) if snapshot.qr else (attributes.MAKING,)
         case "CALL_STAFF":

@@ -27,7 +27,7 @@ def report_of(
 def test_twenty_visits_on_the_simulated_bench_agree_everywhere_and_leave_nothing_behind(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["soak", "--visits", "20", "--seed", "8", "--state", str(tmp_path)]) == 0
+    assert main(["soak", "--visits", "20", "--seed", "13", "--state", str(tmp_path)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[-1] == "passed"
     assert "20 visits in the journal" in "".join(out)

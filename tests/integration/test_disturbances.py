@@ -209,7 +209,7 @@ def test_a_reader_that_another_program_holds_is_named_and_the_next_patient_succe
     simulated.settle()
     reader = simulated.terminal._readers[0]
 
-    def held_by_another() -> CardChannel:
+    def held_by_another(*_: object) -> CardChannel:
         raise ReaderBusy("another program holds the reader")
 
     with pytest.MonkeyPatch.context() as patch:
@@ -284,7 +284,7 @@ def test_a_card_exchanged_unnoticed_once_its_holder_is_identified_changes_nothin
 @contextmanager
 def patience(stage: VisitDriver, seconds: float) -> Iterator[None]:
     """Let the terminal wait that long for one answer of a card, and no longer."""
-    reader = stage.terminal._readers[0]
+    reader = stage.terminal._readers[0]._reader
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "_stall_limit_s", seconds)
         yield
@@ -394,7 +394,7 @@ def test_a_photo_that_was_tampered_with_is_not_compared_and_the_pin_still_works(
     simulated.settle()
     visit = simulated.visit(Forged(simulated.card()), Method.FACE, hold=State.METHOD_CHOICE)
     seen = simulated.wait(State.METHOD_CHOICE)
-    assert (seen.methods, seen.failure) == (("pin",), FailureCode.FACE_PHOTO_UNUSABLE)
+    assert (seen.methods, seen.failure) == (("pin",), FailureCode.FACE_PHOTO_FORGED)
 
     simulated.terminal.submit(flow.Choose(Method.FACE))
     simulated.terminal.submit(flow.Choose(Method.PIN))

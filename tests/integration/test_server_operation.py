@@ -134,7 +134,7 @@ def test_a_clock_that_is_an_hour_slow_believes_no_responder(running: Bench) -> N
 def test_the_openapi_document_names_every_call_with_its_refusals(running: Bench) -> None:
     found = httpx.get(f"{running.server.url}/openapi.json", verify=False, trust_env=False).json()
     calls = {(method, path) for path, methods in found["paths"].items() for method in methods}
-    assert ("put", "/v1/visits/{visit_id}/consents") in calls and len(calls) == 12
+    assert ("put", "/v1/visits/{visit_id}/consents") in calls and len(calls) == 15
     body = found["paths"]["/v1/identifications"]["post"]
     assert body["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("Request")
     assert {"200", "403", "404", "409", "422", "503"} <= body["responses"].keys()
