@@ -395,7 +395,7 @@ class ListingQuery(Message):
     consent_to: date | None = None
     examined_from: date | None = None
     examined_to: date | None = None
-    after: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    after: Annotated[int, Field(ge=0, le=10_000_000, strict=False)] = 0
     """How many people of the list are known already: it comes in parts of MOST_QUERIES."""
 
 

@@ -46,7 +46,7 @@ METHODS: tuple[wire.Method, ...] = ("crl", "ocsp")
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["crl", pytest.param("ocsp", marks=pytest.mark.long)])
 def test_of_10_000_customers_exactly_the_100_who_moved_are_found(
     tmp_path: Path, authority_state: Path, method: wire.Method
 ) -> None:
