@@ -7,7 +7,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -136,8 +136,10 @@ def _as_written(table: dict[str, Any], key: Key) -> Key:
     for depth, part in enumerate(key):
         if not isinstance(inside, dict | list):
             return key[:depth]
-        known = part in inside if isinstance(inside, dict) else isinstance(part, int) and part < len(inside)
-        inside = inside[part] if known else {}
+        try:
+            inside = cast(Any, inside)[part]
+        except (KeyError, IndexError, TypeError):
+            return key  # what is missing in it is told by its whole name
     return key
 
 
