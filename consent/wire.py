@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from config import Consents, Profile
 from consent.choices import (
@@ -385,6 +385,11 @@ class RecordsAnswer(Message):
     checkups: tuple[CheckupResult, ...]
 
 
+def _whole(value: object) -> object:
+    """Take 1.0 for 1, as JSON does, and nothing else for a number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class ListingQuery(Message):
     """Ask for everybody with a medical ticket of a month, or with a consent given elsewhere in a span of days."""
 
@@ -395,7 +400,7 @@ class ListingQuery(Message):
     consent_to: date | None = None
     examined_from: date | None = None
     examined_to: date | None = None
-    after: Annotated[int, Field(ge=0, le=10_000_000, strict=False)] = 0
+    after: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=10_000_000)] = 0
     """How many people of the list are known already: it comes in parts of MOST_QUERIES."""
 
 
