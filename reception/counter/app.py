@@ -39,6 +39,7 @@ from reception.counter.sessions import Role, Session, Sessions, Throttle
 from reception.counter.viewing import Viewing
 from reception.fleet.audit import Audit
 from reception.fleet.messages import Verb, Verdict
+from reception.fleet.port import BY_ITSELF, TAKES
 from reception.terminal.staff import StaffAnswer
 from reception.terminal.staff import Verdict as Password
 from reception.terminal.tally import together
@@ -702,20 +703,7 @@ class Pages:
 REGIONS = ("status", "calls", "notices", "list", "check", "person", "help", "lamps")
 ORDER = "order"
 
-_FORMS: dict[str, tuple[str, ...]] = {
-    Verb.SHOW_TEXT: ("visit", "text"),
-    Verb.MORE_TIME: ("visit",),
-    Verb.CANCEL: ("visit",),
-    Verb.CLOSE_DESK: (),
-    Verb.OPEN_DESK: (),
-    Verb.TAKE_CALL: ("call",),
-    Verb.DISMISS: ("notice",),
-    Verb.MATCH_CODE: ("code",),
-    Verb.REGISTER_CHART: ("visit", "number"),
-    Verb.START_VISUAL: ("visit",),
-    Verb.CONFIRM_VISUAL: ("visit", "reason"),
-    Verb.REFUSE_VISUAL: ("visit",),
-}
+_FORMS: dict[str, tuple[str, ...]] = {verb: names for verb, names in TAKES.items() if verb not in BY_ITSELF}
 """What a form may ask for, with its fields."""
 
 

@@ -282,7 +282,7 @@ class Port:
         now = self._clock()
         with self._lock:
             self._seen = {each: until for each, until in self._seen.items() if until >= now}
-            if command.verb not in _TAKES or set(command.arguments) != set(_TAKES[Verb(command.verb)]):
+            if command.verb not in TAKES or set(command.arguments) != set(TAKES[Verb(command.verb)]):
                 return Verdict.UNKNOWN
             if not now <= command.expires <= now + LONGEST_LIFE:
                 return Verdict.EXPIRED
@@ -298,7 +298,7 @@ class Port:
     def _end(
         self, command: Command, told: Callable[[Answer], None], verdict: Verdict, content: Any = None
     ) -> None:
-        if command.verb not in _BY_ITSELF or verdict is not Verdict.DONE:
+        if command.verb not in BY_ITSELF or verdict is not Verdict.DONE:
             self._audit.note(command.operator, command.verb, self.about.terminal, verdict)
         told(Answer(command.id, verdict, content))
 
@@ -375,7 +375,7 @@ class Port:
         return Verdict.LATE
 
 
-_TAKES: dict[Verb, tuple[str, ...]] = {
+TAKES: dict[Verb, tuple[str, ...]] = {
     Verb.WATCH: ("seconds",),
     Verb.TODAY: (),
     Verb.SHOW_TEXT: ("visit", "text"),
@@ -393,7 +393,7 @@ _TAKES: dict[Verb, tuple[str, ...]] = {
 }
 """The arguments of each command; others are refused."""
 _SLOW = (Verb.TODAY, Verb.REGISTER_CHART)
-_BY_ITSELF = (Verb.WATCH, Verb.TODAY)
+BY_ITSELF = (Verb.WATCH, Verb.TODAY)
 """What a counter program asks for by itself; in the audit only when it was refused."""
 
 

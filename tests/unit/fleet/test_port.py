@@ -23,7 +23,7 @@ from reception.fleet.messages import (
     read_news,
     read_snapshot,
 )
-from reception.fleet.port import _TAKES, About, Port, Watch
+from reception.fleet.port import TAKES, About, Port, Watch
 from reception.flow import State
 from reception.terminal.snapshot import CounterView, VisualView
 from reception.testing.fleet.actors import breaks, is_mended
@@ -128,7 +128,7 @@ def test_an_unknown_command_changes_nothing_and_is_in_the_audit(
 
 
 def test_every_command_has_its_arguments() -> None:
-    assert set(_TAKES) == set(Verb)
+    assert set(TAKES) == set(Verb)
 
 
 @pytest.mark.parametrize("verb", ["cancel", "more-time", "start-visual", "refuse-visual"])
