@@ -90,6 +90,8 @@ class FleetPort:
             raise FleetError(f"[fleet] cert: is {self._identity.party.id}'s, not {self.terminal}'s")
         self._boards: dict[str, _Board] = {}
         self._snapshot: Any = None
+        self._telling = threading.RLock()
+        """Held while the broker is told: a state of before a new connection must not come after a newer one."""
         self._drive = drive
         self._lock = threading.Lock()
         self._ends = contextlib.ExitStack()
@@ -157,10 +159,11 @@ class FleetPort:
         client.subscribe(f"{ROOT}/{self.terminal}/command/#", options=SubscribeOptions(qos=1))
         self._publish(PRESENCE, self._presence(online=True), retain=True)
         self.beat()
-        self._snapshot = None
-        for kind in Kind:
-            if kind not in PERSONAL:
-                self._hear(self._port.present(kind))
+        with self._telling:
+            self._snapshot = None
+            for kind in Kind:
+                if kind not in PERSONAL:
+                    self._tell_all(self._port.present(kind))
 
     def _disconnected(
         self, client: Client, _: object, flags: DisconnectFlags, code: ReasonCode, _more: object
@@ -181,6 +184,10 @@ class FleetPort:
                 if board.watch.is_on:
                     self._tell(board.party, news)
             return
+        with self._telling:
+            self._tell_all(news)
+
+    def _tell_all(self, news: News) -> None:
         if news.kind is Kind.SNAPSHOT:
             if news.content is None:
                 return

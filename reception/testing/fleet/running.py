@@ -68,6 +68,9 @@ class Multiplexer:
         self._stopping = True
         self._nudge()
         self._thread.join()
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
 
     def _nudge(self) -> None:
         with suppress(BlockingIOError):

@@ -15,6 +15,7 @@ from typing import Any
 
 from config import Config
 from config.person import Person
+from consent.choices import Item
 from reception import flow
 from reception.flow import Event, State
 from reception.terminal.snapshot import Snapshot
@@ -220,7 +221,8 @@ def as_toml(recording: Recording, frame: Frame) -> str:
         lines.append(f"profile = {_value(frame.settings.profile)}")
     lines += ["on = [", *_rules(recording.rules, _wrong_pin(frame.pins)), "]"]
     lines += ["", "[expect]", *(f"{key} = {_value(value)}" for key, value in _expect(recording.result))]
-    for name, table in _overrides(frame.settings, frame.shipped):
+    summary = any(rule.more.get("value") in _ON_THE_SUMMARY for rule in recording.rules)
+    for name, table in _overrides(frame.settings, frame.shipped, summary=summary):
         lines += ["", f"[config{name}]", *(f"{key} = {_value(value)}" for key, value in table.items())]
     return "\n".join(lines) + "\n"
 
@@ -299,11 +301,20 @@ _DECIDE = ("face", "consents", "delays")
 """Tables of the settings that decide what becomes of a visit; others name devices and places."""
 
 
-def _overrides(settings: Config, shipped: Config) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tables that differ, by their name with a dot before it; the settings' own values first."""
+_ON_THE_SUMMARY = ("confirm_answers", *(f"change_{item}" for item in Item))
+
+
+def _overrides(settings: Config, shipped: Config, *, summary: bool) -> list[tuple[str, dict[str, Any]]]:
+    """Return the tables that differ, by their name with a dot before it; the settings' own values first.
+
+    ``summary``: something was pressed where every answer is shown once more, which scenarios leave out by default.
+    """
     tables: list[tuple[str, dict[str, Any]]] = []
+    own: dict[str, Any] = {"confirm_answers": True} if summary else {}
     if settings.grace_months != shipped.grace_months:
-        tables.append(("", {"grace_months": settings.grace_months}))
+        own["grace_months"] = settings.grace_months
+    if own:
+        tables.append(("", own))
     for name in _DECIDE:
         mine, theirs = asdict(getattr(settings, name)), asdict(getattr(shipped, name))
         inner = {key: (mine.pop(key), theirs.pop(key)) for key in [*mine] if isinstance(mine[key], dict)}

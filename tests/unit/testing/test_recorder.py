@@ -55,6 +55,10 @@ class Hands:
         self._qtbot.waitUntil(asked, timeout=20_000)
         self._occasion = self._patient.shown.occasion
 
+    def sees_the_summary(self) -> None:
+        """Wait until every answer is shown once more, before anything is sent."""
+        self._qtbot.waitUntil(lambda: self._patient.shown.screen == "SUMMARY", timeout=20_000)
+
     def touches(self, *names: str) -> None:
         for name in names:
             _click(self._patient, name)
@@ -115,6 +119,8 @@ def test_two_visits_by_hand_one_disturbed_play_again_to_the_same_outcome(
         hands.touches("declined")
         hands.sees("LIMIT_CONSENT", "LIMIT_AMOUNT")
         hands.touches("given")
+        hands.sees_the_summary()
+        hands.touches("confirm_answers")
         hands.sees("TAKE_CARD")
         hands.bench.remove()
         hands.sees("WAITING")
