@@ -27,8 +27,10 @@ from consent.choices import (
     Standing,
 )
 from consent.server.tables import (
+    StoreUnavailable,
     StoreUnusable,
     audit,
+    available,
     card_uses,
     challenge_keys,
     consents,
@@ -55,10 +57,6 @@ MOST_LISTED = 1000
 """Audit entries are listed at most so many at a time, the newest ones."""
 PAGE = 200
 """Visits are listed at most so many at a time."""
-
-
-class StoreUnavailable(Exception):
-    """The database does not answer at present. What was asked may have been done; to ask again is harmless."""
 
 
 class VisitDiffers(Exception):
@@ -159,7 +157,7 @@ class Store:
             yield self._joined
             return
         self._is_still_there()
-        with _available(), self._turn, self._engine.begin() as connection:
+        with available(), self._turn, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -168,7 +166,7 @@ class Store:
             yield self._joined
             return
         self._is_still_there()
-        with _available(), self._turn, self._writer.begin() as connection:
+        with available(), self._turn, self._writer.begin() as connection:
             yield connection
 
     def _is_still_there(self) -> None:
@@ -462,21 +460,3 @@ def _identity(file: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return about.st_dev, about.st_ino
-
-
-@contextmanager
-def _available() -> Iterator[None]:
-    """Tell trouble with the database from everything else; what it says is not kept, it may quote a row."""
-    try:
-        yield
-    except (
-        sa.exc.OperationalError,
-        sa.exc.InterfaceError,
-        sa.exc.InternalError,
-        sa.exc.TimeoutError,
-    ) as error:
-        raise StoreUnavailable(type(error.__cause__ or error).__name__) from None
-    except sa.exc.DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailable(type(error.__cause__ or error).__name__) from None
-        raise

@@ -5,7 +5,8 @@ that changes here needs a migration there; a test compares the two.
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,10 @@ _MIGRATING = 8470
 CONNECT_TIMEOUT_S = 3
 POOL = 15
 """Connections that one process keeps; as many again when it is busy."""
+
+
+class StoreUnavailable(Exception):
+    """The database does not answer at present. What was asked may have been done; to ask again is harmless."""
 
 
 class StoreUnusable(Exception):
@@ -223,3 +228,21 @@ def _check_first(connection: sa.Connection) -> None:
         columns = {column["name"] for column in inspector.get_columns(table.name)} if known else set()
         if columns != set(table.columns.keys()) - _LATER:
             raise StoreUnusable("it was made by another version; take another one, or remove it")
+
+
+@contextmanager
+def available() -> Iterator[None]:
+    """Tell trouble with the database from everything else; what it says is not kept, it may quote a row."""
+    try:
+        yield
+    except (
+        sa.exc.OperationalError,
+        sa.exc.InterfaceError,
+        sa.exc.InternalError,
+        sa.exc.TimeoutError,
+    ) as error:
+        raise StoreUnavailable(type(error.__cause__ or error).__name__) from None
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable(type(error.__cause__ or error).__name__) from None
+        raise

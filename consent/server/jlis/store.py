@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consent.attributes.rules import RevocationReason
 from consent.server.life import Act, ActKind, Medium
-from consent.server.tables import StoreUnusable, bare_engine
+from consent.server.tables import StoreUnusable, available, bare_engine
 
 parties = sa.MetaData()
 
@@ -119,14 +119,14 @@ class PartiesStore:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Look things up in one transaction."""
-        with self._turn, self._engine.begin() as connection:
+        """Look things up in one transaction. Raises StoreUnavailable."""
+        with available(), self._turn, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Change things, all or none."""
-        with self._turn, self._writer.begin() as connection:
+        """Change things, all or none. Raises StoreUnavailable."""
+        with available(), self._turn, self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
