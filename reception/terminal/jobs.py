@@ -54,7 +54,7 @@ from reception.terminal.errors import DISTRUSTED, failed
 from reception.terminal.queue_numbers import print_ticket, ticket_text
 from reception.terminal.snapshot import CounterView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
-from reception.terminal.supervisor import Supervisor
+from reception.terminal.supervisor import LaneEnded, Supervisor
 
 _log = logging.getLogger("reception.terminal")
 
@@ -170,7 +170,7 @@ class Jobs:
         # The network still holds the photo's face, if no match has made it forget.
         try:
             self._lanes["face"].submit(self._devices.engine.forget)
-        except RuntimeError:  # that lane has ended, and so nobody else is at the engine
+        except LaneEnded:  # and so nobody else is at the engine
             self._devices.engine.forget()
 
     def do(self, effect: Effect, session: Session, visit: VisitMemory, pin: bytearray) -> None:
@@ -238,6 +238,8 @@ class Jobs:
                 event = flow.WorkFailed(occasion, FailureCode.CARD_SWAPPED)
             except CardRemovedError:
                 event = flow.CardRemoved(occasion)
+            except LaneEnded:
+                event = None  # the terminal is being closed: nobody waits for it any more
             except Exception as error:
                 if isinstance(error, Unreachable | TimedOut | BadAnswer):
                     # Until the next look at the server finds it well.

@@ -43,6 +43,10 @@ class StopSign(Protocol):
     def wait(self, timeout: float | None = None) -> bool: ...
 
 
+class LaneEnded(RuntimeError):
+    """A lane was given a job after its end: the terminal is being closed."""
+
+
 class JobHangs(Exception):
     """A job did not end in its time and was left behind."""
 
@@ -105,11 +109,11 @@ class Lane:
         self._thread = self._begun()
 
     def submit(self, job: Callable[P, T], /, *given: P.args, **named: P.kwargs) -> "Future[T]":
-        """Have a job done; raises RuntimeError after shutdown(). A job that hangs ends with JobHangs."""
+        """Have a job done; raises LaneEnded after shutdown(). A job that hangs ends with JobHangs."""
         future: Future[T] = Future()
         with self._news:
             if self._closed:
-                raise RuntimeError(f"the lane {self.name} has ended")
+                raise LaneEnded(f"the lane {self.name} has ended")
             self._jobs.append(_Job(lambda: job(*given, **named), future))
             self._news.notify_all()
         return future

@@ -17,6 +17,9 @@ ELSEWHERE = frozenset(
         *("receipt_folder_full", "server_answer_lost", "server_down", "server_down_at_sending"),
         *("server_in_trouble", "visual_check", "visual_check_refused", "visual_check_without_photo"),
         "visual_check_wrong_password",
+        *("attributes_by_phone", "attributes_declined", "attributes_j_lis_away", "attributes_operator_away"),
+        *("attributes_withdrawn", "records_end_after_a_day", "records_shared"),
+        *("phone_lost_this_morning", "phone_sold_last_week"),
     }
 )
 """Played here with --long only: card, reader and service do in them what they do in others that stay."""

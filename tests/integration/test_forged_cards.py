@@ -84,8 +84,15 @@ def engine() -> Iterator[FaceEngine]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("profile", ["leaflet-2023", "current"])
-@pytest.mark.parametrize("kind", ["simulated", "pcsc"])
+@pytest.mark.parametrize(
+    ("kind", "profile"),
+    [
+        ("simulated", "leaflet-2023"),
+        ("pcsc", "current"),
+        pytest.param("simulated", "current", marks=pytest.mark.long),
+        pytest.param("pcsc", "leaflet-2023", marks=pytest.mark.long),
+    ],
+)
 def test_no_forgery_is_accepted_and_every_honest_card_is(
     kind: BenchKind, profile: str, engine: FaceEngine, made_state: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,11 +24,17 @@ HEAD = "<MessageHeader><MedicalInstitutionCode>1311111111</MedicalInstitutionCod
 
 @pytest.fixture
 def clinic(authority: Authority, tmp_path: Path) -> Iterator[Clinic]:
+    with a_clinic(authority, tmp_path, patience_s=20.0) as clinic:
+        yield clinic
+
+
+@contextmanager
+def a_clinic(authority: Authority, folder: Path, patience_s: float) -> Iterator[Clinic]:
     people = [load_person(name) for name in ("assistance", "disabled-67", "twin-1", "twin-2")]
     with bench(authority, AGE45, *people) as made:
-        root = tmp_path / "oqs"
+        root = folder / "oqs"
         root.mkdir()
-        yield Clinic(made, root, budget_s=20.0)
+        yield Clinic(made, root, budget_s=patience_s)
 
 
 def lay(clinic: Clinic, name: str, content: str) -> None:
@@ -251,18 +258,21 @@ def test_a_bulk_request_gets_a_number_and_by_it_an_answer_for_each_line(clinic: 
     assert units[2].findtext("ProcessingResultCode") == "VALUE_INVALID"
 
 
-def test_a_bulk_request_is_running_until_its_last_line_is_answered(clinic: Clinic) -> None:
+def test_a_bulk_request_is_running_until_its_last_line_is_answered(
+    authority: Authority, tmp_path: Path
+) -> None:
     lines = "".join(line(str(number), str(number)) for number in range(200))
-    clinic.made.server.stop()
-    number = taken(ask(clinic, "OQSmuquc01req_1.xml", message(lines)))
-    clinic.seconds += RETRY_S
-    assert fetch(clinic, "OQSmuquc", number).findtext(".//SegmentOfResult") == "2"
-    clinic.made.server.start()
-    clinic.seconds += RETRY_S
-    for _ in range(100):
-        clinic.computer.look()
+    with a_clinic(authority, tmp_path, patience_s=1.0) as clinic:
+        clinic.made.server.stop()
+        number = taken(ask(clinic, "OQSmuquc01req_1.xml", message(lines)))
         clinic.seconds += RETRY_S
-    assert fetch(clinic, "OQSmuquc", number).findtext(".//NumberOfProcessingResult") == "200"
+        assert fetch(clinic, "OQSmuquc", number).findtext(".//SegmentOfResult") == "2"
+        clinic.made.server.start()
+        clinic.seconds += RETRY_S
+        for _ in range(100):
+            clinic.computer.look()
+            clinic.seconds += RETRY_S
+        assert fetch(clinic, "OQSmuquc", number).findtext(".//NumberOfProcessingResult") == "200"
 
 
 def test_a_reception_number_of_nobody_or_of_another_kind_is_refused(clinic: Clinic) -> None:

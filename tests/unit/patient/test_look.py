@@ -113,7 +113,7 @@ def wrong(windows: Windows, name: str, language: Language, mode: DisplayMode) ->
 # --- Geometry ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "language", "mode"), EVERY_CASE[::9])
+@pytest.mark.parametrize(("name", "language", "mode"), EVERY_CASE[::17])
 def test_nothing_is_outside_cut_off_too_small_or_weighted_in_some_of_all_cases(
     windows: Windows, name: str, language: Language, mode: DisplayMode
 ) -> None:

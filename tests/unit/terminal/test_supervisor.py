@@ -5,6 +5,7 @@ import queue
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.terminal import supervisor as supervising
 from reception.terminal.snapshot import Snapshot
-from reception.terminal.supervisor import JobHangs, Lane, Pulse, Supervisor
+from reception.terminal.supervisor import JobHangs, Lane, LaneEnded, Pulse, Supervisor
 from reception.testing.testbench import Bench
 
 BEGUN_ANEW = pytest.mark.expected_log(r"is begun anew|died")
@@ -136,13 +137,17 @@ def test_a_lane_whose_thread_dies_is_told_and_loses_no_job(
 def test_a_lane_that_has_ended_takes_no_job(staff: Staff) -> None:
     lane = staff.supervisor.lane("staff", limit_s=60)
     lane.shutdown()
-    with pytest.raises(RuntimeError, match="has ended"):
+    with pytest.raises(LaneEnded, match="has ended"):
         lane.submit(lambda: None)
 
 
 @BEGUN_ANEW
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_is_nobodys_to_begin_anew_is_told_when_it_dies(staff: Staff) -> None:
+def test_a_thread_that_is_nobodys_to_begin_anew_is_told_when_it_dies(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Every supervisor of the process hears of it; another test's terminal would tell it for a minute.
+    monkeypatch.setattr(supervising, "_supervisors", weakref.WeakSet())
     staff.supervisor.start()
 
     def work() -> None:
