@@ -99,8 +99,9 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(
         bench.remove()
         assert visit.next_entry(State.WAITING, 20)
         camera.plug()
-        # The face's worker may be at its last frame still; this one queues behind it.
-        bench.terminal._jobs._lanes["face"].submit(int).result(10)
+        # The card's power-off wipes, and the face's worker may be at its last frame still: these queue behind them.
+        for lane in ("card", "face"):
+            bench.terminal._jobs._lanes[lane].submit(int).result(10)
         bench.terminal._jobs._camera_health.stop()
         assert previewed.is_set()
         assert [name for name, array in held() if id(array) not in before] == []

@@ -492,7 +492,7 @@ class TestParsers:
 
     @pytest.mark.parametrize("name", PARSERS)
     @given(data=st.data())
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_random_and_mutated_bytes(self, name: str, data: st.DataObject) -> None:
         parse, original = PARSERS[name]
         given_bytes = data.draw(st.binary(max_size=500) | mutated(original))

@@ -117,8 +117,18 @@ def test_who_cannot_be_seen_well_is_told_why_and_compared_with_nobody(
     assert result.frames_used == 0
 
 
-@pytest.mark.parametrize("condition", [kind for kind in WITH_A_FACE if kind not in GUIDED])
-@pytest.mark.parametrize("name", PEOPLE)
+SEEN_WELL = [kind for kind in WITH_A_FACE if kind not in GUIDED]
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    # Each person and each condition in every run; all pairs of both in long ones.
+    [
+        pytest.param(name, condition, marks=[pytest.mark.long] if (row + column) % 2 else [])
+        for row, name in enumerate(PEOPLE)
+        for column, condition in enumerate(SEEN_WELL)
+    ],
+)
 def test_nobody_is_accepted_for_another_person(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, condition: Condition
 ) -> None:
