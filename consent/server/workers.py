@@ -74,7 +74,9 @@ def serve_by_workers(
     """
     server = make()
     try:
-        config = uvicorn.Config(_Application(make, os.getpid()), factory=True, workers=count, **server.settings_of_uvicorn)
+        config = uvicorn.Config(
+            _Application(make, os.getpid()), factory=True, workers=count, **server.settings_of_uvicorn
+        )
         _Workers(config, server, started).run()
     finally:
         server.close()
