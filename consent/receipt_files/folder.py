@@ -84,6 +84,14 @@ class Charts(Protocol):
     """Where a visit goes besides, as FHIR; never waited for."""
 
     def put(self, visit_id: str, confirmation: Confirmation) -> None: ...
+    def left(self) -> tuple[str, ...]:
+        """Return the visits that the program before did not deliver, and that were neither put nor given up since."""
+        ...
+
+    def give_up(self, visit_id: str) -> None:
+        """Nothing is known of a visit any more."""
+        ...
+
     def failed(self) -> tuple[str, ...]:
         """Return, once each, the visits that could not be delivered."""
         ...
@@ -346,6 +354,7 @@ class ReceiptFolderService:
         with self._lock:
             report.waiting = len(self._waiting)
         if self._charts:
+            self._put_again(self._charts)
             report.undelivered = self._charts.failed()
         report.problem = self._problem
         return report
@@ -393,6 +402,24 @@ class ReceiptFolderService:
                 continue
             with self._lock:
                 self._waiting.pop(visit_id, None)
+
+    def _put_again(self, charts: Charts) -> None:
+        """Have made again what the program before did not deliver: one visit in one look."""
+        left = [visit_id for visit_id in charts.left() if visit_id not in self._waiting]
+        if not left or self._seconds() < self._server_rests_until:
+            return
+        visit_id = left[0]
+        try:
+            confirmation = self._ask(visit_id)
+        except Untellable:
+            confirmation = None
+        except EligibilityError:
+            self._server_rests_until = self._seconds() + RETRY_S
+            return
+        if confirmation is None:
+            charts.give_up(visit_id)
+        else:
+            charts.put(visit_id, confirmation)
 
     def _work_on_bulk(self) -> None:
         if self._bulk is None or self._seconds() < self._bulk_rests_until:

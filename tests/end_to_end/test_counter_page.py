@@ -79,7 +79,9 @@ def keep(browser: Browser, name: str) -> None:
     folder, driver = os.environ.get("RECEPTION_PICTURES", ""), browser.driver
     for width in WIDTHS:
         sized(browser, width)
-        inside = driver.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        inside = driver.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
         assert (driver.execute_script("return innerWidth"), inside) == (width, 0), (name, width)
         if width < 400:
             assert driver.execute_script(SMALL) == [], (name, width)
