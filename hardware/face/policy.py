@@ -20,6 +20,7 @@ from hardware.face.challenge import Challenge, Move, drawn
 from hardware.face.distance import between
 from hardware.face.engine import Runs
 from hardware.face.observation import Box, Embedding, Observation
+from hardware.face.presence import Presence
 
 if TYPE_CHECKING:
     from hardware.face.photo_check import PhotoCheck
@@ -100,12 +101,6 @@ class FaceResult:
         if self.outcome is FaceOutcome.CHALLENGE_FAILED:
             return self.failed_move
         return self.guidance.value if self.guidance else ""
-
-
-Presence = Callable[[], bool | None]
-"""What a depth or infrared camera of the site says of who stands there, asked once the face has matched, and again with
-every frame until it answers: True for a person, False for a picture or a mask, None while it does not know yet. It must
-answer at once, look at the same place as the camera, and speak of the last second. None until time is over refuses."""
 
 
 class Engine(Protocol):

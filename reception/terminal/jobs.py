@@ -46,6 +46,7 @@ from hardware.card.photo import PhotoDamaged, decoded
 from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
 from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.face.presence import presence_of
 from reception import flow
 from reception.flow import AttributeOutcome, Effect, Event, Method, Session
 from reception.flow.failures import FailureCode
@@ -135,6 +136,7 @@ class Jobs:
     ) -> None:
         self._config, self._devices = config, devices
         self._post, self._health = post, health
+        self._presence = presence_of(config.face.presence)
         self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
         supervisor.loop("camera-health", self._camera_health.watch)
@@ -400,7 +402,7 @@ class Jobs:
 
         try:
             photo = self._embedding(visit)
-            match = FaceMatch(self._devices.engine, self._config.face)
+            match = FaceMatch(self._devices.engine, self._config.face, presence=self._presence)
             with self._camera_health.in_use():
                 result = match.match(self._devices.camera, photo, seen, guided, stop, decided)
         except PhotoUnusable:
