@@ -131,11 +131,13 @@ class Jobs:
         post: Callable[[Event], None],
         health: Callable[..., None],
         show_frame: Callable[[Any], None],
+        show_colour: Callable[[Any], None],
         show_counter: Callable[[VisitMemory, CounterView], None],
         show_visual: Callable[[int, VisualView], None],
     ) -> None:
         self._config, self._devices = config, devices
         self._post, self._health = post, health
+        self._show_colour = show_colour
         self._presence = presence_of(config.face.presence)
         self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
@@ -404,7 +406,9 @@ class Jobs:
             photo = self._embedding(visit)
             match = FaceMatch(self._devices.engine, self._config.face, presence=self._presence)
             with self._camera_health.in_use():
-                result = match.match(self._devices.camera, photo, seen, guided, stop, decided)
+                result = match.match(
+                    self._devices.camera, photo, seen, guided, stop, decided, self._show_colour
+                )
         except PhotoUnusable:
             return flow.FaceFailed(occasion, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
         except CameraError:

@@ -19,6 +19,7 @@ from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
 from hardware.simulation.moving_stills import Condition, moving
 from hardware.simulation.portraits import card_photo, portrait_path
+from hardware.simulation.steerable_clip import SteerableClip
 from reception import flow
 from reception.flow import State
 from reception.testing.testbench import Bench
@@ -178,3 +179,35 @@ def test_the_depth_camera_that_the_settings_name_decides_at_the_terminal(
         assert visit.next_entry(State.FACE_MATCH, 20)
         assert visit.next_entry(ends_in, 20)
         assert ("FACE_PHOTO_SUSPECTED" in {seen.failure for seen in visit.log}) is not verdict
+
+
+@pytest.mark.parametrize(("reflects", "ends_in"), [(True, State.CONSENT), (False, State.METHOD_CHOICE)])
+def test_with_the_flash_a_face_must_take_on_the_colours_of_the_display(
+    engine: FaceEngine, made_state: Path, reflects: bool, ends_in: State
+) -> None:
+    settings = config.load(None)
+    settings = replace(settings, face=replace(settings.face, flash=True))
+    with Bench(settings, made_state, today=date(2026, 4, 1), engine=engine) as bench:
+        visit = VisitDriver(bench)
+        shown: list[str | None] = []
+        bench.terminal.subscribe_colours(shown.append)
+        if not reflects:
+            # The last to hear of a colour takes its light away: before the camera is a recording.
+            assert isinstance(bench.camera, SteerableClip)
+            camera = bench.camera
+            bench.terminal.subscribe_colours(lambda colour: camera.light(None))
+        assert visit.next_entry(State.WAITING, 20)
+        bench.insert()
+        assert visit.next_entry(State.METHOD_CHOICE, 20)
+        bench.terminal.submit(flow.Choose(flow.Method.FACE))
+        assert visit.next_entry(State.FACE_MATCH, 20)
+        assert visit.next_entry(ends_in, 20)
+        assert ("FACE_PHOTO_SUSPECTED" in {seen.failure for seen in visit.log}) is not reflects
+        assert (len(shown), shown[-1]) == (5, None)
+
+
+def test_without_a_display_the_flash_is_refused_and_not_passed(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    with pytest.raises(ValueError, match="something that shows the colours"):
+        FaceMatch(engine, replace(config.Face(), flash=True)).match(Person([]), photos["astronaut"])
