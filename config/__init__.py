@@ -142,6 +142,18 @@ class Face:
     challenge: Annotated[int, Field(ge=0, le=3)] = 0
     """How many moves (turn left, turn right; drawn anew each time) are asked for after the face matched."""
     challenge_step_s: Seconds = 5.0
+    flash: bool = False
+    """Whether the patient's window shows four colours for 1 s after the face matched, which the face must reflect.
+
+    Stops most telephones and no print; measured on a model only, see docs/guide/how-sure-is-the-face.md.
+    """
+    presence: Annotated[str, Field(pattern=r"^([A-Za-z_][\w.]*:[A-Za-z_]\w*)?$")] = ""
+    """What is asked of a depth or infrared camera of the site, as ``package.module:function``; empty: there is none.
+
+    It takes nothing and returns at once: True, a person stands there; False, a picture or a mask; None, not known yet.
+    It is asked once the face has matched and again with each frame, and nobody is accepted without True. A terminal
+    does not start when it cannot be imported.
+    """
     gate: Gate = field(default_factory=Gate)
 
     @model_validator(mode="before")

@@ -20,8 +20,10 @@ from hardware.face.challenge import Challenge, Move, drawn
 from hardware.face.distance import between
 from hardware.face.engine import Runs
 from hardware.face.observation import Box, Embedding, Observation
+from hardware.face.presence import Presence
 
 if TYPE_CHECKING:
+    from hardware.face.flash import Colour, Flash
     from hardware.face.photo_check import PhotoCheck
 
 
@@ -100,12 +102,6 @@ class FaceResult:
         if self.outcome is FaceOutcome.CHALLENGE_FAILED:
             return self.failed_move
         return self.guidance.value if self.guidance else ""
-
-
-Presence = Callable[[], bool | None]
-"""What a depth or infrared camera of the site says of who stands there, asked once the face has matched, and again with
-every frame until it answers: True for a person, False for a picture or a mask, None while it does not know yet. It must
-answer at once, look at the same place as the camera, and speak of the last second. None until time is over refuses."""
 
 
 class Engine(Protocol):
@@ -361,15 +357,21 @@ class FaceMatch:
         on_guidance: Callable[[Guidance | None], None] | None = None,
         stop: Event | None = None,
         on_result: Callable[[FaceResult], None] | None = None,
+        on_colour: "Callable[[Colour | None], None] | None" = None,
     ) -> FaceResult:
         """Compare frames with the photo until it is decided; raises CameraError, EngineLost.
 
         on_frame gets every frame for the preview (on a paced source from the camera's thread); on_guidance gets each
         change of what the person should do, None when all is well. Setting ``stop`` ends it within one frame. Time runs
         on the stamps of the frames. on_result gets the result before the camera is let go, which takes up to a frame.
+        on_colour gets what the display is to show all over, None for what it showed before. Raises ValueError when
+        Face.flash is on without it.
         """
+        if self._settings.flash and on_colour is None:
+            raise ValueError("face.flash needs something that shows the colours")
         stop = stop or Event()
         run = _Run(self._engine, self._settings, photo, on_guidance, self._random, self._presence)
+        run.on_colour = on_colour
         newest = NewestFrames(source, on_frame, stop)
         frames = iter(newest) if source.paced else _shown(source.frames(), on_frame)
         try:
@@ -385,6 +387,7 @@ class FaceMatch:
                         return result
             return run.result(FaceOutcome.STOPPED if stop.is_set() else run.out_of_time())
         finally:
+            run.show(None)
             run.forget()
             self._engine.forget()
 
@@ -414,6 +417,9 @@ class _Run:
         self._machine_ms = self._compared_ms = self._last_ms = 0.0
         self._photo_check = _photo_check() if settings.photo_check else None
         self._matched = False
+        self._flash: Flash | None = None
+        self.on_colour: Callable[[Colour | None], None] | None = None
+        self._shown: Colour | None = None
         self._challenge: Challenge | None = None
         self._looks_after = 0
 
@@ -430,7 +436,8 @@ class _Run:
             return outcome
         if self._first_ms is None:
             self._first_ms = frame.stamp_ms
-        if self._challenge is None and frame.stamp_ms - self._first_ms >= self._settings.time_limit_s * 1000:
+        checking = self._flash is not None or self._challenge is not None
+        if not checking and frame.stamp_ms - self._first_ms >= self._settings.time_limit_s * 1000:
             return self.out_of_time()
         return None
 
@@ -474,6 +481,8 @@ class _Run:
         self._with_face += seen.faces > 0
         if self._challenge is not None:
             return self._challenged(self._challenge, frame.stamp_ms, seen, reason)
+        if self._flash is not None:
+            return self._flashed(self._flash, frame, seen)
         if reason is not None:
             self._reasons[reason] += 1
         self._check_photo(frame, seen)
@@ -485,9 +494,12 @@ class _Run:
                 return FaceOutcome.FLAT
             checked = self._photo_check is None or self._photo_check.passed
             if there and checked:
-                if not self._settings.challenge:
+                if self._settings.flash:
+                    self._begin_flash(frame.stamp_ms, seen)
+                elif self._settings.challenge:
+                    self._begin_challenge(seen)
+                else:
                     return FaceOutcome.ACCEPTED
-                self._begin_challenge(seen)
             elif not checked:
                 reason = reason or Guidance.MOVE_A_LITTLE
         self._tell(frame.stamp_ms, reason)
@@ -513,6 +525,32 @@ class _Run:
         if check.track != track:
             self.policy.forget()
             self._matched = False
+
+    def _begin_flash(self, stamp_ms: float, seen: Observation) -> None:
+        from hardware.face import flash
+
+        if seen.faces == 1:
+            self._flash = flash.Flash(flash.drawn(self._random), stamp_ms)
+            self.show(self._flash.shows(stamp_ms))
+
+    def _flashed(self, flash: "Flash", frame: Frame, seen: Observation) -> FaceOutcome | None:
+        """Show the next colour; whoever took them on must then be who was compared, and may be challenged."""
+        self.show(flash.shows(frame.stamp_ms))
+        if seen.faces == 1 and seen.box is not None:
+            flash.add(frame.stamp_ms, frame.image, seen.box)
+        if not flash.over(frame.stamp_ms):
+            return None
+        if not flash.passed():
+            return FaceOutcome.FLAT
+        moves = drawn(self._settings.challenge, self._random)
+        self._challenge = Challenge(moves, self._settings.challenge_step_s, seen.yaw)
+        return None
+
+    def show(self, colour: "Colour | None") -> None:
+        """Have the display show a colour, or what it showed before."""
+        if colour is not self._shown and self.on_colour is not None:
+            self._shown = colour
+            self.on_colour(colour)
 
     def _begin_challenge(self, seen: Observation) -> None:
         if seen.faces == 1:

@@ -10,6 +10,8 @@ import numpy as np
 from hardware.camera import Frame, Image, NoCamera
 from hardware.camera.clips import Clip, load_clip
 from hardware.camera.replay import recorded
+from hardware.face.flash import Colour
+from hardware.simulation.screen_light import Scene, lit
 
 
 class SteerableClip:
@@ -21,6 +23,7 @@ class SteerableClip:
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._state: Literal["good", "unplugged", "black", "frozen"] = "good"
+        self._colour: Colour | None = None
         self.show(path)
 
     def show(self, path: Path) -> None:
@@ -45,6 +48,10 @@ class SteerableClip:
         """Repeat the last picture."""
         self._turn("frozen")
 
+    def light(self, colour: Colour | None) -> None:
+        """Let the light of the terminal's display fall on whoever is there; None: what it usually shows."""
+        self._colour = colour
+
     def attached(self) -> bool:
         """Whether it is plugged in."""
         return self._state != "unplugged"
@@ -64,6 +71,8 @@ class SteerableClip:
             frame = next(player, None)
             if frame is None:
                 return
+            if self._colour is not None:
+                frame = Frame(lit(frame.image, Scene(), self._colour), frame.stamp_ms)
             if state == "black":
                 frame = Frame(np.zeros_like(frame.image), frame.stamp_ms)
             frozen = (frame.image if frozen is None else frozen) if state == "frozen" else None

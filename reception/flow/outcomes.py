@@ -43,7 +43,8 @@ def _wait_in(session: Session) -> float | None:
             face = session.config.face
             # Each move of the challenge, and looking straight after it.
             moves_s = 2 * face.challenge * face.challenge_step_s if face.challenge else 0.0
-            return face.time_limit_s + moves_s + delays.checking_s
+            flash_s = 2.0 if face.flash else 0.0
+            return face.time_limit_s + flash_s + moves_s + delays.checking_s
         case S.PIN_ENTRY:
             return delays.pin_s
         case S.PHONE_TAP:

@@ -22,6 +22,8 @@ class Bridge(QObject):
     _snapshot_came = Signal(object)
     _counter_came = Signal(object)
     _notices_came = Signal(object)
+    colour = Signal(object)
+    _colour_came = Signal(object)
     _frame_came = Signal()
     frame = Signal(object)
 
@@ -35,6 +37,7 @@ class Bridge(QObject):
         self._counter_came.connect(self._pass_counter, queued)
         self._notices_came.connect(self._pass_notices, queued)
         self._frame_came.connect(self._pass_frame, queued)
+        self._colour_came.connect(self._pass_colour, queued)
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Callback for any thread."""
@@ -53,6 +56,12 @@ class Bridge(QObject):
         with self._lock:
             if not self._closed:
                 self._notices_came.emit(notices)
+
+    def take_colour(self, colour: str | None) -> None:
+        """Callback for any thread; ``colour`` is one of hardware.face.flash."""
+        with self._lock:
+            if not self._closed:
+                self._colour_came.emit(colour)
 
     def take_frame(self, image: NDArray[np.uint8]) -> None:
         """Callback for any thread; ``image`` is (H, W, 3) uint8 BGR."""
@@ -78,6 +87,10 @@ class Bridge(QObject):
     def _pass_notices(self, notices: tuple[Notice, ...]) -> None:
         if not self._closed:
             self.notices.emit(notices)
+
+    def _pass_colour(self, colour: str | None) -> None:
+        if not self._closed:
+            self.colour.emit(colour)
 
     def _pass_frame(self) -> None:
         with self._lock:

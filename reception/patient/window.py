@@ -15,6 +15,7 @@ from reception.patient.bridge import Bridge
 from reception.patient.frame import Frame
 from reception.patient.pages import FaceMatchPage
 from reception.patient.widgets import Painted
+from reception.patient.widgets.flash import ColourFlash
 from reception.terminal.snapshot import Snapshot
 from reception.texts import catalogue
 
@@ -51,14 +52,17 @@ class PatientWindow(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.resize(screen.width, screen.height)
         self._frame = self._made()
+        self._flash = ColourFlash(self)
         self._restyle()
         self.render_snapshot(self._shown)
         self._bridge = Bridge(self)
         self._bridge.snapshot.connect(self.render_snapshot)
         self._bridge.frame.connect(self.show_frame)
+        self._bridge.colour.connect(self.show_colour)
         self._unsubscribe = [
             terminal.subscribe(self._bridge.take_snapshot),
             terminal.subscribe_frames(self._bridge.take_frame),
+            terminal.subscribe_colours(self._bridge.take_colour),
         ]
 
     def render_snapshot(self, snapshot: Snapshot) -> None:
@@ -74,6 +78,8 @@ class PatientWindow(QWidget):
             self._restyle()
         anew = (before.screen, before.occasion) != (snapshot.screen, snapshot.occasion)
         self._frame.show_snapshot(snapshot, anew=anew)
+        if snapshot.screen != "FACE_MATCH":
+            self._flash.show_colour(None)
         if anew:
             # Nothing is preselected: the keyboard starts before the first button of whatever is asked now.
             self.setFocus()
@@ -108,6 +114,7 @@ class PatientWindow(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._frame.setGeometry(self.rect())
+        self._flash.setGeometry(self.rect())
         self._restyle()
 
     @property
@@ -141,6 +148,10 @@ class PatientWindow(QWidget):
         page = self._frame.page
         if isinstance(page, FaceMatchPage):
             page.preview.show_frame(image)
+
+    def show_colour(self, colour: str | None) -> None:
+        """Show a colour of the flash all over, while a face is matched; None: the page."""
+        self._flash.show_colour(colour if self._shown.screen == "FACE_MATCH" else None)
 
     def show_sound(self, label: str) -> None:
         """Say how loud the voice is; an empty label: there is none."""

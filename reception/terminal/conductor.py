@@ -102,7 +102,7 @@ class Terminal:
         self._counter_changes = threading.Lock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
-        self._visuals, self._happenings = Subscribers(), Subscribers()
+        self._visuals, self._happenings, self._colours = Subscribers(), Subscribers(), Subscribers()
         self._visual: VisualView | None = None
         self._visual_occasion: int | None = None
         self._conducting = False
@@ -129,6 +129,7 @@ class Terminal:
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
+            show_colour=self._colours.tell,
             show_counter=self._show_counter,
             show_visual=self._show_visual,
         )
@@ -160,6 +161,10 @@ class Terminal:
     def subscribe_frames(self, callback: Callable[[Any], None]) -> Callable[[], None]:
         """Call back with each camera image, (H, W, 3) uint8 BGR, while a face is matched."""
         return self._frames.add(callback)
+
+    def subscribe_colours(self, callback: Callable[[Any], None]) -> Callable[[], None]:
+        """Call back with each hardware.face.flash.Colour that the patient's window is to show, None: as before."""
+        return self._colours.add(callback)
 
     def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
         """Call back with the personal part of the visit, the current one at once; None when it has ended."""

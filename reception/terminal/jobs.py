@@ -46,6 +46,7 @@ from hardware.card.photo import PhotoDamaged, decoded
 from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
 from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.face.presence import presence_of
 from reception import flow
 from reception.flow import AttributeOutcome, Effect, Event, Method, Session
 from reception.flow.failures import FailureCode
@@ -130,11 +131,14 @@ class Jobs:
         post: Callable[[Event], None],
         health: Callable[..., None],
         show_frame: Callable[[Any], None],
+        show_colour: Callable[[Any], None],
         show_counter: Callable[[VisitMemory, CounterView], None],
         show_visual: Callable[[int, VisualView], None],
     ) -> None:
         self._config, self._devices = config, devices
         self._post, self._health = post, health
+        self._show_colour = show_colour
+        self._presence = presence_of(config.face.presence)
         self._show_frame, self._show_counter, self._show_visual = show_frame, show_counter, show_visual
         self._camera_health = CameraHealth(devices.camera, config.delays.device_retry_s, self._camera_told)
         supervisor.loop("camera-health", self._camera_health.watch)
@@ -400,9 +404,11 @@ class Jobs:
 
         try:
             photo = self._embedding(visit)
-            match = FaceMatch(self._devices.engine, self._config.face)
+            match = FaceMatch(self._devices.engine, self._config.face, presence=self._presence)
             with self._camera_health.in_use():
-                result = match.match(self._devices.camera, photo, seen, guided, stop, decided)
+                result = match.match(
+                    self._devices.camera, photo, seen, guided, stop, decided, self._show_colour
+                )
         except PhotoUnusable:
             return flow.FaceFailed(occasion, FailureCode.FACE_PHOTO_UNUSABLE, usable=False)
         except CameraError:

@@ -230,6 +230,10 @@ class StillTerminal:
         """Never calls."""
         return lambda: None
 
+    def subscribe_colours(self, callback: Callable[[str | None], None]) -> Callable[[], None]:
+        """Never calls."""
+        return lambda: None
+
     def subscribe_counter(self, callback: Callable[[CounterView | None], None]) -> Callable[[], None]:
         """Never calls."""
         return lambda: None

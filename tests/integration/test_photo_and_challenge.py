@@ -1,10 +1,13 @@
 """The real engine with photo check and challenge on: who is accepted then, who is not, and why."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from random import Random
+from types import ModuleType
 
 import pytest
 
@@ -16,6 +19,11 @@ from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
 from hardware.simulation.moving_stills import Condition, moving
 from hardware.simulation.portraits import card_photo, portrait_path
+from hardware.simulation.steerable_clip import SteerableClip
+from reception import flow
+from reception.flow import State
+from reception.testing.testbench import Bench
+from reception.testing.visit_driver import VisitDriver
 
 CHECKED = replace(config.Face(), photo_check=True)
 
@@ -147,3 +155,59 @@ def test_a_photo_check_that_could_never_finish_is_refused_at_start(tmp_path: Pat
     settings.write_text("[face]\nphoto_check = true\ntime_limit_s = 1.5\n", encoding="utf-8")
     with pytest.raises(config.ConfigError, match=r"photo_check needs a face\.time_limit_s of at least 2"):
         config.load(settings)
+
+
+@pytest.mark.parametrize(("verdict", "ends_in"), [(True, State.CONSENT), (False, State.METHOD_CHOICE)])
+def test_the_depth_camera_that_the_settings_name_decides_at_the_terminal(
+    engine: FaceEngine,
+    made_state: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdict: bool,
+    ends_in: State,
+) -> None:
+    site = ModuleType("sensor_of_the_site")
+    site.verdict = lambda: verdict  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, site.__name__, site)
+    settings = config.load(None)
+    settings = replace(settings, face=replace(settings.face, presence="sensor_of_the_site:verdict"))
+    with Bench(settings, made_state, today=date(2026, 4, 1), engine=engine) as bench:
+        visit = VisitDriver(bench)
+        assert visit.next_entry(State.WAITING, 20)
+        bench.insert()
+        assert visit.next_entry(State.METHOD_CHOICE, 20)
+        bench.terminal.submit(flow.Choose(flow.Method.FACE))
+        assert visit.next_entry(State.FACE_MATCH, 20)
+        assert visit.next_entry(ends_in, 20)
+        assert ("FACE_PHOTO_SUSPECTED" in {seen.failure for seen in visit.log}) is not verdict
+
+
+@pytest.mark.parametrize(("reflects", "ends_in"), [(True, State.CONSENT), (False, State.METHOD_CHOICE)])
+def test_with_the_flash_a_face_must_take_on_the_colours_of_the_display(
+    engine: FaceEngine, made_state: Path, reflects: bool, ends_in: State
+) -> None:
+    settings = config.load(None)
+    settings = replace(settings, face=replace(settings.face, flash=True))
+    with Bench(settings, made_state, today=date(2026, 4, 1), engine=engine) as bench:
+        visit = VisitDriver(bench)
+        shown: list[str | None] = []
+        bench.terminal.subscribe_colours(shown.append)
+        if not reflects:
+            # The last to hear of a colour takes its light away: before the camera is a recording.
+            assert isinstance(bench.camera, SteerableClip)
+            camera = bench.camera
+            bench.terminal.subscribe_colours(lambda colour: camera.light(None))
+        assert visit.next_entry(State.WAITING, 20)
+        bench.insert()
+        assert visit.next_entry(State.METHOD_CHOICE, 20)
+        bench.terminal.submit(flow.Choose(flow.Method.FACE))
+        assert visit.next_entry(State.FACE_MATCH, 20)
+        assert visit.next_entry(ends_in, 20)
+        assert ("FACE_PHOTO_SUSPECTED" in {seen.failure for seen in visit.log}) is not reflects
+        assert (len(shown), shown[-1]) == (5, None)
+
+
+def test_without_a_display_the_flash_is_refused_and_not_passed(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    with pytest.raises(ValueError, match="something that shows the colours"):
+        FaceMatch(engine, replace(config.Face(), flash=True)).match(Person([]), photos["astronaut"])

@@ -306,6 +306,8 @@ class Bench:
                 attributes=service,
                 announcements=announcements_of(config),
             )
+            if self._clip is not None:
+                ends.callback(self.terminal.subscribe_colours(self._clip.light))
             office = back_office(config, journal, settings, identity, self._sync_receipt)
             self.office = ends.enter_context(office)
             before_start()

@@ -54,6 +54,7 @@ class LiveTerminal(StillTerminal):
         super().__init__()
         self.callbacks: list[Callable[[Snapshot], None]] = []
         self.frame_callbacks: list[Callable[[NDArray[np.uint8]], None]] = []
+        self.colour_callbacks: list[Callable[[str | None], None]] = []
 
     def subscribe(self, callback: Callable[[Snapshot], None]) -> Callable[[], None]:
         self.callbacks.append(callback)
@@ -62,6 +63,10 @@ class LiveTerminal(StillTerminal):
     def subscribe_frames(self, callback: Callable[[NDArray[np.uint8]], None]) -> Callable[[], None]:
         self.frame_callbacks.append(callback)
         return lambda: self.frame_callbacks.remove(callback)
+
+    def subscribe_colours(self, callback: Callable[[str | None], None]) -> Callable[[], None]:
+        self.colour_callbacks.append(callback)
+        return lambda: self.colour_callbacks.remove(callback)
 
 
 @pytest.fixture(scope="module")
@@ -372,7 +377,7 @@ def test_a_closed_window_has_left_the_terminal(qapp: QApplication) -> None:
     late = terminal.callbacks[0]
     window.close()
     assert terminal.callbacks == []
-    assert terminal.frame_callbacks == []
+    assert (terminal.frame_callbacks, terminal.colour_callbacks) == ([], [])
     late(SAMPLES["11-checking"])
     QTest.qWait(0)
     assert window.shown == Snapshot()
@@ -465,3 +470,26 @@ def test_a_forgotten_card_is_called_for_more_and_more_urgently(window: PatientWi
         shown = [frame.property("tone") for frame in visible(window, QFrame) if frame.property("tone")]
         tones.append(shown)
     assert tones == [["success"], ["success", "caution"], ["success", "error"]]
+
+
+def test_the_colours_of_the_flash_cover_the_window_and_end_with_the_match(
+    terminal: LiveTerminal, window: PatientWindow
+) -> None:
+    def middle() -> str:
+        QTest.qWait(0)
+        return window.grab().toImage().pixelColor(window.width() // 2, window.height() // 2).name()
+
+    render(window, Snapshot(screen="FACE_MATCH"))
+    tell = terminal.colour_callbacks[0]
+    before = middle()
+    for colour, seen in (("RED", "#ff0000"), ("GREEN", "#00ff00"), ("BLUE", "#0000ff")):
+        tell(colour)
+        assert middle() == seen
+    tell(None)
+    assert middle() == before
+    tell("RED")
+    assert middle() == "#ff0000"
+    render(window, Snapshot(screen="METHOD_CHOICE"))
+    assert middle() != "#ff0000"
+    tell("BLUE")
+    assert middle() != "#0000ff"

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -225,6 +226,12 @@ def bulk_request(lines: int) -> str:
     )
 
 
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
 def fetch_request(number: str) -> str:
     body = f"<MessageBody><ReceptionNumber>{number}</ReceptionNumber></MessageBody>"
     return bulk_request(0).replace("<MessageBody></MessageBody>", body)
@@ -263,11 +270,13 @@ def test_a_bulk_request_is_answered_while_visits_go_on(office: Office, lines: in
     office.person = load_person("rare-kanji")
     requests, answers = office.shared / "req", office.shared / "res"
     with office.bench() as bench:
+        before = [seconds_of(lambda: office.visit(bench)) for _ in range(lines // 100)]
+        during: list[float] = []
         (requests / "OQSmuquc01req_1.xml").write_text(bulk_request(lines), encoding="utf-8")
         taken, asked = answers / "OQSmuquc01res_1.xml", 0
         text = ""
         while "<SegmentOfResult>1<" not in text:
-            office.visit(bench)
+            during.append(seconds_of(lambda: office.visit(bench)))
             if not taken.exists():
                 continue
             number = taken.read_text(encoding="utf-8").partition("<ReceptionNumber>")[2].partition("<")[0]
@@ -279,3 +288,5 @@ def test_a_bulk_request_is_answered_while_visits_go_on(office: Office, lines: in
             (requests / f"OQSmuquc02req_{asked}.xml").write_text(fetch_request(number), encoding="utf-8")
     assert f"<NumberOfProcessingResult>{lines}<" in text
     assert text.count("<BulkConfirmUnit>") == lines
+    for name, times in (("before", before), ("during", during)):
+        print(f"{lines} lines: {len(times)} visits {name}, median {1000 * median(times):.0f} ms")
