@@ -25,7 +25,7 @@ from config.limits import Limits
 from consent.wire import JAPAN, japan_now
 from reception.counter import wording
 from reception.counter.board import outcome_words
-from reception.counter.changes import Changes, ChangesError
+from reception.counter.changes import Change, Changes, ChangesError
 from reception.counter.charts import hours_chart
 from reception.counter.day import as_csv, figures_of, lines
 from reception.counter.english import LANGUAGES, Words
@@ -523,7 +523,8 @@ class Pages:
         return await self._changes(request, session, "")
 
     async def _changes(self, request: Request, session: Session, said: str) -> Response:
-        t, shown = Words(session.language), ()
+        t = Words(session.language)
+        shown: tuple[Change, ...] = ()
         broken = False
         try:
             shown = await run_in_threadpool(self._worklist().shown, t)
