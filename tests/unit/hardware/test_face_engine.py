@@ -24,7 +24,7 @@ from hardware.face.engine.embedder import SFaceEmbedder
 from hardware.face.engine.look import Look
 from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, Policy, gate
-from hardware.simulation.moving_stills import FRAMES, Condition, clip_for, moving
+from hardware.simulation.moving_stills import FRAMES, MASK_VALUES, Condition, clip_for, masked, moving
 from hardware.simulation.portraits import SHIPPED, card_photo, portrait_path
 from tests.support import ROOT
 
@@ -264,24 +264,17 @@ def test_a_face_that_the_edge_cuts_is_told_so(
     assert result.accepted or (result.reason, result.frames_used) == ("WHOLE_FACE", 0), result
 
 
-COLOURS = {"white": 240, "grey": 150, "black": 25, "jet black": 8}
-
-
 @pytest.mark.parametrize("light", [1.0, 0.5])
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("colour", MASK_VALUES)
 @pytest.mark.parametrize("name", PEOPLE)
 def test_a_mask_of_any_colour_gets_its_own_words(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, colour: str, light: float
 ) -> None:
     class Masked(Clip):
         def frames(self) -> Iterator[Frame]:
-            outline = np.array(
-                [(263, 240), (300, 218), (340, 218), (377, 240), (368, 290), (320, 312), (272, 290)]
-            )
-            for frame in super().frames():
-                cv2.fillPoly(frame.image, [outline], (COLOURS[colour],) * 3, cv2.LINE_AA)
-                grain = np.random.default_rng(int(frame.stamp_ms)).normal(0, 3, frame.image.shape)
-                yield Frame((frame.image * light + grain).clip(0, 255).astype(np.uint8), frame.stamp_ms)
+            pictures = masked(portrait_path(name), MASK_VALUES[colour], light, 9)
+            for number, image in enumerate(pictures):
+                yield Frame(image, number * 2000 / 9)
 
     result = FaceMatch(engine, SETTINGS).match(Masked(name, Condition.CLEAN, 9), photos[name])
     assert result.accepted or result.reason == "UNCOVER_MOUTH", result
