@@ -110,8 +110,10 @@ def test_who_cannot_be_seen_well_is_told_why_and_compared_with_nobody(
     result = FaceMatch(engine, SETTINGS).match(
         Clip(name, condition, frames=12 if condition is Condition.SMALL_60 else 9), photos[name]
     )
-    if condition is Condition.TILT_FAR and result.accepted:
-        return  # nothing is wrong with a tilted head, as long as it is the right one
+    if (name, condition) == ("synthetic", Condition.TILT_FAR):
+        # Of this warped face the landmarks tell no tilt (14 degrees at most, of 28); it is the right one all the same.
+        assert result.accepted, result
+        return
     assert result.outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE), result
     assert result.reason == reason
     assert result.frames_used == 0
@@ -255,13 +257,24 @@ def test_a_low_face_as_of_a_wheelchair_user_is_accepted_though_somebody_stands_b
     assert FaceMatch(engine, SETTINGS).match(scene, photos["astronaut"]).accepted
 
 
-@pytest.mark.parametrize("at", [(160, 260), (490, 0), (-160, 0), (160, -190)])
+@pytest.mark.parametrize("at", [(490, 0), (-160, 0), (160, -190)])
 def test_a_face_that_the_edge_cuts_is_told_so(
     engine: FaceEngine, photos: dict[str, Embedding], at: tuple[int, int]
 ) -> None:
     result = FaceMatch(engine, SETTINGS).match(Scene(("astronaut", 1.0, at)), photos["astronaut"])
-    # Enough may be left of a face to be the right one; nobody is refused for what cannot be seen.
-    assert result.accepted or (result.reason, result.frames_used) == ("WHOLE_FACE", 0), result
+    assert (result.reason, result.frames_used) == ("WHOLE_FACE", 0), result
+
+
+def test_a_face_that_moves_into_the_picture_is_compared_as_soon_as_all_of_it_is_there(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    """Its chin is cut in most of the frames."""
+    scene = Scene(("astronaut", 1.0, (160, 260)))
+    cut = [engine.observe(frame).cut for frame in scene.frames()]
+    assert 0 < cut.count(False) < len(cut) / 2
+    engine.forget()
+    result = FaceMatch(engine, SETTINGS).match(scene, photos["astronaut"])
+    assert result.accepted, result
 
 
 @pytest.mark.parametrize("light", [1.0, 0.5])
