@@ -19,6 +19,13 @@ def person(photo: Path, seed: int = 1) -> Iterator[Image]:
     return _before(room(seed), moving_portrait(upright(photo), Condition.CLEAN, FRAMES), _outlines(photo))
 
 
+def before_a_door(photo: Path, seed: int = 1) -> Iterator[Image]:
+    """Yield the same person before a door of which both posts are seen."""
+    behind = room(seed)
+    cv2.rectangle(behind, (180, 20), (470, HEIGHT), (30, 40, 50), -1)
+    return _before(behind, moving_portrait(upright(photo), Condition.CLEAN, FRAMES), _outlines(photo))
+
+
 def print_out(photo: Path, bend: float = 0.0, seed: int = 1) -> Iterator[Image]:
     """Yield a print of a portrait, held in a room and moved; ``bend`` as in moving_stills (0.002 is much)."""
     whole = np.full_like(upright(photo), 255)
@@ -26,6 +33,16 @@ def print_out(photo: Path, bend: float = 0.0, seed: int = 1) -> Iterator[Image]:
         phase = number / FRAMES
         picture, shape = held(upright(photo), phase, bend), held(whole, phase, bend, (0, 0, 0))
         yield _laid(picture, room(seed), shape)
+
+
+def with_eyes_cut_out(photo: Path, seed: int = 1) -> Iterator[Image]:
+    """Yield the same flat print with holes for the eyes, behind which those of somebody who blinks are seen."""
+    holes = np.zeros_like(upright(photo))
+    for x in (188, 272):
+        cv2.ellipse(holes, (x, 182), (24, 13), 0, 0, 360, (255,) * 3, -1)
+    behind = moving_portrait(upright(photo), Condition.BLINK, FRAMES)
+    for number, (picture, eyes) in enumerate(zip(print_out(photo, seed=seed), behind, strict=True)):
+        yield _laid(eyes, picture, held(holes, number / FRAMES, 0.0))
 
 
 def telephone(photo: Path, seed: int = 1, held_still: bool = False) -> Iterator[Image]:

@@ -351,6 +351,23 @@ def _room() -> Image:
     return cast(Image, cv2.GaussianBlur(image, (0, 0), 6))
 
 
+MASK_VALUES = {"white": 240, "grey": 150, "black": 25, "jet black": 8}
+"""Grey values for masked()."""
+
+
+_MASK = [(148, 225), (190, 212), (230, 206), (270, 212), (312, 225), (300, 290), (230, 335), (160, 290)]
+"""Outline of a mask in the framing of the shipped portraits, px: from the bridge of the nose to below the chin."""
+
+
+def masked(photo: Path, value: int, light: float, frames: int = FRAMES) -> Iterator[Image]:
+    """Yield the person with a plain mask of a grey value over nose and mouth, in a share of the full light."""
+    portrait = upright(photo).copy()
+    cv2.fillPoly(portrait, [np.array(_MASK, np.int32)], (value,) * 3, cv2.LINE_AA)
+    for number, image in enumerate(moving_portrait(portrait, Condition.CLEAN, frames)):
+        grain = np.random.default_rng(number).normal(0, 3, image.shape)
+        yield cast(Image, (image * light + grain).clip(0, 255).astype(np.uint8))
+
+
 def _dress(portrait: Image, condition: Condition) -> None:
     """Draw on a portrait, in its own framing: eyes at (230, 180), 113 px apart."""
     if condition is Condition.HAT:

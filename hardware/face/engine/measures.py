@@ -95,8 +95,13 @@ def _masked(mouth: Any, skin: Any, jaws: list[Any]) -> bool:
     own, pattern = mouth_spread / max(1.0, float(mouth_mean[0])), mouth_spread / brightness
     colour = float(np.hypot(*(mouth_mean[1:] - skin_mean[1:])))
     jaw_means = [_in_lab(jaw)[0] for jaw in jaws]
+    # Behind a black mask the landmarks may all slip onto it: then what should be skin is as black and as plain.
+    all_black = (
+        max(float(each[0]) for each in (mouth_mean, skin_mean, *jaw_means)) < 40 and mouth_spread < 2.5
+    )
     return bool(
-        min(own, pattern) < 0.05
+        all_black
+        or min(own, pattern) < 0.05
         or pattern < 0.065
         or (own < 0.075 and colour > 8)
         or (own < 0.12 and colour > 14)

@@ -35,6 +35,10 @@ def _face(options: Namespace, say: Say) -> Figures:
             frames=options.frames,
             gated=options.gate,
         )
+    if getattr(options, "attacks", False):
+        from reception.testing.benchmarks import face_attacks
+
+        return face_attacks.stopped(say) + face_attacks.masks(say)
     if any(getattr(options, name, None) for name in ("conditions", "gate", "out")):
         raise ConfigError("--conditions, --gate and --out go with --pairs")
     from reception.testing.benchmarks import face

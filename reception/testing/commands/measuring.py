@@ -67,6 +67,9 @@ def _add_parts(bench: argparse.ArgumentParser) -> None:
     )
     face.add_argument("--frames", type=count(1), default=3, help="with --pairs: frames that a policy may use")
     face.add_argument(
+        "--attacks", action="store_true", help="only what each check against pictures stops, and masks"
+    )
+    face.add_argument(
         "--gate", action="store_true", help="with --pairs: only frames that the quality gate lets pass"
     )
     face.add_argument(

@@ -24,7 +24,7 @@ from hardware.face.engine.embedder import SFaceEmbedder
 from hardware.face.engine.look import Look
 from hardware.face.observation import Embedding
 from hardware.face.policy import FaceMatch, FaceOutcome, Policy, gate
-from hardware.simulation.moving_stills import FRAMES, Condition, clip_for, moving
+from hardware.simulation.moving_stills import FRAMES, MASK_VALUES, Condition, clip_for, masked, moving
 from hardware.simulation.portraits import SHIPPED, card_photo, portrait_path
 from tests.support import ROOT
 
@@ -110,8 +110,10 @@ def test_who_cannot_be_seen_well_is_told_why_and_compared_with_nobody(
     result = FaceMatch(engine, SETTINGS).match(
         Clip(name, condition, frames=12 if condition is Condition.SMALL_60 else 9), photos[name]
     )
-    if condition is Condition.TILT_FAR and result.accepted:
-        return  # nothing is wrong with a tilted head, as long as it is the right one
+    if (name, condition) == ("synthetic", Condition.TILT_FAR):
+        # Of this warped face the landmarks tell no tilt (14 degrees at most, of 28); it is the right one all the same.
+        assert result.accepted, result
+        return
     assert result.outcome in (FaceOutcome.TIMEOUT, FaceOutcome.NO_FACE), result
     assert result.reason == reason
     assert result.frames_used == 0
@@ -255,33 +257,37 @@ def test_a_low_face_as_of_a_wheelchair_user_is_accepted_though_somebody_stands_b
     assert FaceMatch(engine, SETTINGS).match(scene, photos["astronaut"]).accepted
 
 
-@pytest.mark.parametrize("at", [(160, 260), (490, 0), (-160, 0), (160, -190)])
+@pytest.mark.parametrize("at", [(490, 0), (-160, 0), (160, -190)])
 def test_a_face_that_the_edge_cuts_is_told_so(
     engine: FaceEngine, photos: dict[str, Embedding], at: tuple[int, int]
 ) -> None:
     result = FaceMatch(engine, SETTINGS).match(Scene(("astronaut", 1.0, at)), photos["astronaut"])
-    # Enough may be left of a face to be the right one; nobody is refused for what cannot be seen.
-    assert result.accepted or (result.reason, result.frames_used) == ("WHOLE_FACE", 0), result
+    assert (result.reason, result.frames_used) == ("WHOLE_FACE", 0), result
 
 
-COLOURS = {"white": 240, "grey": 150, "black": 25, "jet black": 8}
+def test_a_face_that_moves_into_the_picture_is_compared_as_soon_as_all_of_it_is_there(
+    engine: FaceEngine, photos: dict[str, Embedding]
+) -> None:
+    """Its chin is cut in most of the frames."""
+    scene = Scene(("astronaut", 1.0, (160, 260)))
+    cut = [engine.observe(frame).cut for frame in scene.frames()]
+    assert 0 < cut.count(False) < len(cut) / 2
+    engine.forget()
+    result = FaceMatch(engine, SETTINGS).match(scene, photos["astronaut"])
+    assert result.accepted, result
 
 
 @pytest.mark.parametrize("light", [1.0, 0.5])
-@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("colour", MASK_VALUES)
 @pytest.mark.parametrize("name", PEOPLE)
 def test_a_mask_of_any_colour_gets_its_own_words(
     engine: FaceEngine, photos: dict[str, Embedding], name: str, colour: str, light: float
 ) -> None:
     class Masked(Clip):
         def frames(self) -> Iterator[Frame]:
-            outline = np.array(
-                [(263, 240), (300, 218), (340, 218), (377, 240), (368, 290), (320, 312), (272, 290)]
-            )
-            for frame in super().frames():
-                cv2.fillPoly(frame.image, [outline], (COLOURS[colour],) * 3, cv2.LINE_AA)
-                grain = np.random.default_rng(int(frame.stamp_ms)).normal(0, 3, frame.image.shape)
-                yield Frame((frame.image * light + grain).clip(0, 255).astype(np.uint8), frame.stamp_ms)
+            pictures = masked(portrait_path(name), MASK_VALUES[colour], light, 9)
+            for number, image in enumerate(pictures):
+                yield Frame(image, number * 2000 / 9)
 
     result = FaceMatch(engine, SETTINGS).match(Masked(name, Condition.CLEAN, 9), photos[name])
     assert result.accepted or result.reason == "UNCOVER_MOUTH", result
