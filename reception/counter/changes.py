@@ -51,19 +51,24 @@ class Changes:
         self._ledger, self._worklist = ledger, worklist
         self._desk = Desk(ledger, worklist, now)
         self._turn = threading.Lock()
+        self._decided: frozenset[str] = frozenset()
+        """Decided by a program that ended before the ledger knew: the file was gone when the list was last read."""
 
     def waiting(self) -> int:
         """Return how many changes wait, by the ledger: no folder on the network is asked."""
         try:
-            return len(self._ledger.cases(CaseState.DELIVERED))
+            return len(self._delivered() - self._decided)
         except LedgerError as error:
             raise ChangesError(str(error)) from None
 
     def shown(self, t: Words) -> tuple[Change, ...]:
         """Return the changes as a page shows them, oldest first."""
         try:
-            return tuple(_change(case, t) for case in self._worklist.cases())
-        except WorklistError as error:
+            # The job writes the file first, so what is only in the ledger has been decided.
+            delivered, cases = self._delivered(), self._worklist.cases()
+            self._decided = frozenset(delivered - {case.match_id for case in cases})
+            return tuple(_change(case, t) for case in cases)
+        except (LedgerError, WorklistError) as error:
             raise ChangesError(str(error)) from None
 
     def decide(self, change: str, staff: str, *, accept: bool) -> bool:
@@ -77,6 +82,9 @@ class Changes:
                 return act(change, staff)
         except (LedgerError, WorklistError) as error:
             raise ChangesError(str(error)) from None
+
+    def _delivered(self) -> set[str]:
+        return {case.match_id for case in self._ledger.cases(CaseState.DELIVERED)}
 
     def close(self) -> None:
         """End; may be called twice."""

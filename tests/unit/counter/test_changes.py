@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import config
 from consent.attributes.ledger import CaseState
 from consent.attributes.rules import Attribute
+from reception.counter.changes import changes_of
 from reception.counter.english import Words
 from reception.counter.program import CounterProgram
 from reception.testing.testbench import STAFF
 from tests.conftest import LogWatch
 from tests.support.asker import Asker
-from tests.support.changes import CUSTOMER, MATCH, NEW_ADDRESS, OLD_ADDRESS, Clinic
+from tests.support.changes import AT, CUSTOMER, MATCH, NEW_ADDRESS, OLD_ADDRESS, Clinic
 from tests.support.counter import Terminal, page_of
 
 
@@ -110,6 +114,40 @@ def test_a_folder_that_cannot_be_used_is_told_with_a_remedy(
     )
     assert "フォルダーと共有の設定" in decide(clerk, "accept")[1]
     assert acts(program) == [(STAFF, "accept-change", MATCH, "failed")]
+
+
+def test_a_decision_that_the_ledger_never_heard_of_is_not_counted_for_ever(clinic: Clinic) -> None:
+    assert clinic.changes.waiting() == 1
+    # A program ended between the note and the ledger.
+    clinic.worklist.accept(MATCH, STAFF, AT)
+    assert clinic.changes.shown(Words("ja")) == ()
+    assert clinic.changes.waiting() == 0
+
+
+def test_the_worklist_of_the_settings_is_opened_for_its_owner_alone(tmp_path: Path) -> None:
+    settings = config.load()
+    folder = str(tmp_path / "receipt")
+    taking_part = replace(
+        settings,
+        attributes=replace(settings.attributes, offer=True),
+        receipt=replace(settings.receipt, folder=folder),
+    )
+    assert changes_of(settings, tmp_path / "state", lambda: AT) is None
+    made = changes_of(taking_part, tmp_path / "state", lambda: AT)
+    assert made is not None
+    assert (made.waiting(), made.shown(Words("ja"))) == (0, ())
+    (ledger,) = (tmp_path / "state").glob("attributes-*.sqlite")
+    assert ledger.stat().st_mode & 0o777 == 0o600
+    made.close()
+
+
+def test_two_clerks_who_press_at_once_decide_once(clinic: Clinic) -> None:
+    with ThreadPoolExecutor(8) as clerks:
+        told = list(
+            clerks.map(lambda n: clinic.changes.decide(MATCH, f"desk-{n}", accept=n % 2 == 0), range(8))
+        )
+    assert told.count(True) == 1
+    assert len(clinic.notes()) == (told.index(True) % 2 == 0)
 
 
 def test_the_english_page_names_the_parts_in_english(clinic: Clinic) -> None:
