@@ -97,8 +97,6 @@ class Board:
 
     def __init__(self, keep_s: float) -> None:
         self._keep_s = keep_s
-        self.hidden = False
-        """Nobody must see whom the visits were about, for now."""
         self._known: dict[str, tuple[CounterView, float]] = {}
 
     def remember(self, view: CounterView, now: float) -> None:
@@ -155,16 +153,13 @@ class Board:
         return tuple(others.values())
 
     def conflicts(self) -> tuple[CounterView, ...]:
-        """Return whose chart staff must look for with care, those of today, oldest first; nobody while hidden."""
-        if self.hidden:
-            return ()
+        """Return whose chart staff must look for with care, those of today, oldest first."""
         return tuple(view for view, _ in self._known.values() if view.conflicts)
 
     def rows(self, entries: Iterable[Entry], search: str = "") -> tuple[Row, ...]:
         """Return the visits that the search finds, newest first; every one that fits, never a guess."""
         words = plain(search).split()
-        known = {} if self.hidden else self._known
-        rows = [Row(entry, known.get(entry.visit, (None,))[0]) for entry in entries]
+        rows = [Row(entry, self._known.get(entry.visit, (None,))[0]) for entry in entries]
         found = [row for row in rows if all(word in _text(row) for word in words)]
         return tuple(reversed(found))
 
