@@ -4,7 +4,6 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +34,14 @@ def add(command: AddCommand) -> None:
 
 def _card_info(options: argparse.Namespace) -> int:
     import config
+    from consent.wire import japan_now
     from hardware.card import CardError, CardRules, Presence, SteadyReader
     from hardware.card.examination import examine
     from hardware.card.pcsc import PcscReader
-    from reception.terminal.assembly import JAPAN, authorities_of
+    from reception.terminal.assembly import authorities_of
 
     settings = config.load(options.config)
-    rules = CardRules(authorities_of(settings), datetime.now(JAPAN).date(), settings.card)
+    rules = CardRules(authorities_of(settings), japan_now().date(), settings.card)
     code = ""
     if options.code_b:
         code = _asked_code()

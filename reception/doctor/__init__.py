@@ -6,10 +6,10 @@ camera that it is using shows as busy.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 from config import Config
+from consent.wire import japan_now
 from reception.doctor.desk import look_at_broker, look_at_counter_page
 from reception.doctor.devices import (
     look_at_camera,
@@ -25,7 +25,6 @@ from reception.doctor.findings import Check, Finding, Grade, as_json, run
 from reception.doctor.folders import look_at_journal, look_at_receipt_folder, look_at_state_folder
 from reception.doctor.network import look_at_certificates, look_at_clock, look_at_server, look_at_terminal_key
 from reception.doctor.waits import look_at_waits
-from reception.terminal.assembly import JAPAN
 
 __all__ = ["Check", "Finding", "Grade", "as_json", "checks", "examine_all", "run"]
 
@@ -45,7 +44,7 @@ def checks(config: Config, state: Path) -> list[Check]:
         found.append(Check("phone reader", lambda: look_at_phone_reader(config)))
     return [
         *found,
-        Check("card authorities", lambda: look_at_card_authorities(config, datetime.now(JAPAN).date())),
+        Check("card authorities", lambda: look_at_card_authorities(config, japan_now().date())),
         Check("camera", lambda: look_at_camera(config)),
         Check("fonts", look_at_fonts),
         Check("sound", lambda: look_at_sound(config)),

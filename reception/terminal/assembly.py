@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from config.card_authorities import load_authorities
 from consent.eligibility import EligibilityClient, TerminalIdentity
 from consent.enrolment.state_files import StateError
 from consent.enrolment.terminal_key import enrol_terminal
+from consent.wire import japan_now
 from hardware.camera import open_camera, open_clip
 from hardware.card import CardAuthority, RsaKey
 from hardware.face.engine import FaceEngine
@@ -28,8 +29,6 @@ from reception.terminal.staff import KeptMisses, Staff, misses_file, read_hashes
 
 if TYPE_CHECKING:
     from consent.receipt_files.folder import Charts
-
-JAPAN = timezone(timedelta(hours=9))
 
 
 def authorities_of(config: Config) -> tuple[CardAuthority, ...]:
@@ -56,9 +55,7 @@ def queue_file(config: Config, state: Path) -> Path:
     return state / f"queue-{config.site.terminal_id}.json"
 
 
-def open_journal(
-    config: Config, path: Path | None, now: Callable[[], datetime] = lambda: datetime.now(JAPAN)
-) -> Journal:
+def open_journal(config: Config, path: Path | None, now: Callable[[], datetime] = japan_now) -> Journal:
     """Open a journal; without a path, one in memory. Raises JournalError."""
     receipts = bool(config.receipt.folder)
     return Journal(path, now, config.journal.keep_days, receipts=receipts)

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from config import Config
@@ -16,7 +16,7 @@ from consent.choices import ConsentAnswer
 from consent.eligibility import (
     EligibilityClient,
 )
-from consent.wire import JAPAN
+from consent.wire import japan_now
 from hardware.camera import FrameSource
 from hardware.card import (
     CardAuthority,
@@ -75,7 +75,7 @@ class Terminal:
         announcements: Sequence[Announcement] = (),
         now: Callable[[], float] = time.monotonic,
         authorities: Sequence[CardAuthority] = (),
-        today: Callable[[], date] = lambda: datetime.now(JAPAN).date(),
+        today: Callable[[], date] = lambda: japan_now().date(),
     ) -> None:
         """``authorities``: whose word on a card's photo counts; without any, nobody is offered the way by face."""
         self.config = config
@@ -83,7 +83,7 @@ class Terminal:
         cards = SteadyReader(reader)
         phones = SteadyReader(phone_reader) if phone_reader is not None else None
         self._readers = [each for each in (cards, phones) if each is not None]
-        self._journal = journal or Journal(None, lambda: datetime.now(UTC))
+        self._journal = journal or Journal(None, japan_now)
         self._session = Session(config)
         self._snapshot = Snapshot(simulated=simulated)
         self._health = Health(journal="ok" if self._journal.usable else "down")
@@ -93,7 +93,7 @@ class Terminal:
         self._password = bytearray()
         """Of the signature certificate, as far as it is typed."""
         self._announcements, self._today = tuple(announcements), today
-        self._queue = queue_numbers or QueueNumbers(None, lambda: datetime.now(UTC))
+        self._queue = queue_numbers or QueueNumbers(None, japan_now)
         self._match_code = ("", 0.0)
         """照合番号B typed before its card came, and until when it is kept."""
         self._until = ""
@@ -260,8 +260,7 @@ class Terminal:
             self._note(before)
         if self._session.visit.completed and not before.visit.completed:
             # The server has just recorded the consents, which it keeps for a day.
-            local = datetime.now(UTC).astimezone().replace(tzinfo=None)
-            self._until = (local + CONSENTS_LAST).isoformat(timespec="minutes")
+            self._until = (japan_now().replace(tzinfo=None) + CONSENTS_LAST).isoformat(timespec="minutes")
             self._hand_over()
         if Effect.LOG_LATE_EVENT not in effects:
             self._happenings.tell((event, self._snapshot))

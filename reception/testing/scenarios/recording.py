@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 
 import config
@@ -10,8 +10,9 @@ from config import ConfigError
 from config.person import Person, everybody
 from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
+from consent.wire import japan_now
 from hardware.face.engine import FaceEngine
-from reception.terminal.assembly import JAPAN, real_terminal
+from reception.terminal.assembly import real_terminal
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
 from reception.testing.scenarios.frames import KeptFrames
@@ -95,7 +96,7 @@ class Session:
             recording,
             Frame(
                 title,
-                self._today or datetime.now(JAPAN).date(),
+                self._today or japan_now().date(),
                 self.settings,
                 config.load(),
                 clip.name if count else "",

@@ -31,6 +31,7 @@ from consent.eligibility import EligibilityClient
 from consent.enrolment.state_files import pem_of
 from consent.server import EligibilityServer
 from consent.server.certificates import CARD_AUTHORITY_ID, Authority
+from consent.wire import JAPAN, japan_now
 from hardware.camera import FrameSource, open_camera
 from hardware.card import STALL_LIMIT_S, CardAuthority, CardReader, Presence, RsaKey, match_code_b
 from hardware.face.engine import FaceEngine
@@ -48,7 +49,6 @@ from hardware.simulation.virtual_card import (
     forged_card,
 )
 from reception.terminal.assembly import (
-    JAPAN,
     announcements_of,
     authorities_of,
     back_office,
@@ -230,7 +230,7 @@ class Bench:
         else:
             self.camera = open_camera(camera)
         self._days = timedelta()
-        running = clock_from(today) if today else lambda: datetime.now(JAPAN)
+        running = clock_from(today) if today else japan_now
         self.now: Callable[[], datetime] = lambda: running() + self._days
         self.server = EligibilityServer(
             insured(self._people.values()),
@@ -439,7 +439,7 @@ class Bench:
         self._server_jumped += timedelta(seconds=seconds)
 
     def _wall_clock(self) -> datetime:
-        return datetime.now(JAPAN) + self._jumped
+        return japan_now() + self._jumped
 
     def fill_folder(self) -> None:
         """Let the disk with the receipt computer's folder be full."""
