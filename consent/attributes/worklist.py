@@ -194,8 +194,13 @@ class Worklist:
         return WorklistError(f"{path}: cannot be used: {error.strerror or error}")
 
 
+def is_number(name: str) -> bool:
+    """Return whether this can be the number of a case or customer."""
+    return _ID.fullmatch(name) is not None
+
+
 def _checked(name: str) -> str:
-    if not _ID.fullmatch(name):
+    if not is_number(name):
         raise WorklistError("a case or customer has a number that was never given")
     return name
 

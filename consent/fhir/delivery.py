@@ -1,6 +1,7 @@
 """Brings a Bundle to a folder, to a webhook, or to both; in a thread of its own, so that no visit waits for it.
 
-What was not delivered is in memory only, and is told to staff when it is given up.
+A Bundle is in memory only; which visits are owed one is kept on the disk (consent/fhir/marks.py), so that a new start
+makes it again. What is given up is told to staff.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ import requests
 from config import Fhir
 from config.toml_file import ConfigError
 from consent.fhir.bundle import bundle_of
+from consent.fhir.marks import PLACES, Marks
 from consent.receipt_files.content import Confirmation
 from consent.receipt_files.folder import write_whole
 
@@ -61,13 +63,19 @@ class Charts:
         institution_code: str,
         clock: Callable[[], float] = time.time,
         seconds: Callable[[], float] = time.monotonic,
+        marks: Marks | None = None,
     ) -> None:
         """Raise ConfigError for a secret that cannot be read."""
+        self._marks = marks or Marks(None)
+        self._owed = self._marks.owed()
+        """Of the program before, until it is put again."""
         self._settings, self._institution_code = settings, institution_code
         self._clock, self._seconds = clock, seconds
         self._secret = _secret(settings)
-        self._coming: queue.SimpleQueue[tuple[str, Confirmation] | None] = queue.SimpleQueue()
-        self._failed: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._coming: queue.SimpleQueue[tuple[str, Confirmation, dict[str, float]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._failed: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._session = requests.Session()
         # Proxies and .netrc of the machine's user have no say in where patients' data goes.
         self._session.trust_env = False
@@ -78,18 +86,44 @@ class Charts:
         self._thread.start()
 
     def put(self, visit_id: str, confirmation: Confirmation) -> None:
-        """Have a visit delivered; returns at once."""
-        self._coming.put((visit_id, confirmation))
+        """Have a visit delivered; returns as soon as the disk knows of it.
+
+        Of a visit that the program before left, only what was owed.
+        """
+        ages = {
+            place: self._owed.pop((visit_id, place)) for place in PLACES if (visit_id, place) in self._owed
+        }
+        now = self._clock()
+        since = {place: max(0.0, now - at) for place, at in ages.items()}
+        if not since:
+            set_ = {"folder": self._settings.folder, "webhook": self._settings.webhook}
+            since = {place: 0.0 for place in PLACES if set_[place]}
+        for place in since:
+            self._marks.set(visit_id, place)
+        self._coming.put((visit_id, confirmation, since))
+
+    def left(self) -> tuple[str, ...]:
+        """Return the visits that the program before owed a Bundle, and that were neither put nor given up since."""
+        return tuple(dict.fromkeys(visit_id for visit_id, _ in self._owed))
+
+    def give_up(self, visit_id: str) -> None:
+        """Nothing is known of a visit any more that a Bundle could be made of."""
+        for place in PLACES:
+            self._owed.pop((visit_id, place), None)
+            self._failed.put((visit_id, place))
 
     def failed(self) -> tuple[str, ...]:
         """Return, once each, the visits that were given up since the last call."""
         found = []
         while not self._failed.empty():
             found.append(self._failed.get())
-        return tuple(dict.fromkeys(found))
+        # Not before: a program that ends with this untold tries, or tells it, at the next start.
+        for visit_id, place in found:
+            self._marks.clear(visit_id, place)
+        return tuple(dict.fromkeys(visit_id for visit_id, _ in found))
 
     def close(self) -> None:
-        """End; what waits for its next try is given up."""
+        """End; what waits for its next try is given up, or left to the next start where that is kept."""
         self._closing.set()
         self._coming.put(None)
         self._thread.join()
@@ -108,38 +142,43 @@ class Charts:
             except queue.Empty:
                 pass
             waiting = [parcel for parcel in waiting if not self._settled(parcel)]
-        for parcel in waiting:
-            self._failed.put(parcel.visit_id)
+        for parcel in waiting if not self._marks.are_kept else ():
+            self._failed.put((parcel.visit_id, parcel.to))
 
-    def _packed(self, visit_id: str, confirmation: Confirmation) -> list[_Parcel]:
+    def _packed(self, visit_id: str, confirmation: Confirmation, since: dict[str, float]) -> list[_Parcel]:
         try:
             body = bundle_of(confirmation, visit_id, self._institution_code)
         except Exception as error:
             # Whatever the library says of a resource quotes it: neither text nor traceback.
             _log.error("a Bundle could not be made: %s", type(error).__name__)
-            self._failed.put(visit_id)
+            for place in since:
+                self._failed.put((visit_id, place))
             return []
         if body is None:
+            for place in since:
+                self._marks.clear(visit_id, place)
             return []
         now = self._seconds()
-        places = {"folder": self._settings.folder, "webhook": self._settings.webhook}
-        return [_Parcel(visit_id, body, place, now, now) for place, set_ in places.items() if set_]
+        return [_Parcel(visit_id, body, place, now - age, now) for place, age in since.items()]
 
     def _settled(self, parcel: _Parcel) -> bool:
         """Try a parcel that is due; False: it is to be tried again."""
         now = self._seconds()
         if self._closing.is_set() or now < parcel.not_before:
             return False
+        set_ = self._settings.folder if parcel.to == "folder" else self._settings.webhook
         send = self._to_folder if parcel.to == "folder" else self._to_webhook
-        done = send(parcel)
+        done = send(parcel) if set_ else False
         if done is None and now - parcel.since < GIVEN_UP_S:
             parcel.not_before, parcel.pause_s = (
                 now + parcel.pause_s,
                 min(2 * parcel.pause_s, LONGEST_PAUSE_S),
             )
             return False
-        if not done:
-            self._failed.put(parcel.visit_id)
+        if done:
+            self._marks.clear(parcel.visit_id, parcel.to)
+        else:
+            self._failed.put((parcel.visit_id, parcel.to))
         return True
 
     def _to_folder(self, parcel: _Parcel) -> bool | None:

@@ -1,10 +1,11 @@
 """Bulk requests: taken with a reception number, worked off in small slices, fetched by the number.
 
-All of it is in memory only: after a restart of the terminal a reception number is unknown, and the receipt computer
-asks again. Nothing here waits for a patient, and no patient for it.
+All of it is in memory only, since lines name patients: of a number from before a restart of the terminal it is said
+that the request is lost, and the receipt computer asks again. Nothing here waits for a patient, and no patient for it.
 """
 
 import itertools
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -152,10 +153,11 @@ class BulkDesk:
         self._writer, self._desk, self._clock, self._seconds = writer, desk, clock, seconds
         self._jobs: dict[str, Job] = {}
         self._numbers = itertools.count(1)
+        self._began = _second(clock())
 
     def take(self, kind: str, request: BulkRequest | ListingRequest, now: datetime) -> Document:
         """Take a request and return the answer with its reception number."""
-        number = f"{now.astimezone(JAPAN):%Y%m%d%H%M%S}{next(self._numbers):06}"
+        number = f"{_second(now)}{next(self._numbers):06}"
         header = request.header
         job = Job(number, kind, header.file_id, header.confirmed_on or now.astimezone(JAPAN).date())
         if isinstance(request, BulkRequest):
@@ -175,6 +177,11 @@ class BulkDesk:
         """Return a request by its reception number; None for one that is not known, or of another kind."""
         found = self._jobs.get(number)
         return found if found is not None and found.kind == kind else None
+
+    def is_lost(self, number: str) -> bool:
+        """Return whether a number was given before this program began, as far as its digits tell."""
+        looks_like_ours = re.fullmatch(r"2[0-9]{19}", number) is not None
+        return looks_like_ours and number not in self._jobs and number[:14] <= self._began
 
     def fetch(self, job: Job, file_id: str, now: datetime) -> Document:
         """Return the answer of a request that is done."""
@@ -273,6 +280,10 @@ class BulkDesk:
         old = sorted(self._jobs.values(), key=lambda job: (not job.fetched, job.number))
         for job in old[: max(0, len(self._jobs) - KEPT)]:
             del self._jobs[job.number]
+
+
+def _second(at: datetime) -> str:
+    return f"{at.astimezone(JAPAN):%Y%m%d%H%M%S}"
 
 
 _BAD_ANSWER = Refusal("SERVER_BAD_ANSWER", "資格確認サーバーの回答が正しくありません。")

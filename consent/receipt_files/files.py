@@ -256,6 +256,17 @@ class Writer:
             self._header(now, Segment.ABNORMAL, error_code=str(malformed.fault), error_message=words), None
         )
 
+    def lost_file(self, refusal: Refusal, file_id: str, now: datetime) -> Document:
+        """Return the answer to a question for what this program no longer has: the program failed, not the question."""
+        header = self._header(
+            now,
+            Segment.ABNORMAL,
+            file_id,
+            error_code=refusal.code,
+            error_message=refusal.message,
+        )
+        return self._document(header, None)
+
     def _header(
         self,
         at: datetime,

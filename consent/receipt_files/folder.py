@@ -84,6 +84,14 @@ class Charts(Protocol):
     """Where a visit goes besides, as FHIR; never waited for."""
 
     def put(self, visit_id: str, confirmation: Confirmation) -> None: ...
+    def left(self) -> tuple[str, ...]:
+        """Return the visits that the program before did not deliver, and that were neither put nor given up since."""
+        ...
+
+    def give_up(self, visit_id: str) -> None:
+        """Nothing is known of a visit any more."""
+        ...
+
     def failed(self) -> tuple[str, ...]:
         """Return, once each, the visits that could not be delivered."""
         ...
@@ -146,6 +154,8 @@ class FolderReport:
     """Kinds of requests that nobody here can answer; "?" for a name that says no kind."""
     taken: int = 0
     """Chart numbers that were refused because another person has them."""
+    lost: int = 0
+    """Bulk requests that were asked for, and went with the program before."""
     undelivered: tuple[str, ...] = ()
     """Visits whose FHIR Bundle was given up."""
     waiting: int = 0
@@ -346,6 +356,7 @@ class ReceiptFolderService:
         with self._lock:
             report.waiting = len(self._waiting)
         if self._charts:
+            self._put_again(self._charts)
             report.undelivered = self._charts.failed()
         report.problem = self._problem
         return report
@@ -393,6 +404,24 @@ class ReceiptFolderService:
                 continue
             with self._lock:
                 self._waiting.pop(visit_id, None)
+
+    def _put_again(self, charts: Charts) -> None:
+        """Have made again what the program before did not deliver: one visit in one look."""
+        left = [visit_id for visit_id in charts.left() if visit_id not in self._waiting]
+        if not left or self._seconds() < self._server_rests_until:
+            return
+        visit_id = left[0]
+        try:
+            confirmation = self._ask(visit_id)
+        except Untellable:
+            confirmation = None
+        except EligibilityError:
+            self._server_rests_until = self._seconds() + RETRY_S
+            return
+        if confirmation is None:
+            charts.give_up(visit_id)
+        else:
+            charts.put(visit_id, confirmation)
 
     def _work_on_bulk(self) -> None:
         if self._bulk is None or self._seconds() < self._bulk_rests_until:
@@ -480,7 +509,7 @@ class ReceiptFolderService:
                     told = self._further.records(request) if self._further else _NOT_OFFERED
                     return records_file(told, request, now, writer.encoding)
                 case _:
-                    return self._in_bulk(kind_named(name)[:-2], request, now)
+                    return self._in_bulk(kind_named(name)[:-2], request, now, report)
         except EligibilityError as error:
             if isinstance(request, RecordsRequest):
                 return records_file(_refusal(error), request, now, writer.encoding)
@@ -505,7 +534,11 @@ class ReceiptFolderService:
         return writer.registered_file(request, now)
 
     def _in_bulk(
-        self, kind: str, request: BulkRequest | ListingRequest | FetchRequest, now: datetime
+        self,
+        kind: str,
+        request: BulkRequest | ListingRequest | FetchRequest,
+        now: datetime,
+        report: FolderReport,
     ) -> Document:
         writer, file_id = self._folder.writer, request.header.file_id
         if self._bulk is None:
@@ -513,6 +546,9 @@ class ReceiptFolderService:
         if not isinstance(request, FetchRequest):
             return self._bulk.take(kind, request, now)
         job = self._bulk.job(kind, request.body.number)
+        if job is None and self._bulk.is_lost(request.body.number):
+            report.lost += 1
+            return writer.lost_file(_NUMBER_LOST, file_id, now)
         if job is None:
             return writer.refused_file(_NUMBER_UNKNOWN, file_id, now)
         return self._bulk.fetch(job, file_id, now) if job.done else writer.running_file(file_id, now)
@@ -558,6 +594,10 @@ SERVER_SILENT = "資格確認サーバーに確認できませんでした。自
 NUMBER_TAKEN = "REFERENCE_NUMBER_TAKEN"
 _NUMBER_UNKNOWN = Refusal(
     "RECEPTION_NUMBER_UNKNOWN", "この受付番号の要求はありません。もう一度要求してください。"
+)
+_NUMBER_LOST = Refusal(
+    "RECEPTION_NUMBER_LOST",
+    "端末が再起動したため、この受付番号の要求は失われました。もう一度要求してください。",
 )
 _NOT_OFFERED = Refusal("NOT_OFFERED", "この要求には対応していません。")
 

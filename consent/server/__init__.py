@@ -127,8 +127,8 @@ class EligibilityServer:
     """The server in a thread of this process; a context manager, and startable again after a stop.
 
     ``port`` 0 takes a free one at the first start, which later starts take again. The person files of ``people_folder``
-    are read again whenever they change. ``listening``: a socket that several processes share, instead of host and port;
-    ``behind``: the Unix socket to which a front of the site's own hands requests on. start() raises ServerError.
+    are read again whenever they change. ``behind``: the Unix socket to which a front of the site's own hands requests
+    on. start() raises ServerError.
     """
 
     def __init__(
@@ -145,7 +145,6 @@ class EligibilityServer:
         people_folder: Path | None = None,
         limits: "Limits | None" = None,
         tls: Tls | None = None,
-        listening: socket.socket | None = None,
         behind: Path | None = None,
     ) -> None:
         self.faults = Faults()
@@ -160,10 +159,9 @@ class EligibilityServer:
         self._trust_cas = tuple(trust_cas)
         self._limits = limits
         self._tls = tls
-        self._shared = listening
         self._socket = behind
+        self._shared: socket.socket | None = None
         self._shared_front: Front | None = None
-        self._shares_in = os.getpid()
         self._running: _Running | None = None
         self._people: People | None = None
         # An in-memory database lives as long as this object, so that a restarted server remembers.
@@ -176,6 +174,21 @@ class EligibilityServer:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{'https' if self._tls else 'http'}://{host}:{self._port}"
 
+    @property
+    def behind_front(self) -> bool:
+        """Whether nginx hands the requests on, by a Unix socket."""
+        return self._tls is not None or self._socket is not None
+
+    @property
+    def settings_of_uvicorn(self) -> dict[str, Any]:
+        """How uvicorn serves the application."""
+        # Who asks is who is connected, or whom the front says; a header of anybody else's is anybody's word.
+        return {
+            **_UVICORN,
+            "proxy_headers": self.behind_front,
+            "forwarded_allow_ips": "*" if self.behind_front else None,
+        }
+
     def _own_url(self) -> str:
         """Where this process reaches itself: the server asks the responder over HTTP, as if it were elsewhere."""
         everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104
@@ -186,19 +199,21 @@ class EligibilityServer:
         """Listen and return once requests are accepted; does nothing when running."""
         if self._running:
             return
-        front = None if self._shared else self._front_of()
+        front = self._front_of()
         # Bound first: a port in use is told before anything is opened or imported.
-        listening = self._shared.dup() if self._shared else self._bound(front)
-        # With limits or TLS, the server asks its own responder at a door of its own, plain and on this machine only.
-        inner = _bound("127.0.0.1", 0) if self._limits or self._tls else None
+        listening = self._bound(front)
         try:
             if listening.family != socket.AF_UNIX:
                 self._port = listening.getsockname()[1]
-            self._running = self._run(listening, inner, front)
+            running = self._assembled()
+            try:
+                running.open(listening, self.settings_of_uvicorn, front)
+            except BaseException:
+                running.end()
+                raise
+            self._running = running
         except BaseException:
-            for each in (listening, inner):
-                if each:
-                    each.close()
+            listening.close()
             if front:
                 front.end()
             raise
@@ -224,9 +239,12 @@ class EligibilityServer:
         path = front.socket if front else self._socket
         return _bound_to(path) if path else _bound(self._host, self._port)
 
-    def _run(
-        self, listening: socket.socket, inner: socket.socket | None, front: "Front | None"
-    ) -> "_Running":
+    def application(self) -> "Asgi":
+        """Return what a process of share() serves; it works until the process ends. Raises ServerError."""
+        self._running = self._assembled()
+        return self._running.app
+
+    def _assembled(self) -> "_Running":
         from consent.server.app import make_app, make_responder_app
         from consent.server.door import Door, with_known_hosts
         from consent.server.faults import skewed, with_faults
@@ -242,38 +260,28 @@ class EligibilityServer:
             self._given, self._authority, self._folder, parties.acts
         )
         clock = skewed(self._clock)
-        asked = f"http://127.0.0.1:{inner.getsockname()[1]}" if inner else self._own_url()
+        responder = Responder(people, self._authority, self._clock)
+        inner: _Uvicorn | None = None
+        asked = self._own_url()
+        if self._limits or self._tls:
+            # The server asks its own responder at a door of its own, plain and on this machine only.
+            listening = _bound("127.0.0.1", 0)
+            asked = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            inner = _Uvicorn(with_faults(make_responder_app(responder), self.faults), listening, _UVICORN)
         status = StatusQuestion(asked + OCSP_PATH, clock)
         service = Service(people, self._authority, store, clock, self._grace_months, self._trust_cas, status)
-        responder = Responder(people, self._authority, self._clock)
         refusals = Refusals(service.note_refusal)
-        limits = self._limits or (Limits() if self._tls or self._socket else None)
-        behind_front = listening.family == socket.AF_UNIX
-        door = Door(service, refusals, limits, behind_front=behind_front)
+        limits = self._limits or (Limits() if self.behind_front else None)
+        door = Door(service, refusals, limits, behind_front=self.behind_front)
         parties.registry.people = lambda: [parties.current(one) for one in self._given]
         calls = make_app(service, responder, door)
         add_parties(calls, door, parties.operator, parties.registry, people)
         app = with_faults(calls, self.faults)
         if limits:
             app = with_limits(app, limits, Buckets(limits.per_s, limits.burst), refusals)
-        if not behind_front:  # there, the certificate's names are what the server is called
+        if not self.behind_front:  # there, the certificate's names are what the server is called
             app = with_known_hosts(app, [self._host])
-        doors: list[_Uvicorn] = []
-        # Who asks is who is connected, or whom the front says; a header of anybody else's is anybody's word.
-        settings: dict[str, Any] = {"proxy_headers": behind_front}
-        if behind_front:
-            settings["forwarded_allow_ips"] = "*"
-        try:
-            if inner:
-                doors.append(_Uvicorn(with_faults(make_responder_app(responder), self.faults), inner))
-            doors.append(_Uvicorn(app, listening, **settings))
-            if front:
-                front.start()
-        except BaseException:
-            for each in doors:
-                each.end()
-            raise
-        return _Running(doors, people, self._authority.status_signer, status.close, front)
+        return _Running(app, inner, people, self._authority.status_signer, status.close)
 
     @property
     def parties(self) -> "Parties":
@@ -306,8 +314,8 @@ class EligibilityServer:
         if running:
             running.end()
 
-    def share(self) -> None:
-        """Listen for processes forked from this one, which each start() for themselves; raises ServerError.
+    def share(self) -> socket.socket:
+        """Listen for processes that each serve application() for themselves; raises ServerError.
 
         What start() would find wrong is found here; no thread is started, and nothing stays open but the socket.
         """
@@ -318,19 +326,15 @@ class EligibilityServer:
         if self._shared.family != socket.AF_UNIX:
             self._port = self._shared.getsockname()[1]
         _opened(self._database).close()
+        return self._shared
 
     def start_front(self) -> None:
         """Start what stands before the processes of share(), once they listen; raises ServerError."""
         if self._shared_front:
             self._shared_front.start()
 
-    def serve_forever(
-        self, started: Callable[[], None] = lambda: None, unneeded: Callable[[], bool] = lambda: False
-    ) -> None:
-        """Serve until Ctrl-C or SIGTERM; call it in the main thread. ``started`` is called once listening.
-
-        ``unneeded`` is asked twice a second, and ends it too.
-        """
+    def serve_forever(self, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until Ctrl-C or SIGTERM; call it in the main thread. ``started`` is called once listening."""
         ended = threading.Event()
 
         def end(_signal: int, _frame: FrameType | None) -> None:
@@ -343,7 +347,7 @@ class EligibilityServer:
             gc.freeze()
             started()
             # Short waits: on some systems a signal does not wake an endless one.
-            while not ended.wait(0.5) and not unneeded():
+            while not ended.wait(0.5):
                 pass
         except KeyboardInterrupt:
             pass
@@ -362,7 +366,7 @@ class EligibilityServer:
         if self._shared:
             self._shared.close()
         front, self._shared_front = self._shared_front, None
-        if front and self._shares_in == os.getpid():
+        if front:
             front.end()
 
     def __enter__(self) -> Self:
@@ -373,10 +377,20 @@ class EligibilityServer:
         self.close()
 
 
+_UVICORN = {
+    "log_config": None,
+    "log_level": "critical",
+    "access_log": False,
+    "lifespan": "off",
+    "server_header": False,
+    "timeout_graceful_shutdown": 1,
+}
+
+
 class _Uvicorn:
     """One run of uvicorn in a thread, on one socket, which it closes at its end."""
 
-    def __init__(self, app: "Asgi", listening: socket.socket, **more: Any) -> None:
+    def __init__(self, app: "Asgi", listening: socket.socket, settings: dict[str, Any]) -> None:
         import uvicorn
 
         started = threading.Event()
@@ -386,17 +400,7 @@ class _Uvicorn:
                 await super().startup(sockets)
                 started.set()
 
-        settings = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-            **more,
-        )
-        self._server: uvicorn.Server = Server(settings)
+        self._server: uvicorn.Server = Server(uvicorn.Config(app, **settings))
 
         def run() -> None:
             try:
@@ -418,24 +422,32 @@ class _Uvicorn:
 
 
 class _Running:
-    """What listens, and the thread that gets to know the people."""
+    """The application, what listens for it, and the thread that gets to know the people."""
 
     def __init__(
         self,
-        doors: Sequence[_Uvicorn],
+        app: "Asgi",
+        inner: _Uvicorn | None,
         people: "People",
         warm_up: Callable[[], object],
         ended: Callable[[], None],
-        front: "Front | None",
     ) -> None:
-        self._doors = tuple(doors)
-        self._front = front
+        self.app = app
+        self._doors = [inner] if inner else []
+        self._front: Front | None = None
         self._at_end = ended
         self._ended = threading.Event()
         self._learner = threading.Thread(
             target=self._learn, args=(people, warm_up), name="eligibility-people", daemon=True
         )
         self._learner.start()
+
+    def open(self, listening: socket.socket, settings: dict[str, Any], front: "Front | None") -> None:
+        """Serve the application; raises ServerError."""
+        self._doors.append(_Uvicorn(self.app, listening, settings))
+        if front:
+            front.start()
+            self._front = front
 
     def _learn(self, people: "People", warm_up: Callable[[], object]) -> None:
         """Take up the responder and the people in the background: their keys may have to be made first."""

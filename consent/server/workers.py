@@ -1,106 +1,82 @@
-"""Several processes that serve one address: a process that only watches, and the workers, forked from it."""
+"""Several processes that serve one address, begun, watched and ended by uvicorn's own supervisor."""
 
-import logging
+import ctypes
 import os
 import signal
-import time
+import sys
 from collections.abc import Callable
-from contextlib import suppress
-from types import FrameType
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from consent.server import EligibilityServer, ServerError
 
-log = logging.getLogger("reception.server")
+if TYPE_CHECKING:
+    from consent.server.faults import Asgi
 
-LOOK_S = 0.1
-PAUSE_S = 1.0
-"""Before a worker takes the place of one that died, so that one that dies at once does not keep us busy."""
-END_S = 10.0
-
-
-def serve_by_workers(server: EligibilityServer, count: int, started: Callable[[], None]) -> None:
-    """Serve by ``count`` processes until Ctrl-C or SIGTERM; call it in the main thread of a process without others.
-
-    ``started`` is called once all of them listen. A worker that dies is replaced. Faults are each process's own.
-    Raises ServerError.
-    """
-    ended = False
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal ended
-        ended = True
-
-    server.share()
-    before = [(number, signal.signal(number, end)) for number in (signal.SIGTERM, signal.SIGINT)]
-    workers: set[int] = set()
-    ready, tell = os.pipe()
-    try:
-        workers = {_forked(server, tell) for _ in range(count)}
-        _wait_for(ready, tell, count)
-        server.start_front()
-        started()
-        while not ended:
-            time.sleep(LOOK_S)
-            for worker in _dead(workers):
-                log.warning("a worker of the eligibility server died and is replaced")
-                time.sleep(PAUSE_S)
-                workers.remove(worker)
-                if not ended:
-                    workers.add(_forked(server, None))
-    finally:
-        _end(workers)
-        for number, handler in before:
-            signal.signal(number, handler)
-        server.close()
+START_S = 30.0
+_PR_SET_PDEATHSIG = 1
 
 
-def _forked(server: EligibilityServer, tell: int | None) -> int:
-    watcher = os.getpid()
-    worker = os.fork()
-    if worker:
-        return worker
-    status = 1
-    try:
-        # Ctrl-C goes to the whole group of processes; the watcher's word is enough.
+@dataclass(frozen=True)
+class _Application:
+    """Makes the application once more in each process, of what can be handed to one."""
+
+    make: Callable[[], EligibilityServer]
+    supervisor: int
+    """Its process id: it may have been killed before this process was ready to hear of that."""
+
+    def __call__(self) -> "Asgi":
+        # A supervisor that is killed takes its processes along (Linux; elsewhere they stay).
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != self.supervisor:
+                sys.exit(0)
+        # Ctrl-C goes to the whole group of processes; the supervisor's word is enough.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        try:
+            return self.make().application()
+        except ServerError as error:
+            sys.stderr.write(f"{error}\n")
+            sys.exit(STARTUP_FAILURE)
 
-        def listens() -> None:
-            if tell is not None:
-                os.write(tell, b".")
-                os.close(tell)
 
-        server.serve_forever(listens, lambda: os.getppid() != watcher)
-        status = 0
-    except BaseException as error:
-        log.error("a worker of the eligibility server ended: %s", type(error).__name__)
+class _Workers(Multiprocess):
+    """Tells when all its processes listen."""
+
+    def __init__(
+        self, config: uvicorn.Config, server: EligibilityServer, started: Callable[[EligibilityServer], None]
+    ) -> None:
+        super().__init__(config, [server.share()])
+        self._server, self._started = server, started
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(process.wait_until_ready(START_S, self.should_exit) for process in self.processes):
+            self._server.start_front()
+            self._started(self._server)
+        elif not self.signal_queue:
+            self.terminate_all()
+            self.join_all()
+            raise ServerError("a worker of the eligibility server could not start")
+
+
+def serve_by_workers(
+    make: Callable[[], EligibilityServer], count: int, started: Callable[[EligibilityServer], None]
+) -> None:
+    """Serve by ``count`` processes until Ctrl-C or SIGTERM; call it in the main thread.
+
+    ``make`` is called once more in each process, so it must be one that pickle can hand over. ``started`` is called
+    once all listen. A worker that dies or hangs is replaced. Faults are each process's own. Raises ServerError.
+    """
+    server = make()
+    try:
+        config = uvicorn.Config(
+            _Application(make, os.getpid()), factory=True, workers=count, **server.settings_of_uvicorn
+        )
+        _Workers(config, server, started).run()
     finally:
-        os._exit(status)
-
-
-def _wait_for(ready: int, tell: int, count: int) -> None:
-    """Wait until all workers listen; the pipe ends early when one of them died."""
-    os.close(tell)
-    told = b""
-    while len(told) < count and (more := os.read(ready, count)):
-        told += more
-    os.close(ready)
-    if len(told) < count:
-        raise ServerError("a worker of the eligibility server could not start")
-
-
-def _dead(workers: set[int]) -> list[int]:
-    return [worker for worker in workers if os.waitpid(worker, os.WNOHANG)[0]]
-
-
-def _end(workers: set[int]) -> None:
-    for worker in workers:
-        with suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGTERM)
-    limit = time.monotonic() + END_S
-    for worker in workers:
-        with suppress(ChildProcessError):
-            while not os.waitpid(worker, os.WNOHANG)[0]:
-                if time.monotonic() > limit:
-                    os.kill(worker, signal.SIGKILL)
-                time.sleep(0.02)
+        server.close()

@@ -34,6 +34,8 @@ def add(command: AddCommand) -> None:
 
 def _counter(options: argparse.Namespace) -> int:
     import config
+    from consent.wire import japan_now
+    from reception.counter.changes import ChangesError, changes_of
     from reception.counter.program import CounterError, CounterProgram, Site
     from reception.fleet.local import LocalLink, socket_file
 
@@ -49,10 +51,14 @@ def _counter(options: argparse.Namespace) -> int:
         board = BoardLink(settings.fleet)
         links.append(board)
         silent = board.silent_since
-    site = Site(page, options.state, links)  # type: ignore[arg-type]
+    changes = None
     try:
+        changes = changes_of(settings, options.state, japan_now)
+        site = Site(page, options.state, links, changes=changes)  # type: ignore[arg-type]
         program = CounterProgram(site if silent is None else replace(site, broker_silent=silent))
-    except CounterError as error:
+    except (ChangesError, CounterError) as error:
+        if changes is not None:
+            changes.close()
         return refuse(f"counter: {error}")
 
     def ready() -> None:
@@ -62,7 +68,11 @@ def _counter(options: argparse.Namespace) -> int:
 
             webbrowser.open(program.url)
 
-    program.serve_forever(ready)
+    try:
+        program.serve_forever(ready)
+    finally:
+        if changes is not None:
+            changes.close()
     return 0
 
 

@@ -3,9 +3,14 @@
 import argparse
 import ipaddress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reception.commands.arguments import AddCommand, count, refuse
+
+if TYPE_CHECKING:
+    from consent.server import EligibilityServer
 
 
 def add(command: AddCommand) -> None:
@@ -86,20 +91,11 @@ def add(command: AddCommand) -> None:
 
 
 def _server(options: argparse.Namespace) -> int:
-    from config.person import everybody, insured, load_person
-    from consent.server import EligibilityServer, Tls
-    from consent.server.certificates import Authority
-    from consent.server.rate_limits import Limits
-    from consent.server.trusted import load_cas
-    from consent.server.workers import serve_by_workers
+    from consent.server import Faults
 
+    files = (options.tls_cert, options.tls_key, options.client_ca)
     if options.people and not options.people.is_dir():
         return refuse(f"--people {options.people}: there is no such folder")
-    people = insured(everybody() + [load_person(name, Path()) for name in options.person])
-    trust_cas = load_cas(options.trust_ca) if options.trust_ca else []
-    database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
-    authority = Authority(options.state)
-    files = (options.tls_cert, options.tls_key, options.client_ca)
     if any(files) and not all(files):
         return refuse("--tls-cert, --tls-key and --client-ca go together")
     if any(files) and options.socket:
@@ -109,27 +105,12 @@ def _server(options: argparse.Namespace) -> int:
             f"--host {options.host}: for other machines, TLS is needed (--tls-cert, --tls-key, --client-ca);"
             " --insecure does without"
         )
-    # The terminals of this state folder are enrolled when they first start; they share it with the server.
-    server = EligibilityServer(
-        people,
-        authority,
-        database=database,
-        host=options.host,
-        port=options.port,
-        grace_months=options.grace_months,
-        trust_cas=trust_cas,
-        people_folder=options.people,
-        limits=Limits(),
-        tls=Tls(*files) if all(files) else None,
-        behind=options.socket,
-    )
-    if options.fault:
-        try:
-            server.faults.always(options.fault)
-        except ValueError as error:
-            return refuse(f"--fault: {error}")
+    try:
+        Faults().always(options.fault or "500")
+    except ValueError as error:
+        return refuse(f"--fault: {error}")
 
-    def say() -> None:
+    def say(server: "EligibilityServer") -> None:
         if options.socket:
             print(f"eligibility server: {options.socket} (stop with Ctrl-C)", flush=True)
             return
@@ -141,10 +122,41 @@ def _server(options: argparse.Namespace) -> int:
         )
 
     if options.workers > 1:
-        serve_by_workers(server, options.workers, say)
+        from consent.server.workers import serve_by_workers
+
+        serve_by_workers(partial(_made, options), options.workers, say)
     else:
-        server.serve_forever(say)
+        server = _made(options)
+        server.serve_forever(partial(say, server))
     return 0
+
+
+def _made(options: argparse.Namespace) -> "EligibilityServer":
+    """Return the server that the options ask for; each of several processes makes its own."""
+    from config.person import everybody, insured, load_person
+    from consent.server import EligibilityServer, Tls
+    from consent.server.certificates import Authority
+    from consent.server.rate_limits import Limits
+    from consent.server.trusted import load_cas
+
+    files = (options.tls_cert, options.tls_key, options.client_ca)
+    # The terminals of this state folder are enrolled when they first start; they share it with the server.
+    server = EligibilityServer(
+        insured(everybody() + [load_person(name, Path()) for name in options.person]),
+        Authority(options.state),
+        database=options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}",
+        host=options.host,
+        port=options.port,
+        grace_months=options.grace_months,
+        trust_cas=load_cas(options.trust_ca) if options.trust_ca else [],
+        people_folder=options.people,
+        limits=Limits(),
+        tls=Tls(*files) if all(files) else None,
+        behind=options.socket,
+    )
+    if options.fault:
+        server.faults.always(options.fault)
+    return server
 
 
 def _certificates(options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from config.limits import Limits
 from consent.wire import JAPAN, japan_now
 from reception.counter import wording
 from reception.counter.board import outcome_words
+from reception.counter.changes import Change, Changes, ChangesError
 from reception.counter.charts import hours_chart
 from reception.counter.day import as_csv, figures_of, lines
 from reception.counter.english import LANGUAGES, Words
@@ -72,6 +74,8 @@ class Counter:
     limits: Limits
     today: Callable[[], date] = lambda: japan_now().date()
     clock: Callable[[], datetime] = japan_now
+    changes: Changes | None = None
+    """The worklist of changed names and addresses; None: the clinic does not take part."""
     tls: bool = False
     broker_silent: Callable[[], datetime | None] = lambda: None
     """Since when the broker cannot be reached; None: it can, or there is none."""
@@ -134,6 +138,7 @@ def make_app(counter: Counter) -> FastAPI:
         ("/figures", page.figures),
         ("/figures.csv", page.csv),
         ("/terminals", page.terminals),
+        ("/changes", page.changes),
         ("/audit", page.acts),
         ("/metrics", page.numbers),
         ("/t/{terminal}", page.desk),
@@ -149,6 +154,7 @@ def make_app(counter: Counter) -> FastAPI:
         ("/unlock", page.unlock),
         ("/language", page.language),
         ("/theme", page.theme),
+        ("/changes", page.change),
         ("/here", page.here),
         ("/t/{terminal}/search", page.search),
         ("/t/{terminal}/do/{verb}", page.do),
@@ -238,6 +244,7 @@ class Pages:
             "page": "",
             "said": "",
             "many": len(self._counter.hub.terminals()) > 1,
+            "waiting": self._waiting() if session else None,
         }
         return self._templates.get_template(name).render(common | values)
 
@@ -245,6 +252,16 @@ class Pages:
         self, name: str, request: Request, session: Session | None, status: int = 200, **values: Any
     ) -> Response:
         return HTMLResponse(self._render(name, session, self._language(request, session), **values), status)
+
+    def _waiting(self) -> int | None:
+        """Return how many changes wait for a clerk; None: no page is about them."""
+        if self._counter.changes is None:
+            return None
+        try:
+            return self._counter.changes.waiting()
+        except ChangesError as error:
+            _log.error("%s", error)
+            return 0
 
     @staticmethod
     def _language(request: Request, session: Session | None) -> str:
@@ -449,7 +466,7 @@ class Pages:
         day = figures_of(self._tally(terminal))
         outcomes = {code: t(outcome_words(code)) for code, _ in day.failures}
         identities = {way: t(words) for way, words in wording.IDENTITY.items()}
-        return day, lines(day, identities, outcomes)
+        return day, lines(day, identities, outcomes, t)
 
     async def figures(self, request: Request, terminal: str = "") -> Response:
         """Show the day at a glance, of one terminal or of all."""
@@ -499,6 +516,54 @@ class Pages:
                 }
             )
         return self._page("terminals.html", request, session, page="terminals", abouts=abouts)
+
+    async def changes(self, request: Request) -> Response:
+        """Show which names and addresses changed, old and new beside each other."""
+        session = self._visited(request)
+        return await self._changes(request, session, "")
+
+    async def _changes(self, request: Request, session: Session, said: str) -> Response:
+        t = Words(session.language)
+        shown: tuple[Change, ...] = ()
+        broken = False
+        try:
+            shown = await run_in_threadpool(self._worklist().shown, t)
+        except ChangesError as error:
+            _log.error("%s", error)
+            broken, said = True, said or t(UNREADABLE)
+        return self._page(
+            "changes.html", request, session, page="changes", changes=shown, broken=broken, said=said
+        )
+
+    def _worklist(self) -> Changes:
+        if self._counter.changes is None:
+            raise HTTPException(404)
+        return self._counter.changes
+
+    async def change(self, request: Request) -> Response:
+        """Do what a clerk decided about a change."""
+        session, form = await self._form(request)
+        self._counter.sessions.use(session)
+        worklist, t = self._worklist(), Words(session.language)
+        if set(form) != {"change", "answer"} or form["answer"] not in CHANGE_ANSWERS:
+            raise HTTPException(400)
+        act, accept = CHANGE_ANSWERS[form["answer"]], form["answer"] == "accept"
+        change = _plain_id(form["change"])
+        try:
+            decided = partial(worklist.decide, change, session.staff, accept=accept)
+            verdict = "done" if await run_in_threadpool(decided) else "late"
+        except ChangesError as error:
+            _log.error("%s", error)
+            verdict = "failed"
+        self._counter.audit.note(session.staff, act, change, verdict)
+        said = {
+            "done": t("受け入れました。レセコン用の連絡票を書きました。")
+            if accept
+            else t("受け入れませんでした。登録はそのままです。"),
+            "late": t("この変更は、もう一覧にありません。ほかの係が先に決めています。"),
+            "failed": t(UNREADABLE),
+        }
+        return await self._changes(request, session, said[verdict])
 
     async def acts(self, request: Request) -> Response:
         """Show the audit."""
@@ -700,7 +765,10 @@ class Pages:
         return JSONResponse({"ok": ok, "said": said, "regions": regions})
 
 
-REGIONS = ("status", "calls", "notices", "list", "check", "person", "help", "lamps")
+CHANGE_ANSWERS = {"accept": "accept-change", "refuse": "refuse-change"}
+"""By answer of a clerk, the act in the audit."""
+UNREADABLE = "変更の一覧を読み書きできません。レセコンのフォルダーと共有の設定を確認してください。"
+REGIONS = ("status", "calls", "notices", "conflicts", "list", "check", "person", "help", "lamps")
 ORDER = "order"
 
 _FORMS: dict[str, tuple[str, ...]] = {verb: names for verb, names in TAKES.items() if verb not in BY_ITSELF}

@@ -65,8 +65,12 @@ def problems(view: CounterView) -> tuple[Problem, ...]:
     found = [_STATUS.get(view.status), _STANDING.get(view.standing)]
     if "●" in view.name:
         found.append(_UNREADABLE)
-    found += [_CONFLICTS.get(conflict) for conflict in view.conflicts]
-    return tuple(one for one in found if one is not None)
+    return tuple(one for one in found if one is not None) + conflict_problems(view)
+
+
+def conflict_problems(view: CounterView) -> tuple[Problem, ...]:
+    """Return what makes it unsure which chart is this patient's."""
+    return tuple(_CONFLICTS[one] for one in view.conflicts if one in _CONFLICTS)
 
 
 def outcome_words(outcome: str) -> str:
@@ -137,6 +141,17 @@ class Board:
         numbered = [one for one, _ in self._known.values() if one.reference_number == reference_number]
         others = {(one.name, one.birth_date): one for one in numbered}
         others.pop((view.name, view.birth_date), None)
+        return tuple(others.values())
+
+    def alike(self, view: CounterView) -> tuple[CounterView, ...]:
+        """Return other people of today with the same chart number, or the same kana and birth date."""
+        others = {
+            (one.name, one.birth_date, one.insurer_number): one
+            for one, _ in self._known.values()
+            if (one.reference_number and one.reference_number == view.reference_number)
+            or (plain(one.name_kana), one.birth_date) == (plain(view.name_kana), view.birth_date)
+        }
+        others.pop((view.name, view.birth_date, view.insurer_number), None)
         return tuple(others.values())
 
     def conflicts(self) -> tuple[CounterView, ...]:

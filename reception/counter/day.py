@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from reception.counter.english import JAPANESE, Words
 from reception.terminal.journal import Entry
 from reception.terminal.tally import Steps, Tally, tally
 
@@ -76,19 +77,29 @@ Line = tuple[str, str, str]
 """What the figure is about, its name, and its value."""
 
 
-def lines(day: Day, identities: Mapping[str, str], outcomes: Mapping[str, str]) -> tuple[Line, ...]:
+def lines(
+    day: Day,
+    identities: Mapping[str, str],
+    outcomes: Mapping[str, str],
+    t: Words = JAPANESE,
+) -> tuple[Line, ...]:
     """Return every figure as a line of words; names of identities and outcomes come from the caller."""
-    found: list[Line] = [("受付", "全体", str(day.visits)), ("受付", "完了", str(day.completed))]
+    found: list[Line] = [
+        (t("受付"), t("全体"), str(day.visits)),
+        (t("受付"), t("完了"), str(day.completed)),
+    ]
     for name, spread in (("患者の操作", day.person_s), ("機械の処理", day.machine_s)):
         if spread is not None:
-            found.append(("時間 (秒)", f"{name} 中央値", f"{spread.median:.1f}"))
-            found.append(("時間 (秒)", f"{name} 90%点", f"{spread.p90:.1f}"))
+            found.append((t("時間 (秒)"), f"{t(name)} {t('中央値')}", f"{spread.median:.1f}"))
+            found.append((t("時間 (秒)"), f"{t(name)} {t('90%点')}", f"{spread.p90:.1f}"))
     for identity, count in day.identities:
         share = 100 * count / day.completed
-        found.append(("本人確認", identities.get(identity, identity or "-"), f"{count} ({share:.0f}%)"))
-    found += [("完了しなかった理由", outcomes.get(code, code), str(count)) for code, count in day.failures]
+        found.append((t("本人確認"), identities.get(identity, identity or "-"), f"{count} ({share:.0f}%)"))
+    for code, count in day.failures:
+        found.append((t("完了しなかった理由"), outcomes.get(code, code), str(count)))
     for hour, completed, others in day.hours:
-        found.append(("時間帯", f"{hour}時台", f"完了 {completed} / ほか {others}"))
+        told = t("完了 {n} / ほか {m}", n=completed, m=others)
+        found.append((t("時間帯"), t("{n}時台", n=hour), told))
     return tuple(found)
 
 

@@ -21,6 +21,9 @@ class Words:
         return said.format(**values) if values else said
 
 
+JAPANESE = Words("ja")
+
+
 def _in_english(text: str) -> str:
     """Return the counter's own words, or those that the patient reads; the Japanese ones where there are none."""
     own = english().get(text)

@@ -4,6 +4,7 @@ from datetime import date
 
 from config.limits import Limits
 from consent.copay_limits import monthly_limit
+from reception.counter.english import JAPANESE, Words
 
 NAMES = {
     "A01": "ア",
@@ -26,22 +27,25 @@ NAMES = {
 """By category; a test holds them beside config/limits.toml."""
 
 
-def limit_words(category: str, limits: Limits, day: date, birth_date: date) -> str:
-    """Say what a category means in the month of ``day``; "-" without one."""
+def limit_words(category: str, limits: Limits, day: date, birth_date: date, t: Words = JAPANESE) -> str:
+    """Say what a category means in the month of ``day``, in the language of ``t``; "-" without one."""
     if not category:
         return "-"
-    named = f"区分{NAMES[category]} ({category})" if category in NAMES else category
+    named = category
+    if category in NAMES:
+        named = t("区分{name} ({code})", name=t(NAMES[category]), code=category)
     limit = monthly_limit(limits, category, day, 0, birth_date)
     if limit is None:
-        return f"{named} (この月の金額は登録されていません)"
-    household = f"月額 {limit.household:,} 円"
+        return f"{named} {t('(この月の金額は登録されていません)')}"
+    household = t("月額 {yen} 円", yen=f"{limit.household:,}")
     if limit.one_percent_above:
-        household += f" (医療費が {limit.one_percent_above:,} 円を超えた分の1%を加算)"
+        above = t("(医療費が {yen} 円を超えた分の1%を加算)", yen=f"{limit.one_percent_above:,}")
+        household = f"{household} {above}"
     parts = [
         household,
-        f"4回目から {limit.fourth:,} 円" if limit.fourth else "",
-        f"外来 {limit.outpatient:,} 円" if limit.outpatient else "",
-        f"外来の年間 {limit.outpatient_year:,} 円" if limit.outpatient_year else "",
+        t("4回目から {yen} 円", yen=f"{limit.fourth:,}") if limit.fourth else "",
+        t("外来 {yen} 円", yen=f"{limit.outpatient:,}") if limit.outpatient else "",
+        t("外来の年間 {yen} 円", yen=f"{limit.outpatient_year:,}") if limit.outpatient_year else "",
+        t("金額は未確認です") if limit.unverified else "",
     ]
-    unsure = "、金額は未確認です" if limit.unverified else ""
-    return f"{named}: {'、'.join(filter(None, parts))}{unsure}"
+    return f"{named}: {t('、').join(filter(None, parts))}"

@@ -8,7 +8,7 @@ from config.limits import Limits
 from consent.choices import ConsentAnswer, age_on
 from consent.wire import JAPAN
 from reception.counter import wording
-from reception.counter.board import Problem, Row, began, outcome_words, problems
+from reception.counter.board import Problem, Row, began, conflict_problems, outcome_words, problems
 from reception.counter.english import Words
 from reception.counter.eras import in_era
 from reception.counter.hub import Desk
@@ -53,6 +53,21 @@ class Person:
     consents: tuple[tuple[str, bool], ...] = ()
     problems: tuple[Problem, ...] = ()
     identity: str = ""
+
+
+@dataclass(frozen=True)
+class ConflictLine:
+    """One patient of today whose chart staff must look for with care."""
+
+    visit: str
+    time: str
+    name: str = field(repr=False)
+    kana: str = field(repr=False)
+    born: str = field(repr=False)
+    chart: str = field(repr=False)
+    problems: tuple[Problem, ...]
+    others: tuple[str, ...] = field(repr=False)
+    """Who else of today has that number, or that name and birth date."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,7 @@ class DeskPage:
     calls: tuple[CallLine, ...]
     notices: tuple[NoticeLine, ...]
     help: Help
+    conflicts: tuple[ConflictLine, ...]
 
 
 def desk_page(
@@ -138,7 +154,30 @@ def desk_page(
         call_lines(desk, t),
         _notices(desk, t),
         _help(desk, t),
+        _conflicts(desk, t),
     )
+
+
+def _conflicts(desk: Desk, t: Words) -> tuple[ConflictLine, ...]:
+    times = {entry.visit: began(entry) for entry in desk.entries}
+    return tuple(
+        ConflictLine(
+            view.visit,
+            times.get(view.visit, ""),
+            view.name,
+            view.name_kana,
+            view.birth_date.isoformat(),
+            view.reference_number,
+            tuple(Problem(t(each.what), t(each.remedy)) for each in conflict_problems(view)),
+            tuple(_whom(other, times.get(other.visit, "")) for other in desk.board.alike(view)),
+        )
+        for view in desk.board.conflicts()
+    )
+
+
+def _whom(view: CounterView, time: str) -> str:
+    parts = time, view.name, view.birth_date.isoformat(), view.reference_number
+    return " ".join(filter(None, parts))
 
 
 def _line(row: Row, t: Words, shown: str) -> Line:
@@ -184,7 +223,7 @@ def _person(desk: Desk, visit: str, t: Words, limits: Limits, today: date) -> Pe
         era=in_era(born),
         age=age_on(born, today),
         share=_share(view.share, t),
-        limit=limit_words(view.limit_category, limits, today, born) if view.limit_category else unsaid,
+        limit=limit_words(view.limit_category, limits, today, born, t) if view.limit_category else unsaid,
         consents=tuple(
             (t(wording.ITEMS.get(item, item)), answer == ConsentAnswer.GIVEN) for item, answer in view.answers
         ),

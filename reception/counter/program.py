@@ -22,6 +22,7 @@ from config.limits import load_limits
 from consent.wire import japan_now
 from reception.counter import metrics
 from reception.counter.app import Counter, make_app
+from reception.counter.changes import Changes
 from reception.counter.hub import Hub, Link
 from reception.counter.security import Guard
 from reception.counter.sessions import Sessions, Throttle, role_of, roles_file
@@ -47,6 +48,8 @@ class Site:
     state: Path
     links: Sequence[Link]
     broker_silent: Callable[[], datetime | None] = lambda: None
+    changes: Changes | None = None
+    """The clinic's worklist of changed names and addresses; whoever made it closes it."""
 
 
 class CounterProgram:
@@ -76,6 +79,7 @@ class CounterProgram:
             staff_ids=Staff(partial(read_hashes, passwords), time.monotonic).ids,
             role=partial(role_of, roles_file(state)),
             limits=load_limits(),
+            changes=site.changes,
             today=lambda: clock().date(),
             clock=clock,
             tls=tls,

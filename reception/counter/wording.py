@@ -1,5 +1,6 @@
 """What the counter calls states, parts and answers, in Japanese; english.py has the same in English."""
 
+from consent.attributes.rules import Attribute
 from consent.choices import ConsentAnswer, Item, VisualReason
 from reception.flow.failures import FailureCode
 from reception.terminal.notices import NOTICES, NoticeCode
@@ -94,6 +95,14 @@ ITEMS: dict[str, str] = {
     Item.MEDICAL_SUBSIDY: "医療費助成情報",
 }
 """By item."""
+ATTRIBUTES: dict[str, str] = {
+    Attribute.NAME: "氏名",
+    Attribute.ADDRESS: "住所",
+    Attribute.BIRTH_DATE: "生年月日",
+    Attribute.SEX: "性別",
+}
+"""By attribute of 最新4情報."""
+SEXES = {"1": "男性", "2": "女性"}
 ANSWERS: dict[str, str] = {ConsentAnswer.GIVEN: "提供する", ConsentAnswer.DECLINED: "提供しない"}
 
 REASONS: dict[VisualReason, str] = {

@@ -71,10 +71,11 @@ def back_office(
     settings: Server,
     identity: TerminalIdentity,
     sync: Callable[[int], None] | None = None,
+    state: Path | None = None,
 ) -> Iterator[BackOffice]:
     """Run the back office beside a terminal, with a connection to the server of its own.
 
-    ``sync``: see ReceiptFolder.
+    ``sync``: see ReceiptFolder; ``state``: where it is kept which visits are owed a FHIR Bundle.
     """
     client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
     receipts = None
@@ -83,7 +84,7 @@ def back_office(
         from consent.receipt_files.answers import receipt_folder_service
 
         receipts = receipt_folder_service(
-            config.receipt, config.site, client, sync=sync, charts=_charts(config)
+            config.receipt, config.site, client, sync=sync, charts=_charts(config, state)
         )
     office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
     office.start()
@@ -96,15 +97,17 @@ def back_office(
             receipts.close()
 
 
-def _charts(config: Config) -> "Charts | None":
+def _charts(config: Config, state: Path | None) -> "Charts | None":
     """Return what delivers FHIR Bundles; None where the site has named no place. Raises ConfigError."""
     if not config.fhir.folder and not config.fhir.webhook:
         return None
     try:
         from consent.fhir.delivery import Charts
+        from consent.fhir.marks import Marks
     except ImportError as error:
         raise ConfigError(f"fhir: needs the extra fhir, which is not installed ({error.name})") from None
-    return Charts(config.fhir, config.site.institution_code)
+    owed = None if state is None else state / f"fhir-owed-{config.site.terminal_id}"
+    return Charts(config.fhir, config.site.institution_code, marks=Marks(owed))
 
 
 @contextmanager
@@ -181,7 +184,7 @@ def real_terminal(config: Config, state: Path, engine: FaceEngine) -> Iterator[t
             queue_numbers=QueueNumbers(queue_file(config, state), journal.now),
             announcements=announcements_of(config),
         )
-        office = ends.enter_context(back_office(config, journal, config.server, identity))
+        office = ends.enter_context(back_office(config, journal, config.server, identity, state=state))
         terminal.start()
         ends.callback(terminal.stop)
         yield terminal, office

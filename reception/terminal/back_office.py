@@ -211,6 +211,8 @@ class BackOffice:
             self._tell(NoticeCode.REQUEST_UNKNOWN, detail=kind)
         for _ in range(report.taken):
             self._tell(NoticeCode.CHART_NUMBER_TAKEN)
+        for _ in range(report.lost):
+            self._tell(NoticeCode.BULK_REQUEST_LOST)
         if report.problem != self._problem:
             self._problem = report.problem
             self._change(lambda notices: tuple(one for one in notices if one.code is not _FOLDER))

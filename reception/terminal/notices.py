@@ -16,6 +16,7 @@ class NoticeCode(StrEnum):
     RECEIPT_IMPOSSIBLE = "RECEIPT_IMPOSSIBLE"
     REQUEST_UNKNOWN = "REQUEST_UNKNOWN"
     CHART_NUMBER_TAKEN = "CHART_NUMBER_TAKEN"
+    BULK_REQUEST_LOST = "BULK_REQUEST_LOST"
     CHART_NOT_DELIVERED = "CHART_NOT_DELIVERED"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
     PART_FAILED = "PART_FAILED"
@@ -61,6 +62,10 @@ NOTICES: dict[NoticeCode, Words] = {
     NoticeCode.CHART_NUMBER_TAKEN: Words(
         "登録しようとした診察券番号は、別の患者のものです。登録していません。",
         "どちらの患者の番号かを確認し、レセコンで直してから登録してください。",
+    ),
+    NoticeCode.BULK_REQUEST_LOST: Words(
+        "端末が再起動したため、レセコンの一括照会が失われました。",
+        "レセコンから、一括照会をもう一度行ってください。",
     ),
     NoticeCode.CHART_NOT_DELIVERED: Words(
         "電子カルテに送れない受付がありました。レセコン用のファイルは書いてあります。",

@@ -4,6 +4,7 @@ import csv
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,23 @@ from selenium.webdriver.common.keys import Keys
 
 from reception.counter.program import CounterProgram
 from reception.flow import StaffText, State
-from reception.testing.fleet.actors import breaks, is_mended
+from reception.testing.fleet.actors import breaks, is_mended, view_of
 from reception.testing.testbench import STAFF, STAFF_PASSWORD
 from tests.support import ROOT
+from tests.support.changes import MATCH, NEW_ADDRESS, OLD_ADDRESS, Clinic
 from tests.support.counter import PERSON, Browser, Terminal, needs_browser, page_of, soon
 
 pytestmark = [needs_browser, pytest.mark.timeout(180)]
 
 CLERK = "desk-2"
 AXE = (ROOT / "tests" / "data" / "axe.min.js").read_text(encoding="utf-8")
-WIDTHS = (500, 1280, 1920)
+WIDTHS = (360, 390, 1024, 1920)
+SMALL = """return [...document.querySelectorAll('a, button, summary, input, select, label.choice')]
+  .filter(e => e.type !== 'hidden' && e.type !== 'radio' && !e.closest('.skip') && e.checkVisibility())
+  .map(e => [e, e.getBoundingClientRect()])
+  .filter(([, r]) => r.width && (r.height < 44 || r.width < 44))
+  .map(([e, r]) => `${e.outerHTML.slice(0, 80)} ${r.width}x${r.height}`)"""
+"""What is too small for a finger (CSS pixels)."""
 
 
 class Counter:
@@ -64,15 +72,32 @@ def clerk(browser: Browser) -> Browser:
 
 
 def keep(browser: Browser, name: str) -> None:
-    """Keep a picture in three widths where RECEPTION_PICTURES says; nothing ever lies beside the page."""
-    folder = os.environ.get("RECEPTION_PICTURES", "")
+    """Nothing lies beside the page, at no width, and a finger hits everything on a phone.
+
+    Keep a picture of each width, light and dark, where RECEPTION_PICTURES says.
+    """
+    folder, driver = os.environ.get("RECEPTION_PICTURES", ""), browser.driver
     for width in WIDTHS:
-        browser.driver.set_window_size(width, 900)
-        inside = browser.driver.execute_script("return document.documentElement.scrollWidth - innerWidth")
-        assert inside <= 0, (name, width, inside)
-        if folder:
-            browser.driver.save_screenshot(str(Path(folder) / f"counter-{name}-{width}.png"))
-    browser.driver.set_window_size(1280, 900)
+        sized(browser, width)
+        inside = driver.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert (driver.execute_script("return innerWidth"), inside) == (width, 0), (name, width)
+        if width < 400:
+            assert driver.execute_script(SMALL) == [], (name, width)
+        for theme in ("light", "dark") if folder else ():
+            media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+            driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+            driver.save_screenshot(str(Path(folder) / f"counter-{name}-{width}-{theme}.png"))
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def sized(browser: Browser, width: int) -> None:
+    """Show the page so wide: a window of a desktop never gets as narrow as a phone."""
+    height = 780 if width < 400 else 900
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
 def faults(browser: Browser) -> list[str]:
@@ -199,6 +224,52 @@ def test_a_chart_number_is_registered_and_a_second_person_with_it_is_asked_about
     clerk.one("#chart").send_keys("\n")
     clerk.sees("登録しました", "#said")
     clerk.sees("A-100", ".headline")
+
+
+def test_a_conflict_of_charts_is_listed_and_leads_to_the_patient(clerk: Browser, counter: Counter) -> None:
+    from config.person import load_person
+
+    terminal, other = counter.terminal, load_person("age75")
+    terminal.comes()
+    terminal.is_identified()
+    view = view_of(PERSON, terminal.actor.visit)
+    terminal.actor.knows(replace(view, conflicts=("SAME_KANA_AND_BIRTH",)))
+    terminal.answers()
+    terminal.actor.knows(replace(view, conflicts=("SAME_KANA_AND_BIRTH",)))
+    terminal.comes(other)
+    terminal.is_identified()
+    clerk.sees(other.name, "#person")
+    clerk.sees("フリガナと生年月日が同じ別の患者がいます", "#conflicts")
+    assert faults(clerk) == []
+    keep(clerk, "conflict")
+    clerk.one("#conflicts a").send_keys(Keys.ENTER)
+    clerk.sees(PERSON.name, "#person")
+    clerk.presses("form[action='/language'] button")
+    clerk.sees("Another patient has the same kana and birth date", "#conflicts")
+
+
+def test_a_changed_address_is_accepted_by_the_keyboard_and_is_in_the_audit(
+    tmp_path: Path, chromium: Browser
+) -> None:
+    clinic = Clinic(tmp_path / "receipt")
+    with page_of([Terminal()], tmp_path, worklist=clinic.changes) as program:
+        chromium.url = program.url
+        chromium.goes("static/icon.svg")
+        chromium.driver.delete_all_cookies()
+        chromium.logs_in()
+        chromium.presses("a[href='/changes']")
+        chromium.sees(OLD_ADDRESS)
+        chromium.sees(NEW_ADDRESS)
+        assert faults(chromium) == []
+        keep(chromium, "changes")
+        chromium.driver.execute_script("document.querySelector('.changes summary').focus()")
+        ActionChains(chromium.driver).send_keys(Keys.ENTER, Keys.TAB, Keys.ENTER).perform()
+        chromium.sees("受け入れました", "#said")
+        chromium.sees("確認する変更はありません")
+        assert len(clinic.notes()) == 1
+        chromium.goes("audit")
+        chromium.sees(f"{STAFF}\taccept-change\t{MATCH}\tdone", "table")
+        assert chromium.complaints() == []
 
 
 def test_a_typed_word_and_the_focus_stay_while_news_come(clerk: Browser, counter: Counter) -> None:

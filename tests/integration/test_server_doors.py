@@ -8,8 +8,9 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,55 @@ def test_several_processes_serve_one_address_and_end_together(tmp_path: Path) ->
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
+
+
+def children_of(pid: int) -> set[int]:
+    told = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return {int(child) for child in told.split() if is_worker(int(child))}
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process lives that serves; multiprocessing keeps another that counts resources."""
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def eventually(what: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)  # another process's state is looked at
+    return True
+
+
+def test_a_worker_that_is_killed_is_replaced_and_all_end_with_their_supervisor(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reception", "--state", str(tmp_path), "server", "--port", "0"]
+    process = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2]
+        first = children_of(process.pid)
+        assert len(first) == 2
+        os.kill(min(first), signal.SIGKILL)
+        assert eventually(lambda: len(children_of(process.pid) - first) == 1)
+        assert httpx.get(f"{url}/health", trust_env=False).status_code == 200
+        workers = children_of(process.pid)
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+    assert eventually(lambda: not any(map(is_worker, workers)))
+
+
+def test_workers_without_a_database_that_all_reach_are_refused_in_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reception", "--state", str(tmp_path), "server", "--port", "0"]
+    more = ["--workers", "2", "--database", "sqlite://"]
+    ended = subprocess.run([*command, *more], capture_output=True, text=True, check=False, timeout=30)
+    assert ended.returncode != 0
+    assert ended.stderr.splitlines() == [ended.stderr.strip()]
+    assert "not in memory" in ended.stderr
 
 
 def test_the_command_writes_certificates_that_openssl_style_checks_accept(

@@ -22,6 +22,7 @@ import config
 from config.person import load_person
 from consent.choices import ConsentAnswer
 from reception import flow
+from reception.counter.changes import Changes
 from reception.counter.program import CounterProgram, Site
 from reception.fleet.audit import Audit
 from reception.fleet.messages import PERSONAL, Answer, Command, News, Verb, Verdict
@@ -145,7 +146,11 @@ def settings(**changes: Any) -> config.Counter:
 
 @contextmanager
 def page_of(
-    terminals: Sequence[Terminal], state: Path, clerk: str = "", **changes: Any
+    terminals: Sequence[Terminal],
+    state: Path,
+    clerk: str = "",
+    worklist: Changes | None = None,
+    **changes: Any,
 ) -> Iterator[CounterProgram]:
     """Serve the page of these terminals; the bench's staff are administrators, ``clerk`` with their password is not."""
     write_staff_file(state)
@@ -156,7 +161,7 @@ def page_of(
     with ExitStack() as ends:
         for terminal in terminals:
             ends.callback(terminal.close)
-        site = Site(settings(**changes), state, [each.link for each in terminals])
+        site = Site(settings(**changes), state, [each.link for each in terminals], changes=worklist)
         yield ends.enter_context(CounterProgram(site))
 
 

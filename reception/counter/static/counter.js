@@ -187,7 +187,7 @@
     if (!answer?.ok || answer.redirected) { location.assign(url); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     body.dataset.live = page.body.dataset.live || "";
-    for (const id of ["status", "calls", "notices", "list", "check", "person", "help", "lamps"]) {
+    for (const id of ["status", "calls", "notices", "conflicts", "list", "check", "person", "help", "lamps"]) {
       const fresh = page.getElementById(id), old = document.getElementById(id);
       if (fresh && old) morph(old, fresh);
     }

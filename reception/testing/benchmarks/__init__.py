@@ -68,6 +68,7 @@ def _server(options: Namespace, say: Say) -> Figures:
         getattr(options, "database", None),
         say,
         getattr(options, "workers", 1),
+        tls=getattr(options, "tls", False),
     )
 
 

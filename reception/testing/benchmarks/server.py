@@ -9,14 +9,17 @@ import http.client
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -26,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from config.person import load_person
 from consent import wire
+from consent.enrolment.network import write_certificates
 from consent.server.certificates import Authority
 from consent.signatures import Identity, sign
 from reception.testing.benchmarks.postgres import OwnPostgres, programs
@@ -35,19 +39,62 @@ PERSON = "age45"
 REQUESTS_A_VISIT = 3
 START_S = 60.0
 READ_S = 20.0
+NOISY = "bench-noisy"
+NOTHING: dict[str, Any] = {"ms": [], "errors": 0, "cpu_s": 0.0, "noise": 0, "s": 1.0}
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How the server is reached: at a port; behind nginx, with the certificates of a folder."""
+
+    port: int
+    certificates: Path | None
+
+    def connection(self, terminal: str, address: tuple[str, int]) -> http.client.HTTPConnection:
+        """Return a connection of a terminal, not opened yet; ``address`` is where it comes from."""
+        context = self._context(terminal)
+        if context is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, READ_S, source_address=address)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=READ_S, source_address=address, context=context
+        )
+
+    def line(self, terminal: str, address: tuple[str, int]) -> socket.socket:
+        """Return an open connection for bytes of any kind; raises OSError."""
+        line = socket.create_connection(("127.0.0.1", self.port), timeout=2, source_address=address)
+        context = self._context(terminal)
+        return line if context is None else context.wrap_socket(line, server_hostname="127.0.0.1")
+
+    def _context(self, terminal: str) -> ssl.SSLContext | None:
+        if self.certificates is None:
+            return None
+        context = ssl.create_default_context(cafile=self.certificates / "ca.pem")
+        own = self.certificates / f"terminal-{terminal}.pem"
+        context.load_cert_chain(own, own.with_stem(f"{own.stem}-key"))
+        return context
 
 
 def load(
-    state: Path, terminals: int, seconds: float, database: str | None, say: Say, workers: int = 1
+    state: Path,
+    terminals: int,
+    seconds: float,
+    database: str | None,
+    say: Say,
+    workers: int = 1,
+    *,
+    tls: bool = False,
 ) -> list[dict[str, Any]]:
-    """Measure with each database (or the one given), quiet and beside a noisy terminal; return and say the figures."""
+    """Measure with each database (or the one given), quiet and beside a noisy terminal; return and say the figures.
+
+    ``tls``: behind nginx, as over a network. There the rate limit goes by certificate, so no empty handler is timed.
+    """
     say(
         f"{terminals} terminals, {seconds:g} s each; {os.cpu_count()} cores for terminals, server and database"
     )
     figures = []
     with _databases(state, database) as databases:
         for name, url in databases.items():
-            figures.append(_measured(state, terminals, seconds, name, url, workers))
+            figures.append(_measured(state, terminals, seconds, name, url, workers, tls))
             say(_line(figures[-1]))
     return figures
 
@@ -72,27 +119,34 @@ def _databases(state: Path, given: str | None) -> Iterator[dict[str, str]]:
 
 
 def _measured(
-    state: Path, terminals: int, seconds: float, name: str, database: str, workers: int
+    state: Path, terminals: int, seconds: float, name: str, database: str, workers: int, tls: bool
 ) -> dict[str, Any]:
-    with _server(state, database, workers) as (port, process):
-        authority = Authority(state)
-        for number in range(terminals):
-            authority.enrol_terminal(f"bench-{number}")
-        authority.issue(load_person(PERSON))
+    authority = Authority(state)
+    names = [f"bench-{number}" for number in range(terminals)]
+    for each in names:
+        authority.enrol_terminal(each)
+    authority.issue(load_person(PERSON))
+    certificates = state / f"bench-{os.getpid()}-certificates" if tls else None
+    if certificates:
+        write_certificates(state, certificates, ["127.0.0.1"], [*names, NOISY], datetime.now(UTC))
+    with _server(state, database, workers, certificates) as (way, process):
         run = time.time_ns()
         before = _cpu_s(process)
-        quiet = _played(state, port, terminals, seconds, run, "visit")
+        quiet = _played(state, way, terminals, seconds, run, "visit")
         quiet_cpu = _cpu_s(process) - before
-        noisy = _played(state, port, terminals - 1, seconds, run + 1, "visit", noisy=True)
+        noisy = _played(state, way, terminals - 1, seconds, run + 1, "visit", noisy=True)
         before = _cpu_s(process)
-        empty = _played(state, port, terminals, max(1.0, seconds / 4), run + 2, "empty")
+        empty = NOTHING if tls else _played(state, way, terminals, max(1.0, seconds / 4), run + 2, "empty")
         empty_cpu = _cpu_s(process) - before
+    if certificates:
+        shutil.rmtree(certificates)
     times = sorted(quiet["ms"])
     rate = len(times) / quiet["s"]
     empty_rate = len(empty["ms"]) / empty["s"]
     return {
         "database": name,
         "workers": workers,
+        "tls": tls,
         "terminals": terminals,
         "visits": len(times),
         "errors": quiet["errors"] + noisy["errors"],
@@ -114,12 +168,17 @@ def _measured(
 
 def _line(figure: dict[str, Any]) -> str:
     factor = figure["p99_beside_noise_ms"] / figure["p99_ms"] if figure["p99_ms"] else 0.0
+    compared = (
+        f"= {figure['ratio_to_empty']} of the {figure['empty_requests_per_s']} to an empty handler"
+        if figure["empty_requests_per_s"]
+        else "by nginx"
+    )
     return (
         f"{figure['database']}: {figure['visits_per_s']} visits/s, "
         f"p50 {figure['p50_ms']} ms, p99 {figure['p99_ms']} ms, "
-        f"errors {figure['errors']}; {figure['requests_per_s']} requests/s = {figure['ratio_to_empty']} of the "
-        f"{figure['empty_requests_per_s']} to an empty handler; beside a noisy terminal ({figure['noise_requests']} "
-        f"sent) p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; cores busy: terminals "
+        f"errors {figure['errors']}; {figure['requests_per_s']} requests/s {compared}; "
+        f"beside a noisy terminal ({figure['noise_requests']} sent) "
+        f"p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; cores busy: terminals "
         f"{figure['terminals_cpu']}, server {figure['server_cpu']} (without the database's own): "
         f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_an_empty_request']} ms an empty request"
     )
@@ -138,8 +197,13 @@ def _percentile(times: list[float], which: int) -> float:
 
 
 @contextmanager
-def _server(state: Path, database: str, workers: int) -> Iterator[tuple[int, int]]:
+def _server(
+    state: Path, database: str, workers: int, certificates: Path | None
+) -> Iterator[tuple[_Way, int]]:
     command = [sys.executable, "-m", "reception", "--state", str(state), "server", "--port", "0"]
+    if certificates:
+        for option, file in (("tls-cert", "server"), ("tls-key", "server-key"), ("client-ca", "ca")):
+            command += [f"--{option}", str(certificates / f"{file}.pem")]
     process = subprocess.Popen(
         [*command, "--database", database, "--workers", str(workers)], stdout=subprocess.PIPE, text=True
     )
@@ -148,7 +212,7 @@ def _server(state: Path, database: str, workers: int) -> Iterator[tuple[int, int
         said = process.stdout.readline().split()
         if len(said) < 3:
             raise RuntimeError("the server did not start")
-        yield int(said[2].rpartition(":")[2]), process.pid
+        yield _Way(int(said[2].rpartition(":")[2]), certificates), process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=START_S)
@@ -172,7 +236,7 @@ def _cpu_s(process: int) -> float:
 
 
 def _played(
-    state: Path, port: int, terminals: int, seconds: float, run: int, what: str, *, noisy: bool = False
+    state: Path, way: _Way, terminals: int, seconds: float, run: int, what: str, *, noisy: bool = False
 ) -> dict[str, Any]:
     """Let terminals work for some seconds; return the ms of each visit (or empty request), errors and CPU."""
     # Forked from a process that has loaded everything once: neither it nor they share a thread with this one.
@@ -183,11 +247,11 @@ def _played(
     # A process plays several terminals in threads: a Python each would cost more memory than it is worth.
     groups = [list(range(terminals))[start :: min(4, terminals)] for start in range(min(4, terminals))]
     players = [
-        context.Process(target=_group, args=(state, port, group, seconds, run, what, begin, results))
+        context.Process(target=_group, args=(state, way, group, seconds, run, what, begin, results))
         for group in groups
     ]
     if noisy:
-        players.append(context.Process(target=_noise, args=(port, seconds, begin, results)))
+        players.append(context.Process(target=_noise, args=(way, seconds, begin, results)))
     for player in players:
         player.start()
     try:
@@ -210,7 +274,7 @@ def _played(
 
 
 def _group(
-    state: Path, port: int, numbers: list[int], seconds: float, run: int, what: str, begin: Any, results: Any
+    state: Path, way: _Way, numbers: list[int], seconds: float, run: int, what: str, begin: Any, results: Any
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -226,7 +290,7 @@ def _group(
     identities = {number: authority.enrol_terminal(f"bench-{number}") for number in numbers}
 
     def play(number: int) -> tuple[list[float], int]:
-        terminal = _Terminal(port, number, key, certificate, identities[number])
+        terminal = _Terminal(way, number, key, certificate, identities[number])
         return terminal.play(end, run) if what == "visit" else terminal.ask_nothing(end)
 
     with ThreadPoolExecutor(len(numbers)) as threads:
@@ -249,10 +313,10 @@ class _Terminal:
     """One terminal: as little as can be around the messages, so that the server has most of the machine."""
 
     def __init__(
-        self, port: int, number: int, key: rsa.RSAPrivateKey, certificate: str, identity: Identity
+        self, way: _Way, number: int, key: rsa.RSAPrivateKey, certificate: str, identity: Identity
     ) -> None:
         address = (f"127.1.{number // 250}.{number % 250 + 1}", 0)
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, READ_S, source_address=address)
+        self._connection = way.connection(f"bench-{number}", address)
         self._number, self._key, self._certificate = number, key, certificate
         self._identity = identity
         self._headers = {"Content-Type": "application/json"}
@@ -321,7 +385,7 @@ class _Terminal:
         return told
 
 
-def _noise(port: int, seconds: float, begin: Any, results: Any) -> None:
+def _noise(way: _Way, seconds: float, begin: Any, results: Any) -> None:
     """Send what is no message, over eight connections, as fast as the server lets us."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -339,7 +403,7 @@ def _noise(port: int, seconds: float, begin: Any, results: Any) -> None:
         while time.monotonic() < end:
             with suppress(OSError):
                 place = ("127.2.0.1", 0)
-                with socket.create_connection(("127.0.0.1", port), timeout=2, source_address=place) as line:
+                with way.line(NOISY, place) as line:
                     for _ in range(20):
                         line.sendall(garbage[(sent + number) % len(garbage)])
                         sent += 1

@@ -217,16 +217,18 @@ def _face(figures: Figures) -> Iterator[Row]:
 
 def _server(figures: Figures) -> Iterator[Row]:
     for one in figures:
-        name = f"server, {one['terminals']} terminals, {one['database']}"
+        name = f"server, {one['terminals']} terminals, {one['database']}" + ", nginx" * one.get("tls", False)
         yield Row(
             name,
             one["visits_per_s"],
             "visits/s",
-            floor=round(one["empty_requests_per_s"] / 3, 1),
+            floor=round(one["empty_requests_per_s"] / 3, 1) or None,
             to_floor=round(1 / one["ratio_to_empty"], 2) if one["ratio_to_empty"] else None,
             more_is_better=True,
         )
         yield Row(f"{name}, p99", one["p99_ms"])
+        if "p99_beside_noise_ms" in one:
+            yield Row(f"{name}, p99 beside a noisy one", one["p99_beside_noise_ms"])
 
 
 def _start(figures: Figures) -> Iterator[Row]:

@@ -4,9 +4,10 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
@@ -18,12 +19,16 @@ import pytest
 from fhirpathpy.models import models
 
 from config import ConfigError, Fhir
+from consent.eligibility import Unreachable
 from consent.fhir.bundle import bundle_of, member_id
-from consent.fhir.delivery import SIGNATURE_HEADER, TIME_HEADER, Charts
+from consent.fhir.delivery import GIVEN_UP_S, SIGNATURE_HEADER, TIME_HEADER, Charts
+from consent.fhir.marks import Marks
 from consent.receipt_files.answers import of_visit
 from consent.receipt_files.content import Confirmation, Validity
+from consent.receipt_files.folder import ReceiptFolder, ReceiptFolderService
 from consent.wire import JAPAN
 from reception.testing.receipt_kit import _result, cases
+from tests.conftest import LogWatch
 from tests.support.receipts import HANAKO
 
 AT = datetime(2026, 4, 1, 9, tzinfo=JAPAN)
@@ -196,10 +201,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def charts(tmp_path: Path, webhook: str = "", folder: str = "") -> Iterator[Charts]:
+def charts(tmp_path: Path, webhook: str = "", folder: str = "", owed: Path | None = None) -> Iterator[Charts]:
     secret = tmp_path / "secret"
     secret.write_bytes(SECRET + b"\n")
-    made = Charts(Fhir(folder=folder, webhook=webhook, secret_file=str(secret)), INSTITUTION)
+    made = Charts(
+        Fhir(folder=folder, webhook=webhook, secret_file=str(secret)), INSTITUTION, marks=Marks(owed)
+    )
     try:
         yield made
     finally:
@@ -258,6 +265,109 @@ def test_what_was_not_delivered_at_the_end_is_told(tmp_path: Path) -> None:
     with charts(tmp_path, "http://127.0.0.1:9/nobody") as made:
         made.put("visit-1", CONFIRMED)
     assert made.failed() in ((), ("visit-1",))
+
+
+def waits_until(holds: Callable[[], bool]) -> None:
+    tick = threading.Event()
+    for _ in range(500):
+        if holds():
+            return
+        tick.wait(0.01)
+    raise AssertionError("it never came")
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def service_beside(made: Charts, tmp_path: Path, ask: Callable[[str], Confirmation | None]) -> Any:
+    folder = tmp_path / "receipt"
+    folder.mkdir(exist_ok=True)
+    return ReceiptFolderService(ReceiptFolder(folder, INSTITUTION, "utf-8"), ask, charts=made)
+
+
+def test_what_a_terminal_owed_when_it_stopped_is_made_again_at_its_next_start(tmp_path: Path) -> None:
+    owed, place = tmp_path / "owed", tmp_path / "charts"
+    chart = Chart(503)
+    with serving(chart) as url, charts(tmp_path, url, str(place), owed) as made:
+        made.put("visit-1", CONFIRMED)
+        assert names_in(owed) == ["visit-1.folder", "visit-1.webhook"], "noted before anything is tried"
+        place.mkdir()
+        waits_until(lambda: names_in(owed) == ["visit-1.webhook"])
+    assert names_in(owed) == ["visit-1.webhook"]
+    (mark,) = owed.iterdir()
+    assert (mark.read_bytes(), mark.stat().st_mode & 0o777) == (b"", 0o600)
+    (place / "Bundle-visit-1.json").unlink()
+    chart = Chart(200)
+    with serving(chart) as url, charts(tmp_path, url, str(place), owed) as made:
+        service_beside(made, tmp_path, lambda _: CONFIRMED).look()
+        _, body = chart.came.get(timeout=5)
+        assert json.loads(body)["type"] == "collection"
+        waits_until(lambda: names_in(owed) == [])
+        assert made.left() == made.failed() == ()
+    assert names_in(place) == [], "what had arrived is not brought again"
+
+
+def test_a_bundle_that_nothing_is_known_of_any_more_is_told_and_no_longer_owed(tmp_path: Path) -> None:
+    owed = tmp_path / "owed"
+    Marks(owed).set("visit-1", "webhook")
+    with charts(tmp_path, "http://127.0.0.1:9/", owed=owed) as made:
+        assert service_beside(made, tmp_path, lambda _: None).look().undelivered == ("visit-1",)
+        assert names_in(owed) == []
+
+
+def test_a_server_that_is_away_at_the_start_loses_no_bundle(tmp_path: Path) -> None:
+    def away(_: str) -> Confirmation:
+        raise Unreachable("away")
+
+    owed = tmp_path / "owed"
+    Marks(owed).set("visit-1", "webhook")
+    with charts(tmp_path, "http://127.0.0.1:9/", owed=owed) as made:
+        assert service_beside(made, tmp_path, away).look().undelivered == ()
+        assert made.left() == ("visit-1",)
+    assert names_in(owed) == ["visit-1.webhook"]
+
+
+def test_a_bundle_owed_for_longer_than_a_day_is_tried_once_and_told(tmp_path: Path) -> None:
+    owed = tmp_path / "owed"
+    Marks(owed).set("visit-1", "webhook")
+    old = (owed / "visit-1.webhook").stat().st_mtime - GIVEN_UP_S - 1
+    os.utime(owed / "visit-1.webhook", (old, old))
+    chart = Chart(503)
+    with serving(chart) as url, charts(tmp_path, url, owed=owed) as made:
+        made.put("visit-1", CONFIRMED)
+        told: tuple[str, ...] = ()
+        while not told:
+            told = made.failed()
+            threading.Event().wait(0.01)
+        assert told == ("visit-1",)
+        assert chart.came.qsize() == 1
+    assert names_in(owed) == []
+
+
+def test_a_place_that_the_settings_no_longer_name_is_told(tmp_path: Path) -> None:
+    owed, place = tmp_path / "owed", tmp_path / "charts"
+    place.mkdir()
+    Marks(owed).set("visit-1", "webhook")
+    with charts(tmp_path, folder=str(place), owed=owed) as made:
+        made.put("visit-1", CONFIRMED)
+        told: tuple[str, ...] = ()
+        while not told:
+            told = made.failed()
+            threading.Event().wait(0.01)
+    assert names_in(owed) == names_in(place) == []
+
+
+def test_a_folder_of_marks_that_cannot_be_used_is_told_and_holds_up_nothing(
+    tmp_path: Path, expected_log: LogWatch
+) -> None:
+    expected_log.expect("owed: ")
+    (tmp_path / "owed").write_text("in the way", encoding="utf-8")
+    place = tmp_path / "charts"
+    place.mkdir()
+    with charts(tmp_path, folder=str(place), owed=tmp_path / "owed") as made:
+        made.put("visit-1", CONFIRMED)
+        waits_until(lambda: names_in(place) == ["Bundle-visit-1.json"])
 
 
 def test_somebody_unknown_gives_no_bundle(tmp_path: Path) -> None:

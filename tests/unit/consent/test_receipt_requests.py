@@ -277,7 +277,7 @@ def test_a_bulk_request_is_running_until_its_last_line_is_answered(
 
 def test_a_reception_number_of_nobody_or_of_another_kind_is_refused(clinic: Clinic) -> None:
     number = taken(ask(clinic, "OQSmuquc01req_1.xml", message(line("1", "a"))))
-    for kind, asked in (("OQSmuquc", "20260401000000000099"), ("OQSmuimm", number)):
+    for kind, asked in (("OQSmuquc", "29990401000000000099"), ("OQSmuquc", "abc"), ("OQSmuimm", number)):
         answer = fetch(clinic, kind, asked)
         assert answer.findtext(".//ProcessingResultCode") == "RECEPTION_NUMBER_UNKNOWN"
         clinic.seconds += 1

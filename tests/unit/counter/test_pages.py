@@ -15,7 +15,9 @@ from consent.choices import ConsentAnswer, Item, VisualReason
 from hardware.camera import CameraFault
 from reception import flow
 from reception.counter import board, wording
+from reception.counter.app import UNREADABLE
 from reception.counter.charts import hours_chart
+from reception.counter.day import Day, Spread, lines
 from reception.counter.english import Words, english
 from reception.counter.eras import in_era
 from reception.counter.hub import Desk
@@ -269,6 +271,42 @@ def test_a_limit_category_is_told_with_the_amounts_of_the_month(
     assert limit_words(category, LIMITS, day, born) == told
 
 
+@pytest.mark.parametrize("category", [*NAMES])
+def test_a_limit_category_is_told_in_english_on_the_english_page(category: str) -> None:
+    for day in (date(2018, 7, 31), date(2026, 4, 1), date(2026, 8, 1)):
+        for born in (date(1980, 1, 2), date(1940, 1, 2)):
+            told = limit_words(category, LIMITS, day, born, Words("en"))
+            assert told.startswith(f"Category {category} (")
+            assert told.isascii(), told
+
+
+def test_every_figure_has_an_english_name() -> None:
+    day = Day("2026-04-01", 3, 1, ((9, 1, 2),), Spread(1, 2), Spread(1, 2), (("face", 1),), (("x", 2),))
+    told = lines(day, {"face": "face"}, {"x": "why"}, Words("en"))
+    assert all(part.isascii() for line in told for part in line), told
+    assert len(told) == 9
+
+
+def test_conflicts_are_listed_with_who_else_it_may_be_until_they_must_not_be_shown(
+    terminal: Terminal,
+) -> None:
+    twin = replace(VIEW, visit="visit-2", name="見本 華子", name_kana="みほん はなこ")
+    unsure = replace(VIEW, visit="visit-3", name="別人 一郎", name_kana="ベツジン", reference_number="7")
+    shared = replace(unsure, visit="visit-4", name="別人 二郎", conflicts=("NUMBER_SHARED",))
+    desk = desk_of(terminal, None, VIEW, replace(twin, conflicts=("SAME_KANA_AND_BIRTH",)), unsure, shared)
+    found = shown(desk).conflicts
+    assert [(one.visit, one.others) for one in found] == [
+        ("visit-2", ("09:00 見本 花子 1980-01-02",)),
+        ("visit-4", ("09:02 別人 一郎 1980-01-02 7",)),
+    ]
+    assert [one.problems[0].what for one in found] == [
+        "フリガナと生年月日が同じ別の患者がいます",
+        "診察券番号が別の患者と同じです",
+    ]
+    desk.board.hidden = True
+    assert shown(desk).conflicts == ()
+
+
 def test_every_limit_category_has_a_name() -> None:
     assert {*NAMES} == {category for table in LIMITS.table for category in table.limits}
 
@@ -314,7 +352,9 @@ def texts() -> set[str]:
     found |= {failure.staff for failure in FAILURES.values()} | set(wording.REASONS.values())
     found |= {failure.what.replace("\n", "") for failure in FAILURES.values()}
     found |= {part for notice in NOTICES.values() for part in (notice.what, notice.remedy)}
-    problems = [*board._STATUS.values(), *board._STANDING.values(), board._UNREADABLE]
+    found |= {UNREADABLE, *wording.ATTRIBUTES.values(), *wording.SEXES.values()}
+    problems = [*board._STATUS.values(), *board._STANDING.values(), *board._CONFLICTS.values()]
+    problems.append(board._UNREADABLE)
     return found | {part for each in problems for part in (each.what, each.remedy)}
 
 

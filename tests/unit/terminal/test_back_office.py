@@ -1,9 +1,11 @@
 """What goes on behind visits: files for the receipt computer, and visits whose end only the server knows."""
 
 import queue
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -224,17 +226,57 @@ def bulk_request(lines: int) -> str:
     )
 
 
+def seconds_of(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def fetch_request(number: str) -> str:
+    body = f"<MessageBody><ReceptionNumber>{number}</ReceptionNumber></MessageBody>"
+    return bulk_request(0).replace("<MessageBody></MessageBody>", body)
+
+
+def test_a_bulk_request_of_before_a_restart_is_answered_as_lost_and_told_once(office: Office) -> None:
+    requests, answers = office.shared / "req", office.shared / "res"
+    with office.bench():
+        (requests / "OQSmuquc01req_1.xml").write_text(bulk_request(3), encoding="utf-8")
+        (taken,) = came(answers, "OQSmuquc01res_1.xml")
+    number = taken.partition("<ReceptionNumber>")[2].partition("<")[0]
+    with office.bench() as bench:
+        bench.office.subscribe(office.notices.put)
+        (requests / "OQSmuquc02req_2.xml").write_text(fetch_request(number), encoding="utf-8")
+        (told,) = office.until(bool)
+        assert told.code is NoticeCode.BULK_REQUEST_LOST
+        (answer,) = came(answers, "OQSmuquc02res_2.xml")
+    assert "<SegmentOfResult>9<" in answer
+    assert ">RECEPTION_NUMBER_LOST<" in answer
+    assert "もう一度要求してください" in answer
+
+
+def came(folder: Path, name: str) -> list[str]:
+    """Return the content of a file, once it is there."""
+    tick = threading.Event()
+    for _ in range(1000):
+        if (folder / name).exists():
+            return [(folder / name).read_text(encoding="utf-8")]
+        tick.wait(0.01)
+    return []
+
+
 @pytest.mark.parametrize("lines", [300, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.timeout(900)
 def test_a_bulk_request_is_answered_while_visits_go_on(office: Office, lines: int) -> None:
     office.person = load_person("rare-kanji")
     requests, answers = office.shared / "req", office.shared / "res"
     with office.bench() as bench:
+        before = [seconds_of(lambda: office.visit(bench)) for _ in range(lines // 100)]
+        during: list[float] = []
         (requests / "OQSmuquc01req_1.xml").write_text(bulk_request(lines), encoding="utf-8")
         taken, asked = answers / "OQSmuquc01res_1.xml", 0
         text = ""
         while "<SegmentOfResult>1<" not in text:
-            office.visit(bench)
+            during.append(seconds_of(lambda: office.visit(bench)))
             if not taken.exists():
                 continue
             number = taken.read_text(encoding="utf-8").partition("<ReceptionNumber>")[2].partition("<")[0]
@@ -243,10 +285,8 @@ def test_a_bulk_request_is_answered_while_visits_go_on(office: Office, lines: in
                 continue
             text = answer.read_text(encoding="utf-8") if asked else ""
             asked += 1
-            fetch = bulk_request(0).replace(
-                "<MessageBody></MessageBody>",
-                f"<MessageBody><ReceptionNumber>{number}</ReceptionNumber></MessageBody>",
-            )
-            (requests / f"OQSmuquc02req_{asked}.xml").write_text(fetch, encoding="utf-8")
+            (requests / f"OQSmuquc02req_{asked}.xml").write_text(fetch_request(number), encoding="utf-8")
     assert f"<NumberOfProcessingResult>{lines}<" in text
     assert text.count("<BulkConfirmUnit>") == lines
+    for name, times in (("before", before), ("during", during)):
+        print(f"{lines} lines: {len(times)} visits {name}, median {1000 * median(times):.0f} ms")
