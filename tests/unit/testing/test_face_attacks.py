@@ -20,6 +20,7 @@ def test_the_edges_of_a_telephone_are_seen_and_none_beside_a_person() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_the_flash_stops_telephones_and_no_print_as_the_guide_says() -> None:
     passes = {figure["what"].removeprefix("attack: "): figure for figure in stopped(lambda line: None)}
     assert passes["person, room 500 lx"]["flash"] == 12
