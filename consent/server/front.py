@@ -26,6 +26,8 @@ from consent.server.rate_limits import Limits
 
 START_S = 10.0
 LOOK_S = 0.2
+_TIED = shutil.which("setpriv")
+"""Of util-linux: ends nginx with its parent, however that ends. Without it, a SIGKILL leaves nginx behind."""
 _PLACES = "/usr/sbin:/usr/local/sbin:/sbin"
 
 _CONFIGURATION = Template("""\
@@ -151,7 +153,7 @@ class Front:
         self.socket = self._folder / "http.sock"
         """Where the application listens."""
         self._failed = failed
-        self._ended = threading.Event()
+        self._ended, self._works, self._failed_first = (threading.Event() for _ in range(3))
         self._process: subprocess.Popen[bytes] | None = None
         address = f"[{host}]" if ":" in host else host or "0.0.0.0"  # noqa: S104
         self._reached = ("127.0.0.1" if host in ("", "0.0.0.0") else "::1" if host == "::" else host, port)  # noqa: S104
@@ -177,20 +179,21 @@ class Front:
 
     def start(self) -> None:
         """Return once it accepts connections; raises ServerError."""
-        self._begin()
+        self._watcher.start()
         deadline = time.monotonic() + START_S
         while not self._answers():
-            assert self._process is not None
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._failed_first.is_set() or time.monotonic() > deadline:
                 words = self._log()
                 self.end()
                 raise ServerError(f"nginx does not start: {words}")
             self._ended.wait(0.02)
-        self._watcher.start()
+        self._works.set()
 
     def _begin(self) -> None:
+        """Begin nginx, in the watcher's thread: what ends it with its parent goes by the thread that began it."""
+        tied = [_TIED, "--pdeathsig", "TERM"] if _TIED else []
         self._process = subprocess.Popen(
-            self._command("-g", "daemon off;"),
+            [*tied, *self._command("-g", "daemon off;")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -213,13 +216,18 @@ class Front:
         return lines[-1].partition("] ")[2] if lines else "it left no word"
 
     def _watch(self) -> None:
+        self._begin()
         while not self._ended.wait(LOOK_S):
             process = self._process
-            if process is not None and process.poll() is not None:
-                self._failed(self._log())
-                _end_group(process.pid)
-                self._begin()
-                self._ended.wait(1.0)
+            if process is None or process.poll() is None:
+                continue
+            if not self._works.is_set():
+                self._failed_first.set()
+                return
+            self._failed(self._log())
+            _end_group(process.pid)
+            self._begin()
+            self._ended.wait(1.0)
 
     def end(self) -> None:
         """End nginx and remove what it wrote."""

@@ -27,6 +27,7 @@ from reception.fleet.messages import (
 )
 from reception.terminal.journal import Entry
 from reception.terminal.snapshot import Snapshot
+from reception.terminal.supervisor import Pulse, Supervisor
 from reception.terminal.tally import Tally
 
 _log = logging.getLogger("reception.counter")
@@ -108,19 +109,18 @@ class Hub:
         self.lock = threading.RLock()
         self._waiting: dict[str, tuple[Future[Answer], float]] = {}
         self._changed: list[Changed] = []
-        self._stopping = threading.Event()
-        self._again = threading.Thread(target=self._keep_watching, name="hub", daemon=True)
+        self._supervisor = Supervisor()
+        self._supervisor.loop("hub", self._keep_watching)
 
     def start(self) -> None:
         """Listen to the terminals."""
         for link in self._links:
             link.start(lambda terminal, heard, link=link: self._hear(link, terminal, heard))  # type: ignore[misc]
-        self._again.start()
+        self._supervisor.start()
 
     def close(self) -> None:
         """End the links and forget everybody."""
-        self._stopping.set()
-        self._again.join()
+        self._supervisor.stop()
         for link in self._links:
             link.close()
         with self.lock:
@@ -294,9 +294,9 @@ class Hub:
     def _ask_to_watch(self, desk: Desk) -> None:
         self.ask(desk.terminal, Verb.WATCH, ITSELF, {"seconds": f"{WATCH_S:.0f}"})
 
-    def _keep_watching(self) -> None:
+    def _keep_watching(self, pulse: Pulse) -> None:
         due = self._now() + WATCH_AGAIN_S
-        while not self._stopping.wait(0.5):
+        while not pulse.wait(0.5):
             now = self._now()
             with self.lock:
                 late = [each for each, (_, until) in self._waiting.items() if until <= now]

@@ -149,6 +149,8 @@ class CounterProgram:
             assert self._thread is not None
             while self._thread.is_alive():
                 self._thread.join(0.5)
+            if not self._server.should_exit:
+                raise CounterError("the page's server ended by itself")
 
     def _end(self) -> None:
         self.hub.close()

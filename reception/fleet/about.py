@@ -19,7 +19,16 @@ def about_terminal(config: Config) -> About:
     for table in _TOLD:
         for name, value in asdict(getattr(config, table)).items():
             settings[f"{table}.{name}"] = str(value)
-    for name in ("threshold", "fast_accept", "frames", "tries", "photo_check", "challenge"):
+    for name in (
+        "threshold",
+        "fast_accept",
+        "frames",
+        "tries",
+        "photo_check",
+        "challenge",
+        "flash",
+        "presence",
+    ):
         settings[f"face.{name}"] = str(getattr(config.face, name))
     settings["server.url"] = config.server.url
     for path in ("counter.cert", "counter.key"):

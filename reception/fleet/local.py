@@ -1,6 +1,7 @@
 """The link between a terminal and a counter program of the same machine and user: a socket in the state folder."""
 
 import logging
+import math
 import os
 import queue
 import socket
@@ -29,6 +30,7 @@ from reception.fleet.messages import (
     read_news,
 )
 from reception.fleet.port import Port, Watch
+from reception.terminal.supervisor import Pulse, Supervisor
 
 _log = logging.getLogger("reception.fleet")
 
@@ -55,7 +57,8 @@ class LocalPort:
         self._programs: list[_Program] = []
         self._lock = threading.Lock()
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._thread = threading.Thread(target=self._accept, name="local-port", daemon=True)
+        self._supervisor = Supervisor()
+        self._supervisor.loop("local-port", self._accept, silent_after_s=math.inf)
 
     def __enter__(self) -> "LocalPort":
         """Listen; a socket that an earlier run left behind is replaced, one that is answered is not."""
@@ -71,26 +74,29 @@ class LocalPort:
         except OSError as error:
             self._server.close()
             raise LocalError(f"{self._path}: {error.strerror or error}") from None
-        self._thread.start()
+        self._supervisor.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._supervisor.end()
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
+        self._supervisor.stop()
         self._server.close()
-        self._thread.join()
         with self._lock:
             programs, self._programs = self._programs, []
         for program in programs:
             program.close()
         self._path.unlink(missing_ok=True)
 
-    def _accept(self) -> None:
-        while True:
+    def _accept(self, pulse: Pulse) -> None:
+        while not pulse.is_set():
             try:
                 connection, _ = self._server.accept()
             except OSError:
-                return
+                if pulse.is_set():
+                    return
+                raise  # too many files, say: listened again in a moment
             with self._lock:
                 self._programs = [each for each in self._programs if each.is_open]
                 if len(self._programs) >= MOST_PROGRAMS or not _is_of_this_user(connection):
@@ -198,14 +204,14 @@ class LocalLink:
         self.terminal, self._path = terminal, path
         self._connection: socket.socket | None = None
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
         self._heard: Callable[[str, News | Answer | None], None] = lambda *_: None
-        self._thread = threading.Thread(target=self._work, name="local-link", daemon=True)
+        self._supervisor = Supervisor()
+        self._supervisor.loop("local-link", self._work, silent_after_s=math.inf)
 
     def start(self, heard: Callable[[str, News | Answer | None], None]) -> None:
         """Call back with what the terminal says; None: it cannot be heard any more."""
         self._heard = heard
-        self._thread.start()
+        self._supervisor.start()
 
     def send(self, terminal: str, command: Command) -> bool:
         """Hand a command on; False: the terminal cannot be reached now."""
@@ -224,21 +230,20 @@ class LocalLink:
 
     def close(self) -> None:
         """End; may be called twice."""
-        self._stopping.set()
+        self._supervisor.end()
         with self._lock:
             if self._connection is not None:
                 with suppress(OSError):
                     self._connection.shutdown(socket.SHUT_RDWR)
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._supervisor.stop()
 
-    def _work(self) -> None:
-        while not self._stopping.is_set():
-            self._listen()
+    def _work(self, pulse: Pulse) -> None:
+        while not pulse.is_set():
+            self._listen(pulse)
             self._heard(self.terminal, None)
-            self._stopping.wait(RETRY_S)
+            pulse.wait(RETRY_S)
 
-    def _listen(self) -> None:
+    def _listen(self, pulse: Pulse) -> None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             if not stat.S_ISSOCK(self._path.stat().st_mode):
@@ -252,7 +257,7 @@ class LocalLink:
         try:
             # A message is a line; a longer one than LARGEST is none of the terminal's.
             with suppress(OSError, MessageError), connection.makefile("rb") as lines:
-                while not self._stopping.is_set() and (line := lines.readline(LARGEST + 2)):
+                while not pulse.is_set() and (line := lines.readline(LARGEST + 2)):
                     self._hear(line)
         finally:
             with self._lock:

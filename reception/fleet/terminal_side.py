@@ -52,6 +52,7 @@ from reception.fleet.trust import (
     sealed,
     unsealed,
 )
+from reception.terminal.supervisor import Pulse, Supervisor
 
 _log = logging.getLogger("reception.fleet")
 
@@ -116,20 +117,19 @@ class FleetPort:
         self._ends.close()
 
     def _in_threads(self, client: Client) -> Callable[[], None]:
-        stopping = threading.Event()
-
-        def beats() -> None:
-            while not stopping.wait(BEAT_S):
+        def beats(pulse: Pulse) -> None:
+            while not pulse.wait(BEAT_S):
                 self.beat()
 
-        beating = threading.Thread(target=beats, name="fleet-beat", daemon=True)
-        beating.start()
+        supervisor = Supervisor()
+        supervisor.loop("fleet-beat", beats)
+        supervisor.start()
         client.loop_start()
 
         def stop() -> None:
-            stopping.set()
+            supervisor.end()
             client.loop_stop()
-            beating.join()
+            supervisor.stop()
 
         return stop
 

@@ -185,7 +185,7 @@ FAILURES: dict[FailureCode, Failure] = {
     FailureCode.FACE_CHALLENGE_FAILED: Failure(
         N_("お顔の動きを、確認できませんでした。"),
         _CHOOSE_AGAIN,
-        "左右を向く、まばたきの順が画面の案内と違ったか、間に合いませんでした。暗証番号か目視確認もご案内できます。",
+        "左右を向く順が画面の案内と違ったか、間に合いませんでした。暗証番号か目視確認もご案内できます。",
     ),
     FailureCode.FACE_PHOTO_UNUSABLE: Failure(
         N_("カードの写真を使えませんでした。"),

@@ -356,6 +356,29 @@ def test_a_worker_that_is_killed_is_replaced_and_all_end_with_their_supervisor(t
     assert eventually(lambda: not any(map(is_worker, workers)))
 
 
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv of util-linux here")
+def test_nginx_ends_with_a_server_that_is_killed(tmp_path: Path) -> None:
+    write_certificates(tmp_path, tmp_path / "c", ["127.0.0.1"], ["t-1"], datetime.now(UTC))
+    command = [sys.executable, "-m", "reception", "--state", str(tmp_path), "server", "--port", "0"]
+    for option, name in (("tls-cert", "server"), ("tls-key", "server-key"), ("client-ca", "ca")):
+        command += [f"--{option}", str(tmp_path / "c" / f"{name}.pem")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline().split()[2].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            pass
+    finally:
+        process.kill()
+        process.communicate(timeout=30)
+
+    def is_free() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) != 0
+
+    assert eventually(is_free)
+
+
 def test_workers_without_a_database_that_all_reach_are_refused_in_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "reception", "--state", str(tmp_path), "server", "--port", "0"]
     more = ["--workers", "2", "--database", "sqlite://"]

@@ -136,3 +136,48 @@ def test_who_reads_nothing_does_not_hold_the_terminal_up(terminal: Terminal, pat
 
         threading.Thread(target=visits, daemon=True).start()
         assert done.wait(20)
+
+
+@pytest.mark.expected_log("local-port failed with OSError and is begun anew")
+def test_a_port_that_could_not_take_a_program_listens_again(
+    terminal: Terminal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = LocalPort(terminal.port, path)
+    taken, failed = port._server, threading.Event()
+
+    class Failing:
+        def accept(self) -> object:
+            failed.set()
+            monkeypatch.setattr(port, "_server", taken)
+            raise OSError(24, "Too many open files")
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(taken, name)
+
+    monkeypatch.setattr(port, "_server", Failing())
+    with port:
+        assert failed.wait(5)
+        program = Program(path)
+        try:
+            assert program.ask(Verb.WATCH, "1", seconds="5") is Verdict.DONE
+        finally:
+            program.link.close()
+
+
+@pytest.mark.expected_log("local-link failed with RuntimeError and is begun anew")
+def test_a_link_whose_listener_failed_listens_again(terminal: Terminal, path: Path) -> None:
+    link, heard = LocalLink("terminal-1", path), threading.Event()
+    calls: list[object] = []
+
+    def hear(_terminal: str, news: object) -> None:
+        calls.append(news)
+        if len(calls) == 1:
+            raise RuntimeError
+        heard.set()
+
+    with LocalPort(terminal.port, path):
+        link.start(hear)
+        try:
+            assert heard.wait(10)
+        finally:
+            link.close()
