@@ -18,14 +18,15 @@ _TOPICS: dict[str, Pictogram] = {
     HelpTopic.LOST: "lost",
     HelpTopic.NO_CARD: "no-card",
     HelpTopic.CHILD: "child",
-    HelpTopic.DECLINED: "paper",
-    HelpTopic.SERVICES: "info",
-    HelpTopic.RENEW: "clock",
-    HelpTopic.PHONE_GONE: "phone",
-    HelpTopic.NO_CERTIFICATE: "card",
-    HelpTopic.ACCOUNT: "payment",
-    HelpTopic.POINTS: "yes",
+    HelpTopic.DECLINED: "not-used",
+    HelpTopic.SERVICES: "services",
+    HelpTopic.RENEW: "renew",
+    HelpTopic.PHONE_GONE: "phone-gone",
+    HelpTopic.NO_CERTIFICATE: "no-chip",
+    HelpTopic.ACCOUNT: "bank",
+    HelpTopic.POINTS: "present",
 }
+"""Each has a picture of its own."""
 MOST_STEPS = 3
 
 
@@ -76,7 +77,7 @@ class HelpPage(Page):
         for label, button in self.advised.items():
             button.setVisible(label == advice)
         self.emblem.show_picture(_TOPICS[topic])
-        self.code.show_address(wording.HELP_LINKS.get(topic, ""))
+        self.code.show_address(wording.HELP_LINKS.get(topic, ""), _TOPICS[topic])
         self.emblem.setVisible(not listed and self.code.isHidden())
         self.list.setVisible(topic != HelpTopic.LIST)
         self.leave.setVisible(topic == HelpTopic.LIST)
