@@ -10,11 +10,10 @@ from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from reception.flow import HelpTopic
+from reception.flow import DisplayMode, HelpTopic
 from reception.patient.pages.still import _TOPICS
 from reception.patient.widgets.qr import QrCode
 from reception.patient.window import PatientWindow
-from reception.terminal.snapshot import DisplayMode
 from reception.testing.gallery import DISPLAYS, SAMPLES, StillTerminal
 from reception.texts import wording
 
