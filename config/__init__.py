@@ -244,6 +244,8 @@ class Attributes:
     """Who said no is asked again after so many days."""
     method: Literal["crl", "ocsp"] = "crl"
     """How the operator finds ended certificates: by the daily list, or certificate by certificate."""
+    nightly: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = ""
+    """When the terminal looks for changes itself, as "02:00" (Japan), or as soon as it runs again; empty: never."""
     link_serials: bool = True
     """Let the operator follow a customer from the old certificate to the new one."""
     yen_per_case: Annotated[int, Field(ge=0, le=10_000)] = 0
@@ -446,6 +448,8 @@ class Config:
             raise ValueError("counter.cert and counter.key go together")
         if self.attributes.offer and not self.receipt.folder:
             raise ValueError("attributes.offer needs a receipt.folder")
+        if self.attributes.nightly and not self.attributes.offer:
+            raise ValueError("attributes.nightly needs attributes.offer")
         if self.face.photo_check and self.face.time_limit_s < 2:
             raise ValueError("face.photo_check needs a face.time_limit_s of at least 2")
         return self

@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS cases (
     match_id TEXT PRIMARY KEY, customer TEXT NOT NULL, consent_id TEXT NOT NULL, reason TEXT NOT NULL,
     found_at TEXT NOT NULL, state TEXT NOT NULL, decided_at TEXT NOT NULL, decided_by TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS reminders (consent_id TEXT PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS runs (done_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS declined (customer TEXT PRIMARY KEY, declined_on TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS consents_by_customer ON consents (customer);
 CREATE INDEX IF NOT EXISTS cases_by_state ON cases (state);
@@ -140,12 +142,41 @@ class Ledger:
         return date.fromisoformat(rows[0][0]) if rows else None
 
     def reminded(self, consent_ids: Iterable[str], today: date) -> None:
-        """Note that the yearly reminders were given."""
+        """Note that the yearly reminders are due; they wait for a clerk until acknowledge()."""
+        due = list(consent_ids)
         with self._writing() as database:
             database.executemany(
                 "UPDATE consents SET reminded_on = ? WHERE consent_id = ?",
-                [(today.isoformat(), each) for each in consent_ids],
+                [(today.isoformat(), each) for each in due],
             )
+            database.executemany("INSERT OR IGNORE INTO reminders VALUES (?)", [(each,) for each in due])
+
+    def reminders(self) -> list[KeptConsent]:
+        """Return the consents whose patients wait to be reminded, and which still stand; oldest first."""
+        query = (
+            "SELECT consents.* FROM consents JOIN reminders USING (consent_id) WHERE state IN (?, ?)"
+            " ORDER BY received_at, consent_id"
+        )
+        return [_consent(row) for row in self._rows(query, (ConsentState.COMING, ConsentState.STANDS))]
+
+    def acknowledge(self, consent_id: str) -> bool:
+        """Note that a clerk has reminded the patient; False: somebody did before, or it was never due."""
+        with self._writing() as database:
+            done = database.execute("DELETE FROM reminders WHERE consent_id = ?", (consent_id,))
+            return done.rowcount > 0
+
+    # --- Runs of the job ----------------------------------------------------------------------------------------
+
+    def ran(self, at: datetime) -> None:
+        """Note that the nightly job came to its end."""
+        with self._writing() as database:
+            database.execute("DELETE FROM runs")
+            database.execute("INSERT INTO runs VALUES (?)", (at.isoformat(),))
+
+    def ran_at(self) -> datetime | None:
+        """Return when the nightly job last came to its end; None: it never did."""
+        rows = self._rows("SELECT done_at FROM runs", ())
+        return datetime.fromisoformat(rows[0][0]) if rows else None
 
     # --- Cases --------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,10 @@ INVITATION_KEPT = timedelta(days=1)
 """An invitation that nobody followed by then is forgotten."""
 
 
+class BrokenOff(Exception):
+    """The job was told to end before it was done; the next run goes on from there."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How the clinic takes part."""
@@ -76,7 +80,11 @@ class Report:
 
 
 class NightlyJob:
-    """One clinic's job, to be run again at any time; run() raises EligibilityError, LedgerError, WorklistError."""
+    """One clinic's job, to be run again at any time.
+
+    run() raises EligibilityError, LedgerError, WorklistError, and BrokenOff once ``stopping`` says so, which is asked
+    ahead of each question to the operator.
+    """
 
     def __init__(
         self,
@@ -85,9 +93,10 @@ class NightlyJob:
         worklist: Worklist,
         settings: Settings,
         now: Callable[[], datetime],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ledger, self._operator, self._worklist = ledger, operator, worklist
-        self._settings, self._now = settings, now
+        self._settings, self._now, self._stopping = settings, now, stopping
 
     def run(self) -> Report:
         """Ask what consents are worth, whose certificates ended, and what is new of each."""
@@ -95,6 +104,7 @@ class NightlyJob:
         settings = self._settings
         report = Report(method=settings.method, yen_per_case=settings.yen_per_case)
         report = self._look_at_consents(report)
+        self._go_on()
         told = self._operator.matches(settings.method, link_serials=settings.link_serials)
         report = replace(
             report,
@@ -105,18 +115,25 @@ class NightlyJob:
         self._write_down(told.matches)
         for case in self._ledger.cases(CaseState.FOUND, CaseState.ASKING):
             report = self._ask(case, report)
+        self._ledger.ran(self._now())
         return replace(report, seconds=time.monotonic() - began)
+
+    def _go_on(self) -> None:
+        if self._stopping():
+            raise BrokenOff
 
     def _look_at_consents(self, report: Report) -> Report:
         """Poll: J-LIS announces no withdrawal. What is withdrawn is forgotten before anything else is asked."""
         today = self._now().astimezone(JAPAN).date()
         for consent in self._ledger.consents(ConsentState.TO_WITHDRAW):
+            self._go_on()
             self._operator.withdraw(consent.consent_id)
             self._ledger.keep_consents([replace(consent, state=ConsentState.WITHDRAWN)])
         known = self._ledger.consents(ConsentState.INVITED, *_HELD)
         now_worth: list[KeptConsent] = []
         for at in range(0, len(known), wire.MOST_AT_ONCE):
             batch = known[at : at + wire.MOST_AT_ONCE]
+            self._go_on()
             told = self._operator.consents([each.consent_id for each in batch])
             now_worth += [self._worth(each, told) for each in batch]
         self._ledger.keep_consents(new for new, old in zip(now_worth, known, strict=True) if new != old)
@@ -175,6 +192,7 @@ class NightlyJob:
         if state_of(consent.held, None, self._now()) is not ConsentState.STANDS:
             # Given today; it holds from midnight on.
             return report
+        self._go_on()
         self._ledger.move(case.match_id, CaseState.ASKING)
         told = self._operator.attributes(
             case.match_id, case.customer, consent.items, link_serials=self._settings.link_serials

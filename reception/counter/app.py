@@ -25,7 +25,7 @@ from config.limits import Limits
 from consent.wire import JAPAN, japan_now
 from reception.counter import wording
 from reception.counter.board import outcome_words
-from reception.counter.changes import Change, Changes, ChangesError
+from reception.counter.changes import Change, Changes, ChangesError, Reminder
 from reception.counter.charts import hours_chart
 from reception.counter.day import as_csv, figures_of, lines
 from reception.counter.english import LANGUAGES, Words
@@ -525,14 +525,23 @@ class Pages:
     async def _changes(self, request: Request, session: Session, said: str) -> Response:
         t = Words(session.language)
         shown: tuple[Change, ...] = ()
+        reminders: tuple[Reminder, ...] = ()
         broken = False
         try:
             shown = await run_in_threadpool(self._worklist().shown, t)
+            reminders = await run_in_threadpool(self._worklist().reminders)
         except ChangesError as error:
             _log.error("%s", error)
             broken, said = True, said or t(UNREADABLE)
         return self._page(
-            "changes.html", request, session, page="changes", changes=shown, broken=broken, said=said
+            "changes.html",
+            request,
+            session,
+            page="changes",
+            changes=shown,
+            reminders=reminders,
+            broken=broken,
+            said=said,
         )
 
     def _worklist(self) -> Changes:
@@ -547,19 +556,20 @@ class Pages:
         worklist, t = self._worklist(), Words(session.language)
         if set(form) != {"change", "answer"} or form["answer"] not in CHANGE_ANSWERS:
             raise HTTPException(400)
-        act, accept = CHANGE_ANSWERS[form["answer"]], form["answer"] == "accept"
-        change = _plain_id(form["change"])
+        answer, change = form["answer"], _plain_id(form["change"])
+        act = CHANGE_ANSWERS[answer]
         try:
-            decided = partial(worklist.decide, change, session.staff, accept=accept)
+            if answer == "reminded":
+                decided = partial(worklist.acknowledge, change)
+            else:
+                decided = partial(worklist.decide, change, session.staff, accept=answer == "accept")
             verdict = "done" if await run_in_threadpool(decided) else "late"
         except ChangesError as error:
             _log.error("%s", error)
             verdict = "failed"
         self._counter.audit.note(session.staff, act, change, verdict)
         said = {
-            "done": t("受け入れました。レセコン用の連絡票を書きました。")
-            if accept
-            else t("受け入れませんでした。登録はそのままです。"),
+            "done": t(CHANGE_DONE[answer]),
             "late": t("この変更は、もう一覧にありません。ほかの係が先に決めています。"),
             "failed": t(UNREADABLE),
         }
@@ -765,8 +775,13 @@ class Pages:
         return JSONResponse({"ok": ok, "said": said, "regions": regions})
 
 
-CHANGE_ANSWERS = {"accept": "accept-change", "refuse": "refuse-change"}
+CHANGE_ANSWERS = {"accept": "accept-change", "refuse": "refuse-change", "reminded": "acknowledge-reminder"}
 """By answer of a clerk, the act in the audit."""
+CHANGE_DONE = {
+    "accept": "受け入れました。レセコン用の連絡票を書きました。",
+    "refuse": "受け入れませんでした。登録はそのままです。",
+    "reminded": "お知らせ済みにしました。",
+}
 UNREADABLE = "変更の一覧を読み書きできません。レセコンのフォルダーと共有の設定を確認してください。"
 REGIONS = ("status", "calls", "notices", "conflicts", "list", "check", "person", "help", "lamps")
 ORDER = "order"

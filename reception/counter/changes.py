@@ -41,6 +41,16 @@ class Change:
     rows: tuple[ChangeRow, ...] = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Reminder:
+    """One patient who is to be reminded this year that a consent stands."""
+
+    id: str
+    since: str
+    """Day of the consent (ISO)."""
+    chart: str = field(repr=False)
+
+
 class Changes:
     """The worklist of one clinic, for the counter's page; safe from all threads.
 
@@ -55,9 +65,9 @@ class Changes:
         """Decided by a program that ended before the ledger knew: the file was gone when the list was last read."""
 
     def waiting(self) -> int:
-        """Return how many changes wait, by the ledger: no folder on the network is asked."""
+        """Return how many changes and reminders wait, by the ledger: no folder on the network is asked."""
         try:
-            return len(self._delivered() - self._decided)
+            return len(self._delivered() - self._decided) + len(self._ledger.reminders())
         except LedgerError as error:
             raise ChangesError(str(error)) from None
 
@@ -81,6 +91,27 @@ class Changes:
                 act = self._desk.accept if accept else self._desk.refuse
                 return act(change, staff)
         except (LedgerError, WorklistError) as error:
+            raise ChangesError(str(error)) from None
+
+    def reminders(self) -> tuple[Reminder, ...]:
+        """Return whose yearly reminder waits, oldest consent first."""
+        try:
+            return tuple(
+                Reminder(
+                    each.consent_id,
+                    f"{each.received_at.astimezone(JAPAN):%Y-%m-%d}",
+                    self._worklist.patient(each.customer).reference_number,
+                )
+                for each in self._ledger.reminders()
+            )
+        except (LedgerError, WorklistError) as error:
+            raise ChangesError(str(error)) from None
+
+    def acknowledge(self, consent: str) -> bool:
+        """Note that a clerk reminded the patient; False: somebody did before, or it was never due."""
+        try:
+            return self._ledger.acknowledge(consent)
+        except LedgerError as error:
             raise ChangesError(str(error)) from None
 
     def _delivered(self) -> set[str]:

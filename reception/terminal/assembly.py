@@ -72,7 +72,8 @@ def back_office(
 ) -> Iterator[BackOffice]:
     """Run the back office beside a terminal, with a connection to the server of its own.
 
-    ``sync``: see ReceiptFolder; ``state``: where it is kept which visits are owed a FHIR Bundle.
+    ``sync``: see ReceiptFolder; ``state``: where it is kept which visits are owed a FHIR Bundle, and the ledger of the
+    nightly job, which is not run without.
     """
     client = EligibilityClient(settings, identity, config.profile, config.consents, config.site)
     receipts = None
@@ -83,7 +84,14 @@ def back_office(
         receipts = receipt_folder_service(
             config.receipt, config.site, client, sync=sync, charts=_charts(config, state)
         )
-    office = BackOffice(journal, client, receipts, config.delays, config.site.institution_code)
+    nightly = None
+    if config.attributes.nightly and state is not None:
+        from reception.terminal.nightly import nightly_of
+
+        nightly = nightly_of(config, ledger_of(config, state), settings, identity, journal.now)
+    office = BackOffice(
+        journal, client, receipts, config.delays, config.site.institution_code, nightly=nightly
+    )
     office.start()
     try:
         yield office

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from config import Delays
@@ -24,6 +25,7 @@ from reception.terminal.supervisor import StopSign, Supervisor
 
 if TYPE_CHECKING:
     from consent.receipt_files.folder import ReceiptFolderService
+    from reception.terminal.nightly import Nightly
 
 _log = logging.getLogger("reception.terminal.back_office")
 
@@ -49,6 +51,7 @@ class BackOffice:
         receipts: "ReceiptFolderService | None",
         delays: Delays,
         institution_code: str = "",
+        nightly: "Nightly | None" = None,
     ) -> None:
         self._institution_code = institution_code
         self._journal, self._server, self._receipts, self._delays = journal, server, receipts, delays
@@ -66,6 +69,9 @@ class BackOffice:
         self._supervisor.loop("back-office", self._work)
         if receipts is not None:
             self._supervisor.loop("receipt-folder", self._serve_folder)
+        if nightly is not None:
+            night = partial(nightly.work, told=self._night_told)
+            self._supervisor.loop("attributes", night, nightly.silent_after_s)
 
     def subscribe(self, callback: Callable[[tuple[Notice, ...]], None]) -> Callable[[], None]:
         """Call back with all notices that staff have not dismissed, the current ones at once."""
@@ -229,6 +235,11 @@ class BackOffice:
         self._change(lambda notices: tuple(one for one in notices if one.code is not NoticeCode.PART_FAILED))
         if names:
             self._tell(NoticeCode.PART_FAILED, detail=", ".join(names))
+
+    def _night_told(self, why: str) -> None:
+        code = NoticeCode.NIGHTLY_JOB_FAILED
+        failed = (Notice(code, self._journal.now(), detail=why),) if why else ()
+        self._change(lambda notices: (*(one for one in notices if one.code is not code), *failed))
 
     def _tell(
         self, code: NoticeCode, unsettled: Unsettled | None = None, *, visit: str = "", detail: str = ""

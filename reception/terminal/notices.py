@@ -20,6 +20,7 @@ class NoticeCode(StrEnum):
     CHART_NOT_DELIVERED = "CHART_NOT_DELIVERED"
     JOURNAL_UNUSABLE = "JOURNAL_UNUSABLE"
     PART_FAILED = "PART_FAILED"
+    NIGHTLY_JOB_FAILED = "NIGHTLY_JOB_FAILED"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ NOTICES: dict[NoticeCode, Words] = {
     NoticeCode.PART_FAILED: Words(
         "端末の処理の一部が止まっています。自動でやり直しています。",
         "続く場合は、共有フォルダと接続を確認し、端末を再起動してください。受付の記録は失われません。",
+    ),
+    NoticeCode.NIGHTLY_JOB_FAILED: Words(
+        "氏名・住所の変更の夜間の確認ができませんでした。受付は続けられます。",
+        "接続と共有フォルダを確認してください。自動でやり直します。同じ患者を二度照会することはありません。",
     ),
 }
 """One entry for every code; a test counts them."""

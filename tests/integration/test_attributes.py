@@ -293,3 +293,4 @@ def test_the_job_reminds_each_patient_once_a_year(town: Town) -> None:
     town.now = DAY.replace(year=2027, month=4, day=2)
     assert len(town.job().run().reminders) == 20
     assert town.job().run().reminders == ()
+    assert len(town.ledger.reminders()) == 20

@@ -12,6 +12,7 @@ from consent.server.jlis.registry import Registry, SignatureAuthority
 from consent.server.jlis.store import PartiesStore
 from consent.server.life import Act, generations
 from consent.server.tables import StoreUnusable
+from consent.wire import japan_now
 
 
 class _Authority(SignatureAuthority, Protocol):
@@ -52,6 +53,15 @@ class Parties:
     def close(self) -> None:
         """Let the database go."""
         self.acts.close()
+
+
+def newest(person: Person, database: str, authority: _Authority) -> Person:
+    """Return a person with the newest certificate that ``./run authority`` gave them; raises OSError as Parties."""
+    parties = Parties(database, authority, japan_now)
+    try:
+        return parties.current(person)
+    finally:
+        parties.close()
 
 
 def beside(database: str) -> str:

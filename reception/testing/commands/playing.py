@@ -24,6 +24,9 @@ def add(command: AddCommand) -> None:
     card = command("card", _card, "keep a person's virtual card in pcscd's virtual reader until interrupted")
     card.add_argument("person", help="a shipped person, or a person file")
     card.add_argument("--vpcd", default="127.0.0.1:35963", metavar="HOST:PORT")
+    card.add_argument(
+        "--database", help="as of ./run authority: the person comes with the newest certificate"
+    )
     hil = command("hil", _hil, "play scenarios; exit 0 only if every expectation held")
     hil.add_argument("scenario", nargs="+", type=Path)
     hil.add_argument("--bench", default="simulated", metavar="simulated|pcsc|FILE", help="or a bench file")
@@ -73,13 +76,17 @@ def add(command: AddCommand) -> None:
 def _card(options: argparse.Namespace) -> int:
     from config.person import load_person
     from consent.server.certificates import Authority
+    from consent.server.jlis.parties import newest
     from hardware.simulation.virtual_card import attach_to_vpcd
     from reception.testing.testbench import whatever_comes
 
     host, _, port = options.vpcd.rpartition(":")
     if not host or not port.isdecimal():
         return refuse(f"--vpcd {options.vpcd}: should be HOST:PORT")
-    card = whatever_comes(load_person(options.person, Path()), Authority(options.state))
+    authority = Authority(options.state)
+    database = options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
+    person = newest(load_person(options.person, Path()), database, authority)
+    card = whatever_comes(person, authority)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

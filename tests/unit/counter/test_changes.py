@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import config
-from consent.attributes.ledger import CaseState
-from consent.attributes.rules import Attribute
+from consent.attributes.ledger import CaseState, KeptConsent
+from consent.attributes.rules import Attribute, ConsentState, period
 from reception.counter.changes import changes_of
 from reception.counter.english import Words
 from reception.counter.program import CounterProgram
@@ -19,6 +19,8 @@ from tests.conftest import LogWatch
 from tests.support.asker import Asker
 from tests.support.changes import AT, CUSTOMER, MATCH, NEW_ADDRESS, OLD_ADDRESS, Clinic
 from tests.support.counter import Terminal, page_of
+
+CONSENT = "0f1e2d3c-aaaa"
 
 
 @pytest.fixture
@@ -46,8 +48,8 @@ def decide(clerk: Asker, answer: str, change: str = MATCH) -> tuple[int, str]:
     return status, said[1] if said else ""
 
 
-def acts(program: CounterProgram) -> list[tuple[str, str, str, str]]:
-    done = [act for act in program.audit.newest() if act.act.endswith("-change")]
+def acts(program: CounterProgram, kind: str = "-change") -> list[tuple[str, str, str, str]]:
+    done = [act for act in program.audit.newest() if act.act.endswith(kind)]
     return [(act.operator, act.act, act.place, act.verdict) for act in reversed(done)]
 
 
@@ -162,3 +164,33 @@ def test_a_clinic_that_does_not_take_part_has_no_such_page(tmp_path: Path) -> No
         assert asker.log_in() == 303
         status, _, page = asker.ask("GET", "/changes")
         assert (status, "氏名・住所の変更" in page) == (404, False)
+
+
+def remind(clinic: Clinic) -> None:
+    kept = KeptConsent(CONSENT, CUSTOMER, (Attribute.NAME,), "1", AT, period(AT), ConsentState.STANDS, None)
+    clinic.ledger.keep_consents([kept])
+    clinic.ledger.reminded([CONSENT], AT.date())
+
+
+def test_a_yearly_reminder_waits_until_a_clerk_has_told_the_patient(
+    clerk: Asker, clinic: Clinic, program: CounterProgram
+) -> None:
+    assert "年に一度のお知らせ" not in clerk.ask("GET", "/changes")[2]
+    remind(clinic)
+    _, _, page = clerk.ask("GET", "/changes")
+    assert "氏名・住所の変更 (2)" in page
+    assert ">A-100</th><td>2026-04-02<" in page.partition("年に一度のお知らせ")[2]
+    assert decide(clerk, "reminded", CONSENT) == (200, "お知らせ済みにしました。")
+    assert "先に決めています" in decide(clerk, "reminded", CONSENT)[1]
+    assert "年に一度のお知らせ" not in clerk.ask("GET", "/changes")[2]
+    assert acts(program, "-reminder") == [
+        (STAFF, "acknowledge-reminder", CONSENT, "done"),
+        (STAFF, "acknowledge-reminder", CONSENT, "late"),
+    ]
+
+
+def test_of_a_withdrawn_consent_nobody_is_reminded(clinic: Clinic) -> None:
+    remind(clinic)
+    (kept,) = clinic.ledger.reminders()
+    clinic.ledger.keep_consents([replace(kept, state=ConsentState.WITHDRAWN)])
+    assert clinic.changes.reminders() == ()
