@@ -48,6 +48,12 @@ class PanelLike(Protocol):
 
     def hide(self) -> None: ...
 
+    def adjustSize(self) -> None: ...  # noqa: N802 (Qt's name)
+
+    def width(self) -> int: ...
+
+    def move(self, x: int, y: int, /) -> None: ...
+
 
 Opening = Callable[[], AbstractContextManager[Opened]]
 """Starts a terminal; its end stops it."""
@@ -83,8 +89,9 @@ def place_patient(window: QWidget) -> None:
     window.move(free.topLeft())
 
 
-def place_beside(window: QWidget, patient: QWidget) -> None:
+def place_beside(window: PanelLike, patient: QWidget) -> None:
     """Put a window at the right of the patient's; where there is no room, at the right edge of the display."""
+    window.adjustSize()
     free = patient.screen().availableGeometry()
     left = min(patient.geometry().right() + 20, max(free.left(), free.right() - window.width()))
     window.move(left, free.top())
@@ -274,6 +281,7 @@ class _Program(QObject):
             self._ends.append(panel.stop)
             self._ends.append(panel.hide)
             patient.simulation_pressed.connect(panel.open)
+            place_beside(panel, patient)
             panel.open()
             patient.activateWindow()
         self._player = find_player(on=config.sound.voice, volume=config.sound.volume)

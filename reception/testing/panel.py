@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 from typing import cast
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -101,10 +101,11 @@ class BenchPanel(QWidget):
         self.card, self.phone = QCheckBox("カードが入っている"), QCheckBox("スマートフォンが置いてある")
         self.card.setObjectName("panel_card")
         self.phone.setObjectName("panel_phone")
-        self.card.clicked.connect(
+        # Toggled, not clicked: a screen reader's press is no click.
+        self.card.toggled.connect(
             lambda on: self._have(self._bench.insert if on else None, self._bench.remove)
         )
-        self.phone.clicked.connect(
+        self.phone.toggled.connect(
             lambda on: self._have(self._bench.tap_phone if on else None, self._bench.lift_phone)
         )
         face = self._button("この人をカメラの前に", lambda: bench.show(self.person().id))
@@ -167,7 +168,7 @@ class BenchPanel(QWidget):
         made = QCheckBox(label)
         made.setObjectName(f"panel_{name}")
         made.setChecked(True)
-        made.clicked.connect(lambda checked: self._act(on if checked else off))
+        made.toggled.connect(lambda checked: self._act(on if checked else off))
         return made
 
     def _button(self, label: str, action: Callable[[], None]) -> QPushButton:
@@ -202,8 +203,9 @@ class BenchPanel(QWidget):
             return
         with suppress(ReaderError):  # It is unplugged, and nothing can be seen of it.
             card, phone = self._bench.laid()
-            self.card.setChecked(card)
-            self.phone.setChecked(phone)
+            for box, laid in ((self.card, card), (self.phone, phone)):
+                with QSignalBlocker(box):
+                    box.setChecked(laid)
         tries = self._bench.pin_tries_left()
         if self._tries.get(self._bench.person.id) != tries:
             self._tries[self._bench.person.id] = tries

@@ -46,7 +46,6 @@ def drawn(qapp: QApplication) -> Iterator[Drawn]:
 @needs_desktop
 @needs_screen_reader
 @pytest.mark.timeout(180)
-@pytest.mark.skip(reason="open: the driver draws the redrawn window otherwise than the program shows it")
 def test_a_terminal_killed_in_a_visit_comes_back_into_waiting_and_knows_which_visit_broke_off(
     screen: Desktop, drawn: Drawn, tmp_path: Path, made_state: Path
 ) -> None:

@@ -3,6 +3,8 @@
 import http.client
 import json
 import re
+import time
+from contextlib import closing
 from urllib.parse import urlencode, urlsplit
 
 from reception.testing.testbench import STAFF, STAFF_PASSWORD
@@ -32,8 +34,6 @@ class Page:
 
     def photo(self) -> bytes:
         """The card's photo, once it is there."""
-        import time
-
         until = time.monotonic() + 10
         while True:
             status, body, _ = self._ask("GET", f"{self._path}/photo?visit={self.visit()}")
@@ -48,14 +48,14 @@ class Page:
     def _ask(
         self, method: str, path: str, form: dict[str, str] | None = None, accept: str = "text/html"
     ) -> tuple[int, bytes, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        connection.request(
-            method, path, urlencode(form) if form else None, {"Accept": accept, "Cookie": cookies}
-        )
-        response = connection.getresponse()
-        for name, value in response.getheaders():
-            if name.lower() == "set-cookie":
-                cookie, _, content = value.partition(";")[0].partition("=")
-                self._cookies[cookie] = content
-        return response.status, response.read(), response.getheader("location", "")
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)) as connection:
+            connection.request(
+                method, path, urlencode(form) if form else None, {"Accept": accept, "Cookie": cookies}
+            )
+            response = connection.getresponse()
+            for name, value in response.getheaders():
+                if name.lower() == "set-cookie":
+                    cookie, _, content = value.partition(";")[0].partition("=")
+                    self._cookies[cookie] = content
+            return response.status, response.read(), response.getheader("location", "")

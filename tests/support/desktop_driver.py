@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QAbstractButton, QWidget
 
+from reception.patient.widgets.buttons import GUARD_S
 from reception.patient.window import PatientWindow
 from reception.terminal.snapshot import Snapshot
 from reception.testing.gallery import SAMPLES, StillTerminal
@@ -85,7 +86,7 @@ class Session:
 
     def __init__(self, screen: Desktop, drawn: Drawn, program: Program, name: str) -> None:
         self._screen, self._drawn, self._program, self._name = screen, drawn, program, name
-        self._pictures = 0
+        self._pictures, self._seen_at = 0, 0.0
         self.patient = screen.window(PATIENT)
         drawn.patient.resize(*self.patient[2:])
 
@@ -112,10 +113,12 @@ class Session:
             return shown.shape == wanted.shape and difference(shown[:rows], wanted[:rows]) < alike
 
         self._wait(shows, within_s, f"the window does not show {page}")
+        self._seen_at = time.monotonic()
         self.keep()
 
     def touches(self, name: str) -> None:
-        """Press a button of the page that was last seen."""
+        """Press a button of the page that was last seen, once it takes touches."""
+        time.sleep(max(0.0, self._seen_at + GUARD_S + 0.05 - time.monotonic()))  # the rule is one of time
         where = place(self._drawn.patient, name).center()
         self._screen.click((self.patient[0] + where.x(), self.patient[1] + where.y()))
 

@@ -93,9 +93,8 @@ class TakeCardPage(Page):
         self.heading.show_text(self.t(wording.TAKE_CARD) if card_in else until)
         self.take.setVisible(card_in)
         forgotten = card_in and snapshot.reminders > 0
-        # Said again each time; from the second time on it is shown as an alarm, too.
-        tone: Tone = "error" if snapshot.reminders > 1 else "caution"
-        self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten else "", "", tone)
+        # Said again each time, but never in red: nothing has failed.
+        self.reminder.show_message(self.t(wording.DO_NOT_FORGET) if forgotten else "", "", "caution")
         notice = wording.NOTICES.get(snapshot.notice, "")
         self.notice.show_message("", "" if forgotten else self.t(notice))
         self.agreed.show_snapshot(snapshot, hidden=forgotten)
