@@ -39,7 +39,7 @@ from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualVie
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
 from reception.terminal.supervisor import Pulse, Supervisor
-from reception.terminal.watch import watch
+from reception.terminal.watch import ReaderWatch
 
 PULSE_S = 1.0
 """How long the conductor waits for an event at most before it gives a sign of life."""
@@ -136,9 +136,9 @@ class Terminal:
         self._journal.on_health = lambda usable: self._is(journal="ok" if usable else "down")
         self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
         supervisor.loop("conductor", self._conduct)
-        supervisor.loop("reader-watch", lambda pulse: self._watch_reader(cards, pulse))
+        supervisor.loop("reader-watch", self._card_watch(cards).run)
         if phones is not None:
-            supervisor.loop("phone-watch", lambda pulse: self._watch_phones(phones, pulse))
+            supervisor.loop("phone-watch", self._phone_watch(phones).run)
         supervisor.loop("health", self._parts.watch)
 
     # --- For windows, counter, runner ---------------------------------------------------------------------------
@@ -464,7 +464,7 @@ class Terminal:
 
     # --- The readers --------------------------------------------------------------------------------------------
 
-    def _watch_reader(self, reader: CardReader, pulse: Pulse) -> None:
+    def _card_watch(self, reader: CardReader) -> ReaderWatch:
         def lost(error: ReaderError) -> Event:
             self._is(reader="down")
             return flow.ReaderLost(reader_failure(error))
@@ -473,9 +473,9 @@ class Terminal:
             self._is(reader="ok")
             return flow.ReaderReady()
 
-        self._watch(reader, pulse, ready, lost, _presence_event)
+        return self._reader_watch(reader, ready, lost, _presence_event)
 
-    def _watch_phones(self, reader: CardReader, pulse: Pulse) -> None:
+    def _phone_watch(self, reader: CardReader) -> ReaderWatch:
         def lost(error: ReaderError) -> Event:
             self._is(phone_reader="down")
             return flow.PhoneReaderLost()
@@ -487,18 +487,17 @@ class Terminal:
         def laid(seen: Presence, already_in: bool) -> Event:
             return flow.PhoneLifted() if seen is Presence.EMPTY else flow.PhoneLaid()
 
-        self._watch(reader, pulse, ready, lost, laid)
+        return self._reader_watch(reader, ready, lost, laid)
 
-    def _watch(
+    def _reader_watch(
         self,
         reader: CardReader,
-        pulse: Pulse,
         ready: Callable[[], Event],
         lost: Callable[[ReaderError], Event],
         changed: Callable[[Presence, bool], Event],
-    ) -> None:
+    ) -> ReaderWatch:
         retry_s = self.config.delays.device_retry_s
-        watch(reader, pulse, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
+        return ReaderWatch(reader, retry_s, self._events.put, ready=ready, lost=lost, changed=changed)
 
 
 def _signs(character: str) -> bool:

@@ -18,39 +18,49 @@ _FIRST_RETRY_S = 0.2
 """A lost reader is first left alone this long, then ever longer."""
 
 
-def watch(
-    reader: CardReader,
-    stopping: StopSign,
-    longest_s: float,
-    post: Callable[[Event], None],
-    *,
-    ready: Callable[[], Event],
-    lost: Callable[[ReaderError], Event],
-    changed: Callable[[Presence, bool], Event],
-) -> None:
-    """Tell what comes and goes, and go on after the reader was lost, until ``stopping``.
+class ReaderWatch:
+    """Tells what comes and goes in a reader; ``run`` may end by any error and be begun anew.
 
-    A lost reader is tried again ever less often, but at least every ``longest_s``. ``changed`` is also told whether it
-    was so already when the reader was found.
+    ``changed`` is also told whether it was so already when the reader was found. A lost reader is tried again ever less
+    often, but at least every ``longest_s``.
     """
-    known: Presence | None = None
-    wait_s = shortest_s = min(_FIRST_RETRY_S, longest_s)
-    while not stopping.is_set():
-        try:
-            if known is None:
-                # Level before edge: a card that is in already begins a visit.
-                known, wait_s = reader.presence(), shortest_s
-                post(ready())
-                if known is not Presence.EMPTY:
-                    post(changed(known, True))
-            seen = reader.wait_for_change(known, _WATCH_S)
-        except ReaderError as error:
-            _log.info("reader: %s", error)
-            post(lost(error))
-            known = None
-            stopping.wait(wait_s)
-            wait_s = min(wait_s * 2, longest_s)
-            continue
-        if seen is not known:
-            post(changed(seen, False))
-            known = seen
+
+    def __init__(
+        self,
+        reader: CardReader,
+        longest_s: float,
+        post: Callable[[Event], None],
+        *,
+        ready: Callable[[], Event],
+        lost: Callable[[ReaderError], Event],
+        changed: Callable[[Presence, bool], Event],
+    ) -> None:
+        self._reader, self._longest_s, self._post = reader, longest_s, post
+        self._ready, self._lost, self._changed = ready, lost, changed
+        self._told = Presence.EMPTY
+        """What was told last; kept over a failure of ``run``, in which a card may come or go."""
+
+    def run(self, stopping: StopSign) -> None:
+        """Watch until ``stopping``, whatever happens to the reader."""
+        found = False
+        wait_s = shortest_s = min(_FIRST_RETRY_S, self._longest_s)
+        while not stopping.is_set():
+            try:
+                if not found:
+                    # Level before edge: a card that is in already begins a visit.
+                    seen = self._reader.presence()
+                    found, wait_s = True, shortest_s
+                    self._post(self._ready())
+                    self._tell(seen, already_in=True)
+                self._tell(self._reader.wait_for_change(self._told, _WATCH_S), already_in=False)
+            except ReaderError as error:
+                _log.info("reader: %s", error)
+                self._post(self._lost(error))
+                self._told, found = Presence.EMPTY, False
+                stopping.wait(wait_s)
+                wait_s = min(wait_s * 2, self._longest_s)
+
+    def _tell(self, seen: Presence, *, already_in: bool) -> None:
+        if seen is not self._told:
+            self._post(self._changed(seen, already_in))
+            self._told = seen

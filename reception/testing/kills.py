@@ -1,37 +1,47 @@
-"""Terminal and server killed at random moments of visits: what was shown, what was recorded, what the journal says.
+"""Programs of a site killed at random moments of visits: what was shown, recorded, delivered, and told to the counter.
 
-The terminal under test is another process, as is the server; this one kills them and compares what they leave behind.
+Terminal, server, face engine, counter and broker are processes of their own; this one kills them and compares what
+they leave behind.
 """
 
 import multiprocessing
 import os
 import queue
+import signal
 import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import config
 from config.person import load_person
 from consent.choices import ConsentAnswer, Item, recorded
 from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
-from reception.flow import State
+from reception.flow import Method, State
+from reception.terminal.journal import DUE
 from reception.terminal.notices import Notice, NoticeCode
 from reception.terminal.snapshot import Snapshot
+from reception.testing.fleet.broker import BOARD, Broker
 from reception.testing.timing import BROKEN_SERVER
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from reception.counter.hub import Hub
     from reception.testing.testbench import Bench
+
+Part = Literal["terminal", "server", "engine", "counter", "broker"]
+PARTS: tuple[Part, ...] = get_args(Part)
+USUAL: tuple[Part, ...] = ("terminal", "server")
 
 PERSON = "age45"
 _PATIENCE_S = 30.0
@@ -47,13 +57,16 @@ _PROCESSES.set_forkserver_preload(["consent.server.app", "reception.testing.test
 class KillsReport:
     """What came of a run."""
 
-    kills: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    """By part."""
     visits: int = 0
     """Visits that the server recorded."""
     shown: int = 0
     """Visits that were shown complete."""
     unseen: int = 0
     """Recorded, but never shown complete; the journal had them in SENDING, and the counter was told."""
+    delivered: int = 0
+    """Files in the receipt computer's folder."""
     in_sending: int = 0
     """Kills that left a visit in SENDING."""
     wrong: list[str] = field(default_factory=list)
@@ -64,37 +77,110 @@ class KillsReport:
 
     def lines(self) -> Iterator[str]:
         """Yield the report for the console."""
-        yield f"{self.kills} kills, {self.in_sending} of them with a visit in SENDING"
+        killed = ", ".join(f"{part} {count}" for part, count in sorted(self.kills.items()))
+        yield f"{self.kills.total()} kills ({killed}), {self.in_sending} of them with a visit in SENDING"
         yield f"{self.visits} visits recorded, {self.shown} shown complete, {self.unseen} told to the counter instead"
+        yield f"{self.delivered} files delivered to the receipt computer"
         yield from (f"WRONG: {line}" for line in self.wrong)
 
 
-def kills(state: Path, count: int, seed: int, tell: Callable[[str], None] = lambda line: None) -> KillsReport:
-    """Kill terminal or server ``count`` times, each at a moment drawn by ``seed``, and compare."""
+def kills(
+    state: Path,
+    count: int,
+    seed: int,
+    tell: Callable[[str], None] = lambda line: None,
+    of: Sequence[Part] = USUAL,
+) -> KillsReport:
+    """Kill ``count`` times one of some parts, each at a moment drawn by ``seed``, and compare.
+
+    Raises NoBroker where a broker is to be killed and there is none.
+    """
     random = Random(seed)  # noqa: S311
-    report = KillsReport()
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    seen = _Seen()
-    with _server(state, port) as server, _worker(state, url, seed, seen) as worker:
-        for number in range(1, count + 1):
+    report, seen = KillsReport(), _Seen()
+    parts = [of[number % len(of)] for number in range(count)]
+    random.shuffle(parts)
+    with _Site(state, seed, seen, of) as site:
+        for part in parts:
             # Half of the moments anywhere in a visit, half around the few in which it is sent.
             what, within_s = random.choice((("began", 0.25), ("sends", 0.03)))
-            worker.wait_for(what)
+            site.terminal.wait_for(what)
             time.sleep(random.uniform(0.0, within_s))
-            if random.random() < 0.5:
-                worker.kill()
-                report.in_sending += len(_unsettled(state))
-                worker.start()
-            else:
-                server.kill()
-                report.in_sending += len(_unsettled(state))
-                server.start()
-            report.kills = number
-            tell(f"{number}/{count} kills, {len(seen.shown)} visits shown complete")
-        worker.kill()
-        _compare(state, url, seen, report)
+            report.in_sending += site.kill(part)
+            report.kills[part] += 1
+            tell(f"{report.kills.total()}/{count} kills, {len(seen.shown)} visits shown complete")
+        site.terminal.kill()
+        _compare(site, seen, report)
     return report
+
+
+class _Site:
+    """The programs of a small site; those that nobody kills, and nobody needs, are not there."""
+
+    def __init__(self, state: Path, seed: int, seen: "_Seen", of: Sequence[Part]) -> None:
+        self.state, self.seen, self._of = state, seen, of
+        port = _free_port()
+        self.broker: Broker | None = None
+        self.settings = _settings(state, f"http://127.0.0.1:{port}")
+        if "broker" in of:
+            self.broker = Broker(state / "broker", [self.id])
+            self.settings = replace(self.settings, fleet=self.broker.settings("terminal", self.id))
+            self._board = self.broker.settings("board", BOARD)
+        else:
+            self._board = self.settings.fleet
+        self.server = _Process(_be_server, (state, port), lambda word: None)
+        self.terminal = self.worker(seed)
+        self.counter = _Process(_be_counter, (state, self.settings, self._board), lambda word: None)
+        self._ends = ExitStack()
+
+    @property
+    def id(self) -> str:
+        return config.load().site.terminal_id
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether there is a counter program."""
+        return "counter" in self._of or "broker" in self._of
+
+    def worker(self, seed: int) -> "_Process":
+        """Return the terminal's program; with a seed below 0 it only asks about open visits."""
+        given = (self.state, self.settings, seed, "engine" in self._of)
+        return _Process(_be_terminal, given, self.seen.hear)
+
+    def links(self) -> Any:
+        """Return how a counter program is linked to the terminal."""
+        return _links(self.state, self.settings, self._board)
+
+    def __enter__(self) -> "_Site":
+        with ExitStack() as ends:
+            if self.broker:
+                ends.enter_context(self.broker)
+            for process in (self.server, self.terminal, *([self.counter] if self.is_watched else [])):
+                process.start()
+                ends.callback(process.kill)
+            self._ends = ends.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+
+    def kill(self, part: Part) -> int:
+        """Kill a part and start it again; return how many visits that left in SENDING."""
+        if part == "engine":
+            # The terminal starts another.
+            with suppress(ProcessLookupError):
+                os.kill(self.seen.engine, signal.SIGKILL)
+            return len(_unsettled(self.state))
+        if part == "broker":
+            assert self.broker
+            self.broker.stop(signal.SIGKILL)
+            left = len(_unsettled(self.state))
+            self.broker.start()
+            return left
+        process = {"terminal": self.terminal, "server": self.server, "counter": self.counter}[part]
+        process.kill()
+        left = len(_unsettled(self.state))
+        process.start()
+        return left
 
 
 @dataclass
@@ -104,6 +190,20 @@ class _Seen:
     shown: dict[str, dict[str, str]] = field(default_factory=dict)
     settled: dict[str, bool] = field(default_factory=dict)
     answers: dict[str, dict[str, str]] = field(default_factory=dict)
+    engine: int = 0
+    """Process id of the terminal's face engine."""
+
+    def hear(self, word: _Word) -> None:
+        """Keep what a terminal says."""
+        match word:
+            case ("answered", visit, answers):
+                self.answers[visit] = answers
+            case ("shown", visit, answers):
+                self.shown[visit] = answers
+            case ("settled", visit, was_recorded):
+                self.settled[visit] = was_recorded
+            case ("began", engine):
+                self.engine = engine
 
 
 class _Process:
@@ -128,7 +228,7 @@ class _Process:
         self.wait_for("ready")
 
     def kill(self) -> None:
-        """Kill it, and hear what it had said before."""
+        """Kill it, and hear what it had said before; idempotent."""
         assert self._running and self._listener
         self._running.kill()
         self._running.join()
@@ -137,8 +237,11 @@ class _Process:
     def wait_for(self, what: str) -> None:
         """Wait until it says so."""
         deadline = time.monotonic() + _PATIENCE_S
-        while self._words.get(timeout=max(0.0, deadline - time.monotonic())) != what:
-            pass
+        try:
+            while self._words.get(timeout=max(0.0, deadline - time.monotonic())) != what:
+                pass
+        except queue.Empty:
+            raise AssertionError(f"{self._be.__name__} did not say {what!r} in {_PATIENCE_S:.0f} s") from None
 
     def _listen(self, ear: "Connection[Any, Any]", words: "queue.SimpleQueue[str]") -> None:
         with ear:
@@ -152,32 +255,6 @@ class _Process:
                 words.put(word[0])
 
 
-@contextmanager
-def _running(process: _Process) -> Iterator[_Process]:
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-
-
-def _server(state: Path, port: int) -> Any:
-    return _running(_Process(_be_server, (state, port), lambda word: None))
-
-
-def _worker(state: Path, url: str, seed: int, seen: _Seen) -> Any:
-    def heard(word: _Word) -> None:
-        match word:
-            case ("answered", visit, answers):
-                seen.answers[visit] = answers
-            case ("shown", visit, answers):
-                seen.shown[visit] = answers
-            case ("settled", visit, was_recorded):
-                seen.settled[visit] = was_recorded
-
-    return _running(_Process(_be_terminal, (state, url, seed), heard))
-
-
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -185,13 +262,30 @@ def _free_port() -> int:
         return port
 
 
-def _settings(url: str) -> config.Config:
-    settings = BROKEN_SERVER.settings()
+def _settings(state: Path, url: str) -> config.Config:
+    for name in ("face", "req", "res"):
+        (state / "receipts" / name).mkdir(parents=True, exist_ok=True)
+    settings = BROKEN_SERVER.settings(receipt={"folder": str(state / "receipts")})
     return replace(settings, server=replace(settings.server, url=url))
+
+
+def _links(state: Path, settings: config.Config, board: config.Fleet) -> Any:
+    from reception.fleet.board_side import BoardLink
+    from reception.fleet.local import LocalLink, socket_file
+
+    if board.broker:
+        return [BoardLink(board)]
+    return [LocalLink(settings.site.terminal_id, socket_file(state, settings.site.terminal_id))]
 
 
 def _journal_file(state: Path) -> Path:
     return state / f"journal-{config.load().site.terminal_id}.sqlite"
+
+
+def _due(state: Path) -> list[str]:
+    """Read, without touching anything, whose files are still due."""
+    with closing(sqlite3.connect(f"file:{_journal_file(state)}?mode=ro", uri=True)) as database:
+        return [visit for (visit,) in database.execute("SELECT visit FROM visits WHERE receipt = ?", (DUE,))]
 
 
 def _unsettled(state: Path) -> list[str]:
@@ -201,16 +295,29 @@ def _unsettled(state: Path) -> list[str]:
         return [visit for (visit,) in rows]
 
 
-def _compare(state: Path, url: str, seen: _Seen, report: KillsReport) -> None:
+def _compare(site: _Site, seen: _Seen, report: KillsReport) -> None:
     """Start the terminal once more, let it ask about what is open, and hold everything against the server's records."""
-    said = set(_unsettled(state)) | set(seen.settled)
-    with _worker(state, url, -1, seen):
+    said = set(_unsettled(site.state)) | set(seen.settled)
+    client = EligibilityClient(site.settings.server, Authority(site.state).enrol_terminal(site.id))
+    last = site.worker(-1)
+    last.start()
+    try:
         deadline = time.monotonic() + _PATIENCE_S
-        while _unsettled(state) and time.monotonic() < deadline:
+        while (_unsettled(site.state) or _due(site.state)) and time.monotonic() < deadline:
             time.sleep(0.05)
-    client = EligibilityClient(
-        _settings(url).server, Authority(state).enrol_terminal(config.load().site.terminal_id)
-    )
+        _compare_records(client, said, seen, report)
+        report.wrong += [f"{visit}: its file is still due" for visit in _due(site.state)]
+        if site.is_watched:
+            report.wrong += _compare_counter(site, seen)
+    finally:
+        last.kill()
+        client.close()
+    report.delivered = len(list((site.state / "receipts" / "face").iterdir()))
+    if report.delivered != report.visits:
+        report.wrong.append(f"{report.delivered} files of {report.visits} recorded visits")
+
+
+def _compare_records(client: EligibilityClient, said: set[str], seen: _Seen, report: KillsReport) -> None:
     profile = config.load().profile
     report.shown = len(seen.shown)
     for visit, answers in seen.answers.items():
@@ -234,10 +341,45 @@ def _compare(state: Path, url: str, seen: _Seen, report: KillsReport) -> None:
                 )
             if visit not in seen.settled:
                 report.wrong.append(f"{visit} is recorded, was not shown, and the counter was not told")
-    client.close()
 
 
-# --- The two processes ------------------------------------------------------------------------------------------
+def _compare_counter(site: _Site, seen: _Seen) -> Iterator[str]:
+    """Yield what a counter program's list of the day does not tell as it was shown."""
+    from reception.counter.hub import Hub
+
+    site.counter.kill()
+    hub = Hub(site.links(), keep_s=60.0)
+    hub.start()
+    try:
+        answer = _today(hub, site.id)
+    finally:
+        hub.close()
+    if answer is None:
+        yield "the counter never heard the terminal again"
+        return
+    outcomes = {each["visit"]: each["outcome"] for each in answer}
+    for visit in seen.shown:
+        if outcomes.get(visit) != "completed":
+            yield f"{visit} was shown complete, and the counter lists it as {outcomes.get(visit)}"
+
+
+def _today(hub: "Hub", terminal: str) -> list[dict[str, str]] | None:
+    """Ask for the day's visits until the terminal is heard; None: never."""
+    from reception.fleet.messages import Verb, Verdict
+
+    news = threading.Event()
+    hub.subscribe(lambda _: news.set())
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        news.clear()
+        answer = hub.ask(terminal, Verb.TODAY, "kills").result(_PATIENCE_S)
+        if answer.verdict is Verdict.DONE:
+            return answer.content  # type: ignore[no-any-return]
+        news.wait(0.2)
+    return None
+
+
+# --- The processes ------------------------------------------------------------------------------------------------
 
 
 def _be_server(mouth: "Connection[Any, Any]", state: Path, port: int) -> None:
@@ -257,8 +399,9 @@ def _be_server(mouth: "Connection[Any, Any]", state: Path, port: int) -> None:
 class _Story:
     """One visit after the other on a terminal; says aloud what is on the screen, and what is answered."""
 
-    def __init__(self, bench: "Bench", seed: int, say: Callable[[_Word], None]) -> None:
+    def __init__(self, bench: "Bench", seed: int, say: Callable[[_Word], None], *, by_face: bool) -> None:
         self._bench, self._say, self._random = bench, say, Random(f"{seed} {os.getpid()}")  # noqa: S311
+        self._by_face = by_face
         self._answers: dict[str, str] = {}
         self._visit = self._shown = ""
 
@@ -269,7 +412,7 @@ class _Story:
             items = (Item.MEDICATION, Item.HEALTH_CHECKUP, Item.LIMIT_AMOUNT)
             self._answers = {item.value: self._random.choice(["given", "declined"]) for item in items}
             self._say(("answered", snapshot.visit, self._answers))
-            self._say(("began",))
+            self._say(("began", self._bench.engine.pid or 0))
         if snapshot.state == State.TAKE_CARD and snapshot.visit != self._shown:
             self._shown = snapshot.visit
             self._say(("shown", snapshot.visit, self._answers))
@@ -293,26 +436,30 @@ class _Story:
         self._bench.terminal.subscribe(self.see)
         driver = VisitDriver(self._bench, Patient(answer=self.answer))
         ends = (State.TAKE_CARD, State.CALL_STAFF)
+        methods = (Method.FACE, Method.PIN) if self._by_face else (Method.PIN,)
         while True:
             driver.wait_at_rest(within_s=_PATIENCE_S)
-            driver.begin(driver.card(PERSON))
+            driver.begin(driver.card(PERSON), self._random.choice(methods))
             driver.wait_until(lambda seen: seen.state in ends, "an end", _PATIENCE_S)
             self._bench.remove()
 
 
-def _be_terminal(mouth: "Connection[Any, Any]", state: Path, url: str, seed: int) -> None:
+def _be_terminal(
+    mouth: "Connection[Any, Any]", state: Path, settings: config.Config, seed: int, by_face: bool
+) -> None:
     """Play visits until killed; with a seed below 0, only start and ask about open visits."""
     from hardware.face.engine import FaceEngine
+    from reception.commands.counter import opened_to_counters
     from reception.testing.testbench import Bench
 
     person = load_person(PERSON)
-    # The engine given is never started: nobody comes by face.
     bench = Bench(
-        _settings(url),
+        settings,
         state,
         people=[person],
         person=person,
-        engine=FaceEngine(),
+        # An engine that is given is never started: nobody comes by face.
+        engine=None if by_face else FaceEngine(),
         own_server=False,
         journal=_journal_file(state),
     )
@@ -322,10 +469,29 @@ def _be_terminal(mouth: "Connection[Any, Any]", state: Path, url: str, seed: int
         with speaking:
             mouth.send(word)
 
-    with bench:
-        story = _Story(bench, seed, say)
+    with bench, opened_to_counters(bench.terminal, bench.office, settings, state):
+        story = _Story(bench, seed, say, by_face=by_face)
         bench.office.subscribe(story.notice)
         say(("ready",))
         if seed < 0:
             threading.Event().wait()
         story.go_on()
+
+
+def _be_counter(
+    mouth: "Connection[Any, Any]", state: Path, settings: config.Config, board: config.Fleet
+) -> None:
+    """Be the counter's program, whose clerk watches the terminal."""
+    from reception.counter.program import CounterProgram, Site
+
+    site = Site(replace(settings.counter, host="127.0.0.1", port=0), state, _links(state, settings, board))
+    program = CounterProgram(site)
+    watched: dict[str, Callable[[], None]] = {}
+
+    def watch(terminal: str) -> None:
+        if terminal not in watched:
+            watched[terminal] = lambda: None
+            watched[terminal] = program.hub.watch(terminal)
+
+    program.hub.subscribe(watch)
+    program.serve_forever(lambda: mouth.send(("ready",)))

@@ -103,6 +103,9 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(
         for lane in ("card", "face"):
             bench.terminal._jobs._lanes[lane].submit(int).result(10)
         bench.terminal._jobs._camera_health.stop()
+        for thread in threading.enumerate():
+            if thread.name == "camera-health":
+                thread.join(10)
         assert previewed.is_set()
         assert [name for name, array in held() if id(array) not in before] == []
 

@@ -54,7 +54,13 @@ def add(command: AddCommand) -> None:
         "--kills",
         type=count(1),
         metavar="N",
-        help="instead: kill terminal or server N times at random moments, and compare what was shown and recorded",
+        help="instead: kill parts of a site N times at random moments, and compare what was shown and recorded",
+    )
+    soak.add_argument(
+        "--of",
+        action="append",
+        metavar="PART",
+        help="what is killed: terminal, server, engine, counter, broker; may be repeated (default: terminal, server)",
     )
     matrix = command(
         "matrix", _matrix, "every state times every disturbance, held against rules of their own"
@@ -62,6 +68,12 @@ def add(command: AddCommand) -> None:
     matrix.add_argument("--bench", choices=("simulated", "pcsc"), default="simulated")
     matrix.add_argument("--in", action="append", dest="states", metavar="STATE", help="only in this state")
     matrix.add_argument("--disturbance", action="append", metavar="D", help="only this one, as card_pulled")
+    matrix.add_argument(
+        "--faults",
+        action="store_true",
+        help="instead: every part that dies, hangs, is full, locked or refused; what must hold is the same for all",
+    )
+    matrix.add_argument("--part", action="append", metavar="NAME", help="with --faults: only this part")
     matrix.add_argument(
         "--rules", action="store_true", help="print the rules with their reasons; play nothing"
     )
@@ -165,6 +177,8 @@ def _write_report(options: argparse.Namespace, results: "Sequence[Result]", seco
 def _soak(options: argparse.Namespace) -> int:
     if options.kills:
         return _soak_kills(options)
+    if options.of:
+        return refuse("--of: only with --kills")
     from reception.testing import soak
 
     live = soak.Progress(options.visits, sys.stdout)
@@ -177,13 +191,24 @@ def _soak(options: argparse.Namespace) -> int:
 
 
 def _soak_kills(options: argparse.Namespace) -> int:
-    from reception.testing.kills import kills
+    from reception.testing.fleet.broker import NoBroker
+    from reception.testing.kills import PARTS, USUAL, kills
 
+    of = options.of or USUAL
+    if unknown := [each for each in of if each not in PARTS]:
+        return refuse(f"--of {unknown[0]}: should be one of {', '.join(PARTS)}")
     # A folder of its own: what stands in the journal of the usual one is somebody's.
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        report = kills(
-            Path(folder), options.kills, options.seed, lambda line: print(f"\r{line}  ", end="", flush=True)
-        )
+        try:
+            report = kills(
+                Path(folder),
+                options.kills,
+                options.seed,
+                lambda line: print(f"\r{line}  ", end="", flush=True),
+                of,
+            )
+        except NoBroker as error:
+            return refuse(f"--of broker: {error}")
     print()
     for line in report.lines():
         print(line)
@@ -194,6 +219,10 @@ def _matrix(options: argparse.Namespace) -> int:
     from reception.flow import State
     from reception.testing import matrix
 
+    if options.faults:
+        return _matrix_of_faults(options)
+    if options.part:
+        return refuse("--part: only with --faults")
     if options.rules:
         for line in matrix.reasons():
             print(line)
@@ -217,3 +246,43 @@ def _matrix(options: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             return refuse(f"--readme: {error}")
     return 1 if matrix.wrong(results) else 0
+
+
+def _matrix_of_faults(options: argparse.Namespace) -> int:
+    from reception.flow import State
+    from reception.testing.matrix import faults
+
+    if options.bench != "simulated" or options.readme or options.disturbance or options.rules:
+        return refuse("--faults: goes with --in and --part only")
+    states = [known(State, "--in", name) for name in options.states or faults.STATES]
+    parts = {fault.part for fault in faults.FAULTS}
+    if unknown := [name for name in options.part or () if name not in parts]:
+        return refuse(f"--part {unknown[0]}: should be one of {', '.join(sorted(parts))}")
+    chosen = faults.fault_cells(
+        states, [each for each in faults.FAULTS if not options.part or each.part in options.part]
+    )
+    if not chosen:
+        return refuse("matrix: no such cell can be played here")
+    if faults.FULL_JOURNAL not in {fault for fault, _ in chosen} and not options.part:
+        print("left out: journal disk full, since this user cannot mount a disk to fill")
+    done = 0
+
+    def tell(played: faults.FaultPlayed) -> None:
+        nonlocal done
+        done += 1
+        came = f"FAIL, {played.why}" if played.why else played.end
+        print(
+            f"{done:3}/{len(chosen)} {played.fault} in {played.state}: {came} ({played.seconds:.2f} s)",
+            flush=True,
+        )
+
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        results = faults.play_faults(chosen, Path(folder), tell)
+    for line in faults.table_of(results):
+        print(line)
+    failed = sum(bool(each.why) for each in results)
+    seconds = sum(each.seconds for each in results)
+    print(
+        f"{len(results)} cells played in {seconds:.0f} s, " + (f"{failed} failed" if failed else "all held")
+    )
+    return 1 if failed else 0
