@@ -38,7 +38,7 @@ from reception.terminal.queue_numbers import QueueNumbers, label_of
 from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView, snapshot_of
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
-from reception.terminal.supervisor import Pulse, Supervisor
+from reception.terminal.supervisor import LOOK_S, Pulse, Supervisor
 from reception.terminal.watch import ReaderWatch
 
 PULSE_S = 1.0
@@ -100,6 +100,7 @@ class Terminal:
         """Until when the consents of this visit are kept."""
         self._counter: CounterView | None = None
         self._counter_changes = threading.Lock()
+        self._publishing = threading.RLock()
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._snapshots, self._frames, self._counters = Subscribers(), Subscribers(), Subscribers()
         self._visuals, self._happenings, self._colours = Subscribers(), Subscribers(), Subscribers()
@@ -108,9 +109,7 @@ class Terminal:
         self._conducting = False
         """An event is being dealt with; if it is so when the conductor begins, that broke off."""
         self._staff = staff or Staff(dict, now)
-        supervisor = self.supervisor = Supervisor(
-            lambda names: self._is(threads="down" if names else "ok"), notifies=True
-        )
+        supervisor = self.supervisor = Supervisor(self._threads_are, notifies=True)
         """Runs every thread of this terminal."""
         self._jobs = Jobs(
             config,
@@ -353,17 +352,19 @@ class Terminal:
         session = self._session
         left = session.deadline - self._now() if self._warned() and session.deadline is not None else None
         until = self._until if session.visit.completed else ""
-        self._snapshot = snapshot_of(
-            session,
-            self._snapshot,
-            self._health,
-            left,
-            self._visit.notice,
-            until,
-            self._number(session),
-            self._announcement(session),
-        )
-        self._snapshots.tell(self._snapshot)
+        number, announcement = self._number(session), self._announcement(session)
+        with self._publishing:
+            self._snapshot = snapshot_of(
+                session,
+                self._snapshot,
+                self._health,
+                left,
+                self._visit.notice,
+                until,
+                number,
+                announcement,
+            )
+            self._snapshots.tell(self._snapshot)
 
     def _announcement(self, session: Session) -> Announcement | None:
         """Return the line of the day for what is shown now; the most particular one."""
@@ -387,6 +388,20 @@ class Terminal:
             if settings.print_command:
                 self._jobs.print_ticket(self._visit.queue_label)
         return self._visit.queue_label
+
+    def _threads_are(self, down: tuple[str, ...]) -> None:
+        """Tell which threads do not work, in the supervisor's own."""
+        self._is(threads="down" if down else "ok")
+        if "conductor" in down:
+            # It publishes every change, but not while it hangs itself; nor must this thread wait for it.
+            is_free = self._publishing.acquire(timeout=LOOK_S)
+            try:
+                before = self._snapshot
+                self._snapshot = replace(before, health=self._health, number=before.number + 1)
+                self._snapshots.tell(self._snapshot)
+            finally:
+                if is_free:
+                    self._publishing.release()
 
     def _is(self, **health: Any) -> None:
         """Note how parts are, from any thread; a change is published at once, whatever the visit does."""

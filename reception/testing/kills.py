@@ -312,7 +312,7 @@ def _compare(site: _Site, seen: _Seen, report: KillsReport) -> None:
     finally:
         last.kill()
         client.close()
-    # What was being written when it was killed has another name, no program reads it, and it is removed a day later.
+    # What was being written when it was killed has another name, no program reads it, and it is removed a minute later.
     files = Counter(each.stem.split("_")[-2] for each in (site.state / "receipts" / "face").glob("*.xml"))
     report.delivered = files.total()
     report.wrong += [f"{visit} has {count} files" for visit, count in files.items() if count > 1]

@@ -81,6 +81,8 @@ class PartFault:
     """Whether staff are told by now; asked until it is so, of visits that met the fault."""
     met_by: Callable[[State, bool], bool] = lambda state, completed: True
     """Whether a visit disturbed in this state must have met it; ``completed``: it was shown complete."""
+    spoils: bool = False
+    """The bench is another one afterwards: a thread that died is begun anew ever later."""
 
     def __str__(self) -> str:
         return f"{self.part} {self.fault}"
@@ -310,9 +312,9 @@ FAULTS = (
     PartFault(
         "server", "hangs", _server_hangs, _was_told("server"), lambda s, done: s is not State.TAKE_CARD
     ),
-    *(PartFault(f"thread {name}", "dies", _loop_dies(name), _threads) for name in LOOPS),
+    *(PartFault(f"thread {name}", "dies", _loop_dies(name), _threads, spoils=True) for name in LOOPS),
     *(PartFault(f"thread {name}", "hangs", _loop_hangs(name), _threads) for name in LOOPS),
-    *(PartFault(f"thread {name}", "dies", _loop_dies(name), _office) for name in OFFICE),
+    *(PartFault(f"thread {name}", "dies", _loop_dies(name), _office, spoils=True) for name in OFFICE),
     *(PartFault(f"thread {name}", "hangs", _loop_hangs(name), _office) for name in OFFICE),
     *(PartFault(f"lane {name}", "dies", _lane_dies(name), _threads) for name in LANES),
     *(PartFault(f"lane {name}", "hangs", _lane_hangs(name), _threads) for name in LANES),
@@ -353,7 +355,7 @@ def play_faults(
                     played = _played(_Scene(driver, own), *left.pop(0))
                     results.append(played)
                     tell(played)
-                    if played.why:
+                    if played.why or played.fault.spoils:
                         driver.release()
                         break
     return results

@@ -87,6 +87,7 @@ FENCES = {
     "paho": ("reception/fleet", "reception/testing/fleet"),
     "sqlalchemy": ("consent/server",),
     "alembic": ("consent/server/tables", "consent/server/migrations"),
+    "budoux": ("reception/texts/lines",),
     "segno": ("reception/patient/widgets/qr",),
     "PySide6": (
         "reception/patient",

@@ -247,6 +247,29 @@ def test_each_loop_of_a_terminal_may_die_and_is_told_and_healed(
     watched.wait("ok")
 
 
+@pytest.mark.parametrize("name", ["conductor", "reader-watch", "health", "camera-health"])
+def test_each_loop_of_a_terminal_may_hang_and_is_told_while_it_does(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    watched.forget()
+    (loop,) = [each for each in watched.bench.terminal.supervisor._loops if each.name == name]
+    goes_on = threading.Event()
+
+    def is_set() -> bool:
+        goes_on.wait(30)
+        return Pulse.is_set(loop.pulse)
+
+    monkeypatch.setattr(loop, "silent_after_s", 0.3)
+    monkeypatch.setattr(loop.pulse, "is_set", is_set)
+    try:
+        watched.wait_until_told()
+        assert not goes_on.is_set()
+    finally:
+        monkeypatch.undo()
+        goes_on.set()
+    watched.wait("ok")
+
+
 @BEGUN_ANEW
 @pytest.mark.parametrize("name", ["card", "face", "server", "staff"])
 def test_each_lane_of_a_terminal_may_die_and_is_told_and_goes_on(
