@@ -362,6 +362,7 @@ class Terminal:
             until,
             self._number(session),
             self._announcement(session),
+            tuple(offer.scheme for offer in self._visit.subsidies),
         )
         self._snapshots.tell(self._snapshot)
 
