@@ -1,20 +1,27 @@
 """Medical subsidies (医療費助成): each certificate is offered, asked, recorded and told by itself."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import Consents, Profile, Server, Site
-from config.person import Person
+from config.person import Person, load_person
 from consent.choices import ConsentAnswer, Item
 from consent.eligibility import BadAnswer, Eligibility, EligibilityClient
 from consent.server.certificates import Authority
+from reception.flow import State
+from reception.flow.failures import FailureCode
+from reception.testing.testbench import Bench as TerminalBench
+from reception.testing.timing import FAST
+from reception.testing.verbs import Patient
+from reception.testing.visit_driver import VisitDriver
 from tests.support.servers import CHILD, DISEASE, NOON, SUBSIDISED, TERMINAL, Bench, bench, put, refusal_of
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
@@ -190,3 +197,55 @@ def test_an_odd_list_of_a_server_is_a_bad_answer(
     with pytest.raises(BadAnswer) as bad:
         client.identify_by_face("visit-1", challenge, running.certificate(SUBSIDISED), 0.3)
     assert "指定難病" not in str(bad.value)
+
+
+# --- At a terminal ----------------------------------------------------------------------------------------------
+
+CHILDS = load_person("child-subsidies")
+TODAY = date(2026, 4, 1)
+ASKS = {"medical_subsidy": True, "medication": False, "health_checkup": False}
+
+
+@pytest.mark.parametrize("offers", [[], [{"id": "0" * 16, "scheme": "指定難病"}] * 2])
+def test_a_terminal_that_is_offered_an_odd_list_calls_staff_and_sends_nothing(
+    made_state: Path, monkeypatch: pytest.MonkeyPatch, offers: list[dict[str, str]]
+) -> None:
+    settings = replace(FAST.settings(consents=ASKS), profile="current")
+    with TerminalBench(settings, made_state, people=[CHILDS], today=TODAY) as bench:
+        once = bench.client._transport.once
+
+        def changed(*asked: Any) -> tuple[int, bytearray]:
+            status, body = once(*asked)
+            told = json.loads(bytes(body))
+            odd = told | {"subsidies": offers} if "questions" in told else told
+            return status, bytearray(json.dumps(odd).encode())
+
+        monkeypatch.setattr(bench.client._transport, "once", changed)
+        driver = VisitDriver(bench)
+        driver.begin(driver.card(CHILDS.id))
+        seen = driver.wait(State.CALL_STAFF)
+        assert seen.failure is FailureCode.SERVER_BAD_ANSWER
+        assert not driver.recorded(seen.visit) and not driver.completed(seen.visit)
+
+
+def test_nothing_of_a_certificate_is_in_the_log_the_journal_or_a_snapshots_json(
+    tmp_path: Path, made_state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings = replace(FAST.settings(consents=ASKS), profile="current")
+    journal = tmp_path / "journal.sqlite"
+    with TerminalBench(settings, made_state, people=[CHILDS], today=TODAY, journal=journal) as bench:
+        driver = VisitDriver(bench, Patient())
+        visit = driver.visit(driver.card(CHILDS.id))
+        driver.wait(State.TAKE_CARD)
+        record = bench.client.visit(visit)
+        assert record is not None and list(record.subsidies.values()) == [GIVEN, GIVEN]
+        named = [seen for seen in driver.log if seen.subsidies]
+        assert named, "no name was ever shown, so that this test proves nothing"
+        shown = "".join(seen.to_json() + repr(seen) for seen in driver.log)
+        driver.settle()
+        assert bench.terminal.snapshot.subsidies == ()
+    kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    for one in CHILDS.subsidies:
+        for secret in (one.scheme, one.payer_number, one.beneficiary_number):
+            assert secret not in caplog.text and secret not in shown and secret.encode() not in kept

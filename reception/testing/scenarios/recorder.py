@@ -287,6 +287,7 @@ def _expect(result: Result) -> list[tuple[str, Any]]:
         ("identity", result.identity),
         ("asked", result.asked),
         ("consents", result.consents),
+        *([("subsidies", result.subsidies)] if result.subsidies else []),
         ("sent", result.sent),
     ]
     if result.pin_tries_left is not None:
