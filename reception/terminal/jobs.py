@@ -22,7 +22,7 @@ from consent.eligibility import (
     TimedOut,
     Unreachable,
 )
-from consent.wire import SubsidyOffer, japan_now
+from consent.wire import Subsidy, SubsidyOffer, japan_now
 from hardware.camera import CameraError, Frame, FrameSource
 from hardware.camera.health import CameraHealth
 from hardware.card import (
@@ -53,7 +53,7 @@ from reception.flow.failures import FailureCode
 from reception.terminal.attributes import AttributeService
 from reception.terminal.errors import DISTRUSTED, failed
 from reception.terminal.queue_numbers import print_ticket, ticket_text
-from reception.terminal.snapshot import CounterView, VisualView
+from reception.terminal.snapshot import CounterView, SubsidyView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
 from reception.terminal.supervisor import LaneEnded, Supervisor
 
@@ -519,8 +519,8 @@ class Jobs:
         if visit.counter is not None:
             kept = recorded(information, self._config.profile, uses)
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
-            limit = receipt.limit_category
-            self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
+            view = replace(visit.counter, answers=answers, limit_category=receipt.limit_category)
+            self._tell_counter(visit, replace(view, subsidies=tuple(map(_subsidy_view, receipt.subsidies))))
         return flow.Recorded(occasion, self._attributes_for(visit))
 
     # --- The offer after the check-in ---------------------------------------------------------------------------
@@ -685,6 +685,17 @@ _PHONE_REFUSALS = {
 }
 
 _NOTICES = {Standing.EXPIRES_SOON: "expires-soon", Standing.GRACE: "grace"}
+
+
+def _subsidy_view(one: Subsidy) -> SubsidyView:
+    return SubsidyView(
+        one.scheme,
+        one.payer_number,
+        one.beneficiary_number,
+        one.valid_until.isoformat(),
+        one.self_pay_yen,
+        one.self_pay,
+    )
 
 
 def _counter_view(visit: str, told: Eligibility) -> CounterView:

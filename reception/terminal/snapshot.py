@@ -269,6 +269,19 @@ def snapshot_of(
 
 
 @dataclass(frozen=True)
+class SubsidyView:
+    """A certificate of a medical subsidy that the patient uses on this visit, as a claim needs it."""
+
+    scheme: str = field(repr=False)
+    payer_number: str = field(repr=False)
+    beneficiary_number: str = field(repr=False)
+    valid_until: str = field(repr=False)
+    """YYYY-MM-DD."""
+    self_pay_yen: int | None = field(default=None, repr=False)
+    self_pay: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class CounterView:
     """The personal part of the current visit, for the counter only; lives in memory and ends with the visit."""
 
@@ -292,6 +305,8 @@ class CounterView:
     """The facility's own chart number (照会番号); empty when none is registered."""
     conflicts: tuple[str, ...] = ()
     """Why this may be another chart's patient than it seems (consent.wire.Conflict); staff decide."""
+    subsidies: tuple[SubsidyView, ...] = field(default=(), repr=False)
+    """The certificates of medical subsidies that are used on this visit; others are the patient's own affair."""
 
 
 @dataclass(frozen=True)
