@@ -221,7 +221,7 @@ class Consents:
     health_checkup: bool = True
     specific_disease: bool = False
     medical_subsidy: bool = False
-    """医療費助成 (PMH): ask whether the certificate of entitlement may be used."""
+    """医療費助成 (PMH): ask of each 受給者証 that holds on the day whether it is used."""
     record_sharing: bool = False
     """電子カルテ情報共有サービス: ask whether letters and the six kinds of records of other clinics may be seen."""
     prescription: bool = False

@@ -32,6 +32,8 @@ LATE_ELDERLY = "39"
 ELDERLY_AGE, LATE_ELDERLY_AGE, DISABLED_AGE, DEPENDENT_AGE = 70, 75, 65, 15
 FIRST_DAY = date(2020, 4, 1)
 """Begin of a qualification that says none."""
+MOST_SUBSIDIES = 4
+"""As many public payers as a claim has room for (第一公費 to 第四公費)."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -76,6 +78,28 @@ class MedicalTicket:
     institution_code: Annotated[str, Field(pattern=r"^([0-9]{10})?$")] = ""
     """Whom it is made out to; empty: whoever asks."""
     self_pay_yen: Annotated[int, Field(ge=0, le=9_999_999)] = 0
+
+
+@dataclass(frozen=True, config=STRICT)
+class Subsidy:
+    """受給者証 of a medical subsidy (医療費助成): one certificate, as it stands on the paper."""
+
+    scheme: Annotated[str, Field(max_length=30, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    """Its name, as こども医療費助成 or 指定難病."""
+    payer_number: Annotated[str, Field(pattern=r"^[0-9]{8}$")]
+    """公費負担者番号, with its check digit."""
+    beneficiary_number: Annotated[str, Field(pattern=r"^[0-9]{7}$")]
+    """受給者番号, with its check digit."""
+    valid_from: date
+    valid_until: date
+    self_pay_yen: Annotated[int, Field(ge=0, le=9_999_999)] | None = None
+    """The most that the patient pays in a month; None: it is said in words, or not at all."""
+    self_pay: Name = ""
+    """The patient's part in words, as 1回500円、月2回まで."""
+
+    def holds(self, day: date) -> bool:
+        """Say whether the certificate holds on a day; on its last day it still does."""
+        return self.valid_from <= day <= self.valid_until
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -188,7 +212,10 @@ def elderly_from(birth: date) -> date:
 
 
 def check_digit(digits: str) -> str:
-    """Return the digit that belongs after these of an insurer's number: modulus 10, weights 2 and 1 from the right."""
+    """Return the digit that belongs after these of an insurer's number: modulus 10, weights 2 and 1 from the right.
+
+    The numbers of public payers and of their beneficiaries follow the same rule.
+    """
     total = 0
     for at, digit in enumerate(reversed(digits)):
         tens, ones = divmod(int(digit) * (2 if at % 2 == 0 else 1), 10)
@@ -426,3 +453,42 @@ def _of_overlap(stated: tuple[Qualification, ...], at: Key) -> Iterator[Fault]:
 def _overlap(one: Qualification, other: Qualification) -> bool:
     first, second = sorted((one, other), key=lambda each: each.qualified_on)
     return first.lost_on is None or first.lost_on > second.qualified_on
+
+
+# --- Subsidies --------------------------------------------------------------------------------------------------
+
+
+def subsidy_faults(stated: tuple[Subsidy, ...], birth: date) -> Iterator[Fault]:
+    """Name everything in a person's certificates of medical subsidies that cannot be: key and words."""
+    for number, one in enumerate(stated):
+        at: Key = ("subsidies", number)
+        if not one.scheme.strip():
+            yield (*at, "scheme"), "should not be blank"
+        for name in ("payer_number", "beneficiary_number"):
+            digits = getattr(one, name)
+            if digits[-1] != check_digit(digits[:-1]):
+                right = check_digit(digits[:-1])
+                yield (
+                    (*at, name),
+                    f"{digits!r} is not allowed: its last digit, the check digit, should be {right}",
+                )
+        if one.valid_from < birth:
+            yield (*at, "valid_from"), f"{one.valid_from} is before the birth ({birth})"
+        if one.valid_until < one.valid_from:
+            yield (*at, "valid_until"), f"{one.valid_until} is before valid_from ({one.valid_from})"
+        beside = [other for other in stated[:number] if _at_once(one, other)]
+        if any(_numbers(one) == _numbers(other) for other in beside):
+            yield at, "is the same certificate as an earlier one, at the same time"
+    for number, one in enumerate(stated):
+        if sum(other.holds(one.valid_from) for other in stated) > MOST_SUBSIDIES:
+            at = ("subsidies", number)
+            yield at, f"more than {MOST_SUBSIDIES} certificates hold on {one.valid_from}"
+            return
+
+
+def _at_once(one: Subsidy, other: Subsidy) -> bool:
+    return one.valid_from <= other.valid_until and other.valid_from <= one.valid_until
+
+
+def _numbers(one: Subsidy) -> tuple[str, str]:
+    return one.payer_number, one.beneficiary_number

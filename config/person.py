@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from config import HOME
-from config.insurance import Insurance, faults
+from config.insurance import Insurance, Subsidy, faults, subsidy_faults
 from config.records import Checkup, Dispensing, RemoteConsent
 from config.toml_file import STRICT, ConfigError, Key, TomlFile
 
@@ -118,6 +118,8 @@ class Person:
     other_name: Annotated[str, Field(max_length=100)] = ""
     """通称名, as foreign residents may have one."""
     other_name_kana: Kana = ""
+    subsidies: Annotated[tuple[Subsidy, ...], Field(max_length=20)] = ()
+    """受給者証 of medical subsidies, also those that have ended or have not begun."""
     dispensings: tuple[Dispensing, ...] = ()
     """Drugs that pharmacies and hospitals gave out, made up."""
     checkups: tuple[Checkup, ...] = ()
@@ -158,6 +160,7 @@ def _faults(person: Person, names_id: bool, today: date) -> Iterator[tuple[Key, 
         yield ("birth_date",), f"{person.birth_date} is to come"
     if not person.card.is_foreign:
         yield from faults(person.insurance, person.birth_date, today)
+    yield from subsidy_faults(person.subsidies, person.birth_date)
 
 
 def shipped_people() -> dict[str, Path]:

@@ -6,7 +6,7 @@ of 28 February: from 1 March in a common year. Days are days in Japan.
 """
 
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
@@ -45,7 +45,8 @@ class Item(StrEnum):
     RECORD_SHARING = "RECORD_SHARING"
     """電子カルテ情報共有サービス: letters (紹介状) and the six kinds of records (6情報) of other clinics."""
     MEDICAL_SUBSIDY = "MEDICAL_SUBSIDY"
-    """医療費助成. Declined says "not provided on this visit"; it never says that the patient is not entitled."""
+    """医療費助成, asked for each certificate (受給者証). Declined says "not used on this visit"; it never says that the
+    patient is not entitled."""
 
 
 class ConsentAnswer(StrEnum):
@@ -137,10 +138,13 @@ def questions(
     standing: Standing,
     facility: Consents,
     status: EligibilityStatus = EligibilityStatus.VALID,
+    subsidies: int = 0,
 ) -> tuple[Item, ...]:
     """Return what the patient is asked, in asking order.
 
     Nothing once the certificate has expired, and nothing where there is no record that could be looked at.
+    ``subsidies``: how many certificates of medical subsidies (受給者証) hold on the day. Each is asked by itself, the
+    item stands once; without one nothing is asked of it.
     """
     if standing in (Standing.GRACE, Standing.EXPIRED) or status is not EligibilityStatus.VALID:
         return ()
@@ -155,7 +159,7 @@ def questions(
             Item.HEALTH_CHECKUP: facility.health_checkup and old_enough,
             Item.SPECIFIC_DISEASE: facility.specific_disease,
             Item.RECORD_SHARING: facility.record_sharing,
-            Item.MEDICAL_SUBSIDY: facility.medical_subsidy,
+            Item.MEDICAL_SUBSIDY: facility.medical_subsidy and subsidies > 0,
         }
     return tuple(item for item, is_asked in asked.items() if is_asked)
 
@@ -163,9 +167,11 @@ def questions(
 def may_bundle(profile: Profile, asked: tuple[Item, ...], facility: Consents) -> bool:
     """Say whether 包括同意, one answer for every question, is offered beside one by one.
 
-    The answers are recorded item by item either way, as if each question had been answered so.
+    The answers are recorded item by item either way, as if each question had been answered so. Certificates of medical
+    subsidies are no part of it: who shows no records must not lose a subsidy by that.
     """
-    return profile == "current" and facility.bundled and len(asked) > 1
+    together = [item for item in asked if item is not Item.MEDICAL_SUBSIDY]
+    return profile == "current" and facility.bundled and len(together) > 1
 
 
 def offers_prescription(
@@ -175,13 +181,19 @@ def offers_prescription(
     return profile == "current" and kind == "clinic" and facility.prescription and confirms(status)
 
 
-def recorded(answers: Mapping[Item, ConsentAnswer], profile: Profile) -> dict[Item, ConsentAnswer]:
+def recorded(
+    answers: Mapping[Item, ConsentAnswer], profile: Profile, subsidies: Iterable[ConsentAnswer] = ()
+) -> dict[Item, ConsentAnswer]:
     """Return the answers as they are recorded.
 
     The leaflet asks for "past medical and medication information" in one question, so that its answer stands
-    for the diagnoses too.
+    for the diagnoses too. ``subsidies``: the answers to each certificate; the item is given when one of them is used.
     """
     result = dict(answers)
+    used = list(subsidies)
+    if used:
+        given = ConsentAnswer.GIVEN in used
+        result[Item.MEDICAL_SUBSIDY] = ConsentAnswer.GIVEN if given else ConsentAnswer.DECLINED
     if profile == "leaflet-2023" and Item.MEDICATION in answers:
         result[Item.DIAGNOSIS] = answers[Item.MEDICATION]
     return result

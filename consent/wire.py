@@ -4,11 +4,12 @@ import base64
 import json
 from datetime import date, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from config import Consents, Profile
+from config.insurance import MOST_SUBSIDIES
 from consent.choices import (
     Checkup,
     ConsentAnswer,
@@ -49,6 +50,10 @@ StaffId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
 InstitutionCode = Annotated[str, Field(pattern=r"^[0-9]{10}$")]
 ReferenceNumber = Annotated[str, Field(pattern=r"^[!-~]{1,50}$")]
 """照会番号: the facility's own chart number, at most 50 characters without spaces."""
+
+
+SubsidyId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+"""One certificate of a medical subsidy within one visit; nothing of its numbers can be read from it."""
 
 
 class Message(BaseModel):
@@ -130,6 +135,14 @@ class Conflict(StrEnum):
     """The kana were others when the chart number was registered."""
 
 
+class SubsidyOffer(Message):
+    """A certificate of a medical subsidy (受給者証) that holds today; its numbers are told once it is used."""
+
+    id: SubsidyId
+    scheme: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its name, as the certificate says it."""
+
+
 class EligibilityAnswer(Message):
     status: EligibilityStatus
     standing: Standing
@@ -152,6 +165,16 @@ class EligibilityAnswer(Message):
     """Empty in profile ``leaflet-2023``: there it comes with the consents, after a yes."""
     reference_number: Annotated[str, Field(max_length=50)]
     conflicts: tuple[Conflict, ...] = ()
+    subsidies: Annotated[tuple[SubsidyOffer, ...], Field(max_length=MOST_SUBSIDIES)] = ()
+    """What MEDICAL_SUBSIDY among the questions asks for, one by one; empty where it is not asked."""
+
+    @model_validator(mode="after")
+    def _asks_for_each_certificate(self) -> Self:
+        if (Item.MEDICAL_SUBSIDY in self.questions) != bool(self.subsidies):
+            raise ValueError("certificates and the question about them come together")
+        if len({offer.id for offer in self.subsidies}) != len(self.subsidies):
+            raise ValueError("a certificate is offered twice")
+        return self
 
 
 class CardUseRequest(Message):
@@ -162,7 +185,23 @@ class CardUseRequest(Message):
 
 class ConsentsRequest(Message):
     answers: dict[Item, ConsentAnswer]
+    """To every question but MEDICAL_SUBSIDY, which ``subsidies`` answers."""
     prescription: PrescriptionForm | None = None
+    subsidies: Annotated[dict[SubsidyId, ConsentAnswer], Field(max_length=MOST_SUBSIDIES)] = {}
+    """For each certificate that was offered, whether it is used on this visit."""
+
+
+class Subsidy(Message):
+    """A certificate of a medical subsidy that the patient uses on this visit."""
+
+    scheme: Short
+    payer_number: Annotated[str, Field(pattern=r"^[0-9]{8}$")]
+    beneficiary_number: Annotated[str, Field(pattern=r"^[0-9]{7}$")]
+    valid_from: date
+    valid_until: date
+    self_pay_yen: Annotated[int, Field(ge=0, le=9_999_999)] | None
+    """The most that the patient pays in a month."""
+    self_pay: Short
 
 
 class ConsentsAnswer(Message):
@@ -170,6 +209,8 @@ class ConsentsAnswer(Message):
     available_until: AwareDatetime
     limit_category: Short
     """Empty when 限度額情報 is not provided."""
+    subsidies: tuple[Subsidy, ...] = ()
+    """The certificates that are used on this visit."""
 
 
 class VisitAnswer(Message):
@@ -186,6 +227,8 @@ class VisitAnswer(Message):
     prescription: PrescriptionForm | None
     recorded_at: AwareDatetime | None
     available_until: AwareDatetime | None
+    subsidies: dict[SubsidyId, ConsentAnswer] = {}
+    """For each certificate that was offered, in their order, whether it is used; no says nothing of the entitlement."""
 
 
 class VisitsAnswer(Message):
@@ -284,6 +327,8 @@ class ResultAnswer(Message):
     qualifications: tuple[Qualification, ...]
     """Empty where no qualification, or more than one, was found, or the card's use is not registered."""
     conflicts: tuple[Conflict, ...]
+    subsidies: tuple[Subsidy, ...] = ()
+    """The certificates of medical subsidies that are used on this visit, and no other."""
 
 
 class InsuredRequest(Message):

@@ -57,6 +57,14 @@ class Eligibility:
     checkup: Checkup | None = None
     prescription_offered: bool = False
     conflicts: tuple[wire.Conflict, ...] = ()
+    subsidies: tuple[wire.SubsidyOffer, ...] = field(default=(), repr=False)
+    """The certificates of medical subsidies that hold today, where they are asked for."""
+
+    @property
+    def asked(self) -> tuple[Item, ...]:
+        """What the patient is asked, one after the other: MEDICAL_SUBSIDY once for each certificate."""
+        times = {Item.MEDICAL_SUBSIDY: len(self.subsidies)}
+        return tuple(item for item in self.questions for _ in range(times.get(item, 1)))
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Receipt:
     available_until: datetime
     limit_category: str = field(default="", repr=False)
     """For the counter; empty when 限度額情報 is not provided."""
+    subsidies: tuple[wire.Subsidy, ...] = field(default=(), repr=False)
+    """For the counter: the certificates of medical subsidies that are used on this visit."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,8 @@ class VisitRecord:
     card_use: ConsentAnswer | None = None
     """What was answered to the offer of card-use registration."""
     prescription: PrescriptionForm | None = None
+    subsidies: Mapping[str, ConsentAnswer] = field(default_factory=dict)
+    """For each certificate of a medical subsidy that was offered, whether it is used on this visit."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,8 @@ class VisitResult:
     """Empty where no qualification, or more than one, was found, or the card's use is not registered."""
     standing: Standing = Standing.VALID
     conflicts: tuple[wire.Conflict, ...] = ()
+    subsidies: tuple[wire.Subsidy, ...] = field(default=(), repr=False)
+    """The certificates of medical subsidies that are used on this visit."""
 
 
 def eligibility_of(answer: wire.EligibilityAnswer) -> Eligibility:
@@ -123,6 +137,7 @@ def eligibility_of(answer: wire.EligibilityAnswer) -> Eligibility:
         checkup=answer.checkup,
         prescription_offered=answer.prescription_offered,
         conflicts=answer.conflicts,
+        subsidies=answer.subsidies,
     )
 
 

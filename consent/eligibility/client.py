@@ -151,16 +151,22 @@ class EligibilityClient:
         visit_id: str,
         answers: Mapping[Item, ConsentAnswer],
         prescription: PrescriptionForm | None = None,
+        subsidies: Mapping[str, ConsentAnswer] | None = None,
     ) -> Receipt:
-        """Record the answers exactly once, however often the connection breaks inside the budget."""
+        """Record the answers exactly once, however often the connection breaks inside the budget.
+
+        ``subsidies``: by the id of each certificate of a medical subsidy that was offered, whether it is used.
+        """
         answer = self._transport.ask(
             "PUT",
             f"{_visit_path(visit_id)}/consents",
             wire.ConsentsAnswer,
-            wire.ConsentsRequest(answers=dict(answers), prescription=prescription),
+            wire.ConsentsRequest(
+                answers=dict(answers), prescription=prescription, subsidies=dict(subsidies or {})
+            ),
             idempotency_key=visit_id,
         )
-        return Receipt(answer.recorded_at, answer.available_until, answer.limit_category)
+        return Receipt(answer.recorded_at, answer.available_until, answer.limit_category, answer.subsidies)
 
     def visit(self, visit_id: str) -> VisitRecord | None:
         """Fetch the record of a visit; None when the server knows none."""
@@ -192,6 +198,7 @@ class EligibilityClient:
             qualifications=answer.qualifications,
             standing=answer.standing,
             conflicts=answer.conflicts,
+            subsidies=answer.subsidies,
         )
 
     def insured(self, query: wire.InsuredQuery) -> tuple[EligibilityStatus, tuple[wire.Qualification, ...]]:

@@ -10,7 +10,15 @@ from typing import Any
 
 from fhir.resources.R4B.bundle import Bundle
 
-from consent.receipt_files.content import Confirmation, ConsentFlag, Insured, Relation, Sex, Validity
+from consent.receipt_files.content import (
+    Confirmation,
+    ConsentFlag,
+    Insured,
+    Relation,
+    Sex,
+    SubsidyCertificate,
+    Validity,
+)
 
 JP_CORE = "http://jpfhir.jp/fhir/core/StructureDefinition"
 JP_EXTENSION = "http://jpfhir.jp/fhir/core/Extension/StructureDefinition/JP_Coverage_"
@@ -19,6 +27,8 @@ CHART_NUMBER = "urn:oid:1.2.392.100495.20.3.51.1"
 MEMBER = "http://jpfhir.jp/fhir/clins/Idsystem/JP_Insurance_memberID"
 INSURER = "http://jpfhir.jp/fhir/core/mhlw/IdSystem/InsurerNumber"
 INSTITUTION = "http://jpfhir.jp/fhir/core/IdSystem/insurance-medical-institution-no"
+INSURANCE_KIND = "urn:oid:1.2.392.100495.20.2.61"
+"""Code list of JP Core for kinds of insurance (保険種別コード); 8 is 公費."""
 REPRESENTATION = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-representation"
 _GENDER = {Sex.MALE: "male", Sex.FEMALE: "female", Sex.NOT_STATED: "unknown"}
 _VALID = (Validity.VALID, Validity.UNREGISTERED)
@@ -45,7 +55,12 @@ def bundle_of(confirmation: Confirmation, visit_id: str, institution_code: str) 
     for number, one in enumerate(confirmation.insured, 1):
         covers = confirmation.validity in _VALID or number > 1
         entries.append(_Entry(visit_id, f"coverage-{number}", _coverage(one, patient.url, covers=covers)))
-    if agreed := _consent(person, patient.url):
+    subsidies = [
+        _Entry(visit_id, f"subsidy-{number}", _subsidy(one, patient.url))
+        for number, one in enumerate(person.subsidies, 1)
+    ]
+    entries += subsidies
+    if agreed := _consent(person, patient.url, [one.url for one in subsidies]):
         entries.append(_Entry(visit_id, "consent", agreed))
     entries.append(_Entry(visit_id, "encounter", _encounter(confirmation, patient.url, institution_code)))
     made = Bundle.model_validate(
@@ -144,6 +159,31 @@ def _coverage(one: Insured, patient: str, *, covers: bool) -> Json:
     return {name: value for name, value in found.items() if value}
 
 
+def _subsidy(one: SubsidyCertificate, patient: str) -> Json:
+    """Return a 受給者証 as a Coverage of base R4: JP Core's is for insurances, and knows no public payer."""
+    kind = {"coding": [{"system": INSURANCE_KIND, "code": "8", "display": "公費"}], "text": one.scheme}
+    found: Json = {
+        "resourceType": "Coverage",
+        "identifier": [{"type": {"text": "公費受給者番号"}, "value": one.beneficiary_number}],
+        "status": "active",
+        "type": kind,
+        "subscriberId": one.beneficiary_number,
+        "beneficiary": {"reference": patient},
+        "relationship": _coded("http://terminology.hl7.org/CodeSystem/subscriber-relationship", "self"),
+        "period": {"start": one.valid_from.isoformat(), "end": one.valid_until.isoformat()},
+        "payor": [
+            {
+                "identifier": {"type": {"text": "公費負担者番号"}, "value": one.payer_number},
+                "display": one.scheme,
+            }
+        ],
+    }
+    if one.self_pay_yen is not None:
+        most = {"value": one.self_pay_yen, "currency": "JPY"}
+        found["costToBeneficiary"] = [{"type": {"text": "自己負担上限月額"}, "valueMoney": most}]
+    return found
+
+
 def member_id(one: Insured) -> str:
     """Return insurer, symbol, number and branch in one width, without blanks: ``00012345:記号:番号:05``."""
     symbol, number = (
@@ -152,13 +192,18 @@ def member_id(one: Insured) -> str:
     return f"{one.insurer_number.rjust(8, '0')}:{symbol}:{number}:{one.branch}"
 
 
-def _consent(person: Insured, patient: str) -> Json | None:
-    """Return the Consent with the provisions that were given; None where none was."""
+def _consent(person: Insured, patient: str, subsidies: list[str]) -> Json | None:
+    """Return the Consent with the provisions that were given; None where none was.
+
+    ``subsidies``: addresses of the certificates of medical subsidies that are used.
+    """
     given = {name: getattr(person, name) for name in _ITEMS}
     given = {name: one for name, one in given.items() if one and one.flag is ConsentFlag.GIVEN}
-    if not given:
+    uses = person.subsidy_consent if subsidies else None
+    at = next((one.given_at for one in (*given.values(), uses) if one), None)
+    if at is None:
         return None
-    provisions = [
+    provisions: list[Json] = [
         {
             "type": "permit",
             "period": {"start": _instant(one.given_at)} | ({"end": _instant(one.until)} if one.until else {}),
@@ -166,13 +211,22 @@ def _consent(person: Insured, patient: str) -> Json | None:
         }
         for name, one in given.items()
     ]
+    if uses and uses.given_at:
+        provisions.append(
+            {
+                "type": "permit",
+                "period": {"start": _instant(uses.given_at)},
+                "code": [{"text": "医療費助成の受給者証"}],
+                "data": [{"meaning": "instance", "reference": {"reference": url}} for url in subsidies],
+            }
+        )
     return {
         "resourceType": "Consent",
         "status": "active",
         "scope": _coded("http://terminology.hl7.org/CodeSystem/consentscope", "patient-privacy"),
         "category": [_coded("http://loinc.org", "59284-0")],
         "patient": {"reference": patient},
-        "dateTime": _instant(next(iter(given.values())).given_at),
+        "dateTime": _instant(at),
         "policyRule": {"text": "オンライン資格確認における情報提供の同意"},
         # What is not permitted below is not.
         "provision": {"type": "deny", "provision": provisions},

@@ -32,11 +32,13 @@ from consent.receipt_files.content import (
     Relation,
     RemoteConsent,
     Sex,
+    SubsidyCertificate,
     Validity,
     after_visit,
     full_width_space,
     half_width,
     limit_certificate,
+    with_subsidies,
     without_card,
 )
 from consent.receipt_files.files import Refusal
@@ -242,6 +244,9 @@ def of_visit(result: VisitResult, *, flags_2025: bool = False) -> Confirmation |
             )
             for found in result.qualifications
         )
+        if insured:
+            used = tuple(_subsidy(one) for one in result.subsidies)
+            insured = (with_subsidies(insured[0], visit.answers, at, used), *insured[1:])
         form = Prescription[visit.prescription.name] if visit.prescription else None
         return Confirmation(at, VALIDITY[visit.status], insured, form, _ADVICE.get(result.standing))
     except ValueError:
@@ -338,6 +343,18 @@ def _diseases(found: wire.Qualification) -> tuple[DiseaseCertificate, ...]:
             Disease(str(one.disease)), one.issued_on, one.valid_from, one.valid_until, one.self_pay_yen
         )
         for one in found.diseases
+    )
+
+
+def _subsidy(one: wire.Subsidy) -> SubsidyCertificate:
+    return SubsidyCertificate(
+        one.scheme,
+        one.payer_number,
+        one.beneficiary_number,
+        one.valid_from,
+        one.valid_until,
+        one.self_pay_yen,
+        one.self_pay,
     )
 
 

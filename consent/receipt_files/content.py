@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from config.insurance import MOST_SUBSIDIES
 from config.toml_file import STRICT
 from consent.choices import ConsentAnswer, Item, available_until
 
@@ -216,6 +217,26 @@ class MedicalTicket:
 
 
 @dataclass(frozen=True, repr=False, config=STRICT)
+class SubsidyCertificate:
+    """受給者証 of a medical subsidy (医療費助成) that is used on this visit.
+
+    The names of the two numbers are those of a public program for 公費; the others, and where all of it stands, are our
+    own: no file of a reader with PMH was seen.
+    """
+
+    scheme: Annotated[Text, Element("MedicalSubsidyName")]
+    payer_number: Annotated[Annotated[str, Field(pattern=r"^[0-9]{8}$")], Element("PublicExpenseNumber")]
+    beneficiary_number: Annotated[Annotated[str, Field(pattern=r"^[0-9]{7}$")], Element("BeneficiaryNumber")]
+    valid_from: Annotated[date, Element("MedicalSubsidyValidStartDate")]
+    valid_until: Annotated[date, Element("MedicalSubsidyValidEndDate")]
+    self_pay_yen: Annotated[
+        Annotated[int, Field(ge=0, le=9_999_999)] | None, Element("MedicalSubsidySelfPay")
+    ] = None
+    """The most that the patient pays in a month."""
+    self_pay: Annotated[Text, Element("MedicalSubsidySelfPayText")] = ""
+
+
+@dataclass(frozen=True, repr=False, config=STRICT)
 class Consent:
     """One answer, with its time when it was a yes."""
 
@@ -303,6 +324,12 @@ class Insured:
         Annotated[tuple[MedicalTicket, ...], Field(max_length=50)],
         Group("MedicalTicketInfo", within="PublicExpenseResultList"),
     ] = ()
+    subsidy_consent: Annotated[Consent | None, NamePrefix("MedicalSubsidyCertificateRelated")] = None
+    """None: not asked. DECLINED: none is used on this visit, which says nothing of what the patient is entitled to."""
+    subsidies: Annotated[
+        Annotated[tuple[SubsidyCertificate, ...], Field(max_length=MOST_SUBSIDIES)],
+        Group("MedicalSubsidyCertificateInfo", within="MedicalSubsidyCertificateList"),
+    ] = ()
     health_checkup: Annotated[
         ViewingConsent | RemoteConsent | None, NamePrefix("SpecificHealthCheckupsInfo")
     ] = None
@@ -324,7 +351,11 @@ class Insured:
 
     @model_validator(mode="after")
     def _nothing_without_consent(self) -> "Insured":
-        for info, consent in ((self.limit, self.limit_consent), (self.diseases, self.disease_consent)):
+        for info, consent in (
+            (self.limit, self.limit_consent),
+            (self.diseases, self.disease_consent),
+            (self.subsidies, self.subsidy_consent),
+        ):
             if info and (consent is None or consent.flag is not ConsentFlag.GIVEN):
                 raise ValueError("a certificate was not consented to")
         return self
@@ -442,6 +473,25 @@ def after_visit(
         tests=viewing(shared or Item.DIAGNOSIS),
         prescriptions=viewing(shared or Item.MEDICATION),
     )
+
+
+def with_subsidies(
+    insured: Insured,
+    answers: Mapping[Item, ConsentAnswer],
+    recorded_at: datetime,
+    used: tuple[SubsidyCertificate, ...],
+) -> Insured:
+    """Return what is told of medical subsidies, which belong to the person and are told beside one insurance only.
+
+    Nothing where they were not asked.
+    """
+    answer = answers.get(Item.MEDICAL_SUBSIDY)
+    if answer is None:
+        return insured
+    if answer is ConsentAnswer.DECLINED:
+        return replace(insured, subsidy_consent=Consent())
+    at = recorded_at.replace(microsecond=0)
+    return replace(insured, subsidy_consent=Consent(ConsentFlag.GIVEN, at), subsidies=used)
 
 
 def without_card(insured: Insured, query: Query, at: datetime, limit: LimitCertificate | None) -> Insured:

@@ -4,7 +4,7 @@ from calendar import monthrange
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from config.insurance import Qualification
+from config.insurance import Qualification, Subsidy
 from config.person import Person
 from config.records import Checkup, Dispensing
 from consent import wire
@@ -49,8 +49,13 @@ def withheld(visit: StoredVisit) -> bool:
 
 def asked_of(person: Person, visit: StoredVisit, day: date) -> tuple[Item, ...]:
     """Return the questions of a visit."""
-    birth = person.birth_date
-    return questions(visit.profile, birth, day, visit.standing, visit.facility, visit.status)
+    birth, held = person.birth_date, len(subsidies_on(person, day))
+    return questions(visit.profile, birth, day, visit.standing, visit.facility, visit.status, held)
+
+
+def subsidies_on(person: Person, day: date) -> tuple[Subsidy, ...]:
+    """Return the certificates of medical subsidies that hold on a day, in the order of the person file."""
+    return tuple(one for one in person.subsidies if one.holds(day))
 
 
 def offers_form(visit: StoredVisit) -> bool:
@@ -65,8 +70,9 @@ def eligibility(
     day: date,
     reference_number: str,
     conflicts: tuple[wire.Conflict, ...] = (),
+    subsidies: Mapping[str, Subsidy] | None = None,
 ) -> wire.EligibilityAnswer:
-    """Return what the terminal and the counter are told."""
+    """Return what the terminal and the counter are told; ``subsidies``: the certificates to ask for, by their ids."""
     one = _told_of(person, visit, day)
     return wire.EligibilityAnswer(
         status=visit.status,
@@ -87,6 +93,22 @@ def eligibility(
         limit_category=limit_of(person, visit, day, {}),
         reference_number=reference_number,
         conflicts=conflicts,
+        subsidies=tuple(
+            wire.SubsidyOffer(id=name, scheme=as_known(one.scheme)) for name, one in (subsidies or {}).items()
+        ),
+    )
+
+
+def used(one: Subsidy) -> wire.Subsidy:
+    """Return a certificate that is used on a visit, with all that a claim needs."""
+    return wire.Subsidy(
+        scheme=as_known(one.scheme),
+        payer_number=one.payer_number,
+        beneficiary_number=one.beneficiary_number,
+        valid_from=one.valid_from,
+        valid_until=one.valid_until,
+        self_pay_yen=one.self_pay_yen,
+        self_pay=as_known(one.self_pay),
     )
 
 

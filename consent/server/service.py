@@ -1,7 +1,7 @@
 """What the server does, without HTTP: every call gives an answer of the wire or a Refusal, and a line in the audit."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from config.insurance import Subsidy
 from config.person import Person
 from consent import wire
 from consent.choices import (
@@ -194,7 +195,20 @@ class Service:
             questions=(),
             identified_at=self._clock(),
         )
-        return replace(visit, questions=insurance.asked_of(person, visit, self._today()))
+        return self._asking(person, visit)
+
+    def _asking(self, person: Person, visit: StoredVisit) -> StoredVisit:
+        """Return the visit with what its patient is asked on its day."""
+        asked = insurance.asked_of(person, visit, _day_of(visit))
+        held = self._subsidies(person, visit) if Item.MEDICAL_SUBSIDY in asked else {}
+        return replace(visit, questions=asked, subsidies=tuple(held))
+
+    def _subsidies(self, person: Person, visit: StoredVisit) -> dict[str, Subsidy]:
+        """Return the certificates that hold on the day of a visit, by what stands for them in it."""
+        return {
+            self._store.subsidy_id(visit.visit_id, one.payer_number, one.beneficiary_number): one
+            for one in insurance.subsidies_on(person, _day_of(visit))
+        }
 
     # --- What the patient answers -------------------------------------------------------------------------------
 
@@ -208,8 +222,7 @@ class Service:
                 raise Refusal(409, "CARD_USE_NOT_OFFERED", "the card's use is registered already")
             person = self._holder(visit.certificate_sha256).person
             status = insurance.status_of(person, self._today(), card_used=True)
-            known = replace(visit, status=status)
-            known = replace(known, questions=insurance.asked_of(person, known, self._today()))
+            known = self._asking(person, replace(visit, status=status))
             try:
                 self._store.answer_card_use(visit, request.answer, known, person.id)
             except CardUseDiffers:
@@ -226,11 +239,18 @@ class Service:
             known = self._store.visit_record(visit_id)
             recorded_before = known is not None and known.recorded_at is not None
             # What an earlier version recorded is acknowledged again.
-            if not recorded_before and not set(visit.questions) <= request.answers.keys():
-                raise Refusal(422, "CONSENTS_INCOMPLETE", "not every question is answered")
+            if not recorded_before:
+                _check_complete(visit, request)
             now = self._clock()
-            answers = recorded(request.answers, visit.profile)
-            new = Recorded(dict(request.answers), answers, request.prescription, now, available_until(now))
+            subsidies = {one: request.subsidies[one] for one in visit.subsidies if one in request.subsidies}
+            new = Recorded(
+                dict(request.answers),
+                recorded(request.answers, visit.profile, subsidies.values()),
+                request.prescription,
+                now,
+                available_until(now),
+                subsidies,
+            )
             try:
                 stands = self._store.record(visit_id, new)
             except ConsentsDiffer:
@@ -242,7 +262,18 @@ class Service:
                 limit_category=insurance.limit_of(holder.person, visit, self._today(), stands.answers)
                 if holder
                 else "",
+                subsidies=self._used(holder.person, visit, stands.subsidies) if holder else (),
             )
+
+    def _used(
+        self, person: Person, visit: StoredVisit, answers: Mapping[str, ConsentAnswer]
+    ) -> tuple[wire.Subsidy, ...]:
+        """Return the certificates that the patient uses on this visit; of the others nothing is told."""
+        return tuple(
+            insurance.used(one)
+            for name, one in self._subsidies(person, visit).items()
+            if answers.get(name) is ConsentAnswer.GIVEN
+        )
 
     # --- What became of it --------------------------------------------------------------------------------------
 
@@ -273,7 +304,7 @@ class Service:
             person = self._holder(visit.certificate_sha256).person
             limit = record.recorded_at is not None and provides_limit(visit.profile, record.answers)
             diseases = record.answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
-            day = visit.identified_at.astimezone(wire.JAPAN).date()
+            day = _day_of(visit)
             found = () if insurance.withheld(visit) else insurance.covered(person, day).found
             reference = self._store.reference(visit.institution_code, person.id)
             return wire.ResultAnswer(
@@ -286,6 +317,7 @@ class Service:
                     for one in found
                 ),
                 conflicts=self._conflicts(visit.institution_code, person),
+                subsidies=self._used(person, visit, record.subsidies),
             )
 
     # --- By insurance, without a card ---------------------------------------------------------------------------
@@ -445,7 +477,9 @@ class Service:
     def _told(self, person: Person, visit: StoredVisit) -> wire.EligibilityAnswer:
         reference = self._store.reference(visit.institution_code, person.id)
         conflicts = () if insurance.withheld(visit) else self._conflicts(visit.institution_code, person)
-        return insurance.eligibility(person, visit, self._today(), reference, conflicts)
+        held = self._subsidies(person, visit) if visit.subsidies else {}
+        offered = {name: held[name] for name in visit.subsidies if name in held}
+        return insurance.eligibility(person, visit, self._today(), reference, conflicts, offered)
 
     def _holder(self, fingerprint: str) -> Holder:
         holder = self._people.find(fingerprint)
@@ -471,6 +505,10 @@ class Service:
         return self._clock().astimezone(wire.JAPAN).date()
 
 
+def _day_of(visit: StoredVisit) -> date:
+    return visit.identified_at.astimezone(wire.JAPAN).date()
+
+
 def _check_consents(visit: StoredVisit, request: wire.ConsentsRequest) -> None:
     """Refuse what this visit cannot have been asked."""
     if insurance.withheld(visit):
@@ -481,12 +519,24 @@ def _check_consents(visit: StoredVisit, request: wire.ConsentsRequest) -> None:
         raise Refusal(409, "ELIGIBILITY_NOT_CONFIRMED", "there is no valid insurance to consent for")
     if request.prescription is not None and not insurance.offers_form(visit):
         raise Refusal(409, "PRESCRIPTION_NOT_OFFERED", "the form of a prescription was not asked")
-    asked = {item: answer for item, answer in request.answers.items() if item in visit.questions}
+    if request.subsidies.keys() - set(visit.subsidies):
+        raise Refusal(422, "SUBSIDY_UNKNOWN", "a certificate was not offered on this visit")
+    # A subsidy is not given as a whole, only certificate by certificate.
+    single = set(visit.questions) - {Item.MEDICAL_SUBSIDY}
+    asked = {item: answer for item, answer in request.answers.items() if item in single}
     covered = recorded(asked, visit.profile)
     for item, answer in request.answers.items():
         # To decline what was not asked is harmless; to give it is not.
         if answer is ConsentAnswer.GIVEN and covered.get(item) is not ConsentAnswer.GIVEN:
             raise Refusal(409, "CONSENT_NOT_ASKED", f"{item} was not asked")
+
+
+def _check_complete(visit: StoredVisit, request: wire.ConsentsRequest) -> None:
+    """Refuse what leaves a question open, or a certificate."""
+    if not set(visit.questions) - {Item.MEDICAL_SUBSIDY} <= request.answers.keys():
+        raise Refusal(422, "CONSENTS_INCOMPLETE", "not every question is answered")
+    if not set(visit.subsidies) <= request.subsidies.keys():
+        raise Refusal(422, "CONSENTS_INCOMPLETE", "not every certificate is answered")
 
 
 def _of_other_terminal() -> Refusal:

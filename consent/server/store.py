@@ -10,7 +10,7 @@ import secrets
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -89,6 +89,8 @@ class StoredVisit:
     card_use: ConsentAnswer | None
     questions: tuple[Item, ...]
     identified_at: datetime
+    subsidies: tuple[str, ...] = ()
+    """What stands for each certificate of a medical subsidy that is asked for (``Store.subsidy_id``)."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Recorded:
     prescription: PrescriptionForm | None
     recorded_at: datetime
     available_until: datetime
+    subsidies: dict[str, ConsentAnswer] = field(default_factory=dict)
+    """For each certificate that was asked for; a retry must be the same."""
 
 
 class Store:
@@ -214,6 +218,7 @@ class Store:
             "visit_id": visit_id,
             "sent": {str(item): str(answer) for item, answer in recorded.sent.items()},
             "answers": {str(item): str(answer) for item, answer in recorded.answers.items()},
+            "subsidies": {one: str(answer) for one, answer in recorded.subsidies.items()},
             "prescription": recorded.prescription,
             "recorded_at": recorded.recorded_at.isoformat(),
             "available_until": recorded.available_until.isoformat(),
@@ -225,7 +230,7 @@ class Store:
                 return recorded
             known = self._recorded(connection, visit_id)
             assert known is not None
-            if (known.sent, known.prescription) != (recorded.sent, recorded.prescription):
+            if _said(known) != _said(recorded):
                 raise ConsentsDiffer
             return known
 
@@ -282,10 +287,14 @@ class Store:
         with self._reading() as connection:
             return (connection.scalar(_KANA, key) or now) != now
 
-    def _digest(self, kana: str) -> str:
-        """Return a digest that nobody without this database's key can compare with a name."""
+    def subsidy_id(self, visit_id: str, payer_number: str, beneficiary_number: str) -> str:
+        """Return what stands for a certificate of a medical subsidy: within one visit the same, in others another."""
+        return self._digest(f"subsidy {visit_id} {payer_number} {beneficiary_number}")[:16]
+
+    def _digest(self, text: str) -> str:
+        """Return a digest that nobody without this database's key can compare with a name or a number."""
         self._key = self._key or self.challenge_key()
-        return hmac.new(self._key, "".join(kana.split()).encode("utf-8"), "sha256").hexdigest()
+        return hmac.new(self._key, "".join(text.split()).encode("utf-8"), "sha256").hexdigest()
 
     def consents_of(self, certificates: Collection[str], institution_code: str) -> tuple[Recorded, ...]:
         """Return the consents that the holder of these certificates gave to an institution, newest first."""
@@ -382,6 +391,7 @@ class Store:
             card_use=ConsentAnswer(row.card_use) if row.card_use else None,
             questions=tuple(Item(item) for item in row.questions),
             identified_at=datetime.fromisoformat(row.identified_at),
+            subsidies=tuple(row.subsidies),
         )
 
     @staticmethod
@@ -392,6 +402,10 @@ class Store:
         return _recorded(row)
 
 
+def _said(recorded: Recorded) -> tuple[object, ...]:
+    return recorded.sent, recorded.prescription, recorded.subsidies
+
+
 def _recorded(row: Any) -> Recorded:
     return Recorded(
         sent={Item(item): ConsentAnswer(answer) for item, answer in row.sent.items()},
@@ -399,7 +413,12 @@ def _recorded(row: Any) -> Recorded:
         prescription=PrescriptionForm(row.prescription) if row.prescription else None,
         recorded_at=datetime.fromisoformat(row.recorded_at),
         available_until=datetime.fromisoformat(row.available_until),
+        subsidies=_used(row),
     )
+
+
+def _used(row: Any) -> dict[str, ConsentAnswer]:
+    return {one: ConsentAnswer(answer) for one, answer in (row.subsidies or {}).items()}
 
 
 def _answer(row: Any) -> VisitAnswer:
@@ -416,6 +435,7 @@ def _answer(row: Any) -> VisitAnswer:
         prescription=PrescriptionForm(row.prescription) if row.prescription else None,
         recorded_at=datetime.fromisoformat(row.recorded_at) if recorded else None,
         available_until=datetime.fromisoformat(row.available_until) if recorded else None,
+        subsidies=_used(row),
     )
 
 
@@ -423,6 +443,7 @@ def _row(visit: StoredVisit) -> dict[str, Any]:
     return vars(visit) | {
         "facility": asdict(visit.facility),
         "questions": [str(item) for item in visit.questions],
+        "subsidies": list(visit.subsidies),
         "identified_at": visit.identified_at.isoformat(),
     }
 
@@ -434,7 +455,10 @@ _RECORDS = sa.select(
         visits.c[name]
         for name in ("visit_id", "terminal_id", "method", "status", "identified_at", "card_use")
     ),
-    *(consents.c[name] for name in ("answers", "prescription", "recorded_at", "available_until")),
+    *(
+        consents.c[name]
+        for name in ("answers", "subsidies", "prescription", "recorded_at", "available_until")
+    ),
 ).select_from(visits.outerjoin(consents, consents.c.visit_id == visits.c.visit_id))
 _RECORD = _RECORDS.where(visits.c.visit_id == sa.bindparam("visit"))
 _CONSENTS = sa.select(consents).where(consents.c.visit_id == sa.bindparam("visit"))

@@ -31,6 +31,8 @@ visits = sa.Table(
     sa.Column("card_use_offered", sa.Boolean, nullable=False),
     sa.Column("card_use", sa.String(10), nullable=True),
     sa.Column("questions", sa.JSON, nullable=False),
+    # What stands for each certificate that is asked for; empty in rows of an earlier version.
+    sa.Column("subsidies", sa.JSON, nullable=False, server_default="[]"),
     # Times are ISO texts, since SQLite forgets the time zone.
     sa.Column("identified_at", sa.String(40), nullable=False),
     sa.Index("ix_visits_of_terminal", "terminal_id", "identified_at"),
@@ -42,6 +44,7 @@ consents = sa.Table(
     sa.Column("visit_id", sa.ForeignKey("visits.visit_id"), primary_key=True),
     sa.Column("sent", sa.JSON, nullable=False),
     sa.Column("answers", sa.JSON, nullable=False),
+    sa.Column("subsidies", sa.JSON, nullable=False, server_default="{}"),
     sa.Column("prescription", sa.String(10), nullable=True),
     sa.Column("recorded_at", sa.String(40), nullable=False),
     sa.Column("available_until", sa.String(40), nullable=False),
@@ -216,7 +219,7 @@ def _migrate(connection: sa.Connection) -> None:
         raise StoreUnusable("it was made by a newer version of this program") from None
 
 
-_LATER = {"kana_digest"}
+_LATER = {"kana_digest", "subsidies"}
 """Columns that the version before migrations did not have yet."""
 
 

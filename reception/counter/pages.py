@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from config.limits import Limits
-from consent.choices import ConsentAnswer, age_on
+from consent.choices import ConsentAnswer, Item, age_on
 from consent.wire import JAPAN
 from reception.counter import wording
 from reception.counter.board import Problem, Row, began, conflict_problems, outcome_words, problems
@@ -17,7 +17,7 @@ from reception.counter.situation import CANCEL_STATES, Lamp, Situation, failure_
 from reception.flow import ANSWERABLE
 from reception.terminal.journal import COMPLETED
 from reception.terminal.notices import NOTICES, NoticeCode
-from reception.terminal.snapshot import CounterView
+from reception.terminal.snapshot import CounterView, SubsidyView
 from reception.texts.wording import STAFF_TEXTS
 
 
@@ -37,6 +37,17 @@ class Line:
 
 
 @dataclass(frozen=True)
+class SubsidyLine:
+    """One certificate of a medical subsidy that is used on this visit."""
+
+    scheme: str = field(repr=False)
+    payer_number: str = field(repr=False)
+    beneficiary_number: str = field(repr=False)
+    until: str
+    self_pay: str
+
+
+@dataclass(frozen=True)
 class Person:
     """Whom the chosen or present visit is about; ``view`` None: nobody that can be shown."""
 
@@ -50,7 +61,9 @@ class Person:
     age: int = 0
     share: str = ""
     limit: str = ""
-    consents: tuple[tuple[str, bool], ...] = ()
+    consents: tuple[tuple[str, bool, str], ...] = ()
+    """What was asked, whether it was given, and the answer in words."""
+    subsidies: tuple[SubsidyLine, ...] = ()
     problems: tuple[Problem, ...] = ()
     identity: str = ""
 
@@ -224,11 +237,21 @@ def _person(desk: Desk, visit: str, t: Words, limits: Limits, today: date) -> Pe
         age=age_on(born, today),
         share=_share(view.share, t),
         limit=limit_words(view.limit_category, limits, today, born, t) if view.limit_category else unsaid,
-        consents=tuple(
-            (t(wording.ITEMS.get(item, item)), answer == ConsentAnswer.GIVEN) for item, answer in view.answers
-        ),
+        consents=tuple(_consent(item, answer, t) for item, answer in view.answers),
+        subsidies=tuple(_subsidy(one, t) for one in view.subsidies),
         problems=tuple(Problem(t(each.what), t(each.remedy)) for each in problems(view)),
     )
+
+
+def _consent(item: str, answer: str, t: Words) -> tuple[str, bool, str]:
+    words = wording.USES if item == Item.MEDICAL_SUBSIDY else wording.ANSWERS
+    return t(wording.ITEMS.get(item, item)), answer == ConsentAnswer.GIVEN, t(words.get(answer, answer))
+
+
+def _subsidy(one: SubsidyView, t: Words) -> SubsidyLine:
+    month = "" if one.self_pay_yen is None else t("月額 {yen} 円", yen=f"{one.self_pay_yen:,}")
+    self_pay = " / ".join(filter(None, (month, one.self_pay)))
+    return SubsidyLine(one.scheme, one.payer_number, one.beneficiary_number, one.valid_until, self_pay or "-")
 
 
 def _share(percent: int | None, t: Words) -> str:

@@ -92,7 +92,7 @@ ITEMS: dict[str, str] = {
     Item.LIMIT_AMOUNT: "限度額情報",
     Item.SPECIFIC_DISEASE: "特定疾病療養受療証情報",
     Item.RECORD_SHARING: "電子カルテ情報",
-    Item.MEDICAL_SUBSIDY: "医療費助成情報",
+    Item.MEDICAL_SUBSIDY: "医療費助成の受給者証",
 }
 """By item."""
 ATTRIBUTES: dict[str, str] = {
@@ -104,6 +104,8 @@ ATTRIBUTES: dict[str, str] = {
 """By attribute of 最新4情報."""
 SEXES = {"1": "男性", "2": "女性"}
 ANSWERS: dict[str, str] = {ConsentAnswer.GIVEN: "提供する", ConsentAnswer.DECLINED: "提供しない"}
+USES: dict[str, str] = {ConsentAnswer.GIVEN: "利用する", ConsentAnswer.DECLINED: "今回は利用しない"}
+"""Of 医療費助成: not used on this visit, which says nothing of the entitlement."""
 
 REASONS: dict[VisualReason, str] = {
     "face-failed": "顔認証ができない",

@@ -9,7 +9,7 @@ from typing import Any
 
 from reception.flow import Method
 from reception.terminal.journal import Entry
-from reception.terminal.snapshot import CounterView, Health, Snapshot
+from reception.terminal.snapshot import CounterView, Health, Snapshot, SubsidyView
 
 LARGEST = 512 * 1024
 """Bytes of one message; a day of 1,000 visits has about 400 kB."""
@@ -202,7 +202,9 @@ def read_view(content: Any) -> CounterView:
         told = _known(CounterView, content)
         born = date.fromisoformat(told.pop("birth_date"))
         answers = tuple((str(item), str(answer)) for item, answer in told.pop("answers", ()))
-        return CounterView(**told, birth_date=born, answers=answers)
+        told["conflicts"] = tuple(map(str, told.get("conflicts", ())))
+        subsidies = tuple(SubsidyView(**_known(SubsidyView, one)) for one in told.pop("subsidies", ()))
+        return CounterView(**told, birth_date=born, answers=answers, subsidies=subsidies)
     except (TypeError, ValueError, KeyError, AttributeError):
         raise MessageError("nobody") from None
 

@@ -58,7 +58,14 @@ _log = logging.getLogger("reception.fleet")
 
 SESSION_S = 24 * 3600
 MOST_BOARDS = 16
-HIDDEN = {"pin_digits": 0, "signing_characters": 0, "qr": "", "answers": []}
+HIDDEN = {
+    "pin_digits": 0,
+    "signing_characters": 0,
+    "qr": "",
+    "answers": [],
+    "subsidy_number": 0,
+    "subsidy_count": 0,
+}
 """Parts of a snapshot that are nobody's business over a network, where the broker keeps it."""
 
 

@@ -79,7 +79,7 @@ from reception.flow.events import (
     TimePassed,
     WorkFailed,
 )
-from reception.flow.session import Desk, Session, VisitProgress
+from reception.flow.session import Desk, Session, VisitProgress, numbered
 from reception.flow.states import (
     ANSWERABLE,
     COMMITTED,
@@ -194,5 +194,6 @@ __all__ = [
     "WorkFailed",
     "advance",
     "next_moment",
+    "numbered",
     "table",
 ]

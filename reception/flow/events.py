@@ -256,6 +256,7 @@ class Identified(Event):
 
     occasion: int
     questions: tuple[Item, ...]
+    """In asking order; MEDICAL_SUBSIDY stands once for each certificate."""
     bundled: bool = False
     """包括同意, one answer for all questions, is offered too."""
     prescription_offered: bool = False
@@ -272,7 +273,7 @@ class Answer(Event):
 
 @dataclass(frozen=True)
 class AnswerAll(Event):
-    """The patient gave one answer to all questions (包括同意)."""
+    """The patient gave one answer to all questions (包括同意) but those about certificates of medical subsidies."""
 
     answer: ConsentAnswer
 
@@ -478,6 +479,8 @@ class ChangeAnswer(Event):
     """The patient changes one answer on the summary: a yes becomes a no, and the other way round."""
 
     item: Item
+    number: int = 1
+    """Which of several questions about the item, from 1: each certificate of a medical subsidy is one."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ from reception.flow.outcomes import (
     wait_anew,
     waiting,
 )
-from reception.flow.session import Session
+from reception.flow.session import Session, numbered
 from reception.flow.states import COMMITTED, OFFERING, READER_BUSY, DisplayMode, Language, Method, S
 
 
@@ -445,7 +445,9 @@ def answered(session: Session, event: Answer, now: float) -> Outcome:
 def all_answered(session: Session, event: AnswerAll, now: float) -> Outcome:
     if session.screen != "BUNDLE":
         return session, (Effect.LOG_LATE_EVENT,)
-    answers = tuple((item, event.answer) for item in session.visit.questions)
+    # Each certificate of a medical subsidy is asked by itself, after this.
+    together = (item for item in session.visit.questions if item is not Item.MEDICAL_SUBSIDY)
+    answers = tuple((item, event.answer) for item in together)
     return ask_next(replace(session, visit=replace(session.visit, answers=answers)), now)
 
 
@@ -512,11 +514,12 @@ def confirmed(session: Session, event: ConfirmAnswers, now: float) -> Outcome:
 
 
 def answer_changed(session: Session, event: ChangeAnswer, now: float) -> Outcome:
-    if not session.asks_to_confirm or event.item not in dict(session.visit.answers):
+    changed, given = (event.item, event.number), list(numbered(session.visit.answers))
+    if not session.asks_to_confirm or changed not in [(item, number) for item, number, _ in given]:
         return session, (Effect.LOG_LATE_EVENT,)
     other = {ConsentAnswer.GIVEN: ConsentAnswer.DECLINED, ConsentAnswer.DECLINED: ConsentAnswer.GIVEN}
     answers = tuple(
-        (item, other[answer] if item is event.item else answer) for item, answer in session.visit.answers
+        (item, other[answer] if (item, number) == changed else answer) for item, number, answer in given
     )
     return wait_anew(replace(session, visit=replace(session.visit, answers=answers)), now), ()
 

@@ -1,5 +1,6 @@
 """All that the flow knows of a visit."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from config import Config
@@ -94,7 +95,9 @@ class VisitProgress:
     last_try_accepted: bool = False
     identity: Method | None = None
     questions: tuple[Item, ...] = ()
+    """In asking order; MEDICAL_SUBSIDY once for each certificate."""
     answers: tuple[tuple[Item, ConsentAnswer], ...] = ()
+    """To the questions so far, one by one."""
     bundled: bool = False
     """One answer for all questions is offered, until the patient chooses to go one by one."""
     prescription_asked: bool = False
@@ -125,6 +128,14 @@ class VisitProgress:
             completed=self.completed,
             failure=failure,
         )
+
+
+def numbered(answers: Iterable[tuple[Item, ConsentAnswer]]) -> Iterator[tuple[Item, int, ConsentAnswer]]:
+    """Yield each answer with the number, from 1, of its question among those about the same item."""
+    seen: dict[Item, int] = {}
+    for item, answer in answers:
+        seen[item] = seen.get(item, 0) + 1
+        yield item, seen[item], answer
 
 
 @dataclass(frozen=True)

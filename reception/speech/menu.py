@@ -112,9 +112,11 @@ def choices(snapshot: Snapshot) -> tuple[Choice, ...]:
             return _of_question(snapshot)
         case "SUMMARY":
             rows = [
-                Choice(wording.QUESTIONS[item].name, flow.ChangeAnswer(item)) for item, _ in snapshot.answers
+                Choice(wording.provided(item, number, snapshot), flow.ChangeAnswer(item, number))
+                for item, number, _ in flow.numbered(snapshot.answers)
             ]
-            return (*rows, Choice(wording.SEND, flow.ConfirmAnswers()))
+            # There are nine digits, and one of them must send.
+            return (*rows[: MOST_CHOICES - 1], Choice(wording.SEND, flow.ConfirmAnswers()))
         case "CALL_STAFF":
             return _of_staff(snapshot)
         case "HELP":
@@ -142,6 +144,7 @@ def staff(snapshot: Snapshot) -> flow.Event | None:
     return None if snapshot.screen in NO_WAY_OUT or called else flow.CallStaff()
 
 
+MOST_CHOICES = 9
 OTHER_LANGUAGE = 9
 """The digit that asks for the other language that is spoken."""
 

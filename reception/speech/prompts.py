@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 
+from config.insurance import MOST_SUBSIDIES
 from consent.choices import ConsentAnswer, Item
 from hardware.face.policy import Guidance
-from reception.flow import READER_BUSY, AttributeOutcome, HelpTopic, Language, Method, State
+from reception.flow import READER_BUSY, AttributeOutcome, HelpTopic, Language, Method, State, numbered
 from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language
 from reception.terminal.snapshot import Snapshot
@@ -36,6 +37,8 @@ PIN_KEYS = N_(
 )
 DIGITS = 4
 """Of a PIN."""
+MOST_QUESTIONS = len(Item) - 1 + MOST_SUBSIDIES
+"""Of one visit: MEDICAL_SUBSIDY is asked for each certificate."""
 MOST_TRIES = 5
 """More PIN tries left than this are not said; the cards and phones of today have 3."""
 
@@ -65,9 +68,7 @@ def news(before: Snapshot, now: Snapshot) -> tuple[str, ...]:
         missing = DIGITS - now.pin_digits
         return tuple(sentences_of([t(wording.PIN_SHORT), t(wording.PIN_MORE, count=missing)], t))
     if now.screen == "SUMMARY" and now.answers != before.answers:
-        return tuple(
-            sentences_of(_answers([each for each in now.answers if each not in before.answers], t), t)
-        )
+        return tuple(sentences_of(_answers(now, t, before), t))
     if now.screen == "PIN_ENTRY" and now.pin_digits != before.pin_digits:
         return tuple(sentences_of([t(_typed(before.pin_digits, now.pin_digits))], t))
     if now.screen == "FACE_MATCH" and now.guidance != before.guidance:
@@ -137,7 +138,7 @@ def _screen(snapshot: Snapshot, t: Catalogue) -> list[str]:
     if snapshot.screen in ("CONSENT", "LIMIT_CONSENT"):
         return _question(snapshot, t)
     if snapshot.screen == "SUMMARY":
-        return [t(wording.SEND_THIS), *_answers(snapshot.answers, t), t(wording.PRESS_TO_CHANGE)]
+        return [t(wording.SEND_THIS), *_answers(snapshot, t), t(wording.PRESS_TO_CHANGE)]
     return [t(text) for text in _fixed(snapshot)]
 
 
@@ -195,11 +196,13 @@ def _fixed(snapshot: Snapshot) -> Sequence[str]:
             return wording.STILL[screen]
 
 
-def _answers(answers: Iterable[tuple[Item, ConsentAnswer]], t: Catalogue) -> list[str]:
-    """Say what was answered to what."""
+def _answers(snapshot: Snapshot, t: Catalogue, before: Snapshot | None = None) -> list[str]:
+    """Say what was answered to what; only what differs from ``before``."""
+    known = set(numbered(before.answers)) if before else set()
     said = []
-    for item, answer in answers:
-        said += [t(wording.QUESTIONS[item].name), t(wording.answer_words(item, answer))]
+    for item, number, answer in numbered(snapshot.answers):
+        if (item, number, answer) not in known:
+            said += [t(wording.provided(item, number, snapshot)), t(wording.answer_words(item, answer))]
     return said
 
 
@@ -216,7 +219,15 @@ def _question(snapshot: Snapshot, t: Catalogue) -> list[str]:
     if snapshot.question_count > 1:
         number = t(QUESTION, number=snapshot.question_number)
         count = [number, t(QUESTIONS, count=snapshot.question_count)]
-    told = (question.asked, *wording.facts(snapshot), wording.question_note(snapshot))
+    # Its title is not read; a certificate is never called by its own name.
+    of = question.name if snapshot.question == Item.MEDICAL_SUBSIDY else ""
+    told = (
+        of,
+        wording.which_certificate(snapshot),
+        question.asked,
+        *wording.facts(snapshot),
+        wording.question_note(snapshot),
+    )
     return [*count, *(t(text) for text in told)]
 
 
@@ -322,5 +333,9 @@ def _variants(base: Snapshot) -> Iterator[Snapshot]:
         yield replace(base, guidance=guidance)
     for left in range(1, MOST_TRIES + 1):
         yield replace(base, pin_tries_left=left)
-    for number, item in enumerate(Item, 1):
+    for number in range(1, MOST_QUESTIONS + 1):
+        item = list(Item)[(number - 1) % len(Item)]
         yield replace(base, question=item, question_number=number, question_count=max(2, number))
+    for number in range(1, MOST_SUBSIDIES + 1):
+        asked = replace(base, question=Item.MEDICAL_SUBSIDY, subsidy_number=number, subsidy_count=2)
+        yield replace(asked, answers=((Item.MEDICAL_SUBSIDY, ConsentAnswer.GIVEN),) * number)

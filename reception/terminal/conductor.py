@@ -363,6 +363,7 @@ class Terminal:
                 until,
                 number,
                 announcement,
+                tuple(offer.scheme for offer in self._visit.subsidies),
             )
             self._snapshots.tell(self._snapshot)
 

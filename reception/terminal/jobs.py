@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from config import Config
-from consent.choices import ConsentAnswer, Standing, recorded
+from consent.choices import ConsentAnswer, Item, Standing, recorded
 from consent.eligibility import (
     BadAnswer,
     Challenge,
@@ -22,7 +22,7 @@ from consent.eligibility import (
     TimedOut,
     Unreachable,
 )
-from consent.wire import japan_now
+from consent.wire import Subsidy, SubsidyOffer, japan_now
 from hardware.camera import CameraError, Frame, FrameSource
 from hardware.camera.health import CameraHealth
 from hardware.card import (
@@ -53,7 +53,7 @@ from reception.flow.failures import FailureCode
 from reception.terminal.attributes import AttributeService
 from reception.terminal.errors import DISTRUSTED, failed
 from reception.terminal.queue_numbers import print_ticket, ticket_text
-from reception.terminal.snapshot import CounterView, VisualView
+from reception.terminal.snapshot import CounterView, SubsidyView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
 from reception.terminal.supervisor import LaneEnded, Supervisor
 
@@ -85,6 +85,8 @@ class VisitMemory:
     match_code: str | None = field(default=None, repr=False)
     """照合番号B as staff typed it before the card came."""
     counter: CounterView | None = None
+    subsidies: tuple[SubsidyOffer, ...] = field(default=(), repr=False)
+    """The certificates of medical subsidies that the patient is asked for, in asking order."""
     queue_label: str = ""
     """The queue number that was given to this visit."""
     embedding: "Future[Embedding] | None" = field(default=None, repr=False)
@@ -453,6 +455,7 @@ class Jobs:
     def _told(self, occasion: int, visit: VisitMemory, session: Session, told: Eligibility) -> Event:
         self._health(server="ok")
         visit.notice = _NOTICES.get(told.standing, "")
+        visit.subsidies = told.subsidies
         failure = _INSURANCE_FAILURES.get(told.status)
         # Staff must know whom to help, all the more when the visit cannot go on.
         self._tell_counter(visit, _counter_view(session.visit.id, told))
@@ -460,7 +463,7 @@ class Jobs:
             return flow.WorkFailed(occasion, failure)
         return flow.Identified(
             occasion,
-            told.questions,
+            told.asked,
             bundled=told.bundled,
             prescription_offered=told.prescription_offered,
             card_use_offered=told.card_use_offered,
@@ -504,15 +507,20 @@ class Jobs:
         )
 
     def _send(self, occasion: int, visit: VisitMemory, session: Session) -> Event:
-        answers_sent = dict(session.visit.answers)
+        given = session.visit.answers
+        information: dict[Item, ConsentAnswer] = {
+            item: answer for item, answer in given if item is not Item.MEDICAL_SUBSIDY
+        }
+        uses = [answer for item, answer in given if item is Item.MEDICAL_SUBSIDY]
+        subsidies = {offer.id: answer for offer, answer in zip(visit.subsidies, uses, strict=True)}
         receipt = self._devices.server.send_consents(
-            session.visit.id, answers_sent, session.visit.prescription
+            session.visit.id, information, session.visit.prescription, subsidies
         )
         if visit.counter is not None:
-            kept = recorded(dict(session.visit.answers), self._config.profile)
+            kept = recorded(information, self._config.profile, uses)
             answers = tuple((item.value, answer.value) for item, answer in kept.items())
-            limit = receipt.limit_category
-            self._tell_counter(visit, replace(visit.counter, answers=answers, limit_category=limit))
+            view = replace(visit.counter, answers=answers, limit_category=receipt.limit_category)
+            self._tell_counter(visit, replace(view, subsidies=tuple(map(_subsidy_view, receipt.subsidies))))
         return flow.Recorded(occasion, self._attributes_for(visit))
 
     # --- The offer after the check-in ---------------------------------------------------------------------------
@@ -677,6 +685,17 @@ _PHONE_REFUSALS = {
 }
 
 _NOTICES = {Standing.EXPIRES_SOON: "expires-soon", Standing.GRACE: "grace"}
+
+
+def _subsidy_view(one: Subsidy) -> SubsidyView:
+    return SubsidyView(
+        one.scheme,
+        one.payer_number,
+        one.beneficiary_number,
+        one.valid_until.isoformat(),
+        one.self_pay_yen,
+        one.self_pay,
+    )
 
 
 def _counter_view(visit: str, told: Eligibility) -> CounterView:

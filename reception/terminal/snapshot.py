@@ -80,6 +80,12 @@ class Snapshot:
     """The patient confirmed before all digits were there, in PIN_ENTRY."""
     question_number: int = 0
     question_count: int = 0
+    subsidy_number: int = 0
+    """Which certificate of a medical subsidy is asked for, from 1; 0: none."""
+    subsidy_count: int = 0
+    """How many of them there are to ask for."""
+    subsidies: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """Their names, for the patient's own window only: one may name an illness, so that they are not in the JSON."""
     methods: tuple[Method, ...] = ()
     """Ways to verify identity on offer now; of a visit by phone: kinds of phone."""
     phones_ready: bool = False
@@ -153,8 +159,10 @@ class Snapshot:
     simulated: bool = False
 
     def to_json(self) -> str:
-        """Return the snapshot as JSON; what there is none of is an empty string."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        """Return the snapshot as JSON, without ``subsidies``; what there is none of is an empty string."""
+        told = asdict(self)
+        del told["subsidies"]
+        return json.dumps(told, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Snapshot":
@@ -190,13 +198,17 @@ def snapshot_of(
     until: str = "",
     queue_number: str = "",
     line: Announcement | None = None,
+    subsidies: tuple[str, ...] = (),
 ) -> Snapshot:
     """Return the snapshot that follows ``before``.
 
     ``left``: the seconds left, once they are announced; ``until``: how long what was agreed may be looked at;
-    ``queue_number``: as it is called out; ``line``: the announcement that belongs on this screen.
+    ``queue_number``: as it is called out; ``line``: the announcement that belongs on this screen; ``subsidies``: names
+    of the certificates that are asked for.
     """
     question, offer = session.question, session.visit.attributes
+    answered = [item for item, _ in session.visit.answers]
+    certificate = question is Item.MEDICAL_SUBSIDY
     return replace(
         before,
         number=before.number + 1,
@@ -216,6 +228,9 @@ def snapshot_of(
         pin_short=session.pin_short,
         question_number=len(session.visit.answers) + 1 if question else 0,
         question_count=len(session.visit.questions),
+        subsidy_number=answered.count(Item.MEDICAL_SUBSIDY) + 1 if certificate else 0,
+        subsidy_count=session.visit.questions.count(Item.MEDICAL_SUBSIDY),
+        subsidies=subsidies,
         methods=session.methods,
         phones_ready=session.desk.phones_ready,
         phone=session.visit.phone or "",
@@ -254,6 +269,19 @@ def snapshot_of(
 
 
 @dataclass(frozen=True)
+class SubsidyView:
+    """A certificate of a medical subsidy that the patient uses on this visit, as a claim needs it."""
+
+    scheme: str = field(repr=False)
+    payer_number: str = field(repr=False)
+    beneficiary_number: str = field(repr=False)
+    valid_until: str = field(repr=False)
+    """YYYY-MM-DD."""
+    self_pay_yen: int | None = field(default=None, repr=False)
+    self_pay: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class CounterView:
     """The personal part of the current visit, for the counter only; lives in memory and ends with the visit."""
 
@@ -277,6 +305,8 @@ class CounterView:
     """The facility's own chart number (照会番号); empty when none is registered."""
     conflicts: tuple[str, ...] = ()
     """Why this may be another chart's patient than it seems (consent.wire.Conflict); staff decide."""
+    subsidies: tuple[SubsidyView, ...] = field(default=(), repr=False)
+    """The certificates of medical subsidies that are used on this visit; others are the patient's own affair."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,20 @@ _ANSWERED = (
     (Item.HEALTH_CHECKUP, ConsentAnswer.DECLINED),
     (Item.LIMIT_AMOUNT, ConsentAnswer.GIVEN),
 )
+_CERTIFICATES = replace(
+    _CONSENT,
+    question=Item.MEDICAL_SUBSIDY,
+    question_number=4,
+    question_count=4,
+    subsidy_number=2,
+    subsidy_count=2,
+    subsidies=("こども医療費助成", "小児慢性特定疾病医療費助成"),
+)
+_USED = (
+    *_ANSWERED[:2],
+    (Item.MEDICAL_SUBSIDY, ConsentAnswer.GIVEN),
+    (Item.MEDICAL_SUBSIDY, ConsentAnswer.DECLINED),
+)
 _DONE = replace(
     _AT_CARD,
     step=Step.COMPLETE,
@@ -179,6 +193,14 @@ SAMPLES: dict[str, Snapshot] = {
     "38-help-list-in-visit": replace(
         _IDENTITY, state=State.METHOD_CHOICE, screen="HELP", help=HelpTopic.LIST
     ),
+    "39-certificate": replace(
+        _CERTIFICATES, question_count=3, question_number=3, subsidy_number=1, subsidy_count=1
+    ),
+    "39-certificates": _CERTIFICATES,
+    "39-certificates-summary": replace(
+        _CERTIFICATES, screen="SUMMARY", question="", subsidy_number=0, answers=_USED
+    ),
+    "39-certificates-used": replace(_DONE, answers=_USED, subsidy_count=2, subsidies=_CERTIFICATES.subsidies),
     "40-attribute-offer": replace(_OFFER, attribute="address"),
     "40-attribute-offer-name": replace(_OFFER, attribute="name", seconds_left=20),
     "41-attribute-sign": replace(

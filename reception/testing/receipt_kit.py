@@ -47,7 +47,9 @@ from consent.receipt_files.xml import WHOLE_FILE, Encoding, Fault, MalformedFile
 from consent.server import insurance
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "cp932")
-SWITCHES = Consents(diagnosis=True, operation=True, specific_disease=True, prescription=True)
+SWITCHES = Consents(
+    diagnosis=True, operation=True, specific_disease=True, medical_subsidy=True, prescription=True
+)
 """Profile ``current`` asks everything, so that every flag is seen."""
 MANIFEST = "manifest.json"
 
@@ -127,8 +129,11 @@ def _result(case: Case, profile: Profile, at: datetime) -> VisitResult:
     """Return what the server would tell of the visit."""
     person, day = case.person, at.date()
     now = coverage(case.known, case.person.birth_date, day)
-    asked = questions(profile, person.birth_date, day, case.standing, SWITCHES, now.status)
+    held = insurance.subsidies_on(person, day)
+    asked = questions(profile, person.birth_date, day, case.standing, SWITCHES, now.status, len(held))
     answers = recorded(dict.fromkeys(asked, case.answer), profile)
+    subsidy = answers.get(Item.MEDICAL_SUBSIDY) if confirms(now.status) else None
+    used = tuple(map(insurance.used, held)) if subsidy is ConsentAnswer.GIVEN else ()
     goes_on = confirms(now.status)
     limit = goes_on and provides_limit(profile, answers)
     paper = profile == "current" and goes_on
@@ -145,7 +150,7 @@ def _result(case: Case, profile: Profile, at: datetime) -> VisitResult:
     )
     diseases = answers.get(Item.SPECIFIC_DISEASE) is ConsentAnswer.GIVEN
     told = _told(person, now, day, limit=limit, diseases=diseases)
-    return VisitResult(visit, Site().institution_code, limit, told, case.standing)
+    return VisitResult(visit, Site().institution_code, limit, told, case.standing, subsidies=used)
 
 
 def _told(
@@ -190,6 +195,10 @@ def _understood(case: Case, told: Confirmation, day: date, document: Document) -
         }
         if told.insured
         else {},
+        "subsidies": [
+            {"payer_number": one.payer_number, "beneficiary_number": one.beneficiary_number}
+            for one in (told.insured[0].subsidies if told.insured else ())
+        ],
     }
 
 

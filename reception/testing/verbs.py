@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
+from config.insurance import MOST_SUBSIDIES
 from config.toml_file import STRICT
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
@@ -72,6 +73,10 @@ BUTTONS: dict[str, flow.Event] = {
     "keep_on": flow.KeepOn(),
     "take_on_call": flow.TakeOnCall(),
     **{f"change_{item}": flow.ChangeAnswer(item) for item in Item},
+    **{
+        f"change_{Item.MEDICAL_SUBSIDY}_{number}": flow.ChangeAnswer(Item.MEDICAL_SUBSIDY, number)
+        for number in range(2, MOST_SUBSIDIES + 1)
+    },
     "sign_by_phone": flow.SignByPhone(),
     "skip_signing": flow.SkipSigning(),
     "cancel": flow.Cancel(),

@@ -116,17 +116,30 @@ QUESTIONS: dict[str, Question] = {
         N_("電子カルテの情報"),
     ),
     Item.MEDICAL_SUBSIDY: Question(
-        N_("医療費助成の情報の提供について"),
-        N_("医療費助成の受給者証の情報を、この医療機関・薬局に提供しますか。"),
+        N_("医療費助成の受給者証について"),
+        N_("この受給者証を利用しますか。"),
         N_("受給者証のかわりになる情報"),
         FACILITY_SEES,
         THIS_TIME,
-        N_("医療費助成の情報"),
+        N_("医療費助成の受給者証"),
     ),
 }
 """The words of each question, by item."""
 
-ANSWERS: dict[str, tuple[str, str]] = {Item.LIMIT_AMOUNT: (N_("提供する"), N_("提供しない"))}
+CERTIFICATES = (
+    N_("1枚目の受給者証"),
+    N_("2枚目の受給者証"),
+    N_("3枚目の受給者証"),
+    N_("4枚目の受給者証"),
+)
+"""Each certificate of a medical subsidy where there are several. The voice says no more of it: its name may name an
+illness, and who waits nearby hears the voice."""
+STAYS_ENTITLED = N_("今日利用しなくても、受給者証はこれからも使えます。")
+
+ANSWERS: dict[str, tuple[str, str]] = {
+    Item.LIMIT_AMOUNT: (N_("提供する"), N_("提供しない")),
+    Item.MEDICAL_SUBSIDY: (N_("利用する"), N_("利用しない")),
+}
 """Where the two answers are not simply agree and do not agree."""
 OF_ANY_AGE = (N_("同意する"), N_("同意しない・40歳未満"))
 """The leaflet's answers about the checkup, where nobody knows the patient's age."""
@@ -396,8 +409,28 @@ def guidance(snapshot: Snapshot) -> str:
     return GUIDANCE[Guidance(asked)] if asked else LOOKING_GOOD
 
 
+def provided(item: str, number: int, snapshot: Snapshot) -> str:
+    """Return what an answer is about, in a word or two; of several certificates which one, from 1."""
+    several = item == Item.MEDICAL_SUBSIDY and snapshot.subsidy_count > 1
+    return CERTIFICATES[number - 1] if several else QUESTIONS[item].name
+
+
+def scheme(item: str, number: int, snapshot: Snapshot) -> str:
+    """Return the name of a certificate as it says it, in whatever language; empty: it is none, or not known here."""
+    known = item == Item.MEDICAL_SUBSIDY and 0 < number <= len(snapshot.subsidies)
+    return snapshot.subsidies[number - 1] if known else ""
+
+
+def which_certificate(snapshot: Snapshot) -> str:
+    """Return which certificate is asked for; empty where there is only one, or the question is another."""
+    several = snapshot.subsidy_count > 1 and snapshot.subsidy_number > 0
+    return CERTIFICATES[snapshot.subsidy_number - 1] if several else ""
+
+
 def question_note(snapshot: Snapshot) -> str:
     """Return what else the patient should know of a question: what the card's removal means, where one is in."""
+    if snapshot.question == Item.MEDICAL_SUBSIDY:
+        return STAYS_ENTITLED
     return CARD_MEANS_NO if snapshot.screen == "LIMIT_CONSENT" and not snapshot.by_phone else ""
 
 
@@ -440,13 +473,17 @@ def answer_at_end(snapshot: Snapshot) -> str:
         return PLAIN_ANSWERS[1]
     if snapshot.screen not in ("CONSENT", "LIMIT_CONSENT"):
         return ""
-    return ANSWERS[Item.LIMIT_AMOUNT][1] if snapshot.question is Item.LIMIT_AMOUNT else PLAIN_ANSWERS[1]
+    return ANSWERS.get(snapshot.question, PLAIN_ANSWERS)[1]
+
+
+def agreed_for_a_day(snapshot: Snapshot) -> bool:
+    """Say whether anything was agreed to that may be looked at for a day; some things are for this time only."""
+    return any(answer == "given" and QUESTIONS[item].how_long == ONE_DAY for item, answer in snapshot.answers)
 
 
 def until(snapshot: Snapshot, t: Catalogue) -> str:
     """Say until when what was agreed may be looked at; empty where that is not known, or nothing was agreed."""
-    agreed = any(answer == "given" and item != Item.LIMIT_AMOUNT for item, answer in snapshot.answers)
-    if not snapshot.until or not agreed:
+    if not snapshot.until or not agreed_for_a_day(snapshot):
         return ""
     moment = datetime.fromisoformat(snapshot.until)
     return t(AGREED_UNTIL, day=t(TOMORROW), time=f"{moment:%H:%M}")

@@ -133,13 +133,11 @@ def test_the_optional_steps_are_asked_and_recorded(authority: Authority) -> None
         client = client_of(made)
         found = identify(made, client)
         assert (found.prescription_offered, found.bundled) == (True, True)
-        assert found.questions[-1] is Item.MEDICAL_SUBSIDY
-        answers = dict.fromkeys(found.questions, GIVEN) | {Item.MEDICAL_SUBSIDY: DECLINED}
+        answers = dict.fromkeys(found.questions, GIVEN)
         client.send_consents("visit-1", answers, PrescriptionForm.PAPER)
         record = client.visit("visit-1")
         assert record is not None
         assert (record.prescription, record.answers) == (PrescriptionForm.PAPER, answers)
-        # Declined is "not provided"; of the entitlement the record says nothing.
         assert refusal_of(client, answers, PrescriptionForm.ELECTRONIC) == "CONSENTS_DIFFER"
 
 

@@ -7,17 +7,21 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from config import Consents, Server, Site
 from config.person import Person
 from consent.choices import ConsentAnswer
-from consent.eligibility import Refused
+from consent.eligibility import EligibilityClient, Refused
 from consent.server.certificates import Authority
 from reception.testing.benchmarks.postgres import OwnPostgres
 from tests.support.servers import (
+    CHILD,
     HANAKO,
     NOON,
     ON_HOLD,
     REVOKED,
     STRANGER,
+    SUBSIDISED,
+    TERMINAL,
     UNKNOWN,
     Bench,
     bench,
@@ -159,3 +163,18 @@ def test_changing_an_answer_takes_the_card_again(running: Bench) -> None:
     assert outcome(running, HANAKO) == "VISIT_DIFFERS"
     assert outcome(running, HANAKO, "visit-2") == "ok"
     client.send_consents("visit-2", whole(MEDICATION=ConsentAnswer.DECLINED))
+
+
+def test_each_certificate_of_a_subsidy_has_an_answer_of_its_own(running: Bench) -> None:
+    running.server.add(SUBSIDISED)
+    identity, site = running.authority.enrol_terminal(TERMINAL), Site(institution_code="1310000000")
+    asks = Consents(medication=False, health_checkup=False, medical_subsidy=True)
+    client = EligibilityClient(Server(url=running.server.url), identity, "current", asks, site)
+    running.clients.append(client)
+    found = client.identify_by_face("v", client.challenge(), running.certificate(SUBSIDISED), 0.3)
+    said = dict(zip([each.id for each in found.subsidies], [GIVEN, ConsentAnswer.DECLINED], strict=True))
+    told = client.send_consents("v", {}, subsidies=said)
+    record = client.visit("v")
+    assert record is not None and tuple(record.subsidies.items()) == tuple(said.items())
+    assert [one.scheme for one in told.subsidies] == [CHILD.scheme]
+    assert client.send_consents("v", {}, subsidies=said) == told

@@ -65,13 +65,20 @@ class Clinic:
         assert computer
         return computer
 
-    def visit(self, visit_id: str, answers: dict[Item, ConsentAnswer], someone: Any = TARO) -> None:
+    def visit(
+        self,
+        visit_id: str,
+        answers: dict[Item, ConsentAnswer],
+        someone: Any = TARO,
+        subsidies: tuple[ConsentAnswer, ...] = (),
+    ) -> None:
         certificate = self.made.certificate(someone)
         told = self.client.identify_by_face(visit_id, self.client.challenge(), certificate, 0.3)
         form = PrescriptionForm.PAPER if told.prescription_offered else None
         # What a test does not speak of is declined: the server wants every question answered.
         declined = dict.fromkeys(told.questions, ConsentAnswer.DECLINED)
-        self.client.send_consents(visit_id, declined | answers, form)
+        said = dict(zip([offer.id for offer in told.subsidies], subsidies, strict=True))
+        self.client.send_consents(visit_id, declined | answers, form, said)
 
     def face(self) -> ResponseFile:
         (name,) = os.listdir(self.root / "face")

@@ -18,12 +18,17 @@ MUST = """InsuredCardClassification InsurerNumber InsuredIdentificationNumber Na
 QualificationDate InsurerName"""
 CONSENTS = """SpecificHealthCheckupsInfo PharmacistsInfo DiagnosisInfo OperationInfo DiagnosisName InfectiousInfo
 AllergyInfo ContraindicationInfo TestInfo PrescriptionInfo"""
-CERTIFICATES = ("LimitApplicationCertificateRelated", "SpecificDiseasesCertificateRelated")
+CERTIFICATES = (
+    "LimitApplicationCertificateRelated",
+    "SpecificDiseasesCertificateRelated",
+    "MedicalSubsidyCertificateRelated",
+)
 GROUPS = (
     "ElderlyRecipientCertificateInfo",
     "LimitApplicationCertificateRelatedInfo",
     "SpecificDiseasesCertificateList",
     "PublicExpenseResultList",
+    "MedicalSubsidyCertificateList",
 )
 
 
@@ -158,6 +163,10 @@ def certificate(
     ends = [day(own[name]) for name in own if name.endswith(("ValidEndDate", "TicketExpirationDate"))]
     need(len(starts) == 1, f"{element.tag}: no start")
     need(starts[0] <= today and all(today <= end for end in ends), f"{element.tag}: not on this day")
+    if element.tag == "MedicalSubsidyCertificateInfo":
+        need(found["MedicalSubsidyCertificateRelatedConsFlg"] == "1", "a subsidy without consent")
+        need(len(own["PublicExpenseNumber"]) == 8 and len(own["BeneficiaryNumber"]) == 7, "公費: numbers")
+        return  # it is no part of the insurance, and may outlast it
     need(lost is None or all(end < lost for end in ends), f"{element.tag}: outlasts the insurance")
     late, assisted = found["InsurerNumber"].startswith("39"), found["InsuredCardClassification"] == "A1"
     if element.tag == "ElderlyRecipientCertificateInfo":

@@ -41,6 +41,8 @@ from reception.texts.failures import FAILURES
 from tests.support import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+CERTIFICATES = 1
+"""Certificates of medical subsidies that the patients of the examples have."""
 
 
 def documents(root: Path) -> list[Path]:
@@ -93,7 +95,7 @@ def rules_table() -> str:
         status: EligibilityStatus,
     ) -> tuple[str, ...]:
         birth = date(day.year - age, day.month, day.day)
-        asked = questions(profile, birth, day, good_for, facility, status)
+        asked = questions(profile, birth, day, good_for, facility, status, CERTIFICATES)
         words = ", ".join(
             f"{item} ({checkup_on(birth, day)})" if item is Item.HEALTH_CHECKUP else item for item in asked
         )

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from config import Consents, Server, Site
+from config.insurance import Subsidy
 from config.person import Insurance, Person, PersonCard, PersonCertificate
 from consent import signatures
 from consent.choices import ConsentAnswer, EligibilityStatus, Item, Standing
@@ -42,6 +43,12 @@ def person(name: str = "hanako", **changes: Any) -> Person:
 
 
 HANAKO = person()
+CHILD = Subsidy(
+    "こども医療費助成", "88138011", "1234566", date(2026, 10, 1), date(2027, 9, 30), self_pay="1回500円"
+)
+DISEASE = Subsidy("指定難病", "54136015", "2345676", date(2025, 10, 1), NOON.date(), self_pay_yen=2500)
+"""Certificates of medical subsidies; today is the last day of the second."""
+SUBSIDISED = person("subsidised", subsidies=(CHILD, DISEASE))
 
 
 @dataclass

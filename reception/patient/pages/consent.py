@@ -1,5 +1,6 @@
 """Pages of 同意取得: a question with its yes and no, the choices beside it, and the summary before all is sent."""
 
+from config.insurance import MOST_SUBSIDIES
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.patient.pages.page import IN_A_ROW, TWO_IN_A_ROW, Page, Send
@@ -19,6 +20,8 @@ class QuestionPage(Page):
         # The leaflet asks about the limit on its last page, of those who leave the card in.
         self.nearly = Message("info")
         self.count = Words("hint", centred=False)
+        # Of a certificate: which one, by the name that stands on it.
+        self.subject = Words("strong", centred=False)
         self.heading = Words("heading", centred=False)
         self.facts = Fact("paper"), Fact("doctor"), Fact("clock")
         self.note = Words("hint", centred=False)
@@ -29,7 +32,7 @@ class QuestionPage(Page):
             "previous_question", wording.BEFORE, flow.PreviousQuestion(), "secondary", "back"
         )
         self.compose(
-            (self.nearly, self.count, self.heading, *self.facts, self.note),
+            (self.nearly, self.count, self.subject, self.heading, *self.facts, self.note),
             answers=(self.given, self.declined),
             minor=(self.before,),
             spare=(self.count,),
@@ -47,6 +50,9 @@ class QuestionPage(Page):
         title = "" if self.look.sizes.composition == "compact" else t(question.title)
         self.count.show_text("  ".join(filter(None, (number, title))))
         self.heading.show_text(t(question.asked).rstrip("。"))
+        name = wording.scheme(snapshot.question, snapshot.subsidy_number, snapshot)
+        which = t(wording.which_certificate(snapshot))
+        self.subject.show_text(": ".join(filter(None, (which, name))))
         for fact, text in zip(self.facts, (question.what, question.who, question.how_long), strict=True):
             fact.show_text(t(text))
         self.facts[0].sign.show_picture(PICTURES.get(snapshot.question, "paper"))
@@ -75,8 +81,8 @@ class SummaryPage(Page):
     def __init__(self, send: Send, t: Catalogue) -> None:
         super().__init__(send, t)
         self.rows = {
-            item: self.button(f"change_{item}", "", flow.ChangeAnswer(item), "secondary", "yes")
-            for item in Item
+            row: self.button(change_name(*row), "", flow.ChangeAnswer(*row), "secondary", "yes")
+            for row in ROWS
         }
         self.until = Fact("clock")
         self.how = Words("body", t(wording.TOUCH_TO_CHANGE), centred=False)
@@ -95,18 +101,38 @@ class SummaryPage(Page):
         )
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        for item, row in self.rows.items():
-            answer = dict(snapshot.answers).get(item, "")
-            row.setVisible(bool(answer))
-            if answer:
-                row.relabel(answer_line(item, answer, self.t), picture="yes" if answer == "given" else "no")
-        agreed = any(answer == "given" for item, answer in snapshot.answers if item != Item.LIMIT_AMOUNT)
-        self.until.show_text(self.t(wording.ONE_DAY) if agreed else "")
+        lines = answer_lines(snapshot, self.t)
+        for row, button in self.rows.items():
+            line, answer = lines.get(row, ("", ""))
+            button.setVisible(bool(line))
+            if line:
+                button.relabel(line, picture="yes" if answer == "given" else "no")
+        self.until.show_text(self.t(wording.ONE_DAY) if wording.agreed_for_a_day(snapshot) else "")
 
 
-def answer_line(item: str, answer: str, t: Catalogue) -> str:
-    """Return what was answered to what, on one line."""
-    return f"{t(wording.QUESTIONS[item].name)}: {t(wording.answer_words(item, answer))}"
+Row = tuple[Item, int]
+"""An answer: its item, and which of several questions about it, from 1."""
+ROWS: tuple[Row, ...] = tuple(
+    (item, number)
+    for item in Item
+    for number in range(1, 1 + (MOST_SUBSIDIES if item is Item.MEDICAL_SUBSIDY else 1))
+)
+"""Every answer that there may be, in the order in which they are shown."""
+
+
+def change_name(item: Item, number: int) -> str:
+    """Return the name of the button that changes an answer."""
+    return f"change_{item}" if number == 1 else f"change_{item}_{number}"
+
+
+def answer_lines(snapshot: Snapshot, t: Catalogue) -> dict[Row, tuple[str, str]]:
+    """Return what was answered to what, each on one line, with the answer itself."""
+    lines: dict[Row, tuple[str, str]] = {}
+    for item, number, answer in flow.numbered(snapshot.answers):
+        line = f"{t(wording.provided(item, number, snapshot))}: {t(wording.answer_words(item, answer))}"
+        name = wording.scheme(item, number, snapshot)
+        lines[item, number] = f"{line} ({name})" if name else line, answer
+    return lines
 
 
 PICTURES: dict[str, Pictogram] = {

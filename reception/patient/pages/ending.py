@@ -1,9 +1,8 @@
 """Pages that end a visit: card back, farewell, staff, out of service."""
 
-from consent.choices import Item
 from reception import flow
 from reception.flow.failures import FailureCode
-from reception.patient.pages.consent import answer_line
+from reception.patient.pages.consent import ROWS, answer_lines
 from reception.patient.pages.page import Page, Send
 from reception.patient.widgets import CardPicture, Emblem, Fact, Message, Words
 from reception.patient.widgets.qr import QrCode
@@ -29,7 +28,7 @@ class Agreed:
 
     def __init__(self, t: Catalogue) -> None:
         self._t = t
-        self.rows = {item: Fact("yes") for item in Item}
+        self.rows = {row: Fact("yes") for row in ROWS}
         self.until = Fact("clock")
 
     @property
@@ -39,10 +38,11 @@ class Agreed:
 
     def show_snapshot(self, snapshot: Snapshot, *, hidden: bool = False) -> None:
         """Show what this visit agreed to."""
-        for item, row in self.rows.items():
-            answer = "" if hidden else dict(snapshot.answers).get(item, "")
-            row.show_text(answer_line(item, answer, self._t) if answer else "")
-            row.sign.show_picture("yes" if answer == "given" else "no")
+        lines = {} if hidden else answer_lines(snapshot, self._t)
+        for row, fact in self.rows.items():
+            line, answer = lines.get(row, ("", ""))
+            fact.show_text(line)
+            fact.sign.show_picture("yes" if answer == "given" else "no")
         self.until.show_text("" if hidden else wording.until(snapshot, self._t))
 
 

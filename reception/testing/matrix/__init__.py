@@ -4,10 +4,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from config import Consents
 from config.person import load_person
 from consent.eligibility import EligibilityError
 from hardware.face.engine import FaceEngine
@@ -35,6 +37,9 @@ __all__ = [
     "write",
     "wrong",
 ]
+
+
+WITH_SUBSIDIES = "child-subsidies"
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,13 @@ def play(
     folder: Path,
     tell: Callable[[Played], None] = lambda played: None,
     engine: FaceEngine | None = None,
+    *,
+    certificates: bool = False,
 ) -> list[Played]:
-    """Play cells, those that need the same patience on one bench; ``tell`` hears of each as it ends."""
+    """Play cells, those that need the same patience on one bench; ``tell`` hears of each as it ends.
+
+    ``certificates``: what is asked in CONSENT are two certificates of medical subsidies, as in profile ``current``.
+    """
     by_timing: dict[TimingProfile, list[tuple[State, Disturbance]]] = {}
     for cell in chosen:
         by_timing.setdefault(timing_for(*cell), []).append(cell)
@@ -78,7 +88,8 @@ def play(
         used = engine or ends.enter_context(FaceEngine())
         for timing, group in by_timing.items():
             own = Path(tempfile.mkdtemp(prefix="bench-", dir=folder))
-            for played in _on_benches(group, timing, kind, folder, own, used):
+            bench = partial(_bench, timing, kind, folder, own, used, certificates=certificates)
+            for played in _on_benches(group, kind, bench):
                 results.append(played)
                 tell(played)
     return results
@@ -120,17 +131,12 @@ class Progress:
 
 
 def _on_benches(
-    group: list[tuple[State, Disturbance]],
-    timing: TimingProfile,
-    kind: Kind,
-    folder: Path,
-    own: Path,
-    engine: FaceEngine,
+    group: list[tuple[State, Disturbance]], kind: Kind, new_bench: Callable[[], Bench]
 ) -> Iterator[Played]:
     """Play on one bench; after a cell that failed on a new one, since nobody knows how it was left."""
     left = list(group)
     while left:
-        with _bench(timing, kind, folder, own, engine) as bench:
+        with new_bench() as bench:
             driver = VisitDriver(bench)
             while left:
                 state, disturbance = left.pop(0)
@@ -146,11 +152,18 @@ def _on_benches(
                     break
 
 
-def _bench(timing: TimingProfile, kind: Kind, folder: Path, own: Path, engine: FaceEngine) -> Bench:
+def _bench(
+    timing: TimingProfile, kind: Kind, folder: Path, own: Path, engine: FaceEngine, *, certificates: bool
+) -> Bench:
     for name in ("face", "req", "res"):
         (own / "receipts" / name).mkdir(parents=True, exist_ok=True)
     settings = timing.settings(receipt={"folder": str(own / "receipts")})
     people = [load_person(name) for name in ("age45", "age75", "no-photo", UNREGISTERED, PHONE)]
+    if certificates:
+        asks = Consents(medication=False, health_checkup=False, medical_subsidy=True)
+        settings = replace(settings, profile="current", consents=asks)
+        held = load_person(WITH_SUBSIDIES).subsidies
+        people = [replace(person, subsidies=held) for person in people]
     return Bench(
         settings,
         folder,

@@ -214,8 +214,8 @@ class Cell:
 
     def _declined(self) -> None:
         self._take_the_card()
-        asked = Item.LIMIT_AMOUNT if self.state is State.LIMIT_CONSENT else Item.MEDICATION
-        self._completed(declined=asked)
+        at = State.LIMIT_CONSENT if self.state is State.LIMIT_CONSENT else State.CONSENT
+        self._completed(declined=Item(self._driver.wait(at).question))
 
     def _out(self) -> None:
         driver = self._driver

@@ -69,3 +69,4 @@ class Course:
             self.result.consents = {
                 item.value: answer.value for item, answer in sorted(record.answers.items())
             }
+            self.result.subsidies = [answer.value for answer in record.subsidies.values()]

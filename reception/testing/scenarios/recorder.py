@@ -15,13 +15,12 @@ from typing import Any
 
 from config import Config
 from config.person import Person
-from consent.choices import Item
 from reception import flow
 from reception.flow import Event, State
 from reception.terminal.snapshot import Snapshot
 from reception.testing.scenarios.course import AsksServer, Course
 from reception.testing.scenarios.results import Result, plain
-from reception.testing.verbs import Verb, verb_of
+from reception.testing.verbs import BUTTONS, Verb, verb_of
 
 _REST = (State.WAITING, State.OUT_OF_SERVICE)
 _PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
@@ -288,6 +287,7 @@ def _expect(result: Result) -> list[tuple[str, Any]]:
         ("identity", result.identity),
         ("asked", result.asked),
         ("consents", result.consents),
+        *([("subsidies", result.subsidies)] if result.subsidies else []),
         ("sent", result.sent),
     ]
     if result.pin_tries_left is not None:
@@ -301,7 +301,7 @@ _DECIDE = ("face", "consents", "delays")
 """Tables of the settings that decide what becomes of a visit; others name devices and places."""
 
 
-_ON_THE_SUMMARY = ("confirm_answers", *(f"change_{item}" for item in Item))
+_ON_THE_SUMMARY = ("confirm_answers", *(name for name in BUTTONS if name.startswith("change_")))
 
 
 def _overrides(settings: Config, shipped: Config, *, summary: bool) -> list[tuple[str, dict[str, Any]]]:

@@ -30,6 +30,8 @@ class Result:
     failure: str = ""
     asked: list[str] = field(default_factory=list)
     consents: dict[str, str] = field(default_factory=dict)
+    subsidies: list[str] = field(default_factory=list)
+    """The recorded answer to each certificate of a medical subsidy, in asking order."""
     sent: int = 0
     identity: str = ""
     completed: bool = False
@@ -61,6 +63,7 @@ _KEYS = (
     "failure",
     "asked",
     "consents",
+    "subsidies",
     "sent",
     "identity",
     "completed",

@@ -303,6 +303,7 @@ class _Run:
             "identity": result.identity,
             "asked": tuple(result.asked),
             "consents": result.consents,
+            "subsidies": tuple(result.subsidies),
             "sent": result.sent,
             "pin_tries_left": result.pin_tries_left,
             "attributes": result.attributes,

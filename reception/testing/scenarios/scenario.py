@@ -36,6 +36,9 @@ class Expect:
     """An iPhone has asked its owner itself; Android's PIN, typed at the terminal, is a "pin"."""
     asked: tuple[Item, ...] | None = None
     consents: dict[Item, ConsentAnswer] | None = None
+    subsidies: tuple[ConsentAnswer, ...] | None = None
+    """What is recorded of each certificate of a medical subsidy, in asking order; in `consents` the item is given when
+    one of them is used."""
     sent: Annotated[int, Field(ge=0)] | None = None
     pin_tries_left: int | None = None
     states: tuple[State, ...] | None = None

@@ -90,7 +90,10 @@ def broken(bundle: dict[str, Any]) -> list[str]:
     return found
 
 
-OF_EACH_KIND = ("age39", "age74", "age75", "no-photo", "foreign-resident", "assistance-beside-insurance")
+OF_EACH_KIND = (
+    *("age39", "age74", "age75", "no-photo", "foreign-resident", "assistance-beside-insurance"),
+    "child-subsidies",
+)
 
 
 @pytest.mark.timeout(300)
@@ -104,6 +107,25 @@ def test_the_bundles_of_people_of_each_kind_and_all_outcomes_keep_the_invariants
         assert broken(read(confirmation, case.name)) == [], case.name
         seen += 1
     assert seen > 30
+
+
+def test_a_certificate_of_a_subsidy_that_is_used_is_a_coverage_and_a_provision_that_names_it() -> None:
+    of_child = [case for case in cases(DAY) if case.person.id == "child-subsidies"]
+    used, unused = (next(case for case in of_child if case.outcome == name) for name in ("given", "declined"))
+    bundle = read(told(used))
+    _, first, second = resources(bundle, "Coverage")
+    assert first["type"]["coding"][0]["code"] == "8" and first["type"]["text"] == "こども医療費助成"
+    assert first["payor"][0]["identifier"]["value"] == "88139993"
+    assert (first["subscriberId"], second["subscriberId"]) == ("9000019", "9000027")
+    assert second["period"] == {"start": "2025-10-01", "end": "2030-09-30"}
+    assert second["costToBeneficiary"][0]["valueMoney"] == {"value": 2500, "currency": "JPY"}
+    (consent,) = resources(bundle, "Consent")
+    permit = consent["provision"]["provision"][-1]
+    named = [one["reference"]["reference"] for one in permit["data"]]
+    assert named == [f"urn:uuid:{one['id']}" for one in (first, second)]
+    assert "end" not in permit["period"]
+    assert len(resources(read(told(unused)), "Coverage")) == 1
+    assert "医療費助成" not in json.dumps(read(told(unused)), ensure_ascii=False)
 
 
 def test_the_check_of_invariants_sees_a_bundle_that_breaks_them() -> None:

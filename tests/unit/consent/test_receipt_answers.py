@@ -18,17 +18,17 @@ from consent.receipt_files.content import Disease, Prescription, Reference, Rela
 from consent.receipt_files.files import ResponseFile, Status
 from consent.receipt_files.folder import RETRY_S
 from consent.server.certificates import Authority
-from consent.wire import DiseaseCertificate, LimitCertificate, Qualification
+from consent.wire import DiseaseCertificate, LimitCertificate, Qualification, Subsidy
 from tests.support.clinic import SITE, TARO, Clinic
 from tests.support.receipts import QUERY, REGISTRATION, texts
-from tests.support.servers import HANAKO, NOON, bench
+from tests.support.servers import HANAKO, NOON, SUBSIDISED, bench
 
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
 
 
 @pytest.fixture
 def clinic(authority: Authority, tmp_path: Path) -> Iterator[Clinic]:
-    with bench(authority, HANAKO, TARO) as made:
+    with bench(authority, HANAKO, TARO, SUBSIDISED) as made:
         root = tmp_path / "oqs"
         root.mkdir()
         yield Clinic(made, root, encoding="cp932")
@@ -76,6 +76,56 @@ def test_in_the_current_profile_the_limit_is_told_without_a_question(clinic: Cli
     clinic.computer.look()
     told = insured_of(clinic.face())
     assert (told.limit.category, told.medication.given_at, told.diagnosis.given_at) == ("B04", NOON, None)
+
+
+@pytest.mark.parametrize(
+    ("answers", "flag", "told"),
+    [
+        ((GIVEN, GIVEN), "1", [("88138011", "1234566"), ("54136015", "2345676")]),
+        ((DECLINED, GIVEN), "1", [("54136015", "2345676")]),
+        ((DECLINED, DECLINED), "0", []),
+    ],
+)
+def test_certificates_of_subsidies_reach_the_file_only_where_they_are_used(
+    clinic: Clinic, answers: tuple[ConsentAnswer, ...], flag: str, told: list[tuple[str, str]]
+) -> None:
+    clinic.client = clinic.client_of("current", medical_subsidy=True)
+    clinic.computer = clinic.started()
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN}, SUBSIDISED, answers)
+    clinic.computer.add("visit-1")
+    clinic.computer.look()
+    insured = insured_of(clinic.face())
+    assert insured.subsidy_consent.flag == flag
+    assert [(one.payer_number, one.beneficiary_number) for one in insured.subsidies] == told
+    (name,) = os.listdir(clinic.root / "face")
+    text = (clinic.root / "face" / name).read_text(encoding="cp932")
+    # Of a certificate that is not used the facility learns nothing, not even that there is one.
+    assert ("こども医療費助成" in text) == (answers[0] is GIVEN)
+
+
+def test_who_is_asked_nothing_of_subsidies_has_no_flag_of_them(clinic: Clinic) -> None:
+    clinic.client = clinic.client_of("current", medical_subsidy=True)
+    clinic.computer = clinic.started()
+    clinic.visit("visit-1", {Item.MEDICATION: GIVEN})
+    clinic.computer.add("visit-1")
+    clinic.computer.look()
+    assert insured_of(clinic.face()).subsidy_consent is None
+
+
+def test_beside_two_insurances_a_certificate_is_told_once() -> None:
+    used = Subsidy(
+        scheme="指定難病",
+        payer_number="54136015",
+        beneficiary_number="2345676",
+        valid_from=NOON.date(),
+        valid_until=NOON.date(),
+        self_pay_yen=2500,
+        self_pay="",
+    )
+    one = result()
+    visit = replace(one.visit, answers={Item.MEDICAL_SUBSIDY: GIVEN})
+    told = of_visit(replace(one, visit=visit, qualifications=one.qualifications * 2, subsidies=(used,)))
+    assert told and [len(each.subsidies) for each in told.insured] == [1, 0]
 
 
 def test_a_visit_before_a_restart_is_asked_for_again_by_its_id(clinic: Clinic) -> None:

@@ -22,13 +22,20 @@ from reception.counter.english import Words, english
 from reception.counter.eras import in_era
 from reception.counter.hub import Desk
 from reception.counter.money import NAMES, limit_words
-from reception.counter.pages import DeskPage, board_row, certificate_warning, desk_page, ordered
+from reception.counter.pages import (
+    DeskPage,
+    SubsidyLine,
+    board_row,
+    certificate_warning,
+    desk_page,
+    ordered,
+)
 from reception.counter.situation import lamps, situation
-from reception.fleet.messages import Verdict
+from reception.fleet.messages import Verdict, read_view, view_content
 from reception.flow.failures import FailureCode
 from reception.terminal.journal import COMPLETED, Entry
 from reception.terminal.notices import NOTICES
-from reception.terminal.snapshot import CounterView, Health, Snapshot
+from reception.terminal.snapshot import CounterView, Health, Snapshot, SubsidyView
 from reception.testing.gallery import SAMPLES
 from reception.texts.failures import FAILURES
 from tests.support import ROOT
@@ -118,7 +125,34 @@ def test_a_person_is_told_as_a_counter_reads_it(terminal: Terminal) -> None:
     assert (person.born, person.era, person.age) == ("1980年1月2日", "昭和55年1月2日", 46)
     assert person.share == "3割"
     assert person.limit.startswith("区分ウ (A03): 月額 ")
-    assert [given for _, given in person.consents] == [True, True, False]
+    assert [given for _, given, _ in person.consents] == [True, True, False]
+
+
+def test_a_certificate_that_is_used_is_told_with_its_numbers_and_one_that_is_not_says_nothing_of_a_right(
+    terminal: Terminal,
+) -> None:
+    one = SubsidyView("指定難病", "54136015", "1234566", "2027-09-30", 2500)
+    used = replace(VIEW, answers=(("MEDICAL_SUBSIDY", "given"),), subsidies=(one,))
+    person = shown(desk_of(terminal, None, used)).person
+    assert person is not None
+    assert person.consents == (("医療費助成の受給者証", True, "利用する"),)
+    assert person.subsidies == (
+        SubsidyLine("指定難病", "54136015", "1234566", "2027-09-30", "月額 2,500 円"),
+    )
+    declined = replace(VIEW, answers=(("MEDICAL_SUBSIDY", "declined"),))
+    person = shown(desk_of(terminal, None, declined)).person
+    assert person is not None and person.subsidies == ()
+    assert person.consents == (("医療費助成の受給者証", False, "今回は利用しない"),)
+
+
+def test_a_certificate_travels_whole_between_terminal_and_counter_and_shows_nothing_in_its_repr() -> None:
+    one = SubsidyView("指定難病", "54136015", "1234566", "2027-09-30", None, "1回500円")
+    view = replace(VIEW, subsidies=(one,))
+    assert read_view(json.loads(json.dumps(view_content(view)))) == view
+    assert "54136015" not in repr(view) and "指定難病" not in repr(view)
+    older = view_content(VIEW)
+    del older["subsidies"]
+    assert read_view(older) == VIEW
 
 
 def test_a_share_that_nobody_told_and_a_limit_that_was_not_agreed_to_are_no_numbers(

@@ -140,6 +140,7 @@ def test_json_has_one_object_per_scenario_and_why_only_where_it_failed() -> None
         "failure": "",
         "asked": [],
         "consents": {},
+        "subsidies": [],
         "sent": 0,
         "identity": "",
         "completed": False,

@@ -140,6 +140,33 @@ def test_some_cells_on_the_simulated_bench(made_state: Path, engine: FaceEngine)
     assert told == results
 
 
+def test_a_question_about_a_certificate_stands_every_disturbance_that_a_question_stands(
+    made_state: Path, engine: FaceEngine
+) -> None:
+    """Two certificates, in profile ``current``; what only waits is played with --long."""
+    quick = [
+        D.CARD_PULLED,
+        D.CARD_SWAPPED,
+        D.READER_UNPLUGGED,
+        D.CANCEL,
+        D.CALL_STAFF,
+        D.TERMINAL_KILLED,
+        D.FOLDER_FULL,
+    ]
+    cells = [(state, what) for state in (S.CONSENT, S.SENDING) for what in quick]
+    results = matrix.play(cells, "simulated", made_state, engine=engine, certificates=True)
+    assert {(each.state, each.disturbance): each.why for each in results} == dict.fromkeys(cells, "")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.expected_log("face engine")
+def test_a_question_about_a_certificate_stands_all_disturbances(made_state: Path) -> None:
+    cells = matrix.cells("simulated", (S.CONSENT, S.SENDING))
+    results = matrix.play(cells, "simulated", made_state, certificates=True)
+    assert matrix.wrong(results) == {}
+
+
 def test_a_cell_that_comes_to_something_else_is_told_and_the_next_one_is_played(
     made_state: Path, engine: FaceEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

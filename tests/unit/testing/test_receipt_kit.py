@@ -55,6 +55,13 @@ def test_a_strict_reader_understands_every_face_file_as_the_manifest_says(kit: P
             assert one.get("LimitApplicationCertificateClassificationFlag", "") == wanted["limit_category"]
 
 
+def test_the_childs_certificates_are_told_where_they_are_used_and_nowhere_else(kit: Path) -> None:
+    of_child = [one for one in entries(kit, "face") if one["person"] == "child-subsidies"]
+    told = {(one["profile"], one["outcome"]): len(one["subsidies"]) for one in of_child}
+    assert told["current", "given"] == 2
+    assert not told["current", "declined"] and not told["leaflet-2023", "given"]
+
+
 def share_of(one: dict[str, str]) -> int:
     """Return what a receipt computer charges by a result alone."""
     if one["InsuredCardClassification"] == "A1":
