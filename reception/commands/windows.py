@@ -64,9 +64,17 @@ def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
     # Its process loads the models on another core, while the rest is imported here.
     with FaceEngine(network=settings.face.model) as engine:
         from reception.commands.program import Opened
-        from reception.terminal.assembly import real_terminal
+        from reception.terminal.assembly import waiting_terminal
 
-        with real_terminal(settings, options.state, engine) as (terminal, office), ExitStack() as ends:
-            if not options.no_counter:
-                ends.enter_context(opened_to_counters(terminal, office, settings, options.state))
-            yield Opened(terminal, office)
+        with waiting_terminal(settings, options.state) as terminal:
+
+            @contextmanager
+            def behind() -> Iterator[None]:
+                from reception.terminal.equipment import at_work
+
+                with at_work(terminal, settings, options.state, engine) as office, ExitStack() as ends:
+                    if not options.no_counter:
+                        ends.enter_context(opened_to_counters(terminal, office, settings, options.state))
+                    yield
+
+            yield Opened(terminal, behind=behind)

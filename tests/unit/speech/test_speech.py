@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.choices import Item
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception.flow import HelpTopic, Language, Method
 from reception.flow.failures import FailureCode
 from reception.speech import prompts, sounds
