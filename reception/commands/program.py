@@ -1,6 +1,5 @@
 """The windows of a terminal from the first picture to the end; what takes long happens behind the first picture."""
 
-import builtins
 import gc
 import importlib
 import logging
@@ -67,7 +66,6 @@ def show(opening: Opening, *, simulated: bool = False, kiosk: int | None = None)
 
     ``kiosk``: fill this display (from 1) with the patient's window. Raises NoSuchDisplay, and what ``opening`` raises.
     """
-    _import_plainly()
     application = QApplication([])
     first = FirstScreen(simulated=simulated)
     program = _Program(application, first, opening, kiosk)
@@ -160,15 +158,6 @@ class _Surroundings(QObject):
         except BaseException as error:  # Shown by the thread of the windows.
             self.failure = error
             self.came.emit()
-
-
-def _import_plainly() -> None:
-    """Put Python's own import back, in place of which PySide6 has put one of its own.
-
-    Of each module that is imported, PySide6's reads the source, to see whether it wants Qt's functions under other
-    names (``from __feature__ import snake_case``). Nobody does, and it takes a sixth of the time of all imports.
-    """
-    builtins.__import__ = getattr(builtins, "__orig_import__", builtins.__import__)
 
 
 def _load_windows() -> None:

@@ -31,11 +31,11 @@ import sys
 import threading
 
 import reception.__main__
+import reception.patient.plain_imports
 from reception.commands import program
 from PySide6.QtWidgets import QApplication
 
 application = QApplication([])
-program._import_plainly()
 
 import config
 import hardware.card.pcsc
