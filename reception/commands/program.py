@@ -24,7 +24,7 @@ TITLE_BAR = 40
 """px that a window manager takes of the height."""
 SMALLEST_SCALE = 0.75
 """Of the size that is set; below it the letters would be too small on an ordinary display."""
-SHOWN_WITHIN_S = 1.0
+SHOWN_WITHIN_S = 0.3
 """How long what goes on behind the patient's window lets it come first, which it does not while a reader is lost."""
 
 _log = logging.getLogger("reception.start")
@@ -66,8 +66,6 @@ def show(opening: Opening, *, simulated: bool = False, kiosk: int | None = None)
 
     ``kiosk``: fill this display (from 1) with the patient's window. Raises NoSuchDisplay, and what ``opening`` raises.
     """
-    # What is loaded stays; a search for garbage in it takes 7 % of the time of all imports (measured). See settle().
-    gc.disable()
     application = QApplication([])
     first = FirstScreen(simulated=simulated)
     program = _Program(application, first, opening, kiosk)
@@ -222,10 +220,11 @@ class _Program(QObject):
         self._surroundings.came.connect(self._came, Qt.ConnectionType.QueuedConnection)
         self._snapshot_came.connect(self._ready, Qt.ConnectionType.QueuedConnection)
         self._surroundings.completed.connect(self._complete, Qt.ConnectionType.QueuedConnection)
-        first.painted.connect(self._surroundings.start)
         if kiosk is None:
             place_patient(first)
             first.show()
+        # Not only when that is painted: meanwhile it is the display's turn.
+        self._surroundings.start()
 
     def close(self) -> None:
         """Close what is open; the terminal ends last."""
