@@ -427,13 +427,11 @@ def _cell(scene: _Scene, fault: PartFault, state: State) -> str:
         driver.begin(driver.card())
     driver.go_on()
     held = fault.fault == "hangs" and fault.part in ("thread conductor", "thread reader-watch")
-    if not held:
-        visit = _end_of_visit(driver)
+    visit = "" if held else _end_of_visit(driver)
     if fault.met_by(state, driver.completed(visit)):
         _until(lambda: fault.told(scene), lambda: "staff are not told")
     scene.undo.close()
-    if held:
-        visit = _end_of_visit(driver)
+    visit = visit or _end_of_visit(driver)
     driver.bench.slot.remove()
     driver.release()
     _until(lambda: _is_well(driver.terminal.snapshot), lambda: _not_well(driver.terminal.snapshot))
