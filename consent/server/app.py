@@ -58,13 +58,6 @@ def make_app(service: Service, responder: Responder, door: Door) -> FastAPI:
     return app
 
 
-def make_responder_app(responder: Responder) -> ASGIApp:
-    """Put the responder alone behind HTTP, for the server itself."""
-    app = Starlette()
-    _add_authority(app, responder, of_its_own=True)
-    return _Unheard(app)
-
-
 class _Unheard:
     """Lets an answer that can no longer be sent go: uvicorn has ended the connection over what the client sent."""
 
@@ -264,18 +257,13 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
         return await answered(request, lambda _asks: service.audit())
 
 
-def _add_authority(app: Starlette, responder: Responder, *, of_its_own: bool = False) -> None:
-    """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document.
-
-    ``of_its_own``: nobody else waits for this event loop, so that answers are made in it, without the way to a thread.
-    """
-    # Threads of its own: identifications wait for these answers, and must not take the threads that give them.
+def _add_authority(app: Starlette, responder: Responder) -> None:
+    """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document."""
+    # Threads of its own: identifications of another server wait for these answers, and it may be waiting for this one.
     threads = anyio.CapacityLimiter(4)
 
     async def made(make: Callable[..., bytes], kind: str, *given: bytes) -> Response:
-        content = (
-            make(*given) if of_its_own else await anyio.to_thread.run_sync(make, *given, limiter=threads)
-        )
+        content = await anyio.to_thread.run_sync(make, *given, limiter=threads)
         return Response(content, media_type=kind)
 
     async def ocsp(request: Request) -> Response:
