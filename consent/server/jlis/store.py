@@ -115,7 +115,11 @@ class PartiesStore:
         except sa.exc.SQLAlchemyError as error:
             raise StoreUnusable(str(type(error).__name__)) from None
         self._writer = self._engine.execution_options(writes=True)
-        self._turn = threading.RLock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        sqlite_here = self._engine.dialect.name == "sqlite"
+        self._turn = threading.RLock() if sqlite_here else nullcontext()
+        self._asking = self._turn if sqlite_here else threading.Lock()
+        # Stays open: the version is asked for several times a visit.
+        self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -131,14 +135,22 @@ class PartiesStore:
 
     def close(self) -> None:
         """Let the database go."""
+        self._watch.close()
         self._engine.dispose()
 
     # --- Acts ---------------------------------------------------------------------------------------------------
 
     def version(self) -> int:
-        """Return the number of the last act."""
-        with self.reading() as connection:
-            return connection.scalar(sa.select(sa.func.max(acts.c.number))) or 0
+        """Return the number of the last act. Raises StoreUnavailable."""
+        with available(), self._asking:
+            try:
+                return self._watch.scalar(_NEWEST) or 0
+            except sa.exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # The database was restarted since the last time, and the question did no harm.
+                self._watch.rollback()
+                return self._watch.scalar(_NEWEST) or 0
 
     def acts_of(self, person: str) -> tuple[Act, ...]:
         """Return what was done to a person's certificates, oldest first."""
@@ -151,6 +163,9 @@ class PartiesStore:
         with self.reading() as connection:
             query = sa.select(acts.c.person).where(acts.c.number > after).distinct()
             return tuple(connection.scalars(query))
+
+
+_NEWEST = sa.select(sa.func.max(acts.c.number))
 
 
 def insert_act(connection: sa.Connection, act: Act) -> None:
