@@ -4,15 +4,22 @@ A name in a header proves nothing; over plain HTTP it would be all that there is
 here: one signature, RSA PKCS#1 v1.5 with SHA-256, the body by its digest (RFC 9530), and a number used once.
 """
 
+import base64
 import datetime
+import hashlib
+import hmac
+import re
 import secrets
 import threading
+import time
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography import exceptions
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from http_message_signatures import (
     HTTPMessageSigner,
     HTTPMessageVerifier,
@@ -95,6 +102,9 @@ def sign(request: Unsent, body: bytes, identity: Identity) -> None:
 
 def verify(request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicKey) -> str:
     """Return the number used once of a request that this sender signed just now; raises NotSigned."""
+    nonce = _verified_as_written_here(request, body, terminal_id, key)
+    if nonce is not None:
+        return nonce
     once = IDEMPOTENCY_HEADER.lower()
     sent_once = any(name.lower() == once for name, _ in request.headers.items())
     verifier = _Verifier(signature_algorithm=_Rsa, key_resolver=_Key(terminal_id, public=key))
@@ -113,6 +123,58 @@ def verify(request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicK
     if result.parameters["keyid"] != terminal_id or not result.nonce or len(result.nonce) > 64:
         raise NotSigned("REQUEST_SIGNATURE_INVALID")
     return result.nonce
+
+
+def _verified_as_written_here(
+    request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicKey
+) -> str | None:
+    """Return the number of a request that is signed, and written just as sign() writes it; None: ask the library.
+
+    The library reads whatever RFC 9421 allows, which costs ten times what it costs to verify the signature.
+    """
+    given = dict(request.headers.lines)
+    named, signed = (
+        _INPUT.fullmatch(given.get("signature-input", "")),
+        _SIGNATURE.fullmatch(given.get("signature", "")),
+    )
+    target = _TARGET.fullmatch(request.target)
+    twice = len(given) != len(request.headers.lines)
+    if twice or named is None or signed is None or target is None or named["keyid"] != terminal_id:
+        return None
+    digest = "sha-256=:" + base64.b64encode(hashlib.sha256(body).digest()).decode() + ":"
+    fresh = abs(time.time() - int(named["created"])) < CLOCKS_MAY_DIFFER.total_seconds() - 1
+    once = given.get(_ONCE)
+    same = hmac.compare_digest(given.get("content-digest", "").encode(), digest.encode())
+    if not (fresh and same and given.get(_TERMINAL) == terminal_id):
+        return None
+    if (once is None) != (named["once"] is None) or not (once is None or _PLAIN.fullmatch(once)):
+        return None
+    lines = [
+        f'"@method": {request.method}',
+        f'"@path": {target["path"]}',
+        f'"@query": {target["query"] or "?"}',
+    ]
+    lines += [f'"content-digest": {digest}', f'"{_TERMINAL}": {terminal_id}']
+    lines += [] if once is None else [f'"{_ONCE}": {once}']
+    lines += [f'"@signature-params": {named["params"]}']
+    try:
+        message = "\n".join(lines).encode("ascii")
+        key.verify(base64.b64decode(signed[1]), message, padding.PKCS1v15(), hashes.SHA256())
+    except (ValueError, exceptions.InvalidSignature):
+        return None
+    return named["nonce"]
+
+
+_TERMINAL, _ONCE = TERMINAL_HEADER.lower(), IDEMPOTENCY_HEADER.lower()
+_INPUT = re.compile(
+    r"terminal=(?P<params>\("
+    + " ".join(f'"{each}"' for each in _COVERED)
+    + rf'(?P<once> "{_ONCE}")?\);created=(?P<created>[0-9]{{1,12}});keyid="(?P<keyid>[A-Za-z0-9_-]+)"'
+    + rf';alg="rsa-v1_5-sha256";nonce="(?P<nonce>[A-Za-z0-9_-]{{1,64}})";tag="{_TAG}")'
+)
+_SIGNATURE = re.compile("terminal=:([A-Za-z0-9+/]+=*):")
+_TARGET = re.compile(r"(?P<path>/[A-Za-z0-9/._~-]*)(?P<query>\?[!-~]*)?")
+_PLAIN = re.compile("[!-~]{1,64}")
 
 
 class Nonces:
