@@ -55,7 +55,8 @@ class Challenges:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._key = b""
+        # Now, since issue() must wait for nothing.
+        self._key = store.challenge_key()
         self._swept = clock()
 
     def issue(self, terminal_id: str) -> wire.ChallengeAnswer:
@@ -94,7 +95,6 @@ class Challenges:
             self._store.forget_challenges(now - SPENT_KEPT)
 
     def _code(self, purpose: str, terminal_id: str, text: str) -> bytes:
-        self._key = self._key or self._store.challenge_key()
         message = "\0".join((purpose, terminal_id, text)).encode("utf-8", "replace")
         return hmac.digest(self._key, message, "sha256")
 

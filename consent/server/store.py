@@ -8,11 +8,13 @@ import hmac
 import os
 import secrets
 import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import Context, copy_context
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -59,6 +61,9 @@ PAGE = 200
 """Visits are listed at most so many at a time."""
 
 
+T = TypeVar("T")
+
+
 class VisitDiffers(Exception):
     """The visit belongs to another terminal or certificate, or is already complete."""
 
@@ -103,8 +108,22 @@ class Recorded:
     available_until: datetime
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What one request wants done, with where its answer is awaited."""
+
+    do: Callable[[], Any]
+    instead: Callable[[], object]
+    done: "Future[Any]" = field(default_factory=Future)
+    context: Context = field(default_factory=copy_context)
+
+
 class Store:
-    """Keeps visits in a database; safe to use from several threads. Opening raises StoreUnusable."""
+    """Keeps visits in a database; safe to use from several threads. Opening raises StoreUnusable.
+
+    What requests keep goes through one writer of this process (keep_together()); it makes one transaction of all that
+    waits, since a durable commit costs the same for one request as for twenty.
+    """
 
     def __init__(self, database: str) -> None:
         self._engine = open_engine(database)
@@ -115,8 +134,14 @@ class Store:
         # between processes is in tables.py; and the connection of a database in memory is one for all threads.
         self._writer = self._engine.execution_options(writes=True)
         self._turn = threading.Lock() if sqlite_here else nullcontext()
+        self._turn_to_read = self._turn if sqlite_here and self._file is None else nullcontext()
         self._mine = threading.local()
         self._key = b""
+        self._queue = threading.Lock()
+        self._waiting: list[_Job] = []
+        self._at_work = False
+        self._writing_thread = ThreadPoolExecutor(1, "eligibility-writer")
+        self._held: sa.Connection | None = None
         insert: Any = sqlite.insert if sqlite_here else postgresql.insert
 
         def once(table: sa.Table) -> Any:
@@ -138,18 +163,86 @@ class Store:
             },
         )
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Make everything that this thread asks for meanwhile one transaction: all of it is kept, or nothing.
+    def keep_together(self, do: Callable[[], T], instead: Callable[[], object] = lambda: None) -> "Future[T]":
+        """Have ``do`` called by the writer; the future is done once all that it kept is durable, or nothing of it is.
 
-        Others wait meanwhile, so nothing slow may be done in it. Raises StoreUnavailable.
+        ``do`` uses this store, may be called a second time after its first was undone, and does nothing slow, since
+        others wait meanwhile. When it raises, ``instead`` is called in a transaction of its own, and the future has
+        the error; StoreUnavailable, too, comes there.
         """
-        with self._writing() as connection:
-            self._mine.connection = connection
+        job = _Job(do, instead)
+        job.done.set_running_or_notify_cancel()  # who does not wait any more must not be in the way of the others
+        with self._queue:
+            self._waiting.append(job)
+            at_work, self._at_work = self._at_work, True
+        if not at_work:
+            self._writing_thread.submit(self._write_waiting)
+        return job.done
+
+    def _write_waiting(self) -> None:
+        """Keep what waits, all that came meanwhile at once, until nothing does."""
+        while True:
+            with self._queue:
+                jobs, self._waiting = self._waiting, []
+                self._at_work = bool(jobs)
+            if not jobs:
+                return
             try:
-                yield
-            finally:
-                self._mine.connection = None
+                self._write(jobs)
+            except BaseException as error:
+                _fail([job for job in jobs if not job.done.done()], error)
+
+    def _write(self, jobs: list[_Job]) -> None:
+        told: list[Any] = []
+        try:
+            with self._batch():
+                told += [job.context.run(job.do) for job in jobs]
+        except Exception as error:
+            if len(told) == len(jobs):
+                # Whether it was committed is not known.
+                _fail(jobs, error)
+            else:
+                self._write_alone(jobs)
+            return
+        for job, one in zip(jobs, told, strict=True):
+            job.done.set_result(one)
+
+    def _write_alone(self, jobs: list[_Job]) -> None:
+        """Keep each by itself, after one of them failed, or the connection was an old one; nothing is kept yet."""
+        for number, job in enumerate(jobs):
+            begun = False
+            try:
+                with self._batch():
+                    begun = True
+                    one = job.context.run(job.do)
+            except Exception as error:
+                if not begun:
+                    # The others would wait for the same database, one after another.
+                    _fail(jobs[number:], error)
+                    return
+                with suppress(StoreUnavailable), self._batch():
+                    job.context.run(job.instead)
+                job.done.set_exception(error)
+            else:
+                job.done.set_result(one)
+
+    @contextmanager
+    def _batch(self) -> Iterator[None]:
+        """Make one transaction of what the writer's thread asks for, by a connection that is kept for the next one."""
+        try:
+            self._is_still_there()
+            with available(), self._turn:
+                self._held = self._held or self._writer.connect()
+                with self._held.begin():
+                    self._mine.connection = self._held
+                    yield
+        except BaseException:
+            held, self._held = self._held, None
+            if held:
+                held.close()
+            raise
+        finally:
+            self._mine.connection = None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -157,7 +250,7 @@ class Store:
             yield self._joined
             return
         self._is_still_there()
-        with available(), self._turn, self._engine.begin() as connection:
+        with available(), self._turn_to_read, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -176,7 +269,7 @@ class Store:
 
     @property
     def _joined(self) -> sa.Connection | None:
-        """The connection of this thread's together()."""
+        """The writer's connection, in its thread."""
         joined: sa.Connection | None = getattr(self._mine, "connection", None)
         return joined
 
@@ -186,6 +279,10 @@ class Store:
             connection.execute(sa.update(challenge_keys).values(key=challenge_keys.c.key))
 
     def close(self) -> None:
+        """End once what waits is kept."""
+        self._writing_thread.shutdown()
+        if self._held:
+            self._held.close()
         self._engine.dispose()
 
     def keep_visit(self, visit: StoredVisit) -> None:
@@ -390,6 +487,11 @@ class Store:
         if row is None:
             return None
         return _recorded(row)
+
+
+def _fail(jobs: list[_Job], error: BaseException) -> None:
+    for job in jobs:
+        job.done.set_exception(error)
 
 
 def _recorded(row: Any) -> Recorded:
