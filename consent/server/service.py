@@ -237,10 +237,8 @@ class Service:
         def answer() -> wire.ConsentsAnswer:
             visit = self._own_visit(terminal, visit_id, idempotency_key)
             _check_consents(visit, request)
-            known = self._store.visit_record(visit_id)
-            recorded_before = known is not None and known.recorded_at is not None
             # What an earlier version recorded is acknowledged again.
-            if not recorded_before and not set(visit.questions) <= request.answers.keys():
+            if not set(visit.questions) <= request.answers.keys() and not self._is_recorded(visit_id):
                 raise Refusal(422, "CONSENTS_INCOMPLETE", "not every question is answered")
             now = self._clock()
             answers = recorded(request.answers, visit.profile)
@@ -259,6 +257,10 @@ class Service:
             )
 
         return self._audited("consents", terminal, visit_id, answer)
+
+    def _is_recorded(self, visit_id: str) -> bool:
+        known = self._store.visit_record(visit_id)
+        return known is not None and known.recorded_at is not None
 
     # --- What became of it --------------------------------------------------------------------------------------
 
@@ -302,7 +304,7 @@ class Service:
                     insurance.qualification(person, one, day, reference, limit=limit, diseases=diseases)
                     for one in found
                 ),
-                conflicts=self._conflicts(visit.institution_code, person),
+                conflicts=self._conflicts(visit.institution_code, person, reference),
             )
 
         return self._audited("result", terminal, visit_id, answer)
@@ -404,10 +406,9 @@ class Service:
     def _by_number(self) -> ByNumber:
         return ByNumber(self._people.persons())
 
-    def _conflicts(self, institution_code: str, person: Person) -> tuple[wire.Conflict, ...]:
+    def _conflicts(self, institution_code: str, person: Person, reference: str) -> tuple[wire.Conflict, ...]:
         """Return why staff should look twice which chart is this person's; nothing is decided here."""
         found = []
-        reference = self._store.reference(institution_code, person.id)
         holders = self._store.holders_of_reference(institution_code, reference) if reference else set()
         if holders - {person.id}:
             found.append(wire.Conflict.NUMBER_SHARED)
@@ -484,7 +485,9 @@ class Service:
 
     def _told(self, person: Person, visit: StoredVisit) -> wire.EligibilityAnswer:
         reference = self._store.reference(visit.institution_code, person.id)
-        conflicts = () if insurance.withheld(visit) else self._conflicts(visit.institution_code, person)
+        conflicts = (
+            () if insurance.withheld(visit) else self._conflicts(visit.institution_code, person, reference)
+        )
         return insurance.eligibility(person, visit, self._today(), reference, conflicts)
 
     def _holder(self, fingerprint: str) -> Holder:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consent.attributes.rules import RevocationReason
 from consent.server.life import Act, ActKind, Medium
-from consent.server.tables import StoreUnusable, available, bare_engine
+from consent.server.tables import StoreUnavailable, StoreUnusable, available, bare_engine
 
 parties = sa.MetaData()
 
@@ -118,8 +118,8 @@ class PartiesStore:
         sqlite_here = self._engine.dialect.name == "sqlite"
         self._turn = threading.RLock() if sqlite_here else nullcontext()
         self._asking = self._turn if sqlite_here else threading.Lock()
-        # Stays open: the version is asked for several times a visit.
-        self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._watch: sa.Connection | None = None
+        self._errors: type[Exception] = self._engine.dialect.loaded_dbapi.Error
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -135,7 +135,8 @@ class PartiesStore:
 
     def close(self) -> None:
         """Let the database go."""
-        self._watch.close()
+        if self._watch:
+            self._watch.close()
         self._engine.dispose()
 
     # --- Acts ---------------------------------------------------------------------------------------------------
@@ -143,14 +144,19 @@ class PartiesStore:
     def version(self) -> int:
         """Return the number of the last act. Raises StoreUnavailable."""
         with available(), self._asking:
+            if self._watch is not None:
+                try:
+                    return _newest(self._watch)
+                except self._errors:
+                    # The database may have been restarted since the last time.
+                    watch, self._watch = self._watch, None
+                    watch.invalidate()
+            self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             try:
-                return self._watch.scalar(_NEWEST) or 0
-            except sa.exc.DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                # The database was restarted since the last time, and the question did no harm.
-                self._watch.rollback()
-                return self._watch.scalar(_NEWEST) or 0
+                return _newest(self._watch)
+            except self._errors as error:
+                self._watch = None
+                raise StoreUnavailable(type(error).__name__) from None
 
     def acts_of(self, person: str) -> tuple[Act, ...]:
         """Return what was done to a person's certificates, oldest first."""
@@ -165,7 +171,11 @@ class PartiesStore:
             return tuple(connection.scalars(query))
 
 
-_NEWEST = sa.select(sa.func.max(acts.c.number))
+def _newest(connection: sa.Connection) -> int:
+    """Ask the driver itself: this is asked several times a visit, and SQLAlchemy takes longer than the database."""
+    driver: Any = connection.connection.driver_connection
+    (number,) = driver.execute("SELECT max(number) FROM jlis_acts").fetchone()
+    return number or 0
 
 
 def insert_act(connection: sa.Connection, act: Act) -> None:
