@@ -71,7 +71,7 @@ class Door:
             if terminal_id not in names:
                 raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
         terminal = self._service.enrolled(terminal_id)
-        if (terminal_id == AUDITOR) is not (request.url.path == wire.AUDIT_PATH):
+        if (terminal_id == AUDITOR) is not (request.scope["path"] == wire.AUDIT_PATH):
             raise Refusal(403, "KEY_NOT_FOR_THIS", "the audit needs its own key, and has no other use")
         target = request.scope["raw_path"].decode("latin-1")
         query = request.scope["query_string"].decode("latin-1")

@@ -124,7 +124,8 @@ def issuer_of(
     Generations of a CA share one name: which of them issued is told by the key id that the certificate names, and
     decided by the signature.
     """
-    named = _authority_key_id(certificate)
+    # To read its extensions takes longer than to verify a signature: only where there is something to choose.
+    named = _authority_key_id(certificate) if len(trusted) > 1 else None
     over = False
     for ca in trusted:
         if named is not None and _subject_key_id(ca) not in (None, named):

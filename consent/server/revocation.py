@@ -270,7 +270,13 @@ def _truth(
 
 
 def _issuer_hashes(ca: x509.Certificate, algorithm: hashes.HashAlgorithm) -> tuple[bytes, bytes]:
-    name, key = hashes.Hash(algorithm), hashes.Hash(algorithm)
+    return _hashes_by(ca, type(algorithm))
+
+
+@lru_cache(maxsize=16)
+def _hashes_by(ca: x509.Certificate, kind: type[hashes.HashAlgorithm]) -> tuple[bytes, bytes]:
+    """Name the CA as OCSP does; kept, since it is the same one for years."""
+    name, key = hashes.Hash(kind()), hashes.Hash(kind())
     name.update(ca.subject.public_bytes())
     key.update(ca.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1))
     return name.finalize(), key.finalize()

@@ -415,7 +415,7 @@ class Service:
         kana, born = plain(person.name_kana), person.birth_date
         if any(
             one.id != person.id and one.birth_date == born and plain(one.name_kana) == kana
-            for one in self._people.persons()
+            for one in self._people.persons(as_found=True)
         ):
             found.append(wire.Conflict.SAME_KANA_AND_BIRTH)
         if reference and self._store.kana_changed(institution_code, person.id, person.name_kana):
