@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from http_message_signatures import HTTPMessageSigner
+from http_message_signatures import HTTPMessageSigner, MappingKeyResolver, algorithms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,7 +83,8 @@ def test_what_the_terminal_signs_is_verified_without_the_library(
 
 def test_another_order_of_the_same_is_left_to_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     request = Unsent(headers={"X-Terminal-Id": "terminal-1", "Idempotency-Key": "visit-1"})
-    signer = HTTPMessageSigner(signature_algorithm=signatures._Rsa, key_resolver=signatures._Key(private=KEY))
+    keys = MappingKeyResolver(public_keys={}, private_keys={"terminal-1": KEY})
+    signer = HTTPMessageSigner(signature_algorithm=algorithms.RSA_V1_5_SHA256, key_resolver=keys)
     covered = ("idempotency-key", "x-terminal-id", "@query", "@path", "@method", "content-digest")
     signer.sign(
         request,
