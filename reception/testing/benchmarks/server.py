@@ -342,7 +342,7 @@ def _group(
     def play(number: int) -> _Terminal:
         terminal = _Terminal(way, number, key, certificate, identities[number])
         # At a pace, they begin one after the other.
-        terminal.play(run if what == "visit" else None, end, pace, pace * (number % 20) / 20)
+        terminal.play(what, run, end, pace, pace * (number % 20) / 20)
         return terminal
 
     with ThreadPoolExecutor(len(numbers)) as threads:
@@ -383,8 +383,8 @@ class _Terminal:
         self.asked: list[float] = []
         self.errors = 0
 
-    def play(self, run: int | None, end: float, pace: float, wait: float) -> None:
-        """Play the visits of a run, or (None) ask for nothing; keep the ms of each in ``times``."""
+    def play(self, what: str, run: int, end: float, pace: float, wait: float) -> None:
+        """Play the visits of a run, or ask for nothing; keep the ms of each in ``times``."""
         due, number = time.monotonic() + wait, 0
         while (began := time.monotonic()) < end:
             if pace and began < due:
@@ -392,10 +392,10 @@ class _Terminal:
                 continue
             due, number = due + pace, number + 1
             try:
-                if run is None:
-                    self._ask_nothing(number)
-                else:
+                if what == "visit":
                     self._visit(f"b{run}-{self._number}-{number}")
+                else:
+                    self._ask_nothing(run, number)
             except (OSError, http.client.HTTPException, ValueError):
                 self.errors += 1
                 self._connection.close()
@@ -403,11 +403,11 @@ class _Terminal:
             self.times.append((time.monotonic() - began) * 1000)
         self._connection.close()
 
-    def _ask_nothing(self, number: int) -> None:
+    def _ask_nothing(self, run: int, number: int) -> None:
         """Ask for nothing, from ever new addresses: the rate limit is not what is measured here."""
-        if number % 200 == 0:
+        if number % 200 == 1:
             self._connection.close()
-            place = (number // 200) % 60_000
+            place = (run * 1000 + number // 200) % 60_000
             address = (f"127.{3 + self._number % 250}.{place // 250}.{place % 250 + 1}", 0)
             self._connection.source_address = address  # type: ignore[attr-defined]
         self._ask("GET", "/health", None)
