@@ -25,6 +25,9 @@ def add(command: AddCommand) -> None:
         "--trust-ca", type=Path, metavar="FILE", help="CA certificates of cards owned for testing"
     )
     server.add_argument(
+        "--ocsp", metavar="URL", help="ask this responder over HTTP (default: the server's own, in process)"
+    )
+    server.add_argument(
         "--person", action="append", default=[], metavar="FILE", help="one more person file; may be repeated"
     )
     server.add_argument(
@@ -105,6 +108,8 @@ def _server(options: argparse.Namespace) -> int:
             f"--host {options.host}: for other machines, TLS is needed (--tls-cert, --tls-key, --client-ca);"
             " --insecure does without"
         )
+    if options.ocsp and not options.ocsp.startswith("http://"):
+        return refuse("--ocsp: an http:// URL; what a responder says is signed")
     try:
         Faults().always(options.fault or "500")
     except ValueError as error:
@@ -153,6 +158,7 @@ def _made(options: argparse.Namespace) -> "EligibilityServer":
         limits=Limits(),
         tls=Tls(*files) if all(files) else None,
         behind=options.socket,
+        ocsp=options.ocsp,
     )
     if options.fault:
         server.faults.always(options.fault)
