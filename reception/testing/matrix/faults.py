@@ -371,7 +371,7 @@ def table_of(results: Iterable[FaultPlayed]) -> list[str]:
         ends = Counter(each.end for each in cells)
         told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
         bad = [f"{each.state}: {each.why}" for each in cells if each.why]
-        lines.append(f"{name:24} {len(cells):3} cells: {told}" + "".join(f"\n    FAIL {why}" for why in bad))
+        lines.append(f"{name:27} {len(cells):3} cells: {told}" + "".join(f"\n    FAIL {why}" for why in bad))
     return lines
 
 
