@@ -12,6 +12,7 @@ from consent.choices import ConsentAnswer, Item
 from consent.eligibility import EligibilityError, Refused, Unreachable
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
+from consent.server.jlis.store import PartiesStore
 from consent.server.store import ConsentsDiffer, Store
 from reception.testing.benchmarks.postgres import OwnPostgres
 from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of, whole
@@ -37,6 +38,16 @@ def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authori
             first.identify_by_face("visit-1", challenge, one.certificate(), 0.3)
         receipt = first.send_consents("visit-1", whole(MEDICATION=GIVEN))
         assert second.send_consents("visit-1", whole(MEDICATION=GIVEN)) == receipt
+
+
+@pytest.mark.parametrize("kind", [Store, PartiesStore])
+def test_a_new_database_is_opened_by_eight_processes_at_once(
+    kind: type[Store] | type[PartiesStore], database: str
+) -> None:
+    """By as many engines with connections of their own, as processes have."""
+    with ThreadPoolExecutor(8) as threads:
+        for store in threads.map(kind, [database] * 8):
+            store.close()
 
 
 def test_consents_sent_many_times_at_once_are_recorded_once(database: str) -> None:

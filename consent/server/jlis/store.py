@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consent.attributes.rules import RevocationReason
 from consent.server.life import Act, ActKind, Medium
-from consent.server.tables import StoreUnavailable, StoreUnusable, available, bare_engine
+from consent.server.tables import StoreUnavailable, StoreUnusable, alone, available, bare_engine
 
 parties = sa.MetaData()
 
@@ -111,6 +111,7 @@ class PartiesStore:
         try:
             self._engine = bare_engine(database)
             with self._engine.execution_options(writes=True).begin() as connection:
+                alone(connection)
                 parties.create_all(connection)
         except sa.exc.SQLAlchemyError as error:
             raise StoreUnusable(str(type(error).__name__)) from None

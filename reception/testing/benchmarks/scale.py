@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from consent.server.certificates import Authority
 from consent.server.retention import forget_before
 from consent.server.store import Store
 from consent.server.tables import audit, consents, open_engine, visits
+from consent.wire import japan_now
+from hardware.simulation.pcscd import BenchError
 from reception.testing.benchmarks.postgres import OwnPostgres, programs
 from reception.testing.benchmarks.server import PERSON, percentile, playing_server
 
@@ -36,9 +38,10 @@ LOOKS = 20
 _INVENTED = """
 INSERT INTO visits (visit_id, terminal_id, certificate_sha256, method, standing, status, profile, facility,
     facility_kind, institution_code, card_use_offered, questions, subsidies, identified_at)
-SELECT 'scale-' || n, 'scale-' || n % :terminals, lpad(to_hex(n % (:last / 4 + 1)), 64, '0'), 'pin', 'VALID', 'VALID',
+SELECT 'scale-' || n, 'scale-' || n % :terminals, lpad(to_hex(n % (:last / 4 + 1)), 64, '0'), 'pin', 'valid', 'valid',
     'current', '{}', 'clinic', '1312345670', false, '["MEDICATION", "HEALTH_CHECKUP"]', '[]',
-    to_char(CAST(:began AS timestamp) + n * (INTERVAL '1 day' * :days / :last), 'YYYY-MM-DD"T"HH24:MI:SS.US+09:00')
+    to_char(CAST(:began AS timestamp) + n % :days * INTERVAL '1 day' + n % 86400 * INTERVAL '1 second',
+        'YYYY-MM-DD"T"HH24:MI:SS.US+09:00')
 FROM generate_series(CAST(:first AS bigint), :last) AS n
 """
 _CONSENTED = """
@@ -62,25 +65,26 @@ def scale(
     terminals: Sequence[int] = TERMINALS,
     stored: Sequence[int] = STORED,
 ) -> list[dict[str, Any]]:
-    """Measure, say and return both series. Raises RuntimeError without PostgreSQL."""
+    """Measure, say and return both series. Raises BenchError without PostgreSQL."""
     if programs() is None:
-        raise RuntimeError("PostgreSQL is not installed; the Debian package is postgresql")
+        raise BenchError("PostgreSQL is not installed; the Debian package is postgresql")
     _enrol(state, max(*terminals, BUSY))
     say(f"PostgreSQL, {WORKERS} processes of the server, {os.cpu_count()} cores for all, {seconds:g} s each")
-    figures = []
-    with OwnPostgres() as postgres:
+    figures: list[dict[str, Any]] = []
+    with OwnPostgres() as postgres, playing_server(state, postgres.url(), WORKERS) as play:
+        database = postgres.url()
         for count in terminals:
-            figures.append({"what": "terminals", "terminals": count} | _load(state, postgres.url(), count, seconds))
+            figures.append({"what": "terminals", "terminals": count} | _load(play, count, seconds))
             say(_load_line(f"{count:>10,} terminals", figures[-1]))
         for count in stored:
-            _fill(postgres.url(), count, say)
-            figures.append({"what": "stored", "stored": count} | _looked_at(postgres.url()))
-            figures[-1] |= _load(state, postgres.url(), BUSY, seconds)
+            took = _fill(database, count)
+            figures.append({"what": "stored", "stored": count, "invented_in_s": took})
+            figures[-1] |= _looked_at(database) | _load(play, BUSY, seconds)
             say(_load_line(f"{count:>10,} stored", figures[-1]))
             say(_size_line(figures[-1]))
         for line in figures[-1]["plans"]:
             say(f"    {line}")
-        figures.append({"what": "retention"} | _forgotten(postgres.url()))
+        figures.append({"what": "retention"} | _forgotten(database))
         say(_forgotten_line(figures[-1]))
     return figures
 
@@ -92,9 +96,8 @@ def _enrol(state: Path, terminals: int) -> None:
         authority.enrol_terminal(f"bench-{number}")
 
 
-def _load(state: Path, database: str, terminals: int, seconds: float) -> dict[str, Any]:
-    with playing_server(state, database, WORKERS) as play:
-        played = play(terminals, seconds)
+def _load(play: Callable[[int, float], dict[str, Any]], terminals: int, seconds: float) -> dict[str, Any]:
+    played = play(terminals, seconds)
     times = sorted(played["ms"])
     return {
         "visits_per_s": round(len(times) / seconds, 1),
@@ -115,22 +118,22 @@ def _load_line(of: str, figure: dict[str, Any]) -> str:
 # --- Stored visits --------------------------------------------------------------------------------------------------
 
 
-def _fill(database: str, count: int, say: Say) -> None:
-    """Bring the invented visits to ``count``."""
+def _fill(database: str, count: int) -> float:
+    """Bring the invented visits to ``count``; return how long that took (s)."""
     engine, began = open_engine(database), time.monotonic()
     with engine.begin() as connection:
         there = connection.scalar(
             sa.select(sa.func.count()).select_from(visits).where(visits.c.visit_id.startswith("scale-"))
         )
-        start = datetime.now(UTC) - timedelta(days=DAYS)
-        given = {"first": there + 1, "last": count, "began": start.replace(tzinfo=None), "days": DAYS}
+        start = japan_now() - timedelta(days=DAYS)
+        given = {"first": (there or 0) + 1, "last": count, "began": start.replace(tzinfo=None), "days": DAYS}
         connection.execute(sa.text(_INVENTED), given | {"terminals": OF_TERMINALS})
         connection.execute(sa.text(_CONSENTED))
         connection.execute(sa.text(_AUDITED))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("VACUUM ANALYZE"))
     engine.dispose()
-    say(f"    {count:,} visits invented in {time.monotonic() - began:.0f} s")
+    return round(time.monotonic() - began, 1)
 
 
 def _looked_at(database: str) -> dict[str, Any]:
@@ -149,7 +152,11 @@ def _looked_at(database: str) -> dict[str, Any]:
             "a person's consents": lambda: store.consents_of([certificate], "1312345670"),
             "newest of the audit": store.audit,
         }
-        return {"bytes": sizes, "ms": {what: _median_ms(look) for what, look in looks.items()}, "plans": plans}
+        return {
+            "bytes": sizes,
+            "ms": {what: _median_ms(look) for what, look in looks.items()},
+            "plans": plans,
+        }
 
 
 def _size(connection: sa.Connection, table: str) -> list[int]:
@@ -192,22 +199,23 @@ def _median_ms(look: Callable[[], object]) -> float:
 
 def _size_line(figure: dict[str, Any]) -> str:
     sizes = ", ".join(
-        f"{name} {rows / 1e6:,.1f} + {indexes / 1e6:,.1f} MB" for name, (rows, indexes) in figure["bytes"].items()
+        f"{name} {rows / 1e6:,.1f} + {indexes / 1e6:,.1f} MB"
+        for name, (rows, indexes) in figure["bytes"].items()
     )
     looks = ", ".join(f"{what} {ms} ms" for what, ms in figure["ms"].items())
     return f"    rows + indexes: {sizes}; {looks}"
 
 
 def _forgotten(database: str) -> dict[str, Any]:
-    """Forget one day's visits of two years' as the server does every day; return what that took."""
+    """Forget the oldest day as ``./run forget`` does every night; return what that took."""
     engine = open_engine(database)
     try:
         began = time.monotonic()
-        forgotten = forget_before(engine, datetime.now(UTC) - timedelta(days=DAYS - 1))
+        forgotten = forget_before(engine, japan_now() - timedelta(days=DAYS - 1))
         return {"visits": forgotten, "s": round(time.monotonic() - began, 2)}
     finally:
         engine.dispose()
 
 
 def _forgotten_line(figure: dict[str, Any]) -> str:
-    return f"the oldest day forgotten (./run server --keep-days): {figure['visits']:,} visits in {figure['s']} s"
+    return f"the oldest day forgotten (./run forget): {figure['visits']:,} visits in {figure['s']} s"

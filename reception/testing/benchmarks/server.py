@@ -33,6 +33,7 @@ from consent import wire
 from consent.enrolment.network import write_certificates
 from consent.server.certificates import Authority
 from consent.signatures import Identity, sign
+from hardware.simulation.pcscd import BenchError
 from reception.testing.benchmarks.postgres import OwnPostgres, programs
 
 Say = Callable[[str], None]
@@ -164,16 +165,16 @@ def _measured(
         "visits": len(times),
         "errors": quiet["errors"] + noisy["errors"] + half["errors"],
         "visits_per_s": round(rate, 1),
-        "p50_ms": _percentile(times, 50),
-        "p99_ms": _percentile(times, 99),
+        "p50_ms": percentile(times, 50),
+        "p99_ms": percentile(times, 99),
         "requests_per_s": round(rate * REQUESTS_A_VISIT, 1),
         "empty_requests_per_s": round(empty_rate, 1),
         "empty_errors": empty["errors"] + half_empty["errors"],
         "ratio_to_empty": _ratio(rate * REQUESTS_A_VISIT, empty_rate),
-        "p99_beside_noise_ms": _percentile(sorted(noisy["ms"]), 99),
+        "p99_beside_noise_ms": percentile(sorted(noisy["ms"]), 99),
         "noise_requests": noisy["noise"],
-        "half_load_p99_ms": _percentile(sorted(half["asked_ms"]), 99),
-        "half_load_empty_p99_ms": _percentile(sorted(half_empty["asked_ms"]), 99),
+        "half_load_p99_ms": percentile(sorted(half["asked_ms"]), 99),
+        "half_load_empty_p99_ms": percentile(sorted(half_empty["asked_ms"]), 99),
         "terminals_cpu": round(quiet["cpu_s"] / quiet["s"], 2),
         "server_cpu": round(quiet["server_cpu_s"] / quiet["s"], 2),
         "server_ms_a_visit": cost,
@@ -219,8 +220,29 @@ def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return {key: value + other[key] for key, value in one.items()}
 
 
-def _percentile(times: list[float], which: int) -> float:
-    return round(quantiles(times, n=100)[which - 1], 1) if len(times) > 1 else round(sum(times), 1)
+def percentile(times: list[float], which: int) -> float:
+    """Return a percentile of sorted times."""
+    found = quantiles(times, n=100)[which - 1] if len(times) > 1 else sum(times)
+    return round(found, 1)
+
+
+@contextmanager
+def playing_server(
+    state: Path, database: str, workers: int
+) -> Iterator[Callable[[int, float], dict[str, Any]]]:
+    """Run a server on a database; what is yielded lets so many terminals work for so many seconds.
+
+    They are enrolled as bench-N. It returns the ms of each visit, errors, and the server's processor time a visit.
+    """
+    with _server(state, database, workers, None) as (way, process):
+
+        def play(terminals: int, seconds: float) -> dict[str, Any]:
+            before = _cpu_s(process)
+            played = _played(state, way, terminals, seconds, time.time_ns(), "visit")
+            played |= {"server_cpu_s": _cpu_s(process) - before}
+            return played | {"server_ms_a_visit": _each_ms(played)}
+
+        yield play
 
 
 # --- The server, a process of its own -----------------------------------------------------------------------------
@@ -241,7 +263,7 @@ def _server(
         assert process.stdout is not None
         said = process.stdout.readline().split()
         if len(said) < 3:
-            raise RuntimeError("the server did not start")
+            raise BenchError("the server did not start; it says why above")
         yield _Way(int(said[2].rpartition(":")[2]), certificates), process.pid
     finally:
         process.send_signal(signal.SIGTERM)
