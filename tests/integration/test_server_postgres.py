@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authori
 
 @pytest.mark.parametrize("kind", [Store, PartiesStore])
 def test_a_new_database_is_opened_by_eight_processes_at_once(
-    kind: type[Store] | type[PartiesStore], database: str
+    kind: Callable[[str], Store | PartiesStore], database: str
 ) -> None:
     """By as many engines with connections of their own, as processes have."""
     with ThreadPoolExecutor(8) as threads:
