@@ -234,7 +234,8 @@ def playing_server(
 ) -> Iterator[Callable[[int, float], dict[str, Any]]]:
     """Run a server on a database; what is yielded lets so many terminals work for so many seconds.
 
-    They are enrolled as bench-N, and none is fast enough to meet the limit for one terminal. It returns the ms of each visit, errors, and the server's processor time a visit.
+    They are enrolled as bench-N, and none is fast enough to meet the limit for one terminal. It returns the ms of each
+    visit, errors, and the server's processor time a visit.
     """
     with _server(state, database, workers, None) as (way, process):
 
