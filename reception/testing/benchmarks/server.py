@@ -145,10 +145,12 @@ def _measured(
             found = _played(state, way, terminals, seconds, next(runs), what, **more)
             return found | {"server_cpu_s": _cpu_s(process) - before}
 
-        quiet, empty = NOTHING | {"s": 0.0}, NOTHING | {"s": 0.0}
+        quiet, hollow, empty = (NOTHING | {"s": 0.0} for _ in range(3))
+        short = max(1.0, seconds / 4) / ROUNDS
         for _ in range(ROUNDS):
             quiet = _sum(quiet, played(seconds / ROUNDS, "visit"))
-            empty = _sum(empty, NOTHING if tls else played(max(1.0, seconds / 4) / ROUNDS, "empty"))
+            hollow = _sum(hollow, NOTHING if tls else played(short, "hollow"))
+            empty = _sum(empty, NOTHING if tls else played(short, "empty"))
         noisy = _played(state, way, terminals - 1, seconds, next(runs), "visit", noisy=True)
         rate = len(quiet["ms"]) / quiet["s"]
         pace = 2 * terminals / rate if rate else 0.0
@@ -158,6 +160,7 @@ def _measured(
         shutil.rmtree(certificates)
     times = sorted(quiet["ms"])
     empty_rate = len(empty["ms"]) / empty["s"]
+    hollow_rate = len(hollow["ms"]) / hollow["s"]
     cost, empty_cost = _each_ms(quiet), _each_ms(empty)
     return {
         "database": name,
@@ -171,8 +174,10 @@ def _measured(
         "p99_ms": percentile(times, 99),
         "requests_per_s": round(rate * REQUESTS_A_VISIT, 1),
         "empty_requests_per_s": round(empty_rate, 1),
-        "empty_errors": empty["errors"] + half_empty["errors"],
+        "empty_errors": empty["errors"] + hollow["errors"] + half_empty["errors"],
         "ratio_to_empty": _ratio(rate * REQUESTS_A_VISIT, empty_rate),
+        "hollow_visits_per_s": round(hollow_rate, 1),
+        "ratio_to_hollow": _ratio(rate, hollow_rate),
         "p99_beside_noise_ms": percentile(sorted(noisy["ms"]), 99),
         "noise_requests": noisy["noise"],
         "half_load_p99_ms": percentile(sorted(half["asked_ms"]), 99),
@@ -180,6 +185,7 @@ def _measured(
         "terminals_cpu": round(quiet["cpu_s"] / quiet["s"], 2),
         "server_cpu": round(quiet["server_cpu_s"] / quiet["s"], 2),
         "server_ms_a_visit": cost,
+        "server_ms_a_hollow_visit": _each_ms(hollow),
         "server_ms_an_empty_request": empty_cost,
         "ratio_by_server_cpu": _ratio((empty_cost or 0.0) * REQUESTS_A_VISIT, cost or 0.0)
         if empty_cost
@@ -190,7 +196,8 @@ def _measured(
 def _line(figure: dict[str, Any]) -> str:
     factor = figure["p99_beside_noise_ms"] / figure["p99_ms"] if figure["p99_ms"] else 0.0
     compared = (
-        f"= {figure['ratio_to_empty']} of the {figure['empty_requests_per_s']} to an empty handler"
+        f"= {figure['ratio_to_empty']} of the {figure['empty_requests_per_s']} to an empty handler, "
+        f"{figure['ratio_to_hollow']} of what the same terminals send it with visits of which nothing is done"
         if figure["empty_requests_per_s"]
         else "by nginx"
     )
@@ -204,7 +211,8 @@ def _line(figure: dict[str, Any]) -> str:
         f"beside a noisy terminal ({figure['noise_requests']} sent) "
         f"p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; {half}; cores busy: terminals "
         f"{figure['terminals_cpu']}, server {figure['server_cpu']} (without the database's own): "
-        f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_an_empty_request']} ms an empty request"
+        f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_a_hollow_visit']} ms one of which nothing "
+        f"is done, {figure['server_ms_an_empty_request']} ms an empty request"
         f" = {figure['ratio_by_server_cpu']}"
     )
 
@@ -303,7 +311,9 @@ def _played(
 ) -> dict[str, Any]:
     """Let terminals work for some seconds; return the ms of each visit (or empty request), errors and CPU.
 
-    ``pace``: seconds from one start to a terminal's next; 0: at once. ``asked_ms``: of each request.
+    ``what``: visits; hollow ones, whose requests are made and signed as those are, but go to the empty handler; or
+    nothing but empty requests. ``pace``: seconds from one start to a terminal's next; 0: at once. ``asked_ms``: of each
+    request.
     """
     # Forked from a process that has loaded everything once: neither it nor they share a thread with this one.
     context = multiprocessing.get_context("forkserver")
@@ -417,10 +427,12 @@ class _Terminal:
                 continue
             due, number = due + pace, number + 1
             try:
-                if what == "visit":
-                    self._visit(f"b{run}-{self._number}-{number}")
+                if what != "visit":
+                    self._move(run, number)
+                if what == "empty":
+                    self._ask("GET", "/health", None)
                 else:
-                    self._ask_nothing(run, number)
+                    self._visit(f"b{run}-{self._number}-{number}", hollow=what == "hollow")
             except (OSError, http.client.HTTPException, ValueError):
                 self.errors += 1
                 self._connection.close()
@@ -428,17 +440,18 @@ class _Terminal:
             self.times.append((time.monotonic() - began) * 1000)
         self._connection.close()
 
-    def _ask_nothing(self, run: int, number: int) -> None:
-        """Ask for nothing, from ever new addresses: the rate limit is not what is measured here."""
-        if number % 200 == 1:
+    def _move(self, run: int, number: int) -> None:
+        """Ask from ever new addresses: the rate limit for what is not signed is not what is measured here."""
+        if number % 60 == 1:
             self._connection.close()
-            place = (run * 1000 + number // 200) % 60_000
+            place = (run * 1000 + number // 60) % 60_000
             address = (f"127.{3 + self._number % 250}.{place // 250}.{place % 250 + 1}", 0)
             self._connection.source_address = address  # type: ignore[attr-defined]
-        self._ask("GET", "/health", None)
 
-    def _visit(self, visit: str) -> None:
-        challenge = self._ask("POST", "/v1/challenges", None)
+    def _visit(self, visit: str, *, hollow: bool) -> None:
+        challenge = self._ask("POST", "/v1/challenges", None, hollow=hollow)
+        if hollow:
+            challenge = {"id": visit, "nonce": wire.to_base64(visit.encode())}
         nonce = wire.from_base64(challenge["nonce"])
         identification = {
             "visit_id": visit,
@@ -449,16 +462,27 @@ class _Terminal:
             "profile": "current",
             "facility": {},
         }
-        self._ask("POST", "/v1/identifications", identification)
+        self._ask("POST", "/v1/identifications", identification, hollow=hollow)
         answer = "given" if visit[-1] in "02468" else "declined"
         answers = {"answers": {"MEDICATION": answer, "HEALTH_CHECKUP": answer}}
-        self._ask("PUT", f"/v1/visits/{visit}/consents", answers, {wire.IDEMPOTENCY_HEADER: visit})
+        once = {wire.IDEMPOTENCY_HEADER: visit}
+        self._ask("PUT", f"/v1/visits/{visit}/consents", answers, once, hollow=hollow)
 
-    def _ask(self, method: str, path: str, body: object, more: dict[str, str] | None = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        more: dict[str, str] | None = None,
+        *,
+        hollow: bool = False,
+    ) -> Any:
         content = json.dumps(body) if body is not None else ""
         asked = _Asked(method, f"http://127.0.0.1{path}", self._headers | (more or {}))
         if path.startswith("/v1/"):
             sign(asked, content.encode(), self._identity)
+        if hollow:
+            method, path = "GET", "/health"
         began = time.monotonic()
         self._connection.request(method, path, content, asked.headers)
         answer = self._connection.getresponse()
