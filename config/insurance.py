@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from config.subsidies import MOST_SUBSIDIES
 from config.toml_file import STRICT, Key
 
 CardClassification = Literal["01", "02", "03", "04", "05", "06", "07", "A1"]
@@ -32,8 +33,6 @@ LATE_ELDERLY = "39"
 ELDERLY_AGE, LATE_ELDERLY_AGE, DISABLED_AGE, DEPENDENT_AGE = 70, 75, 65, 15
 FIRST_DAY = date(2020, 4, 1)
 """Begin of a qualification that says none."""
-MOST_SUBSIDIES = 4
-"""As many public payers as a claim has room for (第一公費 to 第四公費)."""
 
 
 @dataclass(frozen=True, config=STRICT)

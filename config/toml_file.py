@@ -172,9 +172,12 @@ def read_whole(path: Path, largest: int) -> bytes:
     try:
         # Not blocking: a pipe of that name may never have anything for us, and a device no end.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            told = os.fstat(file.fileno())
+            if not stat.S_ISREG(told.st_mode):
                 raise ConfigError(f"{path}: is no file")
-            content = file.read(largest + 1)
+            # No more is asked for than there is: a terminal fills all memory that it asks for, which of megabytes
+            # takes longer than to read a small file.
+            content = file.read(min(told.st_size, largest) + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except ValueError:

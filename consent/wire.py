@@ -2,14 +2,14 @@
 
 import base64
 import json
-from datetime import date, datetime, timedelta, timezone
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from config import Consents, Profile
-from config.insurance import MOST_SUBSIDIES
+from config.subsidies import MOST_SUBSIDIES
 from consent.choices import (
     Checkup,
     ConsentAnswer,
@@ -20,8 +20,8 @@ from consent.choices import (
     Standing,
     VisualReason,
 )
-
-JAPAN = timezone(timedelta(hours=9), "JST")
+from consent.japan_time import JAPAN as JAPAN
+from consent.japan_time import japan_now as japan_now
 
 MOST_QUERIES = 100
 """Questions of one InsuredQueries; their answers fit into one answer of the server."""
@@ -498,8 +498,3 @@ def to_base64(data: bytes) -> str:
 
 def from_base64(text: str) -> bytes:
     return base64.b64decode(text, validate=True)
-
-
-def japan_now() -> datetime:
-    """Return the time in Japan, which has no daylight saving."""
-    return datetime.now(JAPAN)

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from config.insurance import MOST_SUBSIDIES
+from config.subsidies import MOST_SUBSIDIES
 from config.toml_file import STRICT
 from consent.choices import ConsentAnswer, Item, available_until
 

@@ -19,34 +19,13 @@ from hardware.camera import Frame, FrameSource, NewestFrames
 from hardware.face.challenge import Challenge, Move, drawn
 from hardware.face.distance import between
 from hardware.face.engine import Runs
+from hardware.face.guidance import Guidance
 from hardware.face.observation import Box, Embedding, Observation
 from hardware.face.presence import Presence
 
 if TYPE_CHECKING:
     from hardware.face.flash import Colour, Flash
     from hardware.face.photo_check import PhotoCheck
-
-
-class Guidance(StrEnum):
-    """What the person can do so that the next frame is better."""
-
-    NO_FACE = "NO_FACE"
-    ONE_PERSON = "ONE_PERSON"
-    MORE_LIGHT = "MORE_LIGHT"
-    LESS_LIGHT = "LESS_LIGHT"
-    WHOLE_FACE = "WHOLE_FACE"
-    """The edge of the frame cuts the face."""
-    CLOSER = "CLOSER"
-    FURTHER = "FURTHER"
-    LOOK_STRAIGHT = "LOOK_STRAIGHT"
-    HOLD_STILL = "HOLD_STILL"
-    UNCOVER_MOUTH = "UNCOVER_MOUTH"
-    UNCOVER_EYES = "UNCOVER_EYES"
-    MOVE_A_LITTLE = "MOVE_A_LITTLE"
-    """Turn a little to both sides, for the photo check."""
-    TURN_LEFT = "TURN_LEFT"
-    """This and the next one are moves of the challenge."""
-    TURN_RIGHT = "TURN_RIGHT"
 
 
 class FaceOutcome(StrEnum):

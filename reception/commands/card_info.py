@@ -38,7 +38,7 @@ def _card_info(options: argparse.Namespace) -> int:
     from hardware.card import CardError, CardRules, Presence, SteadyReader
     from hardware.card.examination import examine
     from hardware.card.pcsc import PcscReader
-    from reception.terminal.assembly import authorities_of
+    from reception.terminal.equipment import authorities_of
 
     settings = config.load(options.config)
     rules = CardRules(authorities_of(settings), japan_now().date(), settings.card)

@@ -6,7 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +17,6 @@ from reception.patient.first import FirstScreen
 from reception.patient.kiosk import Kiosk
 
 if TYPE_CHECKING:
-    from reception.terminal.back_office import BackOffice
     from reception.terminal.conductor import Terminal
     from reception.terminal.snapshot import Snapshot
 
@@ -25,18 +24,21 @@ TITLE_BAR = 40
 """px that a window manager takes of the height."""
 SMALLEST_SCALE = 0.75
 """Of the size that is set; below it the letters would be too small on an ordinary display."""
+SHOWN_WITHIN_S = 1.0
+"""How long what goes on behind the patient's window lets it come first, which it does not while a reader is lost."""
 
 _log = logging.getLogger("reception.start")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A running terminal with what its windows show; ``bench``: where people act at simulated devices."""
+    """A terminal that watches its readers, for the patient's window to show."""
 
     terminal: "Terminal"
-    office: "BackOffice"
     panel: "Callable[[], PanelLike] | None" = None
     """Makes a window of the bench's own."""
+    behind: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Does, once the patient's window stands, what nobody needs before the first card; ends it before the terminal."""
 
 
 class PanelLike(Protocol):
@@ -114,21 +116,29 @@ class _Surroundings(QObject):
 
     came = Signal()
     """The terminal is open, or ``failure`` says why not."""
+    completed = Signal()
+    """All is loaded."""
 
     def __init__(self, opening: Opening) -> None:
         super().__init__()
         self._opening = opening
         self.opened: Opened | None = None
         self.failure: BaseException | None = None
+        self._shown = threading.Event()
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._run, name="opening")
 
     def start(self) -> None:
         self._thread.start()
 
+    def shown(self) -> None:
+        """Go on behind the patient's window, which stands."""
+        self._shown.set()
+
     def close(self) -> None:
         """End the terminal; waits until it is open, if it is being opened."""
         self._leave.set()
+        self._shown.set()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -139,7 +149,12 @@ class _Surroundings(QObject):
                 _load_windows()
                 self.opened = opened
                 self.came.emit()
-                self._leave.wait()
+                # Python runs one thread at a time: what is loaded now would hold the window up.
+                self._shown.wait(SHOWN_WITHIN_S)
+                with opened.behind():
+                    _load_the_rest()
+                    self.completed.emit()
+                    self._leave.wait()
         except BaseException as error:  # Shown by the thread of the windows.
             self.failure = error
             self.came.emit()
@@ -147,15 +162,13 @@ class _Surroundings(QObject):
 
 def _load_windows() -> None:
     """Import what the patient's window is made of, while the first picture stands."""
-    import reception.patient.keys
     import reception.patient.staff_note
-    import reception.patient.window
-    import reception.speech.voice  # noqa: F401
+    import reception.patient.window  # noqa: F401
 
 
 def _load_the_rest() -> None:
     """Import what the first visit needs, while the patient's window stands."""
-    for name in ("asn1crypto.x509", "cv2"):
+    for name in ("reception.patient.keys", "reception.speech.voice", "asn1crypto.x509", "cv2"):
         importlib.import_module(name)
 
 
@@ -185,7 +198,6 @@ class _Program(QObject):
 
     _snapshot_came = Signal(object)
     _page_came = Signal(object)
-    _rest_came = Signal()
 
     def __init__(
         self,
@@ -205,8 +217,7 @@ class _Program(QObject):
         self._surroundings = _Surroundings(opening)
         self._surroundings.came.connect(self._came, Qt.ConnectionType.QueuedConnection)
         self._snapshot_came.connect(self._ready, Qt.ConnectionType.QueuedConnection)
-        self._rest_came.connect(self._complete, Qt.ConnectionType.QueuedConnection)
-        self._loading = threading.Thread(target=self._load, name="loading")
+        self._surroundings.completed.connect(self._complete, Qt.ConnectionType.QueuedConnection)
         first.painted.connect(self._surroundings.start)
         if kiosk is None:
             place_patient(first)
@@ -216,8 +227,6 @@ class _Program(QObject):
         """Close what is open; the terminal ends last."""
         while self._ends:
             self._ends.pop()()
-        if self._loading.ident is not None:
-            self._loading.join()
         self._release()
         for window in (self._first, *self._windows):
             window.close()
@@ -232,13 +241,11 @@ class _Program(QObject):
 
     def _came(self) -> None:
         opened = self._surroundings.opened
-        if opened is None:
+        if opened is None or self._surroundings.failure is not None:
             self._application.exit()
             return
         with self._failing():
             self._show(opened)
-            # When it has been drawn.
-            QTimer.singleShot(0, self._loading.start)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -249,24 +256,30 @@ class _Program(QObject):
             self.failure = error
             self._application.exit()
 
-    def _load(self) -> None:
-        _load_the_rest()
-        self._rest_came.emit()
-
     def _complete(self) -> None:
-        """Settle what was loaded behind the patient's window."""
+        """Give the patient's window its voice, and settle what was loaded behind it."""
+        opened = self._surroundings.opened
+        assert opened is not None
         with self._failing():
+            self._speak(opened)
             settle()
 
-    def _show(self, opened: Opened) -> None:
+    def _speak(self, opened: Opened) -> None:
         from reception.patient.keys import SpokenKeys
-        from reception.patient.staff_note import StaffNote
-        from reception.patient.window import PatientWindow
         from reception.speech.player import find_player
         from reception.speech.voice import Voice
 
+        terminal, sound = opened.terminal, opened.terminal.config.sound
+        self._player = find_player(on=sound.voice, volume=sound.volume)
+        keys = SpokenKeys(self._patient, terminal.subscribe, terminal.submit, Voice(self._player))
+        self._ends.append(keys.close)
+
+    def _show(self, opened: Opened) -> None:
+        from reception.patient.staff_note import StaffNote
+        from reception.patient.window import PatientWindow
+
         terminal, config = opened.terminal, opened.terminal.config
-        patient = PatientWindow(terminal, config.screen)
+        patient = self._patient = PatientWindow(terminal, config.screen)
         place_patient(patient)
         StaffNote(patient, terminal)
         self._windows.append(patient)
@@ -284,9 +297,7 @@ class _Program(QObject):
             place_beside(panel, patient)
             panel.open()
             patient.activateWindow()
-        self._player = find_player(on=config.sound.voice, volume=config.sound.volume)
-        keys = SpokenKeys(patient, terminal.subscribe, terminal.submit, Voice(self._player))
-        self._ends += [keys.close, terminal.subscribe(self._snapshot_came.emit)]
+        self._ends.append(terminal.subscribe(self._snapshot_came.emit))
         self._page_came.connect(self._page, Qt.ConnectionType.QueuedConnection)
         self._ends.append(terminal.subscribe(self._page_came.emit))
         self._pulse = terminal.supervisor.pulse("windows")
@@ -307,6 +318,6 @@ class _Program(QObject):
             # After this turn the windows have drawn it.
             QTimer.singleShot(0, self._drawn)
 
-    @staticmethod
-    def _drawn() -> None:
+    def _drawn(self) -> None:
         _log.info("ready for a card")
+        self._surroundings.shown()

@@ -11,6 +11,7 @@ from reception.commands.arguments import AddCommand, count, has_display, refuse
 from reception.commands.counter import opened_to_counters
 
 if TYPE_CHECKING:
+    from hardware.face.engine import FaceEngine
     from reception.commands.program import Opened, Opening
 
 
@@ -32,6 +33,7 @@ def add(command: AddCommand) -> argparse.ArgumentParser:
 
 def show_windows(opening: "Opening", *, simulated: bool, kiosk: int | None = None) -> int:
     """Show a terminal's windows until they are closed; return the exit code."""
+    import reception.patient.plain_imports  # noqa: F401 (before the rest of Qt)
     from reception.commands.program import show
 
     show(opening, simulated=simulated, kiosk=kiosk)
@@ -46,27 +48,35 @@ def _terminal(options: argparse.Namespace) -> int:
         return refuse("the terminal needs a display (DISPLAY is not set); ./run hil plays without one")
     if options.display is not None and not options.kiosk:
         return refuse("--display: only with --kiosk")
-    simulated = options.bench is not None
-    return show_windows(
-        partial(options.open_bench if simulated else _opened, options),
-        simulated=simulated,
-        kiosk=(options.display or 1) if options.kiosk else None,
-    )
+    kiosk = (options.display or 1) if options.kiosk else None
+    if options.bench is not None:
+        return show_windows(partial(options.open_bench, options), simulated=True, kiosk=kiosk)
+    from hardware.face.engine import FaceEngine
+
+    # The first thing of all: its process loads on another core, while everything else is loaded here.
+    with FaceEngine(network=None) as engine:
+        return show_windows(partial(_opened, options, engine), simulated=False, kiosk=kiosk)
 
 
 @contextmanager
-def _opened(options: argparse.Namespace) -> "Iterator[Opened]":
+def _opened(options: argparse.Namespace, engine: "FaceEngine") -> "Iterator[Opened]":
     """Open the terminal of the command line on its real devices."""
     import config
-    from hardware.face.engine import FaceEngine
+    from reception.commands.program import Opened
 
     settings = config.load(options.config)
-    # Its process loads the models on another core, while the rest is imported here.
-    with FaceEngine(network=settings.face.model) as engine:
-        from reception.commands.program import Opened
-        from reception.terminal.assembly import real_terminal
+    engine.use(settings.face.model)
+    from reception.terminal.assembly import waiting_terminal
 
-        with real_terminal(settings, options.state, engine) as (terminal, office), ExitStack() as ends:
-            if not options.no_counter:
-                ends.enter_context(opened_to_counters(terminal, office, settings, options.state))
-            yield Opened(terminal, office)
+    with waiting_terminal(settings, options.state) as terminal:
+
+        @contextmanager
+        def behind() -> Iterator[None]:
+            from reception.terminal.equipment import at_work
+
+            with at_work(terminal, settings, options.state, engine) as office, ExitStack() as ends:
+                if not options.no_counter:
+                    ends.enter_context(opened_to_counters(terminal, office, settings, options.state))
+                yield
+
+        yield Opened(terminal, behind=behind)

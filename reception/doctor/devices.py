@@ -28,7 +28,7 @@ from hardware.card.steady import BUSY_LIMIT_S
 from reception.doctor.findings import Wrong, warn
 from reception.speech.player import find_command, reason_of
 from reception.speech.sounds import RATE
-from reception.terminal.assembly import authorities_of
+from reception.terminal.equipment import authorities_of
 
 
 def look_at_reader_service() -> str:

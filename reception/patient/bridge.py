@@ -1,13 +1,18 @@
 """From the terminal's threads to the thread of the windows."""
 
-from threading import Lock
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from threading import Lock
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Qt, Signal
 
 from reception.terminal.notices import Notice
 from reception.terminal.snapshot import CounterView, Snapshot
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Bridge(QObject):

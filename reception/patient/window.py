@@ -1,9 +1,10 @@
 """The patient's window: shows snapshots in the language and the look that the patient chose, and takes keys."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QWidget
@@ -18,6 +19,10 @@ from reception.patient.widgets import Painted
 from reception.patient.widgets.flash import ColourFlash
 from reception.terminal.snapshot import Snapshot
 from reception.texts import catalogue
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UPRIGHT = Screen()
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 
-from config.insurance import MOST_SUBSIDIES
+from config.subsidies import MOST_SUBSIDIES
 from consent.choices import ConsentAnswer, Item
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception.flow import READER_BUSY, AttributeOutcome, HelpTopic, Language, Method, State, numbered
 from reception.flow.failures import FailureCode
 from reception.speech.menu import choices, other_language

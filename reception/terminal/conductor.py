@@ -1,4 +1,7 @@
-"""The conductor: runs the devices in workers, feeds the flow with what they say, and tells everyone who listens."""
+"""The conductor: runs the devices in workers, feeds the flow with what they say, and tells everyone who listens.
+
+Light to import: readers are watched, and a card is welcome, before anything is loaded that only the work on it needs.
+"""
 
 import logging
 import queue
@@ -8,16 +11,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from config import Config
 from config.announcements import Announcement, Place, shown
 from consent.choices import ConsentAnswer
-from consent.eligibility import (
-    EligibilityClient,
-)
-from consent.wire import japan_now
-from hardware.camera import FrameSource
+from consent.japan_time import japan_now
 from hardware.card import (
     CardAuthority,
     CardReader,
@@ -26,20 +25,24 @@ from hardware.card import (
     ReaderError,
     SteadyReader,
 )
-from hardware.face.engine import FaceEngine
 from reception import flow
 from reception.flow import Effect, Event, Session
-from reception.terminal.attributes import AttributeService
-from reception.terminal.errors import reader_failure
 from reception.terminal.health import PartsHealth
-from reception.terminal.jobs import CardFaceScan, Devices, Jobs, VisitMemory
 from reception.terminal.journal import Journal, JournalError
 from reception.terminal.queue_numbers import QueueNumbers, label_of
 from reception.terminal.snapshot import CounterView, Health, Snapshot, VisualView, snapshot_of
 from reception.terminal.staff import Staff, StaffAnswer
 from reception.terminal.subscribers import Subscribers
 from reception.terminal.supervisor import LOOK_S, Pulse, Supervisor
-from reception.terminal.watch import ReaderWatch
+from reception.terminal.visit import VisitMemory
+from reception.terminal.watch import ReaderWatch, reader_failure
+
+if TYPE_CHECKING:
+    from consent.eligibility import EligibilityClient
+    from hardware.camera import FrameSource
+    from hardware.face.engine import FaceEngine
+    from reception.terminal.attributes import AttributeService
+    from reception.terminal.jobs import CardFaceScan, Jobs
 
 PULSE_S = 1.0
 """How long the conductor waits for an event at most before it gives a sign of life."""
@@ -55,33 +58,29 @@ _log = logging.getLogger("reception.terminal")
 
 
 class Terminal:
-    """One reception terminal; thread-safe to its users, who ``submit`` events and subscribe to snapshots."""
+    """One reception terminal; thread-safe to its users, who ``submit`` events and subscribe to snapshots.
+
+    It watches its readers from start() on, and works from equip() on: a card that is put in before is waited with.
+    """
 
     def __init__(
         self,
         config: Config,
         *,
         reader: CardReader,
-        camera: FrameSource,
-        engine: FaceEngine,
-        server: EligibilityClient,
-        scan: CardFaceScan,
         simulated: bool,
         phone_reader: CardReader | None = None,
         journal: Journal | None = None,
         staff: Staff | None = None,
-        attributes: AttributeService | None = None,
         queue_numbers: QueueNumbers | None = None,
         announcements: Sequence[Announcement] = (),
         now: Callable[[], float] = time.monotonic,
-        authorities: Sequence[CardAuthority] = (),
         today: Callable[[], date] = lambda: japan_now().date(),
     ) -> None:
-        """``authorities``: whose word on a card's photo counts; without any, nobody is offered the way by face."""
         self.config = config
         self._now = now
-        cards = SteadyReader(reader)
-        phones = SteadyReader(phone_reader) if phone_reader is not None else None
+        cards = self._cards = SteadyReader(reader)
+        phones = self._phones = SteadyReader(phone_reader) if phone_reader is not None else None
         self._readers = [each for each in (cards, phones) if each is not None]
         self._journal = journal or Journal(None, japan_now)
         self._session = Session(config)
@@ -108,23 +107,54 @@ class Terminal:
         self._visual_occasion: int | None = None
         self._conducting = False
         """An event is being dealt with; if it is so when the conductor begins, that broke off."""
+        self._stopped = False
         self._staff = staff or Staff(dict, now)
         supervisor = self.supervisor = Supervisor(self._threads_are, notifies=True)
         """Runs every thread of this terminal."""
-        self._jobs = Jobs(
-            config,
-            supervisor,
-            Devices(
-                cards,
-                camera,
-                engine,
-                server,
-                scan,
-                phones,
-                self._staff,
-                lambda: CardRules(tuple(authorities), today(), config.card),
-                attributes,
-            ),
+        self._jobs: Jobs | None = None
+        self._waiting: list[Callable[[Jobs], None]] = []
+        """What is to be done once equip() has brought what does it, in order."""
+        self._handing = threading.Lock()
+        self._parts: PartsHealth | None = None
+        self._journal.on_health = lambda usable: self._is(journal="ok" if usable else "down")
+        supervisor.loop("conductor", self._conduct)
+        supervisor.loop("reader-watch", self._card_watch(cards).run)
+        if phones is not None:
+            supervisor.loop("phone-watch", self._phone_watch(phones).run)
+
+    def equip(
+        self,
+        *,
+        camera: "FrameSource",
+        engine: "FaceEngine",
+        server: "EligibilityClient",
+        scan: "CardFaceScan",
+        authorities: Sequence[CardAuthority] = (),
+        attributes: "AttributeService | None" = None,
+    ) -> None:
+        """Give it once what visits are worked on with, before start() or after it. Raises ConfigError.
+
+        ``authorities``: whose word on a card's photo counts; without any, nobody is offered the way by face.
+        """
+        from reception.terminal.jobs import Devices, Jobs
+
+        rules = self.config.card
+        devices = Devices(
+            self._cards,
+            camera,
+            engine,
+            server,
+            scan,
+            self._phones,
+            self._staff,
+            lambda: CardRules(tuple(authorities), self._today(), rules),
+            attributes,
+        )
+        self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
+        jobs = Jobs(
+            self.config,
+            self.supervisor,
+            devices,
             post=self._events.put,
             health=self._is,
             show_frame=self._frames.tell,
@@ -132,13 +162,20 @@ class Terminal:
             show_counter=self._show_counter,
             show_visual=self._show_visual,
         )
-        self._journal.on_health = lambda usable: self._is(journal="ok" if usable else "down")
-        self._parts = PartsHealth(engine, server, lambda part, state: self._is(**{part: state}))
-        supervisor.loop("conductor", self._conduct)
-        supervisor.loop("reader-watch", self._card_watch(cards).run)
-        if phones is not None:
-            supervisor.loop("phone-watch", self._phone_watch(phones).run)
-        supervisor.loop("health", self._parts.watch)
+        self.supervisor.loop("health", self._parts.watch)
+        with self._handing:
+            self._jobs = jobs
+            while self._waiting:
+                self._waiting.pop(0)(jobs)
+
+    def _have(self, job: "Callable[[Jobs], None]") -> None:
+        """Have a job begun: at once, or as soon as equip() has brought what does it."""
+        with self._handing:
+            jobs = self._jobs
+            if jobs is None:
+                self._waiting.append(job)
+        if jobs is not None:
+            job(jobs)
 
     # --- For windows, counter, runner ---------------------------------------------------------------------------
 
@@ -146,6 +183,11 @@ class Terminal:
     def snapshot(self) -> Snapshot:
         """Return the newest snapshot."""
         return self._snapshot
+
+    @property
+    def journal(self) -> Journal:
+        """Return the journal of its visits."""
+        return self._journal
 
     def submit(self, event: Event) -> None:
         """Hand in what a person did."""
@@ -192,11 +234,11 @@ class Terminal:
 
         ``told`` is called by another thread.
         """
-        self._jobs.start_visual(visit, staff, password, told)
+        self._have(lambda jobs: jobs.start_visual(visit, staff, password, told))
 
     def verify_staff(self, staff: str, password: bytearray, told: Callable[[StaffAnswer], None]) -> None:
         """Have a staff password verified, which is wiped; ``told`` is called by another thread."""
-        self._jobs.verify_staff(staff, password, told)
+        self._have(lambda jobs: jobs.verify_staff(staff, password, told))
 
     def staff_ids(self) -> tuple[str, ...]:
         """Return the ids of the staff who have a password."""
@@ -207,15 +249,22 @@ class Terminal:
         self.supervisor.start()
 
     def stop(self) -> None:
-        """End the visit and all workers; power the card off."""
+        """End the visit and all workers; power the card off. May be called twice."""
+        if self._stopped:
+            return
+        self._stopped = True
         self.supervisor.end()
         for reader in self._readers:
             reader.cancel()
-        self._parts.close()
-        self._jobs.let_go()
+        if self._parts is not None:
+            self._parts.close()
+        jobs = self._jobs
+        if jobs is not None:
+            jobs.let_go()
         self._events.put(None)
         self.supervisor.stop()
-        self._jobs.stop(self._visit)
+        if jobs is not None:
+            jobs.stop(self._visit)
         self._do(Effect.FORGET_VISIT)
         with self._counter_changes:
             self._visual_occasion = None
@@ -269,7 +318,8 @@ class Terminal:
             else:
                 self._do(effect)
         if self._session.state is not before.state and self._session.state in _OCCUPIED:
-            self._jobs.ask_ahead(self._visit)
+            visit = self._visit
+            self._have(lambda jobs: jobs.ask_ahead(visit))
         self._follow_visual(before)
         if before.state is not self._session.state:
             _log.info("visit %s: %s", self._session.visit.id or "-", self._session.state)
@@ -335,7 +385,8 @@ class Terminal:
         if len(code) != 14 or not (code.isascii() and code.isdigit()):
             return
         if self._session.match_code_wanted:
-            self._jobs.read_photo(self._visit, self._session.visit.id, code)
+            visit, name = self._visit, self._session.visit.id
+            self._have(lambda jobs: jobs.read_photo(visit, name, code))
         elif self._session.state in (flow.State.WAITING, flow.State.READING):
             self._match_code = (code, self._now() + MATCH_CODE_KEPT_S)
 
@@ -387,7 +438,8 @@ class Terminal:
         if not self._visit.queue_label:
             self._visit.queue_label = label_of(self._queue.take(), settings)
             if settings.print_command:
-                self._jobs.print_ticket(self._visit.queue_label)
+                label = self._visit.queue_label
+                self._have(lambda jobs: jobs.print_ticket(label))
         return self._visit.queue_label
 
     def _threads_are(self, down: tuple[str, ...]) -> None:
@@ -422,23 +474,29 @@ class Terminal:
             case Effect.WIPE_PIN:
                 self._wipe_pin()
             case Effect.POWER_OFF_CARD:
-                self._jobs.power_off(self._visit)
+                visit = self._visit
+                self._have(lambda jobs: jobs.power_off(visit))
             case Effect.FORGET_VISIT:
                 self._forget()
             case Effect.READ_CARD:
                 self._visit.match_code = self._take_match_code()
-                self._jobs.do(effect, self._session, self._visit, bytearray())
+                self._begin(effect, bytearray())
             case Effect.VERIFY_PIN:
                 pin, self._pin = self._pin, bytearray()
-                self._jobs.do(effect, self._session, self._visit, pin)
+                self._begin(effect, pin)
             case Effect.SIGN_ATTRIBUTES:
                 password, self._password = self._password, bytearray()
-                self._jobs.do(effect, self._session, self._visit, password)
+                self._begin(effect, password)
             case Effect.READ_PHONE:
                 # A copy: a phone that moved before its PIN was sent is only laid on again.
-                self._jobs.do(effect, self._session, self._visit, bytearray(self._pin))
+                self._begin(effect, bytearray(self._pin))
             case _:
-                self._jobs.do(effect, self._session, self._visit, bytearray())
+                self._begin(effect, bytearray())
+
+    def _begin(self, effect: Effect, typed: bytearray) -> None:
+        """Have a piece of the visit's work begun; ``typed`` is wiped by who does it."""
+        session, visit = self._session, self._visit
+        self._have(lambda jobs: jobs.do(effect, session, visit, typed))
 
     def _forget(self) -> None:
         with self._counter_changes:
@@ -462,7 +520,8 @@ class Terminal:
             self._hide_visual()
             self._visual_occasion = session.occasion if is_on else None
         if is_on:
-            self._jobs.show_photo(session.occasion, session.visit.id, self._visit)
+            visit = self._visit
+            self._have(lambda jobs: jobs.show_photo(session.occasion, session.visit.id, visit))
 
     def _hide_visual(self) -> None:
         if self._visual is None:

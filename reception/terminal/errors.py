@@ -15,16 +15,14 @@ from hardware.card import (
     CertificateUnreadable,
     NoCertificate,
     PhotoTrust,
-    ReaderBusy,
     ReaderError,
-    ReaderStalled,
-    ServiceDown,
     UnknownGeneration,
     WrongCard,
 )
 from reception import flow
 from reception.flow import Event
 from reception.flow.failures import FailureCode
+from reception.terminal.watch import reader_failure
 
 _log = logging.getLogger("reception.terminal")
 
@@ -68,18 +66,6 @@ def card_failure(error: CardError) -> FailureCode:
             return FailureCode.CARD_GENERATION_UNKNOWN
         case _:
             return FailureCode.CARD_TROUBLE
-
-
-def reader_failure(error: ReaderError) -> FailureCode:
-    match error:
-        case ServiceDown():
-            return FailureCode.READER_SERVICE_DOWN
-        case ReaderBusy():
-            return FailureCode.READER_BUSY
-        case ReaderStalled():
-            return FailureCode.CARD_STALLED
-        case _:
-            return FailureCode.READER_LOST
 
 
 def failed(occasion: int, lane: str, error: Exception) -> Event:

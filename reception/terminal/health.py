@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from consent.eligibility import EligibilityClient
-from hardware.face.engine import FaceEngine
 from reception.terminal.supervisor import StopSign
+
+if TYPE_CHECKING:
+    from consent.eligibility import EligibilityClient
+    from hardware.face.engine import FaceEngine
 
 
 class PartsHealth:
@@ -25,7 +28,7 @@ class PartsHealth:
     """A server that takes longer is as good as none for who stands before the terminal."""
 
     def __init__(
-        self, engine: FaceEngine, server: EligibilityClient, tell: Callable[[str, str], None]
+        self, engine: "FaceEngine", server: "EligibilityClient", tell: Callable[[str, str], None]
     ) -> None:
         self._engine, self._tell = engine, tell
         # The terminal's own connection is for visits, and never waits for this one.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from config import Config
@@ -22,7 +22,7 @@ from consent.eligibility import (
     TimedOut,
     Unreachable,
 )
-from consent.wire import Subsidy, SubsidyOffer, japan_now
+from consent.wire import Subsidy, japan_now
 from hardware.camera import CameraError, Frame, FrameSource
 from hardware.camera.health import CameraHealth
 from hardware.card import (
@@ -44,8 +44,9 @@ from hardware.card import (
 )
 from hardware.card.photo import PhotoDamaged, decoded
 from hardware.face.engine import EngineLost, FaceEngine, PhotoUnusable
+from hardware.face.guidance import Guidance
 from hardware.face.observation import Embedding
-from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult
 from hardware.face.presence import presence_of
 from reception import flow
 from reception.flow import AttributeOutcome, Effect, Event, Method, Session
@@ -56,6 +57,7 @@ from reception.terminal.queue_numbers import print_ticket, ticket_text
 from reception.terminal.snapshot import CounterView, SubsidyView, VisualView
 from reception.terminal.staff import Staff, StaffAnswer, Verdict
 from reception.terminal.supervisor import LaneEnded, Supervisor
+from reception.terminal.visit import PhoneProof, VisitMemory
 
 _log = logging.getLogger("reception.terminal")
 
@@ -65,43 +67,6 @@ _FRESH_S = 60.0
 CardFaceScan = Callable[[], str | None]
 """Reads 照合番号B off the card's surface; a stand-in, since the optical scan of real readers is not public.
 It returns the 14 digits, or None when nobody can tell them: then the face route is not offered."""
-
-
-@dataclass
-class VisitMemory:
-    """What a visit keeps in memory beside the flow's session; gone with FORGET_VISIT."""
-
-    channel: CardChannel | None = None
-    card: MyNumberCard | None = None
-    facts: CardFacts | None = None
-    photo: bytes | None = field(default=None, repr=False)
-    """Only one that is genuine."""
-    birth_date: str = field(default="", repr=False)
-    """Of the card's holder, as its signed record has it: the server compares it with the certificate's."""
-    distance: float = 0.0
-    notice: str = ""
-    stop_face: threading.Event = field(default_factory=threading.Event)
-    phone: "PhoneProof | None" = None
-    match_code: str | None = field(default=None, repr=False)
-    """照合番号B as staff typed it before the card came."""
-    counter: CounterView | None = None
-    subsidies: tuple[SubsidyOffer, ...] = field(default=(), repr=False)
-    """The certificates of medical subsidies that the patient is asked for, in asking order."""
-    queue_label: str = ""
-    """The queue number that was given to this visit."""
-    embedding: "Future[Embedding] | None" = field(default=None, repr=False)
-    """Of the photo, made while the patient chooses."""
-    challenge: "tuple[float, Future[Challenge]] | None" = None
-    """Asked for while the patient is occupied, and when (monotonic, s); a challenge serves once."""
-
-
-@dataclass(frozen=True)
-class PhoneProof:
-    """What one tap of a phone gave; after it the phone may leave."""
-
-    certificate: bytes
-    challenge: Challenge
-    signature: bytes
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from enum import StrEnum
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from config.announcements import Announcement
 from consent.choices import ConsentAnswer, Item
@@ -23,6 +20,10 @@ from reception.flow import (
     Step,
 )
 from reception.flow.failures import FailureCode
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Nothing = Literal[""]
 """None of it, as it stands in the JSON."""
@@ -99,7 +100,7 @@ class Snapshot:
     pin_digits: int = 0
     pin_tries_left: int | None = None
     guidance: str = ""
-    """What the face gate asks of the patient (hardware.face.policy.Guidance), in FACE_MATCH; in READING what the card
+    """What the face gate asks of the patient (hardware.face.guidance.Guidance), in FACE_MATCH; in READING what the card
     waits for (flow.READER_BUSY): another program has the reader.
     """
     match_code_wanted: bool = False
@@ -314,5 +315,5 @@ class VisualView:
     """What staff compare the patient with, while they do so (VISUAL_CHECK); lives in memory and ends with it."""
 
     visit: str
-    photo: NDArray[np.uint8] | None = field(repr=False, compare=False)
+    photo: "NDArray[np.uint8] | None" = field(repr=False, compare=False)
     """The card's photo, (H, W) uint8 grey; None when it cannot be decoded. Wiped when the check is over."""

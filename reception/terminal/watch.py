@@ -6,9 +6,13 @@ from collections.abc import Callable
 from hardware.card import (
     CardReader,
     Presence,
+    ReaderBusy,
     ReaderError,
+    ReaderStalled,
+    ServiceDown,
 )
 from reception.flow import Event
+from reception.flow.failures import FailureCode
 from reception.terminal.supervisor import StopSign
 
 _log = logging.getLogger("reception.terminal")
@@ -64,3 +68,16 @@ class ReaderWatch:
         if seen is not self._told:
             self._post(self._changed(seen, already_in))
             self._told = seen
+
+
+def reader_failure(error: ReaderError) -> FailureCode:
+    """Return what a reader that cannot be used means for the flow."""
+    match error:
+        case ServiceDown():
+            return FailureCode.READER_SERVICE_DOWN
+        case ReaderBusy():
+            return FailureCode.READER_BUSY
+        case ReaderStalled():
+            return FailureCode.CARD_STALLED
+        case _:
+            return FailureCode.READER_LOST

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass as checked
 
-from config.insurance import MOST_SUBSIDIES
+from config.subsidies import MOST_SUBSIDIES
 from config.toml_file import STRICT
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow

@@ -81,6 +81,9 @@ def _cut(piece: str, room: float, measure: Measure) -> list[str]:
     """Cut a piece that is wider than a line between smaller phrases, or else anywhere; what fits stays whole."""
     if measure(piece.rstrip()) <= room:
         return [piece]
+    if len(piece) <= 2:
+        # As by a widget that has no width yet.
+        return _letters(piece)
     smaller = _smaller_phrases(piece)
     if len(smaller) > 1:
         return [part for one in smaller for part in _cut(one, room, measure)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from consent.choices import Item
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception.flow import HelpTopic, Method, StaffText
 from reception.flow.failures import FailureCode
 from reception.terminal.snapshot import Snapshot

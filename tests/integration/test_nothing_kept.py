@@ -100,9 +100,11 @@ def test_nothing_of_a_face_can_be_reached_after_a_visit(
         assert visit.next_entry(State.WAITING, 20)
         camera.plug()
         # The card's power-off wipes, and the face's worker may be at its last frame still: these queue behind them.
+        jobs = bench.terminal._jobs
+        assert jobs is not None
         for lane in ("card", "face"):
-            bench.terminal._jobs._lanes[lane].submit(int).result(10)
-        bench.terminal._jobs._camera_health.stop()
+            jobs._lanes[lane].submit(int).result(10)
+        jobs._camera_health.stop()
         for thread in threading.enumerate():
             if thread.name == "camera-health":
                 thread.join(10)
@@ -134,8 +136,10 @@ def test_a_photo_embedded_ahead_is_forgotten_by_the_engine_when_the_visit_ends_w
         visit.wait(State.METHOD_CHOICE)
         bench.remove()
         visit.wait_at_rest()
-        bench.terminal._jobs._lanes["card"].submit(int).result(10)
-        bench.terminal._jobs._lanes["face"].submit(int).result(10)
+        jobs = bench.terminal._jobs
+        assert jobs is not None
+        for lane in ("card", "face"):
+            jobs._lanes[lane].submit(int).result(10)
         assert asked == ["embed_photo", "forget"]
 
 

@@ -15,8 +15,9 @@ import config
 from hardware.camera import Frame, Image
 from hardware.face.challenge import Move, drawn
 from hardware.face.engine import FaceEngine
+from hardware.face.guidance import Guidance
 from hardware.face.observation import Embedding
-from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult, Guidance
+from hardware.face.policy import FaceMatch, FaceOutcome, FaceResult
 from hardware.simulation.moving_stills import Condition, moving
 from hardware.simulation.portraits import card_photo, portrait_path
 from hardware.simulation.steerable_clip import SteerableClip

@@ -132,15 +132,13 @@ def be_terminal(
             settings.server, identity, settings.profile, settings.consents, settings.site
         )
         ends.callback(client.close)
-        terminal = Terminal(
-            settings,
-            reader=reader,
+        terminal = Terminal(settings, reader=reader, simulated=True)
+        terminal.equip(
             camera=camera,
             engine=engine,
             server=client,
             scan=reader.scan,
             authorities=card_authorities(Authority(Path(state))),
-            simulated=True,
         )
         terminal.subscribe(see)
         terminal.start()

@@ -21,7 +21,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from config.face_networks import network_of
 from hardware.face.engine.wire import BLOCK, SHARED, PhotoUnusable, Runs
 
 if TYPE_CHECKING:
@@ -58,14 +57,14 @@ class FaceEngine:
         answer_within_s: float = 5.0,
         start_within_s: float = 30.0,
         library: Literal["best", "dlib"] = "best",
-        network: str = "",
+        network: str | None = "",
     ) -> None:
-        """``network``: as config.Face.model.
+        """``network``: as config.Face.model; None: use() tells it, while the process already loads its libraries.
 
         ``library``: what runs face_recognition's network; "dlib" is its own way, to compare with.
         """
-        kind = network_of(network).name
-        self._asked_for = kind, "" if network == kind else network, library
+        self._library = library
+        self._asked_for: tuple[str, str, str] | None = None
         self.ready = threading.Event()
         """Set once the models are loaded."""
         self._answer_within_s = answer_within_s
@@ -73,6 +72,19 @@ class FaceEngine:
         self._lock = threading.Lock()
         self._worker: _Worker | None = None
         self._wanted = False
+        if network is not None:
+            self.use(network)
+
+    def use(self, network: str) -> None:
+        """Say once which network is wanted, as config.Face.model, where that was not known at first."""
+        # Only here: the settings bring pydantic, without which the process starts, and works.
+        from config.face_networks import network_of
+
+        kind = network_of(network).name
+        with self._lock:
+            self._asked_for = kind, "" if network == kind else network, self._library
+            if self._worker is not None:
+                self._worker.use(self._asked_for)
 
     @property
     def pid(self) -> int | None:
@@ -173,7 +185,7 @@ class _Worker:
         self,
         answer_within_s: float,
         start_within_s: float,
-        asked_for: tuple[str, str, str],
+        asked_for: tuple[str, str, str] | None,
         ready: threading.Event,
     ) -> None:
         self._answer_within_s = answer_within_s
@@ -199,7 +211,6 @@ class _Worker:
                 "hardware.face.engine.worker",
                 str(theirs.fileno()),
                 str(block),
-                *asked_for,
             ],
             pass_fds=(theirs.fileno(), block),
             stdin=subprocess.DEVNULL,
@@ -214,7 +225,13 @@ class _Worker:
         theirs.close()
         os.close(block)
         self._connection = Connection(ours.detach())
+        if asked_for is not None:
+            self.use(asked_for)
         threading.Thread(target=self._greet, args=(ready,), name="face-engine-start", daemon=True).start()
+
+    def use(self, asked_for: tuple[str, str, str]) -> None:
+        with suppress(OSError):  # it died, which its greeting's absence tells
+            self._connection.send(asked_for)
 
     @property
     def running(self) -> bool:

@@ -7,7 +7,6 @@ import cv2
 import dlib
 import numpy as np
 
-from hardware.card.photo import PhotoDamaged, decoded
 from hardware.face.engine import models
 from hardware.face.engine.embedder import SFACE, Points, best_embedder
 from hardware.face.engine.finder import Found, best_finder
@@ -42,7 +41,12 @@ class Look:
         self._five_points = dlib.shape_predictor(str(models.FIVE_POINTS.path()))
         self._embedded_one = False
         self._forget()
-        # OpenCV makes its table for Lab colours on first use, 70 ms that the first patient need not wait for.
+
+    def warm_up(self) -> None:
+        """Do once what takes longer the first time, which the first patient need not wait for."""
+        import hardware.card.photo  # noqa: F401
+
+        # OpenCV makes its table for Lab colours on first use, in 70 ms.
         cv2.cvtColor(np.zeros((8, 8, 3), np.uint8), cv2.COLOR_BGR2LAB)
 
     @property
@@ -120,6 +124,9 @@ class Look:
 
     def photo_chip(self, jp2: bytes) -> Any:
         """Return the one large face on a card photo as chip() does; raises PhotoUnusable."""
+        # Only here: the card's driver takes 40 ms to import, and faces are found without it.
+        from hardware.card.photo import PhotoDamaged, decoded
+
         try:
             grey = decoded(jp2)
         except PhotoDamaged as damaged:

@@ -14,14 +14,19 @@ from hardware.face.engine.look import Look
 from hardware.face.engine.wire import BLOCK, SHARED, ModelUnusable, PhotoUnusable
 
 
-def _serve(connection: Connection, memory: mmap.mmap, network: str, file: str, library: str) -> None:
-    """Answer commands until the terminal closes the connection or dies."""
+def _serve(connection: Connection, memory: mmap.mmap) -> None:
+    """Answer commands until the terminal closes the connection or dies; the first one says which network."""
     try:
+        network, file, library = connection.recv()
         look = Look(network, file, library, threads=min(2, len(os.sched_getaffinity(0))))
+    except EOFError:
+        return
     except ModelUnusable as error:
         connection.send(("unusable", str(error)))
         return
     connection.send(("ready", look.runs))
+    # Nobody's face can be there yet.
+    look.warm_up()
     while True:
         try:
             command, *given = connection.recv()
@@ -68,7 +73,7 @@ def _main() -> None:
     connection, block = Connection(int(sys.argv[1])), int(sys.argv[2])
     memory = mmap.mmap(block, SHARED)
     with suppress(BrokenPipeError, ConnectionResetError):  # the terminal is gone
-        _serve(connection, memory, *sys.argv[3:6])
+        _serve(connection, memory)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Pages of 同意取得: a question with its yes and no, the choices beside it, and the summary before all is sent."""
 
-from config.insurance import MOST_SUBSIDIES
+from config.subsidies import MOST_SUBSIDIES
 from consent.choices import ConsentAnswer, Item, PrescriptionForm
 from reception import flow
 from reception.patient.pages.page import IN_A_ROW, TWO_IN_A_ROW, Page, Send

@@ -1,6 +1,6 @@
 """Pages of 本人確認: the choice, face, PIN, phone."""
 
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception import flow
 from reception.flow import Method
 from reception.patient.pages.ending import tone_of

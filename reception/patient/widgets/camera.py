@@ -1,17 +1,21 @@
 """The patient as in a mirror, with the oval that the face belongs in."""
 
-from typing import cast
+from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, cast
+
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception.patient import tokens
 from reception.patient.widgets.painted import Painted, begin
 from reception.texts import N_, Catalogue
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NARROWEST, WIDEST = 3 / 4, 4 / 3
 """Width to height of what is cut out of a frame."""
@@ -51,7 +55,9 @@ class CameraPreview(QWidget, Painted):
             image = image[(height - crop) // 2 :][:crop]
         # OpenCV and not numpy: 0.3 ms in place of 3, and other threads may run meanwhile. The image only points at the
         # pixels: they must live as long as it does.
-        self._pixels = pixels = cast(NDArray[np.uint8], cv2.cvtColor(cv2.flip(image, 1), cv2.COLOR_BGR2BGRA))
+        self._pixels = pixels = cast(
+            "NDArray[np.uint8]", cv2.cvtColor(cv2.flip(image, 1), cv2.COLOR_BGR2BGRA)
+        )
         rows, columns = pixels.shape[:2]
         self._image = QImage(pixels.data, columns, rows, 4 * columns, QImage.Format.Format_RGB32)
         self._sweep = (self._sweep + SWEEP_STEP) % 360

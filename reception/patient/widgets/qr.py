@@ -1,6 +1,5 @@
 """A QR code as large as its place allows, dark on light in every mode: that is what phones read best."""
 
-import segno
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -42,6 +41,8 @@ class QrCode(QWidget, Painted):
             self.update()
         if address != self._address:
             self._address = address
+            import segno  # Only here: no patient sees a code before the first card.
+
             made = segno.make(address, error="m", micro=False).matrix if address else ()
             self._modules = tuple(tuple(bool(module) for module in row) for row in made)
             self.update()

@@ -15,9 +15,10 @@ from hardware.camera import Frame, Image
 from hardware.face.challenge import TURNED
 from hardware.face.engine import FaceEngine
 from hardware.face.flash import Flash, drawn
+from hardware.face.guidance import Guidance
 from hardware.face.observation import Box, Observation
 from hardware.face.photo_check import FLAT_BELOW, PhotoCheck
-from hardware.face.policy import Guidance, gate
+from hardware.face.policy import gate
 from hardware.simulation import attacks
 from hardware.simulation.moving_stills import HEIGHT, MASK_VALUES, Condition, masked, moving
 from hardware.simulation.portraits import SHIPPED, portrait_path

@@ -109,7 +109,7 @@ def _on_a_bench(options: argparse.Namespace) -> "Iterator[Opened]":
             Bench(settings, options.state, engine=engine, keep_cards=True) as bench,
             watched(bench.terminal, bench.office, settings, options.state),
         ):
-            yield Opened(bench.terminal, bench.office, partial(_panel, bench))
+            yield Opened(bench.terminal, partial(_panel, bench))
 
 
 def _panel(bench: object) -> "PanelLike":
@@ -170,7 +170,7 @@ def _open_bench(options: argparse.Namespace) -> "Iterator[Opened]":
                     opening = opened_to_counters(bench.terminal, bench.office, settings, options.state)
                     ends.enter_context(opening)
                 panel = None if port is not None else partial(_panel, bench)
-                yield Opened(bench.terminal, bench.office, panel)
+                yield Opened(bench.terminal, panel)
 
 
 def _hil_record(options: argparse.Namespace) -> int:
@@ -192,7 +192,7 @@ def _hil_record(options: argparse.Namespace) -> int:
             session.running(options.state, frames=options.frames) as (terminal, office, bench),
             watched(terminal, office, session.settings, options.state),
         ):
-            yield Opened(terminal, office, partial(_panel, bench) if bench is not None else None)
+            yield Opened(terminal, partial(_panel, bench) if bench is not None else None)
             said.extend(session.write(options.title))
 
     print("Make one visit, or several. Closing the windows ends the recording.", flush=True)

@@ -12,9 +12,9 @@ from consent.eligibility import EligibilityClient
 from consent.server.certificates import Authority
 from consent.wire import japan_now
 from hardware.face.engine import FaceEngine
-from reception.terminal.assembly import real_terminal
 from reception.terminal.back_office import BackOffice
 from reception.terminal.conductor import Terminal
+from reception.terminal.equipment import real_terminal
 from reception.testing.scenarios.frames import KeptFrames
 from reception.testing.scenarios.recorded_bench import RecordedBench
 from reception.testing.scenarios.recorder import Frame, NothingRecorded, Recorder, as_toml

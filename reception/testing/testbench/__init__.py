@@ -48,14 +48,10 @@ from hardware.simulation.virtual_card import (
     foreign_card,
     forged_card,
 )
-from reception.terminal.assembly import (
-    announcements_of,
-    authorities_of,
-    back_office,
-    open_journal,
-)
+from reception.terminal.assembly import announcements_of, open_journal
 from reception.terminal.attributes import attribute_service
 from reception.terminal.conductor import Terminal
+from reception.terminal.equipment import authorities_of, back_office
 from reception.terminal.journal import Journal
 from reception.terminal.staff import Staff, read_hashes, staff_file
 from reception.testing.testbench.operators import Hand, Operator, Simulated, Together
@@ -294,17 +290,19 @@ class Bench:
                 config,
                 reader=self._card_reader,
                 phone_reader=self.phone_reader,
+                simulated=self._real is None or self._clip is not None,
+                journal=journal,
+                staff=_staff(self._staff),
+                today=lambda: self.now().date(),
+                announcements=announcements_of(config),
+            )
+            self.terminal.equip(
                 camera=self.camera,
                 engine=self.engine,
                 server=self.client,
                 scan=self._real.match_code_b if self._real else self._scan,
-                simulated=self._real is None or self._clip is not None,
-                journal=journal,
-                staff=_staff(self._staff),
                 authorities=authorities_of(config) if self._real else card_authorities(self.authority),
-                today=lambda: self.now().date(),
                 attributes=service,
-                announcements=announcements_of(config),
             )
             if self._clip is not None:
                 ends.callback(self.terminal.subscribe_colours(self._clip.light))

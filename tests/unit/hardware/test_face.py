@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 import config
 from hardware.camera import Frame, NoCamera
 from hardware.face.engine import Runs
+from hardware.face.guidance import Guidance
 from hardware.face.observation import Box, Embedding, Observation
-from hardware.face.policy import FaceMatch, FaceOutcome, Guidance, Policy, SteadyGuidance, gate, rule_of
+from hardware.face.policy import FaceMatch, FaceOutcome, Policy, SteadyGuidance, gate, rule_of
 
 GOOD = Observation(
     faces=1,

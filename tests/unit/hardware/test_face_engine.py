@@ -434,7 +434,7 @@ def test_a_killed_worker_is_told_and_a_fresh_one_takes_its_place() -> None:
 
 @pytest.mark.expected_log("face engine hangs")
 def test_a_worker_that_hangs_is_told_in_time_and_ended() -> None:
-    with FaceEngine(answer_within_s=0.3) as engine:
+    with FaceEngine(answer_within_s=2.0) as engine:
         engine.observe(a_frame())
         stopped = engine.pid
         assert stopped is not None
@@ -442,7 +442,7 @@ def test_a_worker_that_hangs_is_told_in_time_and_ended() -> None:
         began = time.monotonic()
         with pytest.raises(EngineLost, match="hangs"):
             engine.observe(a_frame())
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 4
         assert not Path(f"/proc/{stopped}").exists()
 
 
@@ -484,6 +484,22 @@ def test_a_clip_made_from_a_card_sized_photo_shows_its_person(
     photo.write_bytes(card_photo(portrait_path("astronaut")))
     clip = open_clip(clip_for(photo, tmp_path), "fast")
     assert FaceMatch(engine, SETTINGS).match(clip, photos["astronaut"]).accepted
+
+
+def test_a_network_that_is_told_while_the_process_starts_is_the_one_it_works_with() -> None:
+    with FaceEngine(network=None) as engine:
+        pid = engine.pid
+        engine.use("dlib")
+        assert engine.ready.wait(30)
+        assert (engine.runs.network, engine.pid) == ("dlib", pid)
+
+
+def test_closing_before_a_network_was_told_ends_the_worker() -> None:
+    engine = FaceEngine(network=None)
+    engine.start()
+    pid = engine.pid
+    engine.close()
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_closing_while_it_still_starts_ends_the_worker() -> None:

@@ -20,6 +20,7 @@ ROOMS = (
     "hardware/simulation",
     "consent/choices",
     "consent/coverage",
+    "consent/japan_time",
     "consent/wire",
     "consent/signatures",
     "consent/copay_limits",

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from config import Screen
 from consent.choices import ConsentAnswer, Item
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception import flow
 from reception.flow import Method
 from reception.flow.failures import FailureCode

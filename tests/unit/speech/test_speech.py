@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consent.choices import ConsentAnswer, Item
-from hardware.face.policy import Guidance
+from hardware.face.guidance import Guidance
 from reception import flow
 from reception.flow import HelpTopic, Language, Method
 from reception.flow.failures import FailureCode
