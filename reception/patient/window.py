@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 UPRIGHT = Screen()
 
 
+def _present(terminal: TerminalLike) -> Snapshot:
+    """Return the snapshot of now, so that no other page is made before its own."""
+    seen = [Snapshot()]
+    terminal.subscribe(seen.append)()
+    return seen[-1]
+
+
 def density_of(widget: QWidget) -> float:
     """Return the px per inch of a widget's display, within what is believed: 96 to 300."""
     return min(300.0, max(96.0, widget.screen().physicalDotsPerInch()))
@@ -49,7 +56,7 @@ class PatientWindow(QWidget):
         super().__init__()
         self._sound = ""
         self._terminal, self._screen = terminal, screen
-        self._shown = Snapshot()
+        self._shown = _present(terminal)
         self._styled: tuple[tokens.Look, str] | None = None
         self.setObjectName("patient_window")
         self.setWindowTitle("マイナンバーカード受付")
@@ -59,7 +66,7 @@ class PatientWindow(QWidget):
         self._frame = self._made()
         self._flash = ColourFlash(self)
         self._restyle()
-        self.render_snapshot(self._shown)
+        self._show(self._shown, anew=True)
         self._bridge = Bridge(self)
         self._bridge.snapshot.connect(self.render_snapshot)
         self._bridge.frame.connect(self.show_frame)
@@ -81,7 +88,9 @@ class PatientWindow(QWidget):
             self._restyle()
         elif snapshot.display_mode != before.display_mode:
             self._restyle()
-        anew = (before.screen, before.occasion) != (snapshot.screen, snapshot.occasion)
+        self._show(snapshot, anew=(before.screen, before.occasion) != (snapshot.screen, snapshot.occasion))
+
+    def _show(self, snapshot: Snapshot, *, anew: bool) -> None:
         self._frame.show_snapshot(snapshot, anew=anew)
         if snapshot.screen != "FACE_MATCH":
             self._flash.show_colour(None)

@@ -1,8 +1,10 @@
 """``./run`` brings what a command needs, and no more."""
 
+import os
 import re
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -12,15 +14,31 @@ from tests.support import ROOT
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> ModuleType:
-    loader = SourceFileLoader("set_up", str(ROOT / "run"))
-    spec = spec_from_loader("set_up", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    module.VENV_PYTHON = tmp_path / "python"  # type: ignore[attr-defined]
-    module.STAMP = tmp_path / "stamp"  # type: ignore[attr-defined]
-    module.VENV_PYTHON.touch()
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """What each start does, on a checkout of its own."""
+    monkeypatch.syspath_prepend(str(ROOT / "packaging"))
+    module = import_module("launch")
+    for name in ("python", "stamp", "unchanged"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(module, "ROOT", str(tmp_path))
+    monkeypatch.setattr(module, "VENV_PYTHON", str(tmp_path / "python"))
+    monkeypatch.setattr(module, "STAMP", str(tmp_path / "stamp"))
+    monkeypatch.setattr(module, "UNCHANGED", str(tmp_path / "unchanged"))
+    for file in (*module.PINNED, "packaging/set_up.py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("as it was")
+    yield module
+    for name in ("launch", "set_up"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def run(launch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """What sets up."""
+    module = import_module("set_up")
+    monkeypatch.setattr(module, "VENV_PYTHON", tmp_path / "python")
+    monkeypatch.setattr(module, "STAMP", tmp_path / "stamp")
+    module.STAMP.unlink()
     return module
 
 
@@ -40,8 +58,51 @@ def run(tmp_path: Path) -> ModuleType:
         ("bench face", "dev"),
     ],
 )
-def test_a_command_brings_its_level(run: ModuleType, line: str, level: str) -> None:
-    assert run.wanted_level(line.split()) == level
+def test_a_command_brings_its_level(launch: ModuleType, line: str, level: str) -> None:
+    assert launch.wanted_level(line.split()) == level
+
+
+def test_a_start_after_one_that_found_all_in_order_looks_no_further(launch: ModuleType) -> None:
+    assert not launch.is_unchanged("site")
+    launch.keep_look("bench")
+    assert launch.is_unchanged("site")
+    assert launch.is_unchanged("bench")
+    assert not launch.is_unchanged("dev")
+
+
+@pytest.mark.parametrize("changed", ["requirements/site.txt", "packaging/set_up.py", "stamp", "python"])
+def test_a_start_after_a_change_looks_whether_something_is_to_be_done(
+    launch: ModuleType, tmp_path: Path, changed: str
+) -> None:
+    launch.keep_look("dev")
+    os.utime(tmp_path / changed, ns=(0, 0))
+    assert not launch.is_unchanged("site")
+
+
+def test_a_start_after_a_system_package_came_or_went_looks_whether_something_is_to_be_done(
+    launch: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = tmp_path / "status"
+    status.touch()
+    monkeypatch.setattr(launch, "OF_THE_SYSTEM", (str(status),))
+    launch.keep_look("dev")
+    assert launch.is_unchanged("site")
+    status.unlink()
+    assert not launch.is_unchanged("site")
+
+
+def test_what_a_start_kept_is_no_use_in_another_folder(
+    launch: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch.keep_look("dev")
+    monkeypatch.setattr(launch, "ROOT", "/elsewhere")
+    assert not launch.is_unchanged("site")
+
+
+def test_a_folder_that_others_look_after_is_only_looked_at(launch: ModuleType, tmp_path: Path) -> None:
+    launch.UNCHANGED = str(tmp_path / "no-such-folder" / "unchanged")  # type: ignore[attr-defined]
+    launch.keep_look("dev")
+    assert not launch.is_unchanged("site")
 
 
 def test_a_larger_environment_serves_a_smaller_command_and_is_not_made_smaller(run: ModuleType) -> None:
