@@ -254,7 +254,7 @@ class Store:
                     # The others would wait for the same database, one after another.
                     _fail(jobs[number:], error)
                     return
-                with suppress(StoreUnavailable), self._batch():
+                with suppress(Exception), self._batch():
                     job.context.run(job.instead)
                 job.done.set_exception(error)
             else:

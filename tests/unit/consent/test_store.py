@@ -192,6 +192,19 @@ def test_who_fails_fails_alone_and_nothing_of_it_is_kept(store: Store, tmp_path:
     assert kept(tmp_path / "many.db") == ["after", "before", "instead"]
 
 
+def test_what_fails_twice_is_in_nobodys_way_either(store: Store, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    held = Held(store)
+    failing = store.keep_together(fail, fail)
+    after = store.keep_together(lambda: store.keep_visit(visit_of("after")))
+    held.end()
+    with pytest.raises(ZeroDivisionError):
+        failing.result(20)
+    assert after.result(20) is None and kept(tmp_path / "many.db") == ["after"]
+
+
 def test_a_statement_that_the_database_refuses_fails_its_own_request_only(
     store: Store, tmp_path: Path
 ) -> None:
