@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import config
 from hardware.card.authenticity import CardAuthority, ChipProof, PhotoTrust, judge
 from hardware.card.channel import CardChannel
 from hardware.card.errors import (
@@ -38,6 +37,9 @@ from hardware.card.records import (
     face_record,
     token_label,
 )
+
+if TYPE_CHECKING:
+    import config
 
 T = TypeVar("T")
 
@@ -74,6 +76,12 @@ _ERAS = (
 )
 
 
+def _as_shipped() -> "config.Card":
+    import config  # Only here: the face engine's process, which decodes photos, does without the settings.
+
+    return config.Card()
+
+
 @dataclass(frozen=True)
 class CardRules:
     """What a terminal believes of cards, and on which day."""
@@ -81,7 +89,7 @@ class CardRules:
     authorities: Sequence[CardAuthority] = ()
     """Whose word on a photo counts; none: no photo is believed."""
     today: date = date(2000, 1, 1)
-    settings: config.Card = field(default_factory=config.Card)
+    settings: "config.Card" = field(default_factory=_as_shipped)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ import gc
 import importlib
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, QSocketNotifier, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QWidget
 
 from reception.patient.first import FirstScreen
@@ -24,7 +25,9 @@ TITLE_BAR = 40
 """px that a window manager takes of the height."""
 SMALLEST_SCALE = 0.75
 """Of the size that is set; below it the letters would be too small on an ordinary display."""
-SHOWN_WITHIN_S = 1.0
+ALIVE_MS = 5000
+"""How often the thread of the windows gives a sign of life; the supervisor waits several times as long for one."""
+SHOWN_WITHIN_S = 0.3
 """How long what goes on behind the patient's window lets it come first, which it does not while a reader is lost."""
 
 _log = logging.getLogger("reception.start")
@@ -66,24 +69,37 @@ def show(opening: Opening, *, simulated: bool = False, kiosk: int | None = None)
 
     ``kiosk``: fill this display (from 1) with the patient's window. Raises NoSuchDisplay, and what ``opening`` raises.
     """
-    # What is loaded stays; a search for garbage in it takes 7 % of the time of all imports (measured). See settle().
-    gc.disable()
     application = QApplication([])
     first = FirstScreen(simulated=simulated)
     program = _Program(application, first, opening, kiosk)
     # Not quit(): that asks the windows, and those of a kiosk say no.
     signal.signal(signal.SIGINT, lambda *_: application.exit())
     signal.signal(signal.SIGTERM, lambda *_: application.exit())
-    awake = QTimer()  # Python sees a signal only when it gets to run
-    awake.timeout.connect(lambda: None)
-    awake.start(200)
     try:
-        application.exec()
+        with _signals_heard():
+            application.exec()
     finally:
         gc.enable()
         program.close()
     if program.failure is not None:
         raise program.failure
+
+
+@contextmanager
+def _signals_heard() -> Iterator[None]:
+    """Let Qt's loop wake up when a signal comes: Python's handlers only run when Python gets to run."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        came = QSocketNotifier(ours.fileno(), QSocketNotifier.Type.Read)
+        came.activated.connect(lambda: ours.recv(64))
+        before = signal.set_wakeup_fd(theirs.fileno())
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            came.setEnabled(False)
 
 
 def place_patient(window: QWidget) -> None:
@@ -222,10 +238,11 @@ class _Program(QObject):
         self._surroundings.came.connect(self._came, Qt.ConnectionType.QueuedConnection)
         self._snapshot_came.connect(self._ready, Qt.ConnectionType.QueuedConnection)
         self._surroundings.completed.connect(self._complete, Qt.ConnectionType.QueuedConnection)
-        first.painted.connect(self._surroundings.start)
         if kiosk is None:
             place_patient(first)
             first.show()
+        # Not only when that is painted: meanwhile it is the display's turn.
+        self._surroundings.start()
 
     def close(self) -> None:
         """Close what is open; the terminal ends last."""
@@ -307,7 +324,7 @@ class _Program(QObject):
         self._pulse = terminal.supervisor.pulse("windows")
         self._alive = QTimer()
         self._alive.timeout.connect(self._pulse.is_set)
-        self._alive.start(500)
+        self._alive.start(ALIVE_MS)
 
     def _page(self, snapshot: "Snapshot") -> None:
         """Let the keys belong to the patient's window at each page on which the patient has to do something."""

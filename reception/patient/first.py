@@ -2,7 +2,7 @@
 
 import logging
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -13,9 +13,6 @@ _log = logging.getLogger("reception.start")
 
 class FirstScreen(QWidget):
     """Says that the terminal is getting ready."""
-
-    painted = Signal()
-    """Once, when it is on the display."""
 
     def __init__(self, *, simulated: bool) -> None:
         super().__init__()
@@ -45,11 +42,11 @@ class FirstScreen(QWidget):
         super().paintEvent(event)
         if not self._painted:
             self._painted = True
-            QTimer.singleShot(0, self._tell)
+            QTimer.singleShot(0, _tell)
 
-    def _tell(self) -> None:
-        _log.info("first screen")
-        self.painted.emit()
+
+def _tell() -> None:
+    _log.info("first screen")
 
 
 def _line(kind: str, text: str) -> QLabel:

@@ -62,6 +62,8 @@ class BackOffice:
         self._unreadable = False
         self._compared = False
         """The journal was held against the server's records since it could last be written."""
+        self._compare_at = 0.0
+        """When the server is asked again for its records (monotonic, s), after it could not be."""
         self._first_seen: dict[str, float] = {}
         """Unsettled visits, and since when they are known here (monotonic, s), whatever is done to the clock."""
         self._supervisor = Supervisor(self._parts_down)
@@ -167,7 +169,7 @@ class BackOffice:
             # Anew once the journal can be written again.
             self._compared = self._compared and usable
             return
-        if not usable:
+        if not usable or time.monotonic() < self._compare_at:
             return
         until = self._journal.compared_until()
         now = self._journal.now()
@@ -183,6 +185,7 @@ class BackOffice:
                     self._tell(NoticeCode.VISIT_RECORDED_UNSEEN, unheard)
         except EligibilityError as error:
             _log.info("server: %s", error)
+            self._compare_at = time.monotonic() + self._delays.device_retry_s
             return
         self._journal.compared(now)
         self._compared = True

@@ -77,8 +77,12 @@ def start(state: Path, rounds: int, say: Say) -> list[dict[str, Any]]:
             # Not before: where pcscd is stands in it, too.
             environment = {**os.environ, "QT_QPA_PLATFORM": platform}
             say(f"from starting the program, {reader}, median of {rounds}, ms")
-            ours = [moments(command, environment, list(_MOMENTS)) for _ in range(rounds + 1)][1:]
-            bare = [_bare(environment, card=reader != "simulated reader") for _ in range(rounds + 1)][1:]
+            ours, bare = [], []
+            # By turns: what else the machine does meanwhile hits both.
+            for _ in range(rounds + 1):
+                ours.append(moments(command, environment, list(_MOMENTS)))
+                bare.append(_bare(environment, card=reader != "simulated reader"))
+            del ours[0], bare[0]
     figures = []
     for what in _MOMENTS:
         took = median(one[what] for one in ours)
