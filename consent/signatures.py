@@ -4,17 +4,24 @@ A name in a header proves nothing; over plain HTTP it would be all that there is
 here: one signature, RSA PKCS#1 v1.5 with SHA-256, the body by its digest (RFC 9530), and a number used once.
 """
 
+import base64
 import datetime
+import hashlib
+import hmac
+import re
 import secrets
 import threading
+import time
 from collections.abc import Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography import exceptions
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from http_message_signatures import (
-    HTTPMessageSigner,
     HTTPMessageVerifier,
     HTTPSignatureKeyResolver,
     InvalidSignature,
@@ -25,7 +32,7 @@ from consent.wire import IDEMPOTENCY_HEADER, TERMINAL_HEADER
 
 CLOCKS_MAY_DIFFER = timedelta(seconds=60)
 """How far the sender's clock may be from the receiver's; so long, twice, a request could be sent again."""
-_TAG = "reception-terminal"
+_LABEL, _TAG = "terminal", "reception-terminal"
 _COVERED = ("@method", "@path", "@query", "content-digest", TERMINAL_HEADER.lower())
 
 
@@ -80,30 +87,47 @@ def sign(request: Unsent, body: bytes, identity: Identity) -> None:
     """Sign a request: who sends it, with which body, now."""
     headers: MutableMapping[str, str] = request.headers
     headers[TERMINAL_HEADER] = identity.id
-    once = (IDEMPOTENCY_HEADER.lower(),) if IDEMPOTENCY_HEADER in headers else ()
-    signer = HTTPMessageSigner(signature_algorithm=_Rsa, key_resolver=_Key(private=identity.private_key))
-    signer.sign(
-        request,
-        key_id=identity.id,
-        nonce=secrets.token_urlsafe(12),
-        tag=_TAG,
-        label="terminal",
-        covered_component_ids=(*_COVERED, *once),
-        body=body,
+    headers["Content-Digest"] = digest = _digest_of(body)
+    once = headers.get(IDEMPOTENCY_HEADER)
+    covered = " ".join(f'"{each}"' for each in (*_COVERED, *(() if once is None else (_ONCE,))))
+    params = (
+        f'({covered});created={int(time.time())};keyid="{identity.id}";alg="{_Rsa.algorithm_id}"'
+        f';nonce="{secrets.token_urlsafe(12)}";tag="{_TAG}"'
     )
+    target = urlsplit(str(request.url))
+    message = _base(request.method, target.path or "/", target.query, digest, identity.id, once, params)
+    signature = identity.private_key.sign(message, padding.PKCS1v15(), hashes.SHA256())
+    headers["Signature-Input"] = f"{_LABEL}={params}"
+    headers["Signature"] = f"{_LABEL}=:{base64.b64encode(signature).decode()}:"
+
+
+def _digest_of(body: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+
+
+def _base(
+    method: str, path: str, query: str, digest: str, terminal_id: str, once: str | None, params: str
+) -> bytes:
+    """Return what is signed (RFC 9421, 2.5); raises ValueError for what is not ASCII."""
+    values = (method, path, f"?{query}", digest, terminal_id)
+    lines = [f'"{name}": {value}' for name, value in zip(_COVERED, values, strict=True)]
+    lines += [] if once is None else [f'"{_ONCE}": {once}']
+    return "\n".join((*lines, f'"@signature-params": {params}')).encode("ascii")
 
 
 def verify(request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicKey) -> str:
     """Return the number used once of a request that this sender signed just now; raises NotSigned."""
-    once = IDEMPOTENCY_HEADER.lower()
-    sent_once = any(name.lower() == once for name, _ in request.headers.items())
-    verifier = _Verifier(signature_algorithm=_Rsa, key_resolver=_Key(terminal_id, public=key))
+    nonce = _verified_as_written_here(request, body, terminal_id, key)
+    if nonce is not None:
+        return nonce
+    sent_once = any(name.lower() == _ONCE for name, _ in request.headers.items())
+    verifier = _Verifier(signature_algorithm=_Rsa, key_resolver=_Key(terminal_id, key))
     try:
         (result,) = verifier.verify(
             request,
             max_age=timedelta(0),
             expect_tag=_TAG,
-            require_components=(*_COVERED, *((once,) if sent_once else ())),
+            require_components=(*_COVERED, *((_ONCE,) if sent_once else ())),
             body=body,
         )
     except NotSigned:
@@ -113,6 +137,51 @@ def verify(request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicK
     if result.parameters["keyid"] != terminal_id or not result.nonce or len(result.nonce) > 64:
         raise NotSigned("REQUEST_SIGNATURE_INVALID")
     return result.nonce
+
+
+def _verified_as_written_here(
+    request: Received, body: bytes, terminal_id: str, key: rsa.RSAPublicKey
+) -> str | None:
+    """Return the number of a request that is signed, and written just as sign() writes it; None: ask the library.
+
+    The library reads whatever RFC 9421 allows, which costs ten times what it costs to verify the signature.
+    """
+    given = dict(request.headers.lines)
+    named, signed = (
+        _INPUT.fullmatch(given.get("signature-input", "")),
+        _SIGNATURE.fullmatch(given.get("signature", "")),
+    )
+    target = _TARGET.fullmatch(request.target)
+    twice = len(given) != len(request.headers.lines)
+    if twice or named is None or signed is None or target is None or named["keyid"] != terminal_id:
+        return None
+    digest, once = _digest_of(body), given.get(_ONCE)
+    fresh = abs(time.time() - int(named["created"])) < CLOCKS_MAY_DIFFER.total_seconds() - 1
+    same = hmac.compare_digest(given.get("content-digest", "").encode(), digest.encode())
+    if not (fresh and same and given.get(_TERMINAL) == terminal_id):
+        return None
+    if (once is None) != (named["once"] is None) or not (once is None or _PLAIN.fullmatch(once)):
+        return None
+    path, query, params = target["path"], target["query"] or "", named["params"]
+    message = _base(request.method, path, query, digest, terminal_id, once, params)
+    try:
+        key.verify(base64.b64decode(signed[1]), message, padding.PKCS1v15(), hashes.SHA256())
+    except (ValueError, exceptions.InvalidSignature):
+        return None
+    return named["nonce"]
+
+
+_Rsa = algorithms.RSA_V1_5_SHA256
+_TERMINAL, _ONCE = _COVERED[-1], IDEMPOTENCY_HEADER.lower()
+_INPUT = re.compile(
+    rf"{_LABEL}=(?P<params>\("
+    + " ".join(f'"{each}"' for each in _COVERED)
+    + rf'(?P<once> "{_ONCE}")?\);created=(?P<created>[0-9]{{1,12}});keyid="(?P<keyid>[A-Za-z0-9_-]+)"'
+    + rf';alg="{_Rsa.algorithm_id}";nonce="(?P<nonce>[A-Za-z0-9_-]{{1,64}})";tag="{_TAG}")'
+)
+_SIGNATURE = re.compile(rf"{_LABEL}=:([A-Za-z0-9+/]+=*):")
+_TARGET = re.compile(r"(?P<path>/[A-Za-z0-9/._~-]*)(\?(?P<query>[!-~]*))?")
+_PLAIN = re.compile("[!-~]{1,64}")
 
 
 class Nonces:
@@ -136,9 +205,6 @@ class Nonces:
             return len(self._seen) > before
 
 
-_Rsa = algorithms.RSA_V1_5_SHA256
-
-
 class _Verifier(HTTPMessageVerifier):
     max_clock_skew = CLOCKS_MAY_DIFFER
 
@@ -152,13 +218,8 @@ class _Verifier(HTTPMessageVerifier):
 
 
 class _Key(HTTPSignatureKeyResolver):
-    def __init__(
-        self, of: str = "", private: rsa.RSAPrivateKey | None = None, public: rsa.RSAPublicKey | None = None
-    ) -> None:
-        self._of, self._private, self._public = of, private, public
-
-    def resolve_private_key(self, key_id: str) -> Any:
-        return self._private
+    def __init__(self, of: str, public: rsa.RSAPublicKey) -> None:
+        self._of, self._public = of, public
 
     def resolve_public_key(self, key_id: str) -> Any:
         return self._public if key_id == self._of else None

@@ -1,12 +1,14 @@
 """A terminal's own key, made when it first starts; the server knows its public part."""
 
+import os
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from consent.enrolment.state_files import key_of, parsed_rsa_key, read
+from consent.enrolment.state_files import StateError, key_of, parsed_rsa_key, read
 
 AUDITOR = "auditor"
 """Whose key reads the server's audit, and nothing else; no terminal's id."""
@@ -53,6 +55,18 @@ def terminal_public_key(state: Path, terminal_id: str) -> rsa.RSAPublicKey | Non
         path = _file(state, terminal_id)
     except ValueError:
         return None
+    try:
+        about = os.stat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return _public_key(path, (about.st_ino, about.st_mtime_ns, about.st_ctime_ns, about.st_size))
+
+
+@lru_cache(maxsize=1024)
+def _public_key(path: Path, _version: tuple[int, ...]) -> rsa.RSAPublicKey | None:
+    """Return the public key in this version of a file; kept, since each request of a terminal asks for it."""
     content = read(path)
     return None if content is None else parsed_rsa_key(path, content).public_key()
 

@@ -128,7 +128,7 @@ class EligibilityServer:
 
     ``port`` 0 takes a free one at the first start, which later starts take again. The person files of ``people_folder``
     are read again whenever they change. ``behind``: the Unix socket to which a front of the site's own hands requests
-    on. start() raises ServerError.
+    on. ``ocsp``: URL of another responder to ask; else the own one answers in process. start() raises ServerError.
     """
 
     def __init__(
@@ -146,6 +146,7 @@ class EligibilityServer:
         limits: "Limits | None" = None,
         tls: Tls | None = None,
         behind: Path | None = None,
+        ocsp: str | None = None,
     ) -> None:
         self.faults = Faults()
         self._given = tuple(people)
@@ -160,6 +161,7 @@ class EligibilityServer:
         self._limits = limits
         self._tls = tls
         self._socket = behind
+        self._ocsp = ocsp
         self._shared: socket.socket | None = None
         self._shared_front: Front | None = None
         self._running: _Running | None = None
@@ -188,12 +190,6 @@ class EligibilityServer:
             "proxy_headers": self.behind_front,
             "forwarded_allow_ips": "*" if self.behind_front else None,
         }
-
-    def _own_url(self) -> str:
-        """Where this process reaches itself: the server asks the responder over HTTP, as if it were elsewhere."""
-        everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "[::1]"}  # noqa: S104
-        host = everywhere.get(self._host, f"[{self._host}]" if ":" in self._host else self._host)
-        return f"http://{host}:{self._port}"
 
     def start(self) -> None:
         """Listen and return once requests are accepted; does nothing when running."""
@@ -245,13 +241,13 @@ class EligibilityServer:
         return self._running.app
 
     def _assembled(self) -> "_Running":
-        from consent.server.app import make_app, make_responder_app
+        from consent.server.app import make_app
         from consent.server.door import Door, with_known_hosts
-        from consent.server.faults import skewed, with_faults
+        from consent.server.faults import in_process, skewed, with_faults
         from consent.server.jlis.app import add_parties
         from consent.server.people import People
         from consent.server.rate_limits import Buckets, Limits, Refusals, with_limits
-        from consent.server.revocation import OCSP_PATH, Responder, StatusQuestion
+        from consent.server.revocation import HttpResponder, Responder, StatusQuestion
         from consent.server.service import Service
 
         store = self._store = self._store or _opened(self._database)
@@ -261,14 +257,9 @@ class EligibilityServer:
         )
         clock = skewed(self._clock)
         responder = Responder(people, self._authority, self._clock)
-        inner: _Uvicorn | None = None
-        asked = self._own_url()
-        if self._limits or self._tls:
-            # The server asks its own responder at a door of its own, plain and on this machine only.
-            listening = _bound("127.0.0.1", 0)
-            asked = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            inner = _Uvicorn(with_faults(make_responder_app(responder), self.faults), listening, _UVICORN)
-        status = StatusQuestion(asked + OCSP_PATH, clock)
+        other = HttpResponder(self._ocsp) if self._ocsp else None
+        asked = other.answer if other else in_process(responder.answer, self.faults)
+        status = StatusQuestion(asked, clock)
         service = Service(people, self._authority, store, clock, self._grace_months, self._trust_cas, status)
         refusals = Refusals(service.note_refusal)
         limits = self._limits or (Limits() if self.behind_front else None)
@@ -281,7 +272,7 @@ class EligibilityServer:
             app = with_limits(app, limits, Buckets(limits.per_s, limits.burst), refusals)
         if not self.behind_front:  # there, the certificate's names are what the server is called
             app = with_known_hosts(app, [self._host])
-        return _Running(app, inner, people, self._authority.status_signer, status.close)
+        return _Running(app, people, self._authority.status_signer, other.close if other else None)
 
     @property
     def parties(self) -> "Parties":
@@ -427,13 +418,12 @@ class _Running:
     def __init__(
         self,
         app: "Asgi",
-        inner: _Uvicorn | None,
         people: "People",
         warm_up: Callable[[], object],
-        ended: Callable[[], None],
+        ended: Callable[[], None] | None,
     ) -> None:
         self.app = app
-        self._doors = [inner] if inner else []
+        self._door: _Uvicorn | None = None
         self._front: Front | None = None
         self._at_end = ended
         self._ended = threading.Event()
@@ -444,7 +434,7 @@ class _Running:
 
     def open(self, listening: socket.socket, settings: dict[str, Any], front: "Front | None") -> None:
         """Serve the application; raises ServerError."""
-        self._doors.append(_Uvicorn(self.app, listening, settings))
+        self._door = _Uvicorn(self.app, listening, settings)
         if front:
             front.start()
             self._front = front
@@ -459,14 +449,14 @@ class _Running:
             log.error("a person's certificate cannot be had: %s", type(error).__name__)
 
     def end(self) -> None:
-        """End; the terminals' door first, since its requests ask the responder."""
         self._ended.set()
         if self._front:
             self._front.end()
-        for door in reversed(self._doors):
-            door.end()
+        if self._door:
+            self._door.end()
         self._learner.join()
-        self._at_end()
+        if self._at_end:
+            self._at_end()
 
 
 def _bound(host: str, port: int) -> socket.socket:

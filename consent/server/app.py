@@ -7,6 +7,8 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import anyio
@@ -25,7 +27,7 @@ from consent.server.identity import Terminal
 from consent.server.metrics import Metrics
 from consent.server.refusal import Refusal
 from consent.server.revocation import ANSWER_TYPE, OCSP_PATH, Responder
-from consent.server.service import Service
+from consent.server.service import Outcome, Service
 from consent.server.store import StoreUnavailable
 
 log = logging.getLogger("reception.server")
@@ -56,13 +58,6 @@ def make_app(service: Service, responder: Responder, door: Door) -> FastAPI:
     app.add_middleware(_Unheard)
     app.add_middleware(Metrics)
     return app
-
-
-def make_responder_app(responder: Responder) -> ASGIApp:
-    """Put the responder alone behind HTTP, for the server itself."""
-    app = Starlette()
-    _add_authority(app, responder, of_its_own=True)
-    return _Unheard(app)
 
 
 class _Unheard:
@@ -106,6 +101,28 @@ async def _json_body(request: Request) -> bytes:
     return await _body(request)
 
 
+async def answer(
+    door: Door,
+    request: Request,
+    call: Callable[[Terminal], "wire.Message | Outcome[Any]"],
+    content: bytes | None = None,
+    *,
+    waits: bool = False,
+) -> Response:
+    """Let the terminal in, and answer; ``content`` is the body where it was read already.
+
+    ``waits``: the call itself may wait for a file, the database or a responder, and gets a thread. What is kept waits
+    in the store's one.
+    """
+    body = await _body(request) if content is None else content
+    with door.entered(request, body) as terminal:
+        outcome = await run_in_threadpool(call, terminal) if waits else call(terminal)
+        told = await asyncio.wrap_future(outcome) if isinstance(outcome, Future) else outcome
+    if isinstance(told, Refusal):
+        raise told
+    return _answer(told)
+
+
 def _written_out(value: str | None) -> str | None:
     """Refuse a bare number, which pydantic would take for seconds since 1970."""
     if value is not None and not re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]", value):
@@ -117,17 +134,7 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     visit_id = Annotated[str, Path(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 
     # The headers are read here, and FastAPI told of them: to have it read them costs as much as a statement of SQL.
-    async def answered(
-        request: Request, call: Callable[[Terminal], wire.Message], content: bytes | None = None
-    ) -> Response:
-        """Answer in a thread: anything but the request itself may wait for a file or the database."""
-        body = await _body(request) if content is None else content
-
-        def answer() -> Response:
-            with door.entered(request, body) as terminal:
-                return _answer(call(terminal))
-
-        return await run_in_threadpool(answer)
+    answered = partial(answer, door)
 
     def key_of(request: Request) -> str:
         return request.headers.get(wire.IDEMPOTENCY_HEADER, "")
@@ -153,7 +160,10 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
     async def identifications(request: Request) -> Response:
         content = await _json_body(request)
         return await answered(
-            request, lambda asks: service.identify(asks, _read(content, wire.IdentificationRequest)), content
+            request,
+            lambda asks: service.identify(asks, _read(content, wire.IdentificationRequest)),
+            content,
+            waits=True,
         )
 
     @app.put(
@@ -184,7 +194,7 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
 
     @app.get("/v1/visits/{visit_id}", responses=_answers(wire.VisitAnswer, 403, 404), openapi_extra=_asks())
     async def visit(visit_id: visit_id, request: Request) -> Response:
-        return await answered(request, lambda asks: service.visit(asks, visit_id))
+        return await answered(request, lambda asks: service.visit(asks, visit_id), waits=True)
 
     @app.get(
         "/v1/visits/{visit_id}/result",
@@ -200,7 +210,7 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
         since: Annotated[AwareDatetime | None, BeforeValidator(_written_out)] = None,
         after: Annotated[str, Query(max_length=200)] = "",
     ) -> Response:
-        return await answered(request, lambda asks: service.visits(asks, since, after))
+        return await answered(request, lambda asks: service.visits(asks, since, after), waits=True)
 
     @app.post(
         "/v1/insured",
@@ -261,21 +271,16 @@ def _add_calls(app: FastAPI, service: Service, door: Door) -> None:
 
     @app.get(wire.AUDIT_PATH, responses=_answers(wire.AuditAnswer, 403), openapi_extra=_asks())
     async def audit(request: Request) -> Response:
-        return await answered(request, lambda _asks: service.audit())
+        return await answered(request, lambda _asks: service.audit(), waits=True)
 
 
-def _add_authority(app: Starlette, responder: Responder, *, of_its_own: bool = False) -> None:
-    """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document.
-
-    ``of_its_own``: nobody else waits for this event loop, so that answers are made in it, without the way to a thread.
-    """
-    # Threads of its own: identifications wait for these answers, and must not take the threads that give them.
+def _add_authority(app: Starlette, responder: Responder) -> None:
+    """Add what the authority publishes; it is open to anybody, and no part of the OpenAPI document."""
+    # Threads of its own: identifications of another server wait for these answers, and it may be waiting for this one.
     threads = anyio.CapacityLimiter(4)
 
     async def made(make: Callable[..., bytes], kind: str, *given: bytes) -> Response:
-        content = (
-            make(*given) if of_its_own else await anyio.to_thread.run_sync(make, *given, limiter=threads)
-        )
+        content = await anyio.to_thread.run_sync(make, *given, limiter=threads)
         return Response(content, media_type=kind)
 
     async def ocsp(request: Request) -> Response:

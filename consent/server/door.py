@@ -41,18 +41,18 @@ class Door:
 
     @contextmanager
     def entered(self, request: Request, body: bytes) -> Iterator[Terminal]:
-        """Let a terminal in with one request; raises Refusal, which is noted."""
+        """Let a terminal in with one request, in the event loop; raises Refusal, which is noted."""
         try:
             terminal = self._admitted(request, body)
         except Refusal as refusal:
-            self._refusals.note(who_asks(request.scope), refusal.code)
+            self._refusals.note_later(who_asks(request.scope), refusal.code)
             raise
         with self._turn:
             full = self._limits is not None and self._inside[terminal.id] >= self._limits.at_once
             if not full:
                 self._inside[terminal.id] += 1
         if full:
-            self._refusals.note(terminal.id, "TOO_MANY_REQUESTS")
+            self._refusals.note_later(terminal.id, "TOO_MANY_REQUESTS")
             raise Refusal(429, "TOO_MANY_REQUESTS", "more requests at once than one terminal may make")
         try:
             yield terminal
@@ -71,7 +71,7 @@ class Door:
             if terminal_id not in names:
                 raise Refusal(403, "TERMINAL_MISMATCH", "the certificate is another terminal's")
         terminal = self._service.enrolled(terminal_id)
-        if (terminal_id == AUDITOR) is not (request.url.path == wire.AUDIT_PATH):
+        if (terminal_id == AUDITOR) is not (request.scope["path"] == wire.AUDIT_PATH):
             raise Refusal(403, "KEY_NOT_FOR_THIS", "the audit needs its own key, and has no other use")
         target = request.scope["raw_path"].decode("latin-1")
         query = request.scope["query_string"].decode("latin-1")

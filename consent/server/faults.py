@@ -1,6 +1,7 @@
 """Faults of server and network, put around the application."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -8,13 +9,15 @@ from typing import TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from consent.server import Faults
+from consent.server import Faults, revocation
 
 Asgi: TypeAlias = ASGIApp
 
 HUGE_CHUNKS = 64
 CHUNK = b" " * 65_536
 JSON = b"application/json"
+GARBAGE = b"\x00<html>{{{ not JSON"
+PORTAL = b"<p>Please log in to the network.</p>"
 
 
 _skew: ContextVar[timedelta] = ContextVar("skew", default=timedelta())
@@ -33,7 +36,7 @@ def with_faults(app: Asgi, faults: Faults) -> Asgi:
             case "500":
                 await _send(send, 500, b'{"code":"SERVER_ERROR","message":"a fault on purpose"}')
             case "garbage":
-                await _send(send, 200, b"\x00<html>{{{ not JSON")
+                await _send(send, 200, GARBAGE)
             case "delay":
                 await asyncio.sleep(faults.delay_s)
                 await app(scope, receive, send)
@@ -44,7 +47,7 @@ def with_faults(app: Asgi, faults: Faults) -> Asgi:
                 await _cut(send)
             case "wrong_type":
                 await app(scope, receive, _lost)
-                await _send(send, 200, b"<p>Please log in to the network.</p>", b"text/html")
+                await _send(send, 200, PORTAL, b"text/html")
             case "slow_body":
                 await app(scope, receive, _lost)
                 await _start(send, 200, JSON, 1000)
@@ -64,6 +67,29 @@ def with_faults(app: Asgi, faults: Faults) -> Asgi:
                 await app(scope, receive, send)
             case None:
                 await app(scope, receive, send)
+
+    return faulty
+
+
+def in_process(answer: Callable[[bytes], bytes], faults: Faults) -> Callable[[bytes], bytes]:
+    """Return a responder asked in process, disturbed as it would be over HTTP: by the faults for ``/ocsp``."""
+
+    def faulty(request: bytes) -> bytes:
+        match faults.take(revocation.OCSP_PATH):
+            case "500" | "huge_body":
+                revocation.unavailable("the responder is in trouble")
+            case "garbage":
+                return GARBAGE
+            case "wrong_type":
+                return PORTAL
+            case "drop" | "drop_before":
+                revocation.unavailable("the responder cannot be reached")
+            case "delay" | "slow_body":
+                threading.Event().wait(min(faults.delay_s, revocation.ASK_TIMEOUT_S))
+                if faults.delay_s >= revocation.ASK_TIMEOUT_S:
+                    revocation.unavailable("the responder cannot be reached")
+        # clock_skew, too: the responder goes by its own clock, as another machine would.
+        return answer(request)
 
     return faulty
 

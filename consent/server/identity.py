@@ -55,7 +55,8 @@ class Challenges:
     def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._clock = clock
-        self._key = b""
+        # Now, since issue() must wait for nothing.
+        self._key = store.challenge_key()
         self._swept = clock()
 
     def issue(self, terminal_id: str) -> wire.ChallengeAnswer:
@@ -94,7 +95,6 @@ class Challenges:
             self._store.forget_challenges(now - SPENT_KEPT)
 
     def _code(self, purpose: str, terminal_id: str, text: str) -> bytes:
-        self._key = self._key or self._store.challenge_key()
         message = "\0".join((purpose, terminal_id, text)).encode("utf-8", "replace")
         return hmac.digest(self._key, message, "sha256")
 
@@ -124,7 +124,8 @@ def issuer_of(
     Generations of a CA share one name: which of them issued is told by the key id that the certificate names, and
     decided by the signature.
     """
-    named = _authority_key_id(certificate)
+    # To read its extensions takes longer than to verify a signature: only where there is something to choose.
+    named = _authority_key_id(certificate) if len(trusted) > 1 else None
     over = False
     for ca in trusted:
         if named is not None and _subject_key_id(ca) not in (None, named):

@@ -90,7 +90,7 @@ def eligibility(
         number=one.number if one else "",
         branch=one.branch if one else "",
         share=share_on(one, person.birth_date, day) if one else None,
-        limit_category=limit_of(person, visit, day, {}),
+        limit_category=_limit_told(one, person, visit, day, {}),
         reference_number=reference_number,
         conflicts=conflicts,
         subsidies=tuple(
@@ -120,7 +120,16 @@ def _told_of(person: Person, visit: StoredVisit, day: date) -> Qualification | N
 
 def limit_of(person: Person, visit: StoredVisit, day: date, answers: Mapping[Item, ConsentAnswer]) -> str:
     """Return the limit category as far as it is provided."""
-    one = _told_of(person, visit, day)
+    return _limit_told(_told_of(person, visit, day), person, visit, day, answers)
+
+
+def _limit_told(
+    one: Qualification | None,
+    person: Person,
+    visit: StoredVisit,
+    day: date,
+    answers: Mapping[Item, ConsentAnswer],
+) -> str:
     limit = limit_on(one, person.birth_date, day) if one else None
     return limit.category if limit and provides_limit(visit.profile, answers) else ""
 

@@ -137,10 +137,11 @@ class People:
             if holder or not self.add_next():
                 return holder
 
-    def persons(self) -> tuple[Person, ...]:
-        """Return everybody, without having anybody's certificate made."""
+    def persons(self, *, as_found: bool = False) -> tuple[Person, ...]:
+        """Return everybody, without having anybody's certificate made; ``as_found``: as when one was last asked for."""
         with self._lock:
-            self._look_around()
+            if not as_found:
+                self._look_around()
             taken_up = {holder.person.id: holder.person for holder in self._holders.values()}
             return (*self._left, *taken_up.values())
 

@@ -1,13 +1,15 @@
 """Which certificates still count: the authority's responder (OCSP) and daily list (CRL), and how the server asks.
 
 The truth is ``[certificate] status`` of the person file. The responder tells it at once, the list from the next
-midnight in Japan on. Terminals ask neither: they have no right to (J-LIS answers registered verifiers only).
+midnight in Japan on. Terminals ask neither: they have no right to (J-LIS answers registered verifiers only). The server
+asks its own responder in process, or another one over HTTP.
 """
 
 import base64
 import http.client
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
@@ -124,23 +126,34 @@ class Responder:
 
 
 class StatusQuestion:
-    """Asks a responder over HTTP for a certificate's status, as the national system asks J-LIS."""
+    """Asks a responder for a certificate's status, as the national system asks J-LIS; ``fetch``: question to answer.
 
-    def __init__(self, url: str, clock: Callable[[], datetime]) -> None:
-        self._url = urlsplit(url)
+    Nothing is kept: each question has a nonce of its own, and gets an answer of its own.
+    """
+
+    def __init__(self, fetch: Callable[[bytes], bytes], clock: Callable[[], datetime]) -> None:
+        self._fetch = fetch
         self._clock = clock
-        # Connections that were used, for whoever asks next; a new one each time costs as much as the answer.
-        self._resting: deque[http.client.HTTPConnection] = deque()
 
     def ask(self, certificate: x509.Certificate, ca: x509.Certificate) -> CertificateState:
         """Return the status; raises Refusal (503) when no answer comes that can be believed."""
         nonce = secrets.token_bytes(16)
         builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, ca, hashes.SHA256())
         request = builder.add_extension(x509.OCSPNonce(nonce), critical=False).build()
-        content = self._fetched(request.public_bytes(serialization.Encoding.DER))
+        content = self._fetch(request.public_bytes(serialization.Encoding.DER))
         return believed_status(content, certificate, ca, nonce, self._clock())
 
-    def _fetched(self, request: bytes) -> bytes:
+
+class HttpResponder:
+    """A responder that is another program, asked over HTTP; safe to use from several threads."""
+
+    def __init__(self, url: str) -> None:
+        self._url = urlsplit(url)
+        # Connections that were used, for whoever asks next; a new one each time costs as much as the answer.
+        self._resting: deque[http.client.HTTPConnection] = deque()
+
+    def answer(self, request: bytes) -> bytes:
+        """Return what it answers (DER); raises Refusal (503) when no answer comes."""
         try:
             try:
                 kept = self._resting.pop()
@@ -152,23 +165,28 @@ class StatusQuestion:
                 # It had rested for too long, and the responder had closed it.
                 return self._fetched_by(self._line(), request)
         except (OSError, http.client.HTTPException):
-            _unavailable("the responder cannot be reached")
+            unavailable("the responder cannot be reached")
 
     def _fetched_by(self, line: http.client.HTTPConnection, request: bytes) -> bytes:
         try:
             # In the path (RFC 6960, A.1), so that the question comes as one packet and is answered at once.
             line.request("GET", f"{self._url.path}/{quote(base64.b64encode(request), safe='')}")
+            end = time.monotonic() + ASK_TIMEOUT_S
             answer = line.getresponse()
-            content = answer.read(MAX_ANSWER_BYTES + 1)
+            content = bytearray()
+            # Each read is limited by itself; an answer that drips must end, too.
+            while len(content) <= MAX_ANSWER_BYTES and time.monotonic() < end and (part := answer.read1()):
+                content += part
         except BaseException:
             line.close()
             raise
         # A line whose answer broke off would give its rest to the next question.
-        if answer.status != 200 or not answer.isclosed():
+        if answer.status != 200 or not (answer.isclosed() or answer.length == 0):
             line.close()
-            _unavailable("the responder is in trouble")
+            unavailable("the responder is in trouble")
+        answer.close()
         self._resting.append(line)
-        return content
+        return bytes(content)
 
     def _line(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=ASK_TIMEOUT_S)
@@ -186,7 +204,7 @@ def believed_status(
     try:
         answer = ocsp.load_der_ocsp_response(content)
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            _unavailable("the responder does not answer this question")
+            unavailable("the responder does not answer this question")
         told = answer.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce
         same = answer.serial_number == certificate.serial_number and told == nonce
         algorithm = answer.hash_algorithm
@@ -194,11 +212,11 @@ def believed_status(
         begin, end = answer.this_update_utc, answer.next_update_utc
         status, reason = answer.certificate_status, answer.revocation_reason
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound, x509.DuplicateExtension):
-        _unavailable("the responder's answer is not understood")
+        unavailable("the responder's answer is not understood")
     if not same or not hashes_match:
-        _unavailable("the responder's answer is to another question")
+        unavailable("the responder's answer is to another question")
     if end is None or not begin - CLOCKS_DIFFER <= now <= end:
-        _unavailable("the responder's answer is of another time")
+        unavailable("the responder's answer is of another time")
     check_signer(answer, ca, now)
     if status is ocsp.OCSPCertStatus.GOOD:
         return "good"
@@ -219,7 +237,7 @@ def check_signer(answer: ocsp.OCSPResponse, ca: x509.Certificate, now: datetime)
             continue
         if signer.not_valid_before_utc <= now <= signer.not_valid_after_utc and _named_by(ca, signer):
             return
-    _unavailable("the answer is not signed by the authority's responder")
+    unavailable("the answer is not signed by the authority's responder")
 
 
 @lru_cache(maxsize=16)
@@ -252,7 +270,13 @@ def _truth(
 
 
 def _issuer_hashes(ca: x509.Certificate, algorithm: hashes.HashAlgorithm) -> tuple[bytes, bytes]:
-    name, key = hashes.Hash(algorithm), hashes.Hash(algorithm)
+    return _hashes_by(ca, type(algorithm))
+
+
+@lru_cache(maxsize=16)
+def _hashes_by(ca: x509.Certificate, kind: type[hashes.HashAlgorithm]) -> tuple[bytes, bytes]:
+    """Name the CA as OCSP does; kept, since it is the same one for years."""
+    name, key = hashes.Hash(kind()), hashes.Hash(kind())
     name.update(ca.subject.public_bytes())
     key.update(ca.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1))
     return name.finalize(), key.finalize()
@@ -263,5 +287,6 @@ def _unsuccessful(status: ocsp.OCSPResponseStatus) -> bytes:
     return answer.public_bytes(serialization.Encoding.DER)
 
 
-def _unavailable(words: str) -> NoReturn:
+def unavailable(words: str) -> NoReturn:
+    """Refuse (503), since nothing believable is known of the certificate."""
     raise Refusal(503, _UNAVAILABLE, words) from None

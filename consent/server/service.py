@@ -1,11 +1,11 @@
 """What the server does, without HTTP: every call gives an answer of the wire or a Refusal, and a line in the audit."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -51,6 +51,10 @@ from consent.server.store import (
 )
 
 log = logging.getLogger("reception.server")
+
+T = TypeVar("T")
+Outcome: TypeAlias = Future[T | Refusal]
+"""What a call comes to, once that is durable, with its line in the audit."""
 
 
 class Authority(RevocationAuthority, Protocol):
@@ -105,7 +109,10 @@ class Service:
     def challenge(self, terminal: Terminal) -> wire.ChallengeAnswer:
         return self._challenges.issue(terminal.id)
 
-    def identify(self, terminal: Terminal, request: wire.IdentificationRequest) -> wire.EligibilityAnswer:
+    def identify(
+        self, terminal: Terminal, request: wire.IdentificationRequest
+    ) -> Outcome[wire.EligibilityAnswer]:
+        """Identify somebody; asks the responder before it returns, and may wait for it."""
         note, opened = _Note(), False
         proven: tuple[Holder, Standing] | Exception
         try:
@@ -114,7 +121,8 @@ class Service:
             proven = self._proven(terminal, request, nonce, note)
         except Exception as error:
             proven = error
-        with self._audited("identify", terminal, request.visit_id, note):
+
+        def answer() -> wire.EligibilityAnswer:
             if opened:
                 # By a failed try, too; and whatever else is wrong, that it was used before comes first.
                 self._challenges.spend(request.challenge_id)
@@ -127,6 +135,8 @@ class Service:
             except VisitDiffers:
                 raise Refusal(409, "VISIT_DIFFERS", "this visit id belongs to another visit") from None
             return self._told(holder.person, visit)
+
+        return self._audited("identify", terminal, request.visit_id, answer, note)
 
     def _proven(
         self, terminal: Terminal, request: wire.IdentificationRequest, nonce: bytes, note: _Note
@@ -214,9 +224,10 @@ class Service:
 
     def answer_card_use(
         self, terminal: Terminal, visit_id: str, idempotency_key: str, request: wire.CardUseRequest
-    ) -> wire.EligibilityAnswer:
+    ) -> Outcome[wire.EligibilityAnswer]:
         """Register the card's use as insurance card (利用申込), or note that the patient does not want it."""
-        with self._audited("card-use", terminal, visit_id):
+
+        def answer() -> wire.EligibilityAnswer:
             visit = self._own_visit(terminal, visit_id, idempotency_key)
             if not visit.card_use_offered:
                 raise Refusal(409, "CARD_USE_NOT_OFFERED", "the card's use is registered already")
@@ -229,17 +240,18 @@ class Service:
                 raise Refusal(409, "CARD_USE_DIFFERS", "this was answered otherwise before") from None
             return self._told(person, self._visit(visit_id))
 
+        return self._audited("card-use", terminal, visit_id, answer)
+
     def record(
         self, terminal: Terminal, visit_id: str, idempotency_key: str, request: wire.ConsentsRequest
-    ) -> wire.ConsentsAnswer:
+    ) -> Outcome[wire.ConsentsAnswer]:
         """Record the consents, once."""
-        with self._audited("consents", terminal, visit_id):
+
+        def answer() -> wire.ConsentsAnswer:
             visit = self._own_visit(terminal, visit_id, idempotency_key)
             _check_consents(visit, request)
-            known = self._store.visit_record(visit_id)
-            recorded_before = known is not None and known.recorded_at is not None
             # What an earlier version recorded is acknowledged again.
-            if not recorded_before:
+            if not self._is_recorded(visit_id):
                 _check_complete(visit, request)
             now = self._clock()
             subsidies = {one: request.subsidies[one] for one in visit.subsidies if one in request.subsidies}
@@ -264,6 +276,12 @@ class Service:
                 else "",
                 subsidies=self._used(holder.person, visit, stands.subsidies) if holder else (),
             )
+
+        return self._audited("consents", terminal, visit_id, answer)
+
+    def _is_recorded(self, visit_id: str) -> bool:
+        known = self._store.visit_record(visit_id)
+        return known is not None and known.recorded_at is not None
 
     def _used(
         self, person: Person, visit: StoredVisit, answers: Mapping[str, ConsentAnswer]
@@ -297,9 +315,10 @@ class Service:
         last = f"{found[-1].identified_at.isoformat()}~{found[-1].visit_id}" if len(found) == PAGE else ""
         return wire.VisitsAnswer(visits=found, after=last)
 
-    def result(self, terminal: Terminal, visit_id: str) -> wire.ResultAnswer:
+    def result(self, terminal: Terminal, visit_id: str) -> Outcome[wire.ResultAnswer]:
         """Return what the receipt computer is told of a visit; only to the terminal that identified it."""
-        with self._audited("result", terminal, visit_id):
+
+        def answer() -> wire.ResultAnswer:
             visit, record = self._own_visit(terminal, visit_id, visit_id), self.visit(terminal, visit_id)
             person = self._holder(visit.certificate_sha256).person
             limit = record.recorded_at is not None and provides_limit(visit.profile, record.answers)
@@ -316,24 +335,32 @@ class Service:
                     insurance.qualification(person, one, day, reference, limit=limit, diseases=diseases)
                     for one in found
                 ),
-                conflicts=self._conflicts(visit.institution_code, person),
+                conflicts=self._conflicts(visit.institution_code, person, reference),
                 subsidies=self._used(person, visit, record.subsidies),
             )
 
+        return self._audited("result", terminal, visit_id, answer)
+
     # --- By insurance, without a card ---------------------------------------------------------------------------
 
-    def insured(self, terminal: Terminal, query: wire.InsuredQuery) -> wire.InsuredAnswer:
+    def insured(self, terminal: Terminal, query: wire.InsuredQuery) -> Outcome[wire.InsuredAnswer]:
         """Answer a receipt computer that knows the numbers of the insurance; consents need the card."""
-        with self._audited("insured", terminal, ""):
+
+        def answer() -> wire.InsuredAnswer:
             return self._told_by_number(self._by_number(), query)
 
-    def insured_many(self, terminal: Terminal, request: wire.InsuredQueries) -> wire.InsuredAnswers:
+        return self._audited("insured", terminal, "", answer)
+
+    def insured_many(self, terminal: Terminal, request: wire.InsuredQueries) -> Outcome[wire.InsuredAnswers]:
         """Answer many such questions at once, of a bulk request; one line in the audit."""
-        with self._audited("insured-bulk", terminal, ""):
+
+        def answer() -> wire.InsuredAnswers:
             known = self._by_number()
             return wire.InsuredAnswers(
                 answers=tuple(self._told_by_number(known, query) for query in request.queries)
             )
+
+        return self._audited("insured-bulk", terminal, "", answer)
 
     def _told_by_number(self, known: ByNumber, query: wire.InsuredQuery) -> wire.InsuredAnswer:
         found = known.find(query)
@@ -350,12 +377,15 @@ class Service:
         )
         return wire.InsuredAnswer(status=covered.status, qualifications=told)
 
-    def register_reference(self, terminal: Terminal, request: wire.ReferenceRequest) -> wire.DoneAnswer:
+    def register_reference(
+        self, terminal: Terminal, request: wire.ReferenceRequest
+    ) -> Outcome[wire.DoneAnswer]:
         """Keep the facility's own chart number of a person; later answers to this facility echo it.
 
         A number that is another person's is refused: which of the two it belongs to, staff must find out.
         """
-        with self._audited("reference", terminal, ""):
+
+        def answer() -> wire.DoneAnswer:
             person, number = self._one_insured(request), request.reference_number
             holders = self._store.holders_of_reference(request.institution_code, number)
             if holders - {person.id}:
@@ -363,9 +393,12 @@ class Service:
             self._store.keep_reference(request.institution_code, person.id, number, person.name_kana)
             return wire.DoneAnswer()
 
-    def records(self, terminal: Terminal, query: wire.RecordsQuery) -> wire.RecordsAnswer:
+        return self._audited("reference", terminal, "", answer)
+
+    def records(self, terminal: Terminal, query: wire.RecordsQuery) -> Outcome[wire.RecordsAnswer]:
         """Tell the drugs or checkups of somebody whose consent, given here by card, holds now."""
-        with self._audited("records", terminal, ""):
+
+        def answer() -> wire.RecordsAnswer:
             person = self._one_insured(query)
             item = Item.MEDICATION if query.kind == "drugs" else Item.HEALTH_CHECKUP
             certificates = self._people.certificates_of(person.id)
@@ -379,14 +412,19 @@ class Service:
                 raise Refusal(403, "CONSENT_EXPIRED", "the consent has ended")
             return insurance.records(person, query, self._today())
 
-    def listing(self, terminal: Terminal, query: wire.ListingQuery) -> wire.ListingAnswer:
+        return self._audited("records", terminal, "", answer)
+
+    def listing(self, terminal: Terminal, query: wire.ListingQuery) -> Outcome[wire.ListingAnswer]:
         """List who has a medical ticket of a month, or gave a consent away from a terminal; in parts."""
-        with self._audited("listing", terminal, ""):
+
+        def answer() -> wire.ListingAnswer:
             everybody = sorted(self._people.persons(), key=lambda one: one.id)
             listed = [told for one in everybody for told in insurance.listed(one, query, self._today())]
             part = listed[query.after : query.after + wire.MOST_QUERIES]
             more = query.after + len(part) < len(listed)
             return wire.ListingAnswer(listed=tuple(part), more=more)
+
+        return self._audited("listing", terminal, "", answer)
 
     def _one_insured(self, request: wire.InsuredRequest) -> Person:
         """Return whom the numbers fit for certain; raises Refusal."""
@@ -400,17 +438,16 @@ class Service:
     def _by_number(self) -> ByNumber:
         return ByNumber(self._people.persons())
 
-    def _conflicts(self, institution_code: str, person: Person) -> tuple[wire.Conflict, ...]:
+    def _conflicts(self, institution_code: str, person: Person, reference: str) -> tuple[wire.Conflict, ...]:
         """Return why staff should look twice which chart is this person's; nothing is decided here."""
         found = []
-        reference = self._store.reference(institution_code, person.id)
         holders = self._store.holders_of_reference(institution_code, reference) if reference else set()
         if holders - {person.id}:
             found.append(wire.Conflict.NUMBER_SHARED)
         kana, born = plain(person.name_kana), person.birth_date
         if any(
             one.id != person.id and one.birth_date == born and plain(one.name_kana) == kana
-            for one in self._people.persons()
+            for one in self._people.persons(as_found=True)
         ):
             found.append(wire.Conflict.SAME_KANA_AND_BIRTH)
         if reference and self._store.kana_changed(institution_code, person.id, person.name_kana):
@@ -444,11 +481,15 @@ class Service:
     def audit(self) -> wire.AuditAnswer:
         return wire.AuditAnswer(entries=self._store.audit())
 
-    @contextmanager
     def _audited(
-        self, action: str, terminal: Terminal, visit_id: str, note: _Note | None = None
-    ) -> Iterator[None]:
-        """Note who did what with which outcome, whatever it is, in one transaction with what was done."""
+        self,
+        action: str,
+        terminal: Terminal,
+        visit_id: str,
+        do: Callable[[], T],
+        note: _Note | None = None,
+    ) -> Outcome[T]:
+        """Do something, in one transaction with the audit's line: who did what with which outcome, whatever it is."""
         entry = wire.AuditEntry(
             number=0,
             time=self._clock(),
@@ -459,24 +500,26 @@ class Service:
             staff=note.staff if note else "",
             reason=note.reason if note else "",
         )
-        refused: Refusal | None = None
-        try:
-            with self._store.together():
-                try:
-                    yield
-                except Refusal as refusal:
-                    refused = refusal
-                outcome = refused.code if refused else "ok"
-                self._store.note(entry.model_copy(update={"outcome": outcome}))
-        except Exception:
-            self._store.note(entry.model_copy(update={"outcome": "SERVER_ERROR"}))
-            raise
-        if refused:
-            raise refused
+
+        def noted(outcome: str) -> None:
+            self._store.note(entry.model_copy(update={"outcome": outcome}))
+
+        def done() -> T | Refusal:
+            told: T | Refusal
+            try:
+                told = do()
+            except Refusal as refusal:
+                told = refusal
+            noted(told.code if isinstance(told, Refusal) else "ok")
+            return told
+
+        return self._store.keep_together(done, lambda: noted("SERVER_ERROR"))
 
     def _told(self, person: Person, visit: StoredVisit) -> wire.EligibilityAnswer:
         reference = self._store.reference(visit.institution_code, person.id)
-        conflicts = () if insurance.withheld(visit) else self._conflicts(visit.institution_code, person)
+        conflicts = (
+            () if insurance.withheld(visit) else self._conflicts(visit.institution_code, person, reference)
+        )
         held = self._subsidies(person, visit) if visit.subsidies else {}
         offered = {name: held[name] for name in visit.subsidies if name in held}
         return insurance.eligibility(person, visit, self._today(), reference, conflicts, offered)

@@ -5,14 +5,17 @@ row, never by a lock of this process.
 """
 
 import hmac
+import json
 import os
 import secrets
 import threading
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -57,6 +60,9 @@ MOST_LISTED = 1000
 """Audit entries are listed at most so many at a time, the newest ones."""
 PAGE = 200
 """Visits are listed at most so many at a time."""
+
+
+T = TypeVar("T")
 
 
 class VisitDiffers(Exception):
@@ -107,8 +113,44 @@ class Recorded:
     """For each certificate that was asked for; a retry must be the same."""
 
 
+class _Statement:
+    """A statement as the database's driver takes it, made once; columns with JSON are given, and told, as it has them.
+
+    For what each visit needs: to look a statement up takes SQLAlchemy as long as the database takes to run it.
+    """
+
+    def __init__(self, statement: Any, dialect: sa.Dialect, without: Collection[str] = ()) -> None:
+        names = [column.name for column in statement.table.columns] if statement.is_insert else None
+        made = statement.compile(
+            dialect=dialect, column_keys=names and [name for name in names if name not in without]
+        )
+        self._text = str(made)
+        self._names: list[str] = made.positiontup or sorted(made.params)
+        self._by_place = made.positional
+
+    def run(self, connection: sa.Connection, given: Mapping[str, Any]) -> sa.CursorResult[Any]:
+        """Run it with parameters by their names; more may be given than it has."""
+        values = [given[name] for name in self._names]
+        parameters = tuple(values) if self._by_place else dict(zip(self._names, values, strict=True))
+        return connection.exec_driver_sql(self._text, parameters)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What one request wants done, with where its answer is awaited."""
+
+    do: Callable[[], Any]
+    instead: Callable[[], object]
+    done: "Future[Any]" = field(default_factory=Future)
+    context: Context = field(default_factory=copy_context)
+
+
 class Store:
-    """Keeps visits in a database; safe to use from several threads. Opening raises StoreUnusable."""
+    """Keeps visits in a database; safe to use from several threads. Opening raises StoreUnusable.
+
+    What requests keep goes through one writer of this process (keep_together()); it makes one transaction of all that
+    waits, since a durable commit costs the same for one request as for twenty.
+    """
 
     def __init__(self, database: str) -> None:
         self._engine = open_engine(database)
@@ -119,20 +161,33 @@ class Store:
         # between processes is in tables.py; and the connection of a database in memory is one for all threads.
         self._writer = self._engine.execution_options(writes=True)
         self._turn = threading.Lock() if sqlite_here else nullcontext()
+        self._turn_to_read = self._turn if sqlite_here and self._file is None else nullcontext()
         self._mine = threading.local()
         self._key = b""
+        self._queue = threading.Lock()
+        self._waiting: list[_Job] = []
+        self._at_work = False
+        self._writing_thread = ThreadPoolExecutor(1, "eligibility-writer")
+        self._held: sa.Connection | None = None
         insert: Any = sqlite.insert if sqlite_here else postgresql.insert
+        dialect = self._engine.dialect
 
-        def once(table: sa.Table) -> Any:
+        def once(table: sa.Table) -> _Statement:
             # Whether the row was new is told by the count; inline: no key is looked up afterwards.
-            return insert(table).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
+            return _Statement(insert(table).on_conflict_do_nothing().inline(), dialect)
 
-        # Made once: to build a statement costs as much as to run it.
         self._new_visit = once(visits)
         self._new_consents = once(consents)
         self._new_card_use = once(card_uses)
         self._new_key = once(challenge_keys)
         self._newly_spent = once(spent_challenges)
+        self._new_entry = _Statement(sa.insert(audit).inline(), dialect, without=("number",))
+        self._known_visit, self._known_visit_alone = (
+            _Statement(each, dialect) for each in (_VISIT, _VISIT.with_for_update())
+        )
+        self._known_consents, self._known_reference = (
+            _Statement(each, dialect) for each in (_CONSENTS, _REFERENCE)
+        )
         reference = insert(references)
         self._new_reference = reference.on_conflict_do_update(
             index_elements=["institution_code", "person_id"],
@@ -142,18 +197,86 @@ class Store:
             },
         )
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Make everything that this thread asks for meanwhile one transaction: all of it is kept, or nothing.
+    def keep_together(self, do: Callable[[], T], instead: Callable[[], object] = lambda: None) -> "Future[T]":
+        """Have ``do`` called by the writer; the future is done once all that it kept is durable, or nothing of it is.
 
-        Others wait meanwhile, so nothing slow may be done in it. Raises StoreUnavailable.
+        ``do`` uses this store, may be called a second time after its first was undone, and does nothing slow, since
+        others wait meanwhile. When it raises, ``instead`` is called in a transaction of its own, and the future has
+        the error; StoreUnavailable, too, comes there.
         """
-        with self._writing() as connection:
-            self._mine.connection = connection
+        job = _Job(do, instead)
+        job.done.set_running_or_notify_cancel()  # who does not wait any more must not be in the way of the others
+        with self._queue:
+            self._waiting.append(job)
+            at_work, self._at_work = self._at_work, True
+        if not at_work:
+            self._writing_thread.submit(self._write_waiting)
+        return job.done
+
+    def _write_waiting(self) -> None:
+        """Keep what waits, all that came meanwhile at once, until nothing does."""
+        while True:
+            with self._queue:
+                jobs, self._waiting = self._waiting, []
+                self._at_work = bool(jobs)
+            if not jobs:
+                return
             try:
-                yield
-            finally:
-                self._mine.connection = None
+                self._write(jobs)
+            except BaseException as error:
+                _fail([job for job in jobs if not job.done.done()], error)
+
+    def _write(self, jobs: list[_Job]) -> None:
+        told: list[Any] = []
+        try:
+            with self._batch():
+                told += [job.context.run(job.do) for job in jobs]
+        except Exception as error:
+            if len(told) == len(jobs):
+                # Whether it was committed is not known.
+                _fail(jobs, error)
+            else:
+                self._write_alone(jobs)
+            return
+        for job, one in zip(jobs, told, strict=True):
+            job.done.set_result(one)
+
+    def _write_alone(self, jobs: list[_Job]) -> None:
+        """Keep each by itself, after one of them failed, or the connection was an old one; nothing is kept yet."""
+        for number, job in enumerate(jobs):
+            begun = False
+            try:
+                with self._batch():
+                    begun = True
+                    one = job.context.run(job.do)
+            except Exception as error:
+                if not begun:
+                    # The others would wait for the same database, one after another.
+                    _fail(jobs[number:], error)
+                    return
+                with suppress(Exception), self._batch():
+                    job.context.run(job.instead)
+                job.done.set_exception(error)
+            else:
+                job.done.set_result(one)
+
+    @contextmanager
+    def _batch(self) -> Iterator[None]:
+        """Make one transaction of what the writer's thread asks for, by a connection that is kept for the next one."""
+        try:
+            self._is_still_there()
+            with available(), self._turn:
+                self._held = self._held or self._writer.connect()
+                with self._held.begin():
+                    self._mine.connection = self._held
+                    yield
+        except BaseException:
+            held, self._held = self._held, None
+            if held:
+                held.close()
+            raise
+        finally:
+            self._mine.connection = None
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
@@ -161,7 +284,7 @@ class Store:
             yield self._joined
             return
         self._is_still_there()
-        with available(), self._turn, self._engine.begin() as connection:
+        with available(), self._turn_to_read, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -180,7 +303,7 @@ class Store:
 
     @property
     def _joined(self) -> sa.Connection | None:
-        """The connection of this thread's together()."""
+        """The writer's connection, in its thread."""
         joined: sa.Connection | None = getattr(self._mine, "connection", None)
         return joined
 
@@ -190,13 +313,17 @@ class Store:
             connection.execute(sa.update(challenge_keys).values(key=challenge_keys.c.key))
 
     def close(self) -> None:
+        """End once what waits is kept."""
+        self._writing_thread.shutdown()
+        if self._held:
+            self._held.close()
         self._engine.dispose()
 
     def keep_visit(self, visit: StoredVisit) -> None:
         """Keep an identification; one repeated before the consents came replaces the first. Raises VisitDiffers."""
         row = _row(visit)
         with self._writing() as connection:
-            if connection.execute(self._new_visit, row).rowcount == 1:
+            if self._new_visit.run(connection, row).rowcount == 1:
                 return
             known = self._visit(connection, visit.visit_id, alone=True)
             assert known is not None
@@ -206,7 +333,9 @@ class Store:
             )
             if not same or self._recorded(connection, visit.visit_id) is not None:
                 raise VisitDiffers
-            connection.execute(sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(row))
+            connection.execute(
+                sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(_values(visit))
+            )
 
     def visit(self, visit_id: str) -> StoredVisit | None:
         with self._reading() as connection:
@@ -216,9 +345,9 @@ class Store:
         """Record the consents of a known visit once; return what stands. Raises ConsentsDiffer."""
         row = {
             "visit_id": visit_id,
-            "sent": {str(item): str(answer) for item, answer in recorded.sent.items()},
-            "answers": {str(item): str(answer) for item, answer in recorded.answers.items()},
-            "subsidies": {one: str(answer) for one, answer in recorded.subsidies.items()},
+            "sent": json.dumps(recorded.sent),
+            "answers": json.dumps(recorded.answers),
+            "subsidies": json.dumps(recorded.subsidies),
             "prescription": recorded.prescription,
             "recorded_at": recorded.recorded_at.isoformat(),
             "available_until": recorded.available_until.isoformat(),
@@ -226,7 +355,7 @@ class Store:
         with self._writing() as connection:
             # Of two that record at once, the second waits here for the first one's end. Its row also holds the
             # visit's (foreign key), so that keep_visit() cannot replace a visit whose consents are being recorded.
-            if connection.execute(self._new_consents, row).rowcount == 1:
+            if self._new_consents.run(connection, row).rowcount == 1:
                 return recorded
             known = self._recorded(connection, visit_id)
             assert known is not None
@@ -247,10 +376,10 @@ class Store:
             if known.card_use is not None:
                 raise CardUseDiffers
             connection.execute(
-                sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(_row(after))
+                sa.update(visits).where(visits.c.visit_id == visit.visit_id).values(_values(after))
             )
             if answer is ConsentAnswer.GIVEN:
-                connection.execute(self._new_card_use, {"person_id": person_id})
+                self._new_card_use.run(connection, {"person_id": person_id})
 
     def uses_card(self, person_id: str) -> bool:
         """Say whether the person registered the card's use here."""
@@ -273,7 +402,7 @@ class Store:
         """Return an institution's chart number of a person; empty when there is none."""
         key = {"institution": institution_code, "person": person_id}
         with self._reading() as connection:
-            return connection.scalar(_REFERENCE, key) or ""
+            return self._known_reference.run(connection, key).scalar() or ""
 
     def holders_of_reference(self, institution_code: str, reference_number: str) -> set[str]:
         """Return the persons who have a chart number at an institution."""
@@ -314,14 +443,14 @@ class Store:
     def challenge_key(self) -> bytes:
         """Return the key of this database's challenges, the same for every process; made when there is none."""
         with self._writing() as connection:
-            connection.execute(self._new_key, {"number": 1, "key": secrets.token_hex(32)})
+            self._new_key.run(connection, {"number": 1, "key": secrets.token_hex(32)})
             return bytes.fromhex(connection.scalars(sa.select(challenge_keys.c.key)).one())
 
     def spend(self, challenge_id: str, now: datetime) -> bool:
         """Note that a challenge was used; False when it was before, in whichever process."""
         spent = {"challenge_id": challenge_id, "spent_at": int(now.timestamp())}
         with self._writing() as connection:
-            return connection.execute(self._newly_spent, spent).rowcount == 1
+            return self._newly_spent.run(connection, spent).rowcount == 1
 
     def forget_challenges(self, before: datetime) -> None:
         """Forget challenges that were used before a time."""
@@ -333,9 +462,9 @@ class Store:
 
     def note(self, entry: AuditEntry) -> None:
         """Add an entry to the audit log; its number is given here."""
-        row = entry.model_dump(exclude={"number"}) | {"time": entry.time.isoformat()}
+        row = vars(entry) | {"time": entry.time.isoformat()}
         with self._writing() as connection:
-            connection.execute(_NEW_ENTRY, row)
+            self._new_entry.run(connection, row)
 
     def audit(self) -> tuple[AuditEntry, ...]:
         """Return the newest entries, oldest first."""
@@ -369,11 +498,10 @@ class Store:
             row = connection.execute(_RECORD, {"visit": visit_id}).one_or_none()
             return None if row is None else _answer(row)
 
-    @staticmethod
-    def _visit(connection: sa.Connection, visit_id: str, *, alone: bool = False) -> StoredVisit | None:
+    def _visit(self, connection: sa.Connection, visit_id: str, *, alone: bool = False) -> StoredVisit | None:
         """``alone``: nobody else changes the visit, or its consents, until the transaction ends."""
-        query = _VISIT_ALONE if alone else _VISIT
-        row = connection.execute(query, {"visit": visit_id}).one_or_none()
+        query = self._known_visit_alone if alone else self._known_visit
+        row = query.run(connection, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
         return StoredVisit(
@@ -384,19 +512,18 @@ class Store:
             standing=Standing(row.standing),
             status=EligibilityStatus(row.status),
             profile=row.profile,
-            facility=Consents(**row.facility),
+            facility=Consents(**_loaded(row.facility)),
             facility_kind=row.facility_kind,
             institution_code=row.institution_code,
-            card_use_offered=row.card_use_offered,
+            card_use_offered=bool(row.card_use_offered),
             card_use=ConsentAnswer(row.card_use) if row.card_use else None,
-            questions=tuple(Item(item) for item in row.questions),
+            questions=tuple(Item(item) for item in _loaded(row.questions)),
             identified_at=datetime.fromisoformat(row.identified_at),
-            subsidies=tuple(row.subsidies),
+            subsidies=tuple(_loaded(row.subsidies)),
         )
 
-    @staticmethod
-    def _recorded(connection: sa.Connection, visit_id: str) -> Recorded | None:
-        row = connection.execute(_CONSENTS, {"visit": visit_id}).one_or_none()
+    def _recorded(self, connection: sa.Connection, visit_id: str) -> Recorded | None:
+        row = self._known_consents.run(connection, {"visit": visit_id}).one_or_none()
         if row is None:
             return None
         return _recorded(row)
@@ -406,10 +533,15 @@ def _said(recorded: Recorded) -> tuple[object, ...]:
     return recorded.sent, recorded.prescription, recorded.subsidies
 
 
+def _fail(jobs: list[_Job], error: BaseException) -> None:
+    for job in jobs:
+        job.done.set_exception(error)
+
+
 def _recorded(row: Any) -> Recorded:
     return Recorded(
-        sent={Item(item): ConsentAnswer(answer) for item, answer in row.sent.items()},
-        answers={Item(item): ConsentAnswer(answer) for item, answer in row.answers.items()},
+        sent={Item(item): ConsentAnswer(answer) for item, answer in _loaded(row.sent).items()},
+        answers={Item(item): ConsentAnswer(answer) for item, answer in _loaded(row.answers).items()},
         prescription=PrescriptionForm(row.prescription) if row.prescription else None,
         recorded_at=datetime.fromisoformat(row.recorded_at),
         available_until=datetime.fromisoformat(row.available_until),
@@ -418,7 +550,7 @@ def _recorded(row: Any) -> Recorded:
 
 
 def _used(row: Any) -> dict[str, ConsentAnswer]:
-    return {one: ConsentAnswer(answer) for one, answer in (row.subsidies or {}).items()}
+    return {one: ConsentAnswer(answer) for one, answer in (_loaded(row.subsidies) or {}).items()}
 
 
 def _answer(row: Any) -> VisitAnswer:
@@ -439,17 +571,28 @@ def _answer(row: Any) -> VisitAnswer:
     )
 
 
-def _row(visit: StoredVisit) -> dict[str, Any]:
+def _values(visit: StoredVisit) -> dict[str, Any]:
+    """Return a visit's row."""
     return vars(visit) | {
-        "facility": asdict(visit.facility),
-        "questions": [str(item) for item in visit.questions],
-        "subsidies": list(visit.subsidies),
+        "facility": vars(visit.facility),
+        "questions": visit.questions,
+        "subsidies": visit.subsidies,
         "identified_at": visit.identified_at.isoformat(),
     }
 
 
+def _row(visit: StoredVisit) -> dict[str, Any]:
+    """Return a visit's row for _Statement, with JSON as text."""
+    row = _values(visit)
+    return row | {name: json.dumps(row[name]) for name in ("facility", "questions", "subsidies")}
+
+
+def _loaded(value: Any) -> Any:
+    """Return what a column with JSON holds: as text from SQLite, PostgreSQL's driver has read it."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
 _VISIT = sa.select(visits).where(visits.c.visit_id == sa.bindparam("visit"))
-_VISIT_ALONE = _VISIT.with_for_update()
 _RECORDS = sa.select(
     *(
         visits.c[name]
@@ -474,7 +617,6 @@ _HOLDERS = sa.select(references.c.person_id).where(
     references.c.institution_code == sa.bindparam("institution"),
     references.c.reference_number == sa.bindparam("number"),
 )
-_NEW_ENTRY = sa.insert(audit).inline()
 
 
 def _identity(file: str) -> tuple[int, int] | None:

@@ -36,6 +36,7 @@ visits = sa.Table(
     # Times are ISO texts, since SQLite forgets the time zone.
     sa.Column("identified_at", sa.String(40), nullable=False),
     sa.Index("ix_visits_of_terminal", "terminal_id", "identified_at"),
+    sa.Index("ix_visits_of_certificate", "certificate_sha256"),
 )
 
 consents = sa.Table(
@@ -197,14 +198,22 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def alone(connection: sa.Connection) -> None:
+    """Wait until no other process makes or changes tables; until the transaction ends, none does.
+
+    On SQLite a transaction that writes is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+
 def _migrate(connection: sa.Connection) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
     from alembic.util import CommandError
 
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+    alone(connection)
     settings = Config(attributes={"connection": connection})
     settings.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     found = set(sa.inspect(connection).get_table_names())

@@ -2,6 +2,7 @@
 
 import argparse
 import ipaddress
+import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,9 @@ def add(command: AddCommand) -> None:
     server.add_argument("--database", help="SQLAlchemy URL (default: a SQLite file in the state folder)")
     server.add_argument(
         "--trust-ca", type=Path, metavar="FILE", help="CA certificates of cards owned for testing"
+    )
+    server.add_argument(
+        "--ocsp", metavar="URL", help="ask this responder over HTTP (default: the server's own, in process)"
     )
     server.add_argument(
         "--person", action="append", default=[], metavar="FILE", help="one more person file; may be repeated"
@@ -66,6 +70,13 @@ def add(command: AddCommand) -> None:
         action="store_true",
         help="without TLS, listen for other machines, too: who is on the way reads everything",
     )
+    forget = command(
+        "forget", _forget, "remove old visits from the server's database, while it runs; for every night"
+    )
+    forget.add_argument(
+        "--keep-days", type=count(2), required=True, metavar="N", help="what is younger stays, from 2 on"
+    )
+    forget.add_argument("--database", help="SQLAlchemy URL (default: the SQLite file in the state folder)")
     certificates = command(
         "certificates",
         _certificates,
@@ -105,6 +116,8 @@ def _server(options: argparse.Namespace) -> int:
             f"--host {options.host}: for other machines, TLS is needed (--tls-cert, --tls-key, --client-ca);"
             " --insecure does without"
         )
+    if options.ocsp and not options.ocsp.startswith("http://"):
+        return refuse("--ocsp: an http:// URL; what a responder says is signed")
     try:
         Faults().always(options.fault or "500")
     except ValueError as error:
@@ -144,7 +157,7 @@ def _made(options: argparse.Namespace) -> "EligibilityServer":
     server = EligibilityServer(
         insured(everybody() + [load_person(name, Path()) for name in options.person]),
         Authority(options.state),
-        database=options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}",
+        database=_database(options),
         host=options.host,
         port=options.port,
         grace_months=options.grace_months,
@@ -153,10 +166,36 @@ def _made(options: argparse.Namespace) -> "EligibilityServer":
         limits=Limits(),
         tls=Tls(*files) if all(files) else None,
         behind=options.socket,
+        ocsp=options.ocsp,
     )
     if options.fault:
         server.faults.always(options.fault)
     return server
+
+
+def _database(options: argparse.Namespace) -> str:
+    return options.database or f"sqlite:///{options.state / 'eligibility.sqlite'}"
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from consent.server.retention import forget_before
+    from consent.server.tables import StoreUnavailable, StoreUnusable, open_engine
+    from consent.wire import japan_now
+
+    if not options.database and not (options.state / "eligibility.sqlite").exists():
+        return refuse(f"forget: there is no database in {options.state}; see --database")
+    began, oldest = time.monotonic(), japan_now() - timedelta(days=options.keep_days)
+    try:
+        engine = open_engine(_database(options))
+        try:
+            forgotten = forget_before(engine, oldest)
+        finally:
+            engine.dispose()
+    except (StoreUnusable, StoreUnavailable) as error:
+        return refuse(f"forget: the database cannot be used: {error}")
+    took_s = time.monotonic() - began
+    print(f"{forgotten:,} visits of before {oldest:%Y-%m-%d %H:%M} forgotten in {took_s:.1f} s")
+    return 0
 
 
 def _certificates(options: argparse.Namespace) -> int:

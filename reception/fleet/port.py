@@ -148,8 +148,7 @@ class Port:
         """
         with self._lock:
             self._listeners.append(listener)
-            for kind, content in self._latest.items():
-                listener(News(kind, content))
+            self.tell_again(listener)
 
         def stop() -> None:
             with self._lock:
@@ -161,6 +160,12 @@ class Port:
         """Return the present state of one kind."""
         with self._lock:
             return News(kind, self._latest.get(kind))
+
+    def tell_again(self, listener: Listener) -> None:
+        """Tell a listener all that is present, as when it came; nothing newer comes between."""
+        with self._lock:
+            for kind, content in self._latest.items():
+                listener(News(kind, content))
 
     def close(self) -> None:
         """End the subscriptions and forget everybody."""

@@ -168,9 +168,8 @@ class FleetPort:
         self.beat()
         with self._telling:
             self._snapshot = None
-            for kind in Kind:
-                if kind not in PERSONAL:
-                    self._tell_all(self._port.present(kind))
+        # The port's lock before ours, as when it tells news: in the other order each would wait for the other for ever.
+        self._port.tell_again(self._tell_everybody)
 
     def _disconnected(
         self, client: Client, _: object, flags: DisconnectFlags, code: ReasonCode, _more: object
@@ -190,9 +189,13 @@ class FleetPort:
             for board in list(self._boards.values()):
                 if board.watch.is_on:
                     self._tell(board.party, news)
-            return
-        with self._telling:
-            self._tell_all(news)
+        else:
+            self._tell_everybody(news)
+
+    def _tell_everybody(self, news: News) -> None:
+        if news.kind not in PERSONAL:
+            with self._telling:
+                self._tell_all(news)
 
     def _tell_all(self, news: News) -> None:
         if news.kind is Kind.SNAPSHOT:

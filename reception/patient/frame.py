@@ -131,6 +131,7 @@ class Frame(QWidget, Painted):
             page.show()
             if before is not None:
                 before.hide()
+                before.forget()
         face = self._pages.get("FACE_MATCH")
         if snapshot.screen != "FACE_MATCH" and isinstance(face, FaceMatchPage):
             face.preview.forget()

@@ -166,7 +166,9 @@ class _Site:
     def kill(self, part: Part) -> int:
         """Kill a part and start it again; return how many visits that left in SENDING."""
         if part == "engine":
-            # The terminal starts another.
+            while not self.seen.engine:
+                # The one that was killed last is not replaced yet; and process 0 would be all of ours.
+                self.terminal.wait_for("began")
             with suppress(ProcessLookupError):
                 os.kill(self.seen.engine, signal.SIGKILL)
             return len(_unsettled(self.state))

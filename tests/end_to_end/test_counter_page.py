@@ -14,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 
 from reception.counter.program import CounterProgram
 from reception.flow import StaffText, State
+from reception.terminal.snapshot import SubsidyView
 from reception.testing.fleet.actors import breaks, is_mended, view_of
 from reception.testing.testbench import STAFF, STAFF_PASSWORD
 from tests.support import ROOT
@@ -132,6 +133,18 @@ def test_a_visit_is_followed_while_it_goes_on(clerk: Browser, counter: Counter) 
     clerk.sees(PERSON.name_kana, "#list")
     assert faults(clerk) == []
     keep(clerk, "visit")
+
+
+def test_a_certificate_of_a_subsidy_that_is_used_stands_there_with_its_numbers(
+    clerk: Browser, counter: Counter
+) -> None:
+    counter.terminal.comes()
+    counter.terminal.is_identified()
+    counter.terminal.answers(SubsidyView("指定難病", "54136015", "2345676", "2026-09-30", 2500))
+    clerk.sees("医療費助成の受給者証 利用する", "#person")
+    for told in ("指定難病", "54136015", "2345676", "2026-09-30", "月額 2,500 円"):
+        clerk.sees(told, "#person")
+    assert faults(clerk) == []
 
 
 def test_a_call_stays_until_somebody_says_that_it_was_seen_to(clerk: Browser, counter: Counter) -> None:

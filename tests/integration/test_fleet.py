@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.client import ConnectFlags
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from config import Fleet as Settings
 from reception import flow
@@ -104,6 +107,44 @@ def hub(ends: ExitStack, broker: Broker, terminal: Remote) -> Hub:
 
 def ask(hub: Hub, verb: Verb, **arguments: str) -> Verdict:
     return hub.ask(NAMES[0], verb, "desk-1", arguments).result(10).verdict
+
+
+class Announced:
+    """A lock that says when it is asked for by another thread than the one that made this."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+        self._own = threading.current_thread()
+        self.asked = threading.Event()
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not self._own:
+            self.asked.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_new_connection_holds_up_nobody_who_tells_news(terminal: Remote, hub: Hub) -> None:
+    """The conductor's thread tells news by the port: it must not hang because the broker came back just then."""
+    turn: Any = Announced(terminal.port._lock)
+    terminal.port._lock = turn
+    success, flags = ReasonCode(PacketTypes.CONNACK, "Success"), ConnectFlags(session_present=False)
+    connects = threading.Thread(
+        target=terminal.fleet._connected,
+        args=(terminal.fleet._client, None, flags, success, None),
+        daemon=True,
+    )
+    with turn:
+        # As whoever tells news has it, before the link to the broker is told.
+        connects.start()
+        assert turn.asked.wait(10)
+        free = terminal.fleet._telling.acquire(timeout=5)
+    assert free
+    terminal.fleet._telling.release()
+    connects.join(10)
+    assert not connects.is_alive()
 
 
 def test_a_visit_is_seen_and_people_only_while_somebody_looks(hub: Hub, terminal: Remote) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +158,10 @@ def test_a_request_that_was_signed_serves_once_and_as_it_was(running: Bench) -> 
 def test_a_request_of_another_time_is_refused(
     running: Bench, monkeypatch: pytest.MonkeyPatch, minutes: int
 ) -> None:
-    class Then(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) + timedelta(minutes=minutes)
-
+    then = time.time() + 60 * minutes
     request = httpx.Request("GET", f"{running.server.url}/v1/visits")
     with monkeypatch.context() as patch:
-        patch.setattr("http_message_signatures.signatures.datetime.datetime", Then)
+        patch.setattr("consent.signatures.time.time", lambda: then)
         signatures.sign(request, b"", running.authority.enrol_terminal(TERMINAL))
     with httpx.Client(trust_env=False, verify=False) as client:
         assert client.send(request).json()["code"] == "CLOCKS_DIFFER"

@@ -74,7 +74,7 @@ def test_a_cell_that_does_not_hold_stands_in_the_table() -> None:
             FaultPlayed(fault, S.CONSENT, "not ended", "lost", 1.0),
         ]
     )
-    assert lines == ["journal locked             2 cells: 1 complete, 1 not ended\n    FAIL CONSENT: lost"]
+    assert lines == ["journal locked                2 cells: 1 complete, 1 not ended\n    FAIL CONSENT: lost"]
 
 
 @pytest.mark.parametrize(

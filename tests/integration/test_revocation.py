@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,13 @@ from cryptography.x509 import ocsp
 
 from config.person import Person, PersonCertificate
 from consent.eligibility import EligibilityClient, Unreachable
+from consent.server import FaultKind, Faults
 from consent.server.certificates import Authority
 from consent.server.people import People
 from consent.server.refusal import Refusal
 from consent.server.revocation import Responder, believed_status
 from consent.wire import japan_now
-from tests.support.servers import HANAKO, NOON, Bench, bench, person
+from tests.support.servers import HANAKO, NOON, Bench, bench, outcome, person
 
 
 def with_status(status: Any) -> Person:
@@ -232,12 +235,27 @@ def identified(made: Bench, client: EligibilityClient, someone: Person = HANAKO)
     return client.identify_by_pin("visit-1", challenge, cert, signature)
 
 
-@pytest.mark.parametrize("fault", ["500", "garbage", "drop", "huge_body", "wrong_type"])
+@contextmanager
+def asking(authority: Authority, *, over_http: bool) -> Iterator[tuple[Bench, Faults]]:
+    """A server, and the faults of the responder that it asks: its own in process, or another server's over HTTP."""
+    if not over_http:
+        with bench(authority) as made:
+            yield made, made.server.faults
+        return
+    with bench(authority) as other, bench(authority, ocsp=f"{other.server.url}/ocsp") as made:
+        yield made, other.server.faults
+
+
+over_http = pytest.mark.parametrize("over_http", [False, True], ids=["in process", "over HTTP"])
+
+
+@over_http
+@pytest.mark.parametrize("fault", ["500", "garbage", "drop", "drop_before", "huge_body", "wrong_type"])
 def test_without_the_responder_nobody_is_identified_and_nothing_is_recorded(
-    authority: Authority, fault: Any
+    authority: Authority, fault: Any, over_http: bool
 ) -> None:
-    with bench(authority) as made:
-        made.server.faults.next(fault, "/ocsp")
+    with asking(authority, over_http=over_http) as (made, faults):
+        faults.next(fault, "/ocsp")
         client = made.client()
         with pytest.raises(Unreachable):
             identified(made, client)
@@ -245,14 +263,42 @@ def test_without_the_responder_nobody_is_identified_and_nothing_is_recorded(
         assert identified(made, client).questions
 
 
+@over_http
+@pytest.mark.parametrize("fault", ["delay", "slow_body"])
 def test_a_responder_that_hangs_is_left_within_seconds(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, fault: Any, over_http: bool
 ) -> None:
     monkeypatch.setattr("consent.server.revocation.ASK_TIMEOUT_S", 0.2)
-    with bench(authority) as made:
-        made.server.faults.next("delay", "/ocsp")
+    with asking(authority, over_http=over_http) as (made, faults):
+        faults.next(fault, "/ocsp")
         with pytest.raises(Unreachable):
             identified(made, made.client())
+
+
+@over_http
+def test_a_slow_responder_is_waited_for_and_its_clock_is_its_own(
+    authority: Authority, over_http: bool
+) -> None:
+    with asking(authority, over_http=over_http) as (made, faults):
+        faults.delay_s, faults.skew_s = 0.05, 7200
+        kinds: tuple[FaultKind, ...] = ("delay", "clock_skew")
+        for number, fault in enumerate(kinds):
+            faults.next(fault, "/ocsp")
+            client = made.client()
+            challenge = client.challenge()
+            assert client.identify_by_face(f"v-{number}", challenge, made.certificate(), 0.3).questions
+
+
+@over_http
+def test_a_revocation_counts_from_the_next_question_on(authority: Authority, over_http: bool) -> None:
+    """The responder is asked at each identification; nothing that it said before is kept."""
+    with ExitStack() as stack:
+        other = stack.enter_context(bench(authority)) if over_http else None
+        made = stack.enter_context(bench(authority, ocsp=f"{other.server.url}/ocsp" if other else None))
+        for someone, told in ((HANAKO, "ok"), (replace(REVOKED, id=HANAKO.id), "CERTIFICATE_REVOKED")) * 2:
+            for each in filter(None, (made, other)):
+                each.server.add(someone)
+            assert outcome(made, HANAKO) == told
 
 
 def test_the_terminal_asks_no_responder(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,20 +1,21 @@
 """The server on PostgreSQL: many at once, and a database that goes and comes."""
 
 import itertools
-import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from consent.choices import ConsentAnswer, Item
-from consent.eligibility import EligibilityError, Refused, Unreachable
+from consent.eligibility import Refused
 from consent.server import DatabaseUnusable, EligibilityServer
 from consent.server.certificates import Authority
+from consent.server.jlis.store import PartiesStore
 from consent.server.store import ConsentsDiffer, Store
 from reception.testing.benchmarks.postgres import OwnPostgres
-from tests.support.servers import HANAKO, Bench, bench, recorded_of, visit_of, whole
+from tests.support.load import Load
+from tests.support.servers import HANAKO, bench, recorded_of, visit_of, whole
 
 pytestmark = pytest.mark.usefixtures("postgres")
 GIVEN, DECLINED = ConsentAnswer.GIVEN, ConsentAnswer.DECLINED
@@ -37,6 +38,16 @@ def test_two_servers_of_one_database_are_one_to_the_terminals(authority: Authori
             first.identify_by_face("visit-1", challenge, one.certificate(), 0.3)
         receipt = first.send_consents("visit-1", whole(MEDICATION=GIVEN))
         assert second.send_consents("visit-1", whole(MEDICATION=GIVEN)) == receipt
+
+
+@pytest.mark.parametrize("kind", [Store, PartiesStore])
+def test_a_new_database_is_opened_by_eight_processes_at_once(
+    kind: Callable[[str], Store | PartiesStore], database: str
+) -> None:
+    """By as many engines with connections of their own, as processes have."""
+    with ThreadPoolExecutor(8) as threads:
+        for store in threads.map(kind, [database] * 8):
+            store.close()
 
 
 def test_consents_sent_many_times_at_once_are_recorded_once(database: str) -> None:
@@ -96,65 +107,17 @@ def test_a_password_for_the_database_is_never_told(authority: Authority) -> None
 @pytest.mark.expected_log("the database does not answer")
 def test_a_database_that_stops_and_starts_under_load_loses_and_doubles_nothing(authority: Authority) -> None:
     """Terminals go on with whole visits meanwhile; what was acknowledged stands, once, as it was sent."""
-    acknowledged: dict[str, ConsentAnswer] = {}
-    wrong: list[str] = []
-    after_restart = threading.Event()
-    enough = threading.Semaphore(0)
-
-    def one_visit(client: Any, made: Bench, visit: str, answer: ConsentAnswer) -> None:
-        try:
-            client.identify_by_face(visit, client.challenge(), made.certificate(), 0.3)
-            client.send_consents(visit, whole(MEDICATION=answer))
-        except Unreachable:
-            return
-        except EligibilityError as error:
-            wrong.append(f"{visit}: {error!r}")
-            return
-        acknowledged[visit] = answer
-        enough.release()
-
-    def terminal(client: Any, made: Bench, number: int, stop: threading.Event) -> None:
-        for visit in itertools.count():
-            if stop.is_set():
-                return
-            one_visit(client, made, f"v-{number}-{visit}", (GIVEN, DECLINED)[visit % 2])
-
     with OwnPostgres(durable=True) as postgres, bench(authority, database=postgres.url()) as made:
-        stop = threading.Event()
         clients = [made.client(f"terminal-{number}", budget_s=3.0) for number in range(4)]
-        threads = [
-            threading.Thread(target=terminal, args=(client, made, number, stop))
-            for number, client in enumerate(clients)
-        ]
-        for thread in threads:
-            thread.start()
-        try:
+        with Load(clients, made.certificate()) as load:
             for gently in (True, False):
-                assert all(enough.acquire(timeout=20) for _ in range(4))
+                load.wait_for(4)
                 postgres.stop(at_once=gently)
                 health = clients[0].health()
                 postgres.start()
                 assert health
-                while enough.acquire(blocking=False):
-                    pass
-            after_restart.set()
-            assert all(enough.acquire(timeout=20) for _ in range(4))
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-        assert wrong == []
-        record = {visit.visit_id: visit for visit in _store_records(postgres.url())}
-        for visit, answer in acknowledged.items():
-            assert record[visit].answers[Item.MEDICATION] is answer
-
-
-def _store_records(database: str) -> tuple[Any, ...]:
-    store = Store(database)
-    try:
-        return tuple(one for number in range(4) for one in store.records(f"terminal-{number}"))
-    finally:
-        store.close()
+            load.wait_for(4)
+        load.check(postgres.url())
 
 
 def test_a_restored_backup_answers_the_same(postgres: OwnPostgres, database: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 import config
 from config.person import load_person
-from consent.choices import ConsentAnswer
+from consent.choices import ConsentAnswer, Item
 from reception import flow
 from reception.counter.changes import Changes
 from reception.counter.program import CounterProgram, Site
@@ -28,6 +28,7 @@ from reception.fleet.audit import Audit
 from reception.fleet.messages import PERSONAL, Answer, Command, News, Verb, Verdict
 from reception.fleet.port import About, Port, Watch
 from reception.flow import Method, State
+from reception.terminal.snapshot import SubsidyView
 from reception.testing.fleet.actors import QUESTIONS, Actor, ActorOffice, view_of
 from reception.testing.testbench import STAFF, STAFF_PASSWORD, write_staff_file
 
@@ -115,13 +116,15 @@ class Terminal:
         self.actor.knows(view_of(self.person, self.actor.visit))
         self.actor.submit(flow.Identified(self.actor.occasion, QUESTIONS))
 
-    def answers(self) -> None:
-        """The patient answers all questions, is told of the end and takes the card."""
+    def answers(self, *subsidies: SubsidyView) -> None:
+        """The patient answers all questions, is told of the end and takes the card; uses these certificates."""
         for _ in QUESTIONS:
             self.actor.submit(flow.Answer(ConsentAnswer.GIVEN))
         self.actor.submit(flow.ConfirmAnswers())
-        given = tuple((item.value, "given") for item in QUESTIONS)
-        self.actor.knows(view_of(self.person, self.actor.visit, given))
+        used = (Item.MEDICAL_SUBSIDY,) if subsidies else ()
+        given = tuple((item.value, "given") for item in (*QUESTIONS, *used))
+        view = view_of(self.person, self.actor.visit, given)
+        self.actor.knows(replace(view, subsidies=subsidies))
         self.actor.submit(flow.Recorded(self.actor.occasion))
         self.actor.submit(flow.CardRemoved())
 

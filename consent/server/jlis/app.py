@@ -13,7 +13,7 @@ from starlette.responses import Response
 from consent.attributes import wire
 from consent.attributes.client import PATH
 from consent.attributes.rules import CONSENT_YEARS, Attribute
-from consent.server.app import _answer, _body, _json_body, _read
+from consent.server.app import _body, _json_body, _read, answer
 from consent.server.door import Door
 from consent.server.jlis.operator import PlatformOperator
 from consent.server.jlis.registry import Registry
@@ -62,12 +62,7 @@ def _entered(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answered(request: Request) -> Response:
         content = await _json_body(request)
-
-        def answer() -> Response:
-            with door.entered(request, content):
-                return _answer(call(_read(content, kind)))
-
-        return await run_in_threadpool(answer)
+        return await answer(door, request, lambda _asks: call(_read(content, kind)), content, waits=True)
 
     return answered
 

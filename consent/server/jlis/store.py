@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from consent.attributes.rules import RevocationReason
 from consent.server.life import Act, ActKind, Medium
-from consent.server.tables import StoreUnusable, available, bare_engine
+from consent.server.tables import StoreUnavailable, StoreUnusable, alone, available, bare_engine
 
 parties = sa.MetaData()
 
@@ -111,11 +111,16 @@ class PartiesStore:
         try:
             self._engine = bare_engine(database)
             with self._engine.execution_options(writes=True).begin() as connection:
+                alone(connection)
                 parties.create_all(connection)
         except sa.exc.SQLAlchemyError as error:
             raise StoreUnusable(str(type(error).__name__)) from None
         self._writer = self._engine.execution_options(writes=True)
-        self._turn = threading.RLock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        sqlite_here = self._engine.dialect.name == "sqlite"
+        self._turn = threading.RLock() if sqlite_here else nullcontext()
+        self._asking = self._turn if sqlite_here else threading.Lock()
+        self._watch: sa.Connection | None = None
+        self._errors: type[Exception] = self._engine.dialect.loaded_dbapi.Error
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -131,14 +136,28 @@ class PartiesStore:
 
     def close(self) -> None:
         """Let the database go."""
+        if self._watch:
+            self._watch.close()
         self._engine.dispose()
 
     # --- Acts ---------------------------------------------------------------------------------------------------
 
     def version(self) -> int:
-        """Return the number of the last act."""
-        with self.reading() as connection:
-            return connection.scalar(sa.select(sa.func.max(acts.c.number))) or 0
+        """Return the number of the last act. Raises StoreUnavailable."""
+        with available(), self._asking:
+            if self._watch is not None:
+                try:
+                    return _newest(self._watch)
+                except self._errors:
+                    # The database may have been restarted since the last time.
+                    watch, self._watch = self._watch, None
+                    watch.invalidate()
+            self._watch = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                return _newest(self._watch)
+            except self._errors as error:
+                self._watch = None
+                raise StoreUnavailable(type(error).__name__) from None
 
     def acts_of(self, person: str) -> tuple[Act, ...]:
         """Return what was done to a person's certificates, oldest first."""
@@ -151,6 +170,13 @@ class PartiesStore:
         with self.reading() as connection:
             query = sa.select(acts.c.person).where(acts.c.number > after).distinct()
             return tuple(connection.scalars(query))
+
+
+def _newest(connection: sa.Connection) -> int:
+    """Ask the driver itself: this is asked several times a visit, and SQLAlchemy takes longer than the database."""
+    driver: Any = connection.connection.driver_connection
+    (number,) = driver.execute("SELECT max(number) FROM jlis_acts").fetchone()
+    return number or 0
 
 
 def insert_act(connection: sa.Connection, act: Act) -> None:

@@ -62,6 +62,10 @@ class QuestionPage(Page):
         self.before.setVisible(snapshot.question_number > 1)
         self.note.show_text(t(wording.question_note(snapshot)))
 
+    def forget(self) -> None:
+        """Keep no certificate's name."""
+        self.subject.show_text("")
+
 
 class ChoicePage(Page):
     """Something to choose by buttons of the same size and weight; none is chosen beforehand."""
@@ -108,6 +112,11 @@ class SummaryPage(Page):
             if line:
                 button.relabel(line, picture="yes" if answer == "given" else "no")
         self.until.show_text(self.t(wording.ONE_DAY) if wording.agreed_for_a_day(snapshot) else "")
+
+    def forget(self) -> None:
+        """Keep no answer, and no certificate's name."""
+        for button in self.rows.values():
+            button.relabel("")
 
 
 Row = tuple[Item, int]

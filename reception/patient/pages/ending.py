@@ -45,6 +45,11 @@ class Agreed:
             fact.sign.show_picture("yes" if answer == "given" else "no")
         self.until.show_text("" if hidden else wording.until(snapshot, self._t))
 
+    def forget(self) -> None:
+        """Keep no answer, and no certificate's name."""
+        for fact in self.rows.values():
+            fact.show_text("")
+
 
 class AfterCheckIn:
     """What came of the offer, and the line of the day with its code, as rows of a page."""
@@ -101,6 +106,10 @@ class TakeCardPage(Page):
         self.after.show_snapshot(snapshot, hidden=card_in)
         self.wait.setVisible(not card_in and self.after.code.isHidden())
 
+    def forget(self) -> None:
+        """Keep nothing of what was agreed."""
+        self.agreed.forget()
+
 
 class CompletePage(Page):
     def __init__(self, send: Send, t: Catalogue) -> None:
@@ -126,6 +135,10 @@ class CompletePage(Page):
         self.agreed.show_snapshot(snapshot)
         self.after.show_snapshot(snapshot)
         self.seat.setVisible(self.after.code.isHidden())
+
+    def forget(self) -> None:
+        """Keep nothing of what was agreed."""
+        self.agreed.forget()
 
 
 class CallStaffPage(Page):

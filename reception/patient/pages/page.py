@@ -128,6 +128,9 @@ class Page(QWidget, Painted):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Show what the snapshot says."""
 
+    def forget(self) -> None:
+        """Keep nothing of the patient's own; the page is not shown any more."""
+
     def show_time(self, snapshot: Snapshot) -> None:
         """Show how long the wait still lasts."""
         self.time.show_texts(wording.time_left(snapshot, self.t), wording.time_alone(snapshot, self.t))

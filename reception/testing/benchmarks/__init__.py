@@ -54,14 +54,20 @@ def _card(options: Namespace, say: Say) -> Figures:
     return card.pin_route(options.state, rounds, say) + card.face_route(options.state, rounds, say)
 
 
-def _server(options: Namespace, say: Say) -> Figures:
+def _issue_to_everybody(state: Path) -> None:
+    """Make the keys of all people: a server takes them up, and would make them while it is measured."""
     from config.person import everybody, insured
     from consent.server.certificates import Authority
+
+    authority = Authority(state)
+    for person in insured(everybody()):
+        authority.issue(person)
+
+
+def _server(options: Namespace, say: Say) -> Figures:
     from reception.testing.benchmarks import server
 
-    for person in insured(everybody()):
-        # A server takes up everybody, and would make their keys while it is measured.
-        Authority(options.state).issue(person)
+    _issue_to_everybody(options.state)
     return server.load(
         options.state,
         getattr(options, "terminals", 20),
@@ -85,10 +91,20 @@ def _start(options: Namespace, say: Say) -> Figures:
     return start.start(options.state, getattr(options, "rounds", 5), say)
 
 
+def _scale(options: Namespace, say: Say) -> Figures:
+    from reception.testing.benchmarks.scale import STORED, scale
+
+    _issue_to_everybody(options.state)
+    most = getattr(options, "visits", STORED[-1])
+    stored = [count for count in (*STORED, 10_000_000) if count <= most]
+    return scale(options.state, getattr(options, "seconds", 5.0), say, stored=stored)
+
+
 PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {
     "visit": _visit,
     "card": _card,
     "face": _face,
+    "scale": _scale,
     "server": _server,
     "start": _start,
     "ui": _ui,

@@ -6,6 +6,7 @@ Each has a network address of its own on the loopback network (127.1.0.N), by wh
 """
 
 import http.client
+import itertools
 import json
 import multiprocessing
 import os
@@ -32,6 +33,7 @@ from consent import wire
 from consent.enrolment.network import write_certificates
 from consent.server.certificates import Authority
 from consent.signatures import Identity, sign
+from hardware.simulation.pcscd import BenchError
 from reception.testing.benchmarks.postgres import OwnPostgres, programs
 
 Say = Callable[[str], None]
@@ -39,8 +41,14 @@ PERSON = "age45"
 REQUESTS_A_VISIT = 3
 START_S = 60.0
 READ_S = 20.0
+WITHIN_LIMITS_S = 0.033
+"""A terminal that begins a visit so often stays below its 100 requests a second."""
 NOISY = "bench-noisy"
-NOTHING: dict[str, Any] = {"ms": [], "errors": 0, "cpu_s": 0.0, "noise": 0, "s": 1.0}
+ROUNDS = 3
+"""Visits and empty requests take turns, so that both meet the same of what else the machine does."""
+NOTHING: dict[str, Any] = {
+    "ms": [], "asked_ms": [], "errors": 0, "cpu_s": 0.0, "server_cpu_s": 0.0, "noise": 0, "s": 1.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -130,67 +138,122 @@ def _measured(
     if certificates:
         write_certificates(state, certificates, ["127.0.0.1"], [*names, NOISY], datetime.now(UTC))
     with _server(state, database, workers, certificates) as (way, process):
-        run = time.time_ns()
-        before = _cpu_s(process)
-        quiet = _played(state, way, terminals, seconds, run, "visit")
-        quiet_cpu = _cpu_s(process) - before
-        noisy = _played(state, way, terminals - 1, seconds, run + 1, "visit", noisy=True)
-        before = _cpu_s(process)
-        empty = NOTHING if tls else _played(state, way, terminals, max(1.0, seconds / 4), run + 2, "empty")
-        empty_cpu = _cpu_s(process) - before
+        runs = itertools.count(time.time_ns())
+
+        def played(seconds: float, what: str, **more: Any) -> dict[str, Any]:
+            before = _cpu_s(process)
+            found = _played(state, way, terminals, seconds, next(runs), what, **more)
+            return found | {"server_cpu_s": _cpu_s(process) - before}
+
+        quiet, hollow, empty = (NOTHING | {"s": 0.0} for _ in range(3))
+        short = max(1.0, seconds / 4) / ROUNDS
+        for _ in range(ROUNDS):
+            quiet = _sum(quiet, played(seconds / ROUNDS, "visit"))
+            hollow = _sum(hollow, NOTHING if tls else played(short, "hollow"))
+            empty = _sum(empty, NOTHING if tls else played(short, "empty"))
+        noisy = _played(state, way, terminals - 1, seconds, next(runs), "visit", noisy=True)
+        rate = len(quiet["ms"]) / quiet["s"]
+        pace = 2 * terminals / rate if rate else 0.0
+        half = played(seconds / 2, "visit", pace=pace)
+        half_empty = NOTHING if tls else played(seconds / 2, "empty", pace=pace / REQUESTS_A_VISIT)
     if certificates:
         shutil.rmtree(certificates)
     times = sorted(quiet["ms"])
-    rate = len(times) / quiet["s"]
     empty_rate = len(empty["ms"]) / empty["s"]
+    hollow_rate = len(hollow["ms"]) / hollow["s"]
+    cost, empty_cost = _each_ms(quiet), _each_ms(empty)
     return {
         "database": name,
         "workers": workers,
         "tls": tls,
         "terminals": terminals,
         "visits": len(times),
-        "errors": quiet["errors"] + noisy["errors"],
+        "errors": quiet["errors"] + noisy["errors"] + half["errors"],
         "visits_per_s": round(rate, 1),
-        "p50_ms": _percentile(times, 50),
-        "p99_ms": _percentile(times, 99),
+        "p50_ms": percentile(times, 50),
+        "p99_ms": percentile(times, 99),
         "requests_per_s": round(rate * REQUESTS_A_VISIT, 1),
         "empty_requests_per_s": round(empty_rate, 1),
-        "empty_errors": empty["errors"],
-        "ratio_to_empty": round(rate * REQUESTS_A_VISIT / empty_rate, 3) if empty_rate else None,
-        "p99_beside_noise_ms": _percentile(sorted(noisy["ms"]), 99),
+        "empty_errors": empty["errors"] + hollow["errors"] + half_empty["errors"],
+        "ratio_to_empty": _ratio(rate * REQUESTS_A_VISIT, empty_rate),
+        "hollow_visits_per_s": round(hollow_rate, 1),
+        "ratio_to_hollow": _ratio(rate, hollow_rate),
+        "p99_beside_noise_ms": percentile(sorted(noisy["ms"]), 99),
         "noise_requests": noisy["noise"],
+        "half_load_p99_ms": percentile(sorted(half["asked_ms"]), 99),
+        "half_load_empty_p99_ms": percentile(sorted(half_empty["asked_ms"]), 99),
         "terminals_cpu": round(quiet["cpu_s"] / quiet["s"], 2),
-        "server_cpu": round(quiet_cpu / quiet["s"], 2),
-        "server_ms_a_visit": _each_ms(quiet_cpu, quiet["ms"]),
-        "server_ms_an_empty_request": _each_ms(empty_cpu, empty["ms"]),
+        "server_cpu": round(quiet["server_cpu_s"] / quiet["s"], 2),
+        "server_ms_a_visit": cost,
+        "server_ms_a_hollow_visit": _each_ms(hollow),
+        "server_ms_an_empty_request": empty_cost,
+        "ratio_by_server_cpu": _ratio((empty_cost or 0.0) * REQUESTS_A_VISIT, cost or 0.0)
+        if empty_cost
+        else None,
     }
 
 
 def _line(figure: dict[str, Any]) -> str:
     factor = figure["p99_beside_noise_ms"] / figure["p99_ms"] if figure["p99_ms"] else 0.0
     compared = (
-        f"= {figure['ratio_to_empty']} of the {figure['empty_requests_per_s']} to an empty handler"
+        f"= {figure['ratio_to_empty']} of the {figure['empty_requests_per_s']} to an empty handler, "
+        f"{figure['ratio_to_hollow']} of what the same terminals send it with visits of which nothing is done"
         if figure["empty_requests_per_s"]
         else "by nginx"
     )
+    half = f"p99 of a request at half that load {figure['half_load_p99_ms']} ms"
+    if figure["half_load_empty_p99_ms"]:
+        half += f", of an empty one {figure['half_load_empty_p99_ms']} ms"
     return (
         f"{figure['database']}: {figure['visits_per_s']} visits/s, "
         f"p50 {figure['p50_ms']} ms, p99 {figure['p99_ms']} ms, "
         f"errors {figure['errors']}; {figure['requests_per_s']} requests/s {compared}; "
         f"beside a noisy terminal ({figure['noise_requests']} sent) "
-        f"p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; cores busy: terminals "
+        f"p99 {figure['p99_beside_noise_ms']} ms = {factor:.2f} times; {half}; cores busy: terminals "
         f"{figure['terminals_cpu']}, server {figure['server_cpu']} (without the database's own): "
-        f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_an_empty_request']} ms an empty request"
+        f"{figure['server_ms_a_visit']} ms a visit, {figure['server_ms_a_hollow_visit']} ms one of which nothing "
+        f"is done, {figure['server_ms_an_empty_request']} ms an empty request"
+        f" = {figure['ratio_by_server_cpu']}"
     )
 
 
-def _each_ms(cpu_s: float, done: list[float]) -> float | None:
-    """Return the processor time (ms) of each: beside a busy machine's other work, steadier than a rate."""
-    return round(1000 * cpu_s / len(done), 2) if done else None
+def _each_ms(played: dict[str, Any]) -> float | None:
+    """Return the server's processor time (ms) of each: beside a busy machine's other work, steadier than a rate."""
+    return round(1000 * played["server_cpu_s"] / len(played["ms"]), 2) if played["ms"] else None
 
 
-def _percentile(times: list[float], which: int) -> float:
-    return round(quantiles(times, n=100)[which - 1], 1) if len(times) > 1 else round(sum(times), 1)
+def _ratio(one: float, other: float) -> float | None:
+    return round(one / other, 3) if other else None
+
+
+def _sum(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {key: value + other[key] for key, value in one.items()}
+
+
+def percentile(times: list[float], which: int) -> float:
+    """Return a percentile of sorted times."""
+    found = quantiles(times, n=100)[which - 1] if len(times) > 1 else sum(times)
+    return round(found, 1)
+
+
+@contextmanager
+def playing_server(
+    state: Path, database: str, workers: int
+) -> Iterator[Callable[[int, float], dict[str, Any]]]:
+    """Run a server on a database; what is yielded lets so many terminals work for so many seconds.
+
+    They are enrolled as bench-N, and none is fast enough to meet the limit for one terminal. It returns the ms of each
+    visit, errors, and the server's processor time a visit.
+    """
+    with _server(state, database, workers, None) as (way, process):
+
+        def play(terminals: int, seconds: float) -> dict[str, Any]:
+            before = _cpu_s(process)
+            played = _played(state, way, terminals, seconds, time.time_ns(), "visit", pace=WITHIN_LIMITS_S)
+            played |= {"server_cpu_s": _cpu_s(process) - before}
+            return played | {"server_ms_a_visit": _each_ms(played)}
+
+        yield play
 
 
 # --- The server, a process of its own -----------------------------------------------------------------------------
@@ -211,7 +274,7 @@ def _server(
         assert process.stdout is not None
         said = process.stdout.readline().split()
         if len(said) < 3:
-            raise RuntimeError("the server did not start")
+            raise BenchError("the server did not start; it says why above")
         yield _Way(int(said[2].rpartition(":")[2]), certificates), process.pid
     finally:
         process.send_signal(signal.SIGTERM)
@@ -236,9 +299,22 @@ def _cpu_s(process: int) -> float:
 
 
 def _played(
-    state: Path, way: _Way, terminals: int, seconds: float, run: int, what: str, *, noisy: bool = False
+    state: Path,
+    way: _Way,
+    terminals: int,
+    seconds: float,
+    run: int,
+    what: str,
+    *,
+    noisy: bool = False,
+    pace: float = 0.0,
 ) -> dict[str, Any]:
-    """Let terminals work for some seconds; return the ms of each visit (or empty request), errors and CPU."""
+    """Let terminals work for some seconds; return the ms of each visit (or empty request), errors and CPU.
+
+    ``what``: visits; hollow ones, whose requests are made and signed as those are, but go to the empty handler; or
+    nothing but empty requests. ``pace``: seconds from one start to a terminal's next; 0: at once. ``asked_ms``: of each
+    request.
+    """
     # Forked from a process that has loaded everything once: neither it nor they share a thread with this one.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -247,7 +323,7 @@ def _played(
     # A process plays several terminals in threads: a Python each would cost more memory than it is worth.
     groups = [list(range(terminals))[start :: min(4, terminals)] for start in range(min(4, terminals))]
     players = [
-        context.Process(target=_group, args=(state, way, group, seconds, run, what, begin, results))
+        context.Process(target=_group, args=(state, way, group, seconds, run, what, pace, begin, results))
         for group in groups
     ]
     if noisy:
@@ -266,6 +342,7 @@ def _played(
                 player.terminate()
     return {
         "ms": [each for one in told for each in one["ms"]],
+        "asked_ms": [each for one in told for each in one["asked_ms"]],
         "errors": sum(one["errors"] for one in told),
         "cpu_s": sum(one["cpu_s"] for one in told),
         "noise": sum(one["noise"] for one in told),
@@ -274,7 +351,15 @@ def _played(
 
 
 def _group(
-    state: Path, way: _Way, numbers: list[int], seconds: float, run: int, what: str, begin: Any, results: Any
+    state: Path,
+    way: _Way,
+    numbers: list[int],
+    seconds: float,
+    run: int,
+    what: str,
+    pace: float,
+    begin: Any,
+    results: Any,
 ) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -289,15 +374,23 @@ def _group(
     authority = Authority(state)
     identities = {number: authority.enrol_terminal(f"bench-{number}") for number in numbers}
 
-    def play(number: int) -> tuple[list[float], int]:
+    def play(number: int) -> _Terminal:
         terminal = _Terminal(way, number, key, certificate, identities[number])
-        return terminal.play(end, run) if what == "visit" else terminal.ask_nothing(end)
+        # At a pace, they begin one after the other.
+        terminal.play(what, run, end, pace, pace * (number % 20) / 20)
+        return terminal
 
     with ThreadPoolExecutor(len(numbers)) as threads:
         played = list(threads.map(play, numbers))
-    times = [each for one, _ in played for each in one]
-    spent = time.process_time() - cpu
-    results.put({"ms": times, "errors": sum(errors for _, errors in played), "cpu_s": spent, "noise": 0})
+    results.put(
+        {
+            "ms": [each for one in played for each in one.times],
+            "asked_ms": [each for one in played for each in one.asked],
+            "errors": sum(one.errors for one in played),
+            "cpu_s": time.process_time() - cpu,
+            "noise": 0,
+        }
+    )
 
 
 @dataclass
@@ -321,42 +414,44 @@ class _Terminal:
         self._identity = identity
         self._headers = {"Content-Type": "application/json"}
 
-    def play(self, end: float, run: int) -> tuple[list[float], int]:
-        times, errors, visit = [], 0, 0
+        self.times: list[float] = []
+        self.asked: list[float] = []
+        self.errors = 0
+
+    def play(self, what: str, run: int, end: float, pace: float, wait: float) -> None:
+        """Play the visits of a run, or ask for nothing; keep the ms of each in ``times``."""
+        due, number = time.monotonic() + wait, 0
         while (began := time.monotonic()) < end:
-            visit += 1
+            if pace and began < due:
+                time.sleep(min(due, end) - began)
+                continue
+            due, number = due + pace, number + 1
             try:
-                self._visit(f"b{run}-{self._number}-{visit}")
+                if what != "visit":
+                    self._move(run, number)
+                if what == "empty":
+                    self._ask("GET", "/health", None)
+                else:
+                    self._visit(f"b{run}-{self._number}-{number}", hollow=what == "hollow")
             except (OSError, http.client.HTTPException, ValueError):
-                errors += 1
+                self.errors += 1
                 self._connection.close()
                 continue
-            times.append((time.monotonic() - began) * 1000)
+            self.times.append((time.monotonic() - began) * 1000)
         self._connection.close()
-        return times, errors
 
-    def ask_nothing(self, end: float) -> tuple[list[float], int]:
-        """Ask for nothing as fast as it goes, from ever new addresses: the rate limit is not what is measured here."""
-        times, errors, asked = [], 0, 0
-        while (began := time.monotonic()) < end:
-            if asked % 200 == 0:
-                self._connection.close()
-                place = (asked // 200) % 60_000
-                address = (f"127.{3 + self._number % 250}.{place // 250}.{place % 250 + 1}", 0)
-                self._connection.source_address = address  # type: ignore[attr-defined]
-            asked += 1
-            try:
-                self._ask("GET", "/health", None)
-            except (OSError, http.client.HTTPException, ValueError):
-                errors += 1
-                self._connection.close()
-                continue
-            times.append((time.monotonic() - began) * 1000)
-        self._connection.close()
-        return times, errors
+    def _move(self, run: int, number: int) -> None:
+        """Ask from ever new addresses: the rate limit for what is not signed is not what is measured here."""
+        if number % 60 == 1:
+            self._connection.close()
+            place = (run * 1000 + number // 60) % 60_000
+            address = (f"127.{3 + self._number % 250}.{place // 250}.{place % 250 + 1}", 0)
+            self._connection.source_address = address  # type: ignore[attr-defined]
 
-    def _visit(self, visit: str) -> None:
-        challenge = self._ask("POST", "/v1/challenges", None)
+    def _visit(self, visit: str, *, hollow: bool) -> None:
+        challenge = self._ask("POST", "/v1/challenges", None, hollow=hollow)
+        if hollow:
+            challenge = {"id": visit, "nonce": wire.to_base64(visit.encode())}
         nonce = wire.from_base64(challenge["nonce"])
         identification = {
             "visit_id": visit,
@@ -367,19 +462,32 @@ class _Terminal:
             "profile": "current",
             "facility": {},
         }
-        self._ask("POST", "/v1/identifications", identification)
+        self._ask("POST", "/v1/identifications", identification, hollow=hollow)
         answer = "given" if visit[-1] in "02468" else "declined"
         answers = {"answers": {"MEDICATION": answer, "HEALTH_CHECKUP": answer}}
-        self._ask("PUT", f"/v1/visits/{visit}/consents", answers, {wire.IDEMPOTENCY_HEADER: visit})
+        once = {wire.IDEMPOTENCY_HEADER: visit}
+        self._ask("PUT", f"/v1/visits/{visit}/consents", answers, once, hollow=hollow)
 
-    def _ask(self, method: str, path: str, body: object, more: dict[str, str] | None = None) -> Any:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        more: dict[str, str] | None = None,
+        *,
+        hollow: bool = False,
+    ) -> Any:
         content = json.dumps(body) if body is not None else ""
         asked = _Asked(method, f"http://127.0.0.1{path}", self._headers | (more or {}))
         if path.startswith("/v1/"):
             sign(asked, content.encode(), self._identity)
+        if hollow:
+            method, path = "GET", "/health"
+        began = time.monotonic()
         self._connection.request(method, path, content, asked.headers)
         answer = self._connection.getresponse()
         told = json.loads(answer.read())
+        self.asked.append((time.monotonic() - began) * 1000)
         if answer.status != 200:
             raise ValueError(f"{path}: {told.get('code')}")
         return told
@@ -413,4 +521,4 @@ def _noise(way: _Way, seconds: float, begin: Any, results: Any) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         sent = sum(threads.map(send, range(8)))
-    results.put({"ms": [], "errors": 0, "cpu_s": 0.0, "noise": sent})
+    results.put({"ms": [], "asked_ms": [], "errors": 0, "cpu_s": 0.0, "noise": sent})

@@ -288,6 +288,16 @@ def _server(figures: Figures) -> Iterator[Row]:
             yield Row(f"{name}, p99 beside a noisy one", one["p99_beside_noise_ms"])
 
 
+def _scale(figures: Figures) -> Iterator[Row]:
+    for one in figures:
+        if one["what"] == "retention":
+            yield Row("server, a day forgotten", one["s"], "s")
+        else:
+            of = f"{one[one['what']]:,} {one['what']}"
+            yield Row(f"server, {of}", one["visits_per_s"], "visits/s", more_is_better=True)
+            yield Row(f"server, {of}, p99", one["p99_ms"])
+
+
 def _start(figures: Figures) -> Iterator[Row]:
     for one in figures:
         name, alone = f"start: {one['what']}", one["alone_ms"]
@@ -318,6 +328,7 @@ _ROWS: dict[str, Callable[[Figures], Iterator[Row]]] = {
     "visit": _visit,
     "card": _card,
     "face": _face,
+    "scale": _scale,
     "server": _server,
     "start": _start,
     "ui": _ui,

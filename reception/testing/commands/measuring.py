@@ -56,6 +56,17 @@ def _add_parts(bench: argparse.ArgumentParser) -> None:
     server.add_argument("--database", metavar="URL", help="default: SQLite, and a PostgreSQL of our own")
     server.add_argument("--workers", type=count(1), default=1, help="processes of the server (default: 1)")
     server.add_argument("--tls", action="store_true", help="behind nginx, each with a certificate of its own")
+    scale = parts.add_parser(
+        "scale", help="one server with 1 to 200 terminals and up to ten million visits", parents=[written]
+    )
+    scale.add_argument(
+        "--visits",
+        type=count(1_000),
+        default=1_000_000,
+        metavar="N",
+        help="stored at most, in steps of ten from 1,000 to 10,000,000 (default: 1,000,000)",
+    )
+    scale.add_argument("--seconds", type=float, default=5.0, help="of each run (default: 5)")
     ui = parts.add_parser("ui", help="the patient's window while a face is matched", parents=[written])
     ui.add_argument("--seconds", type=float, default=10.0, help="how long each part is watched")
     ui.add_argument("--visits", type=count(0), default=0, help="also the memory over so many visits")

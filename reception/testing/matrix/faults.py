@@ -47,7 +47,7 @@ JOURNAL_DISK = "12m"
 """Room for the journal and its write-ahead log, which SQLite lets grow to 4 MB."""
 HANGS_AFTER_S = 0.4
 """After so long without a sign of life a thread counts as hanging on this bench; at a site it is 30 s."""
-ENDS = (State.TAKE_CARD, State.COMPLETE, State.CALL_STAFF, State.OUT_OF_SERVICE, State.WAITING)
+ENDS = (State.TAKE_CARD, State.COMPLETE, State.CALL_STAFF, State.OUT_OF_SERVICE)
 WITHIN_S = 20.0
 
 TIMING = BROKEN_SERVER.but(delays={"settle_s": 3.0})
@@ -371,7 +371,7 @@ def table_of(results: Iterable[FaultPlayed]) -> list[str]:
         ends = Counter(each.end for each in cells)
         told = ", ".join(f"{count} {end}" for end, count in ends.most_common())
         bad = [f"{each.state}: {each.why}" for each in cells if each.why]
-        lines.append(f"{name:24} {len(cells):3} cells: {told}" + "".join(f"\n    FAIL {why}" for why in bad))
+        lines.append(f"{name:27} {len(cells):3} cells: {told}" + "".join(f"\n    FAIL {why}" for why in bad))
     return lines
 
 
@@ -421,21 +421,17 @@ def _cell(scene: _Scene, fault: PartFault, state: State) -> str:
     driver.notices.clear()
     driver.bench.engine.ready.wait(WITHIN_S)
     files = len(list(scene.faces.iterdir()))
-    visit = _reach(driver, state)
+    _reach(driver, state)
     fault.do(scene)
     if state is State.WAITING:
         driver.begin(driver.card())
     driver.go_on()
     held = fault.fault == "hangs" and fault.part in ("thread conductor", "thread reader-watch")
-    if not held:
-        _end_of_visit(driver)
-    visit = visit or driver.terminal.snapshot.visit or _newest(driver)
+    visit = "" if held else _end_of_visit(driver)
     if fault.met_by(state, driver.completed(visit)):
         _until(lambda: fault.told(scene), lambda: "staff are not told")
     scene.undo.close()
-    if held:
-        _end_of_visit(driver)
-        visit = visit or _newest(driver)
+    visit = visit or _end_of_visit(driver)
     driver.bench.slot.remove()
     driver.release()
     _until(lambda: _is_well(driver.terminal.snapshot), lambda: _not_well(driver.terminal.snapshot))
@@ -456,22 +452,18 @@ def _cell(scene: _Scene, fault: PartFault, state: State) -> str:
     return "complete" if completed else "recorded, told" if recorded else "ended, nothing recorded"
 
 
-def _reach(driver: VisitDriver, state: State) -> str:
+def _reach(driver: VisitDriver, state: State) -> None:
     match state:
         case State.WAITING:
-            return ""
+            pass
         case State.FACE_MATCH:
-            return driver.visit(driver.card(), Method.FACE, hold=state)
+            driver.visit(driver.card(), Method.FACE, hold=state)
         case _:
-            return driver.visit(driver.card(), hold=state)
+            driver.visit(driver.card(), hold=state)
 
 
-def _end_of_visit(driver: VisitDriver) -> None:
-    driver.wait_until(lambda seen: seen.state in ENDS[:4], "an end", WITHIN_S)
-
-
-def _newest(driver: VisitDriver) -> str:
-    return next((seen.visit for seen in reversed(list(driver.log)) if seen.visit), "")
+def _end_of_visit(driver: VisitDriver) -> str:
+    return driver.wait_until(lambda seen: seen.state in ENDS, "an end", WITHIN_S).visit
 
 
 def _is_well(seen: Snapshot) -> bool:

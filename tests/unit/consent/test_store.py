@@ -1,6 +1,8 @@
 """What the server keeps, on SQLite: from one version to the next, from a backup, from several processes at once."""
 
 import sqlite3
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from alembic.runtime.migration import MigrationContext
 
 from consent.choices import ConsentAnswer, Item
 from consent.server.certificates import Authority
-from consent.server.store import ConsentsDiffer, Store, StoreUnusable
+from consent.server.store import ConsentsDiffer, Store, StoreUnavailable, StoreUnusable
 from consent.server.tables import tables
 from tests.support import DATA
 from tests.support.servers import HANAKO, NOON, TERMINAL, bench, recorded_of, visit_of
@@ -112,3 +114,134 @@ def test_spent_challenges_are_forgotten_after_a_day(authority: Authority, tmp_pa
         with sqlite3.connect(tmp_path / "x.db") as file:
             assert file.execute("SELECT count(*) FROM spent_challenges").fetchone() == (1,)
         file.close()
+
+
+# --- Many at once ------------------------------------------------------------------------------------------------
+
+
+class Held:
+    """Holds the writer up, so that what is asked meanwhile is kept at once afterwards."""
+
+    def __init__(self, store: Store) -> None:
+        self._begun, self._go_on = threading.Event(), threading.Event()
+        self._first = store.keep_together(self._wait)
+        assert self._begun.wait(20)
+
+    def _wait(self) -> None:
+        self._begun.set()
+        assert self._go_on.wait(20)
+
+    def end(self) -> None:
+        self._go_on.set()
+        self._first.result(20)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(f"sqlite:///{tmp_path / 'many.db'}")
+    yield made
+    made.close()
+
+
+def commits_of(store: Store) -> list[object]:
+    found: list[object] = []
+    sa.event.listen(store._engine, "commit", found.append)
+    return found
+
+
+def kept(path: Path) -> list[str]:
+    """The visits that another process sees."""
+    with sqlite3.connect(path) as file:
+        found = [row[0] for row in file.execute("SELECT visit_id FROM visits ORDER BY visit_id")]
+    file.close()
+    return found
+
+
+def test_what_waits_is_kept_by_one_commit_and_is_durable_before_it_is_told(
+    store: Store, tmp_path: Path
+) -> None:
+    seen: list[list[str]] = []
+    held, commits = Held(store), commits_of(store)
+    asked = [
+        store.keep_together(lambda number=number: store.keep_visit(visit_of(f"v{number}")))  # type: ignore[misc]
+        for number in range(5)
+    ]
+    for one in asked:
+        one.add_done_callback(lambda _: seen.append(kept(tmp_path / "many.db")))
+    assert kept(tmp_path / "many.db") == []
+    held.end()
+    assert [one.result(20) for one in asked] == [None] * 5
+    store.close()
+    assert seen == [["v0", "v1", "v2", "v3", "v4"]] * 5
+    assert len(commits) == 2  # of what held it up, and of the five
+
+
+def test_who_fails_fails_alone_and_nothing_of_it_is_kept(store: Store, tmp_path: Path) -> None:
+    def fail() -> None:
+        store.keep_visit(visit_of("half"))
+        raise ZeroDivisionError
+
+    held = Held(store)
+    before = store.keep_together(lambda: store.keep_visit(visit_of("before")))
+    failing = store.keep_together(fail, lambda: store.keep_visit(visit_of("instead")))
+    after = store.keep_together(lambda: store.keep_visit(visit_of("after")))
+    held.end()
+    with pytest.raises(ZeroDivisionError):
+        failing.result(20)
+    assert (before.result(20), after.result(20)) == (None, None)
+    assert kept(tmp_path / "many.db") == ["after", "before", "instead"]
+
+
+def test_what_fails_twice_is_in_nobodys_way_either(store: Store, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    held = Held(store)
+    failing = store.keep_together(fail, fail)
+    after = store.keep_together(lambda: store.keep_visit(visit_of("after")))
+    held.end()
+    with pytest.raises(ZeroDivisionError):
+        failing.result(20)
+    assert after.result(20) is None and kept(tmp_path / "many.db") == ["after"]
+
+
+def test_a_statement_that_the_database_refuses_fails_its_own_request_only(
+    store: Store, tmp_path: Path
+) -> None:
+    held = Held(store)
+    answers = {Item.MEDICATION: GIVEN}
+    no_such_visit = store.keep_together(lambda: store.record("unknown", recorded_of(answers)))
+    other = store.keep_together(lambda: store.keep_visit(visit_of("other")))
+    held.end()
+    with pytest.raises(sa.exc.IntegrityError):
+        no_such_visit.result(20)
+    assert other.result(20) is None and kept(tmp_path / "many.db") == ["other"]
+
+
+def test_who_does_not_wait_any_more_is_in_nobodys_way(store: Store, tmp_path: Path) -> None:
+    held = Held(store)
+    gone = store.keep_together(lambda: store.keep_visit(visit_of("gone")))
+    other = store.keep_together(lambda: store.keep_visit(visit_of("other")))
+    gone.cancel()
+    held.end()
+    assert other.result(20) is None and kept(tmp_path / "many.db") == ["gone", "other"]
+
+
+def test_a_database_that_is_gone_fails_all_who_wait_and_the_next_ones(store: Store, tmp_path: Path) -> None:
+    held = Held(store)
+    asked = [store.keep_together(lambda: store.keep_visit(visit_of("lost"))) for _ in range(3)]
+    (tmp_path / "many.db").rename(tmp_path / "away.db")
+    held.end()
+    for one in (*asked, store.keep_together(lambda: store.keep_visit(visit_of("lost")))):
+        with pytest.raises(StoreUnavailable):
+            one.result(20)
+    (tmp_path / "away.db").rename(tmp_path / "many.db")
+    assert store.keep_together(lambda: store.keep_visit(visit_of("back"))).result(20) is None
+    assert kept(tmp_path / "many.db") == ["back"]
+
+
+def test_what_waits_is_kept_before_the_store_closes(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'many.db'}")
+    asked = store.keep_together(lambda: store.keep_visit(visit_of("last")))
+    store.close()
+    assert asked.done() and kept(tmp_path / "many.db") == ["last"]

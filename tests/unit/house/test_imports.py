@@ -86,7 +86,7 @@ FENCES = {
     "markupsafe": ("reception/counter/app",),
     "prometheus_client": ("reception/counter/metrics", "consent/server/metrics"),
     "paho": ("reception/fleet", "reception/testing/fleet"),
-    "sqlalchemy": ("consent/server",),
+    "sqlalchemy": ("consent/server", "reception/testing/benchmarks/scale"),
     "alembic": ("consent/server/tables", "consent/server/migrations"),
     "budoux": ("reception/texts/lines",),
     "segno": ("reception/patient/widgets/qr",),

@@ -144,6 +144,49 @@ def test_every_question_fits(window: PatientWindow) -> None:
         assert_everything_fits(window)
 
 
+def test_a_certificate_is_asked_by_its_own_name_and_used_or_not(window: PatientWindow) -> None:
+    render(window, SAMPLES["39-certificates"])
+    told = [label.accessibleName() for label in visible(window, QLabel)]
+    assert "2枚目の受給者証: 小児慢性特定疾病医療費助成" in told
+    assert [button(window, name).text() for name in ("given", "declined")] == ["利用する", "利用しない"]
+    render(window, SAMPLES["39-certificate"])
+    assert "こども医療費助成" in [label.accessibleName() for label in visible(window, QLabel)]
+    render(window, SAMPLES["39-certificates-summary"])
+    told = [each.accessibleName() for each in visible(window, QPushButton)]
+    assert "1枚目の受給者証: 利用する (こども医療費助成)" in told
+    assert "2枚目の受給者証: 利用しない (小児慢性特定疾病医療費助成)" in told
+
+
+def test_the_longest_name_of_a_certificate_fits_on_every_display(qtbot: QtBot) -> None:
+    names = ("医" * 30, "療" * 30)
+    for screen in DISPLAYS.values():
+        window = PatientWindow(StillTerminal(), screen)
+        qtbot.addWidget(window)
+        window.show()
+        for name in ("39-certificates", "39-certificates-summary", "39-certificates-used"):
+            for seconds in (None, 20):
+                render(window, replace(SAMPLES[name], subsidies=names, seconds_left=seconds))
+                assert list(troubles(window, screen)) == []
+
+
+@pytest.mark.parametrize("name", ["39-certificates", "39-certificates-summary", "39-certificates-used"])
+def test_the_window_keeps_no_name_of_a_certificate_once_something_else_is_shown(
+    window: PatientWindow, name: str
+) -> None:
+    def kept() -> list[str]:
+        parts: list[QLabel | QPushButton] = [
+            *window.findChildren(QLabel),
+            *window.findChildren(QPushButton),
+        ]
+        return [text for part in parts for text in (part.text(), part.accessibleName()) if "助成" in text]
+
+    asked = SAMPLES[name]
+    render(window, asked)
+    assert any(asked.subsidies[1] in text for text in kept())
+    render(window, SAMPLES["01-waiting"])
+    assert [text for text in kept() if any(each in text for each in asked.subsidies)] == []
+
+
 @pytest.mark.parametrize("code", FailureCode)
 def test_every_failure_is_told_with_its_next_step(window: PatientWindow, code: FailureCode) -> None:
     for sample in ("01-waiting", "04-method-choice", "19-call-staff"):
@@ -174,6 +217,10 @@ def test_every_guidance_of_the_face_gate_has_words_that_fit(window: PatientWindo
         ("30-leave", "leave_visit", flow.Cancel()),
         ("31-summary", "change_HEALTH_CHECKUP", flow.ChangeAnswer(Item.HEALTH_CHECKUP)),
         ("31-summary", "confirm_answers", flow.ConfirmAnswers()),
+        ("39-certificates", "given", flow.Answer(ConsentAnswer.GIVEN)),
+        ("39-certificates", "declined", flow.Answer(ConsentAnswer.DECLINED)),
+        ("39-certificates-summary", "change_MEDICAL_SUBSIDY", flow.ChangeAnswer(Item.MEDICAL_SUBSIDY)),
+        ("39-certificates-summary", "change_MEDICAL_SUBSIDY_2", flow.ChangeAnswer(Item.MEDICAL_SUBSIDY, 2)),
         ("13-consent-checkup", "previous_question", flow.PreviousQuestion()),
         ("33-staff-called-in-visit", "keep_on", flow.KeepOn()),
         ("34-no-method-left", "ask_by_sight", flow.CallStaff()),

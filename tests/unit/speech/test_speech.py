@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.choices import Item
+from consent.choices import ConsentAnswer, Item
 from hardware.face.guidance import Guidance
+from reception import flow
 from reception.flow import HelpTopic, Language, Method
 from reception.flow.failures import FailureCode
-from reception.speech import prompts, sounds
+from reception.speech import menu, prompts, sounds
 from reception.speech.prompts import every_sentence, news, whole
 from reception.terminal.snapshot import Snapshot
 from reception.testing.gallery import SAMPLES
@@ -34,8 +35,10 @@ SNAPSHOTS = st.builds(
     screen=st.sampled_from(prompts.SCREENS),
     occasion=st.integers(0, 2),
     question=st.sampled_from(list(Item)),
-    question_number=st.integers(1, len(Item)),
-    question_count=st.integers(0, len(Item)),
+    question_number=st.integers(1, prompts.MOST_QUESTIONS),
+    question_count=st.integers(0, prompts.MOST_QUESTIONS),
+    subsidy_number=st.integers(0, 4),
+    subsidy_count=st.integers(0, 4),
     methods=st.sampled_from([(), (Method.FACE,), (Method.PIN,), BY_CARD, BY_PHONE]),
     phones_ready=st.booleans(),
     phone=st.sampled_from(["", *BY_PHONE]),
@@ -132,6 +135,36 @@ def test_the_warning_before_the_time_is_over_says_what_the_end_means_and_how_to_
         "こめじるしを押すと、時間をのばします。",
     )
     assert news(replace(before, seconds_left=20), replace(before, seconds_left=19)) == ()
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_the_name_of_a_certificate_is_never_said_but_which_one_it_is(language: Language) -> None:
+    """It may name an illness, and who waits nearby hears the voice."""
+    asked, summary = (
+        replace(SAMPLES[name], language=language) for name in ("39-certificates", "39-certificates-summary")
+    )
+    changed = replace(summary, answers=tuple((item, ConsentAnswer.GIVEN) for item, _ in summary.answers))
+    said = [*whole(asked), *whole(summary), *news(summary, changed)]
+    assert not any(name in sentence for sentence in said for name in asked.subsidies)
+    second = catalogue(language)(wording.CERTIFICATES[1])
+    assert any(second in sentence for sentence in whole(asked))
+    assert any(second in sentence for sentence in whole(summary))
+    used = catalogue(language)("利用する")
+    only_second = replace(
+        summary, answers=(*summary.answers[:3], (Item.MEDICAL_SUBSIDY, ConsentAnswer.GIVEN))
+    )
+    stop = "。" if language is Language.JA else "."
+    assert news(summary, only_second) == (second + stop, used + stop)
+
+
+def test_a_summary_with_more_rows_than_digits_can_still_be_sent_by_a_key() -> None:
+    """Nine digits: the last one sends, and what has none is changed by hand."""
+    items = [item for item in Item if item is not Item.MEDICAL_SUBSIDY] + [Item.MEDICAL_SUBSIDY] * 4
+    full = replace(
+        SAMPLES["39-certificates-summary"], answers=tuple((item, ConsentAnswer.GIVEN) for item in items)
+    )
+    offered = menu.choices(replace(full, subsidy_count=4))
+    assert len(offered) == 9 and offered[-1].event == flow.ConfirmAnswers()
 
 
 def test_a_forgotten_card_is_called_for_with_every_reminder() -> None:

@@ -385,6 +385,30 @@ def test_who_sees_nothing_checks_in_by_pin_and_by_face_and_in_english_with_keys_
             patient.close()
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_who_sees_nothing_uses_certificates_of_subsidies_and_nobody_hears_which_illness(
+    qtbot: QtBot, made_state: Path, language: str
+) -> None:
+    person = load_person("child-subsidies")
+    asks = {"medical_subsidy": True, "medication": False, "health_checkup": False}
+    settings = replace(FOLLOWED.settings(consents=asks), profile="current")
+    with Bench(settings, made_state, person=person, people=[person], today=scenarios.TODAY) as bench:
+        patient = BlindPatient(bench, qtbot)
+        patient.language = language
+        try:
+            use = wording.ANSWERS[Item.MEDICAL_SUBSIDY][0]
+            story = patient.visit(person.card.pin, wording.PIN, use)
+            for certificate in wording.CERTIFICATES[:2]:
+                assert patient.spoken(certificate)[0] in story
+            assert patient.spoken(wording.CERTIFICATES[2])[0] not in story
+            assert not any(one.scheme in sentence for one in person.subsidies for sentence in story)
+            record = bench.client.visit(patient.number)
+            assert record is not None
+            assert list(record.subsidies.values()) == [ConsentAnswer.GIVEN] * 2
+        finally:
+            patient.close()
+
+
 # --- The player --------------------------------------------------------------------------------------------------
 
 

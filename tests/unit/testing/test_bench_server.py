@@ -15,6 +15,7 @@ def test_every_visit_of_every_terminal_is_acknowledged_also_beside_a_noisy_one(
     assert figure["visits"] > 0 and figure["noise_requests"] > 0
     assert figure["ratio_to_empty"] > 0 and figure["p50_ms"] <= figure["p99_ms"]
     assert figure["server_ms_a_visit"] > 0 < figure["server_ms_an_empty_request"]
+    assert figure["hollow_visits_per_s"] > 0 < figure["half_load_p99_ms"]
     assert len(said) == 2
 
 
