@@ -29,7 +29,7 @@ class CameraHealth:
     ``watch()`` wants a thread of its own. ``tell`` takes what is wrong with it, or "" for a good one.
     """
 
-    LOOK_S = 0.5
+    LOOK_S = 1.0
     """How often the plug of a good camera is looked at."""
 
     def __init__(

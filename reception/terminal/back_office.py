@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("reception.terminal.back_office")
 
+COMPARE_AGAIN = 5
+"""So many times as long as a lost device is left alone a server that did not answer, before it is asked for records."""
+VISITS_S = 2.0
+"""How often the journal is looked at for visits whose end is not known."""
 LOOK_S = 0.5
 """How often the receipt computer's requests are looked for; it asks rarely, and waits for its answer."""
 
@@ -67,7 +71,8 @@ class BackOffice:
         self._first_seen: dict[str, float] = {}
         """Unsettled visits, and since when they are known here (monotonic, s), whatever is done to the clock."""
         self._supervisor = Supervisor(self._parts_down)
-        self._rest_s = min(LOOK_S, self._delays.device_retry_s)
+        longest_s = self._delays.device_retry_s
+        self._visits_s, self._folder_s = min(VISITS_S, longest_s), min(LOOK_S, longest_s)
         self._supervisor.loop("back-office", self._work)
         if receipts is not None:
             self._supervisor.loop("receipt-folder", self._serve_folder)
@@ -114,7 +119,7 @@ class BackOffice:
     # --- The visits' thread -------------------------------------------------------------------------------------
 
     def _work(self, stopping: StopSign) -> None:
-        while not stopping.wait(self._rest_s):
+        while not stopping.wait(self._visits_s):
             try:
                 self._journal.catch_up()
                 self._settle(stopping)
@@ -185,7 +190,7 @@ class BackOffice:
                     self._tell(NoticeCode.VISIT_RECORDED_UNSEEN, unheard)
         except EligibilityError as error:
             _log.info("server: %s", error)
-            self._compare_at = time.monotonic() + self._delays.device_retry_s
+            self._compare_at = time.monotonic() + COMPARE_AGAIN * self._delays.device_retry_s
             return
         self._journal.compared(now)
         self._compared = True
@@ -193,7 +198,7 @@ class BackOffice:
     # --- The folder's thread --------------------------------------------------------------------------------------
 
     def _serve_folder(self, stopping: StopSign) -> None:
-        while not stopping.wait(self._rest_s):
+        while not stopping.wait(self._folder_s):
             with suppress(JournalError):
                 # Told by the other thread; what waits in the folder's service is written all the same.
                 self._write_receipts()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from reception.terminal.attributes import AttributeService
     from reception.terminal.jobs import CardFaceScan, Jobs
 
-PULSE_S = 1.0
+PULSE_S = 5.0
 """How long the conductor waits for an event at most before it gives a sign of life."""
 CONSENTS_LAST = timedelta(hours=24)
 """How long what was agreed may be looked at, from when it was recorded on."""

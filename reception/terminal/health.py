@@ -19,7 +19,7 @@ class PartsHealth:
     ``tell`` takes the part and "ok", "down" or "unknown" (the engine is still loading), from that thread.
     """
 
-    LOOK_S = 0.5
+    LOOK_S = 1.0
     """How often the engine's process is looked at."""
     ASK_S = 5.0
     """How often the server is asked; staff should know before the next patient does."""

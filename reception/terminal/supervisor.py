@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 _log = logging.getLogger("reception.terminal.supervisor")
 
-LOOK_S = 0.5
+LOOK_S = 1.0
 """How often the pulses are looked at."""
 SILENT_AFTER_S = 30.0
 """A loop that gave no sign of life for so long hangs; its waits for devices and the server are all shorter."""

@@ -17,7 +17,8 @@ from reception.terminal.supervisor import StopSign
 
 _log = logging.getLogger("reception.terminal")
 
-_WATCH_S = 1.0
+_WATCH_S = 3.0
+"""Longest wait for a change, which is told at once; each wait begins a thread, so that few are better."""
 _FIRST_RETRY_S = 0.2
 """A lost reader is first left alone this long, then ever longer."""
 

@@ -13,9 +13,10 @@ from reception.texts import N_, Catalogue
 
 WIDTH, HEIGHT = 420, 320
 """The field on which the large pictures are drawn; they are scaled to the room that they get."""
-STEP_MS, REST_MS = 40, 1600
-"""The card moves in steps this long; then the picture rests, and nothing is painted."""
-STEPS = 26
+STEP_MS, REST_MS = 50, 2500
+"""The card moves in steps this long; then the picture rests, and nothing is painted: while nobody comes, moving it is
+most of what a terminal does."""
+STEPS = 20
 OUT, IN = 12.0, 118.0
 """Top of the card on the field: before the slot, and in it as far as it goes."""
 

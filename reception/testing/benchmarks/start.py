@@ -1,4 +1,4 @@
-"""How soon a terminal can be used: from a cold process, on a warm disk, until its log says so."""
+"""How soon a terminal can be used, from a cold process on a warm disk until its log says so, and what it takes then."""
 
 import os
 import subprocess
@@ -27,6 +27,8 @@ _MOMENTS = {
 }
 """What is measured, and how the log tells it."""
 _LIMIT_S = 120.0
+_SETTLED_S, _WATCHED_S = 6.0, 6.0
+"""When a started terminal has settled, and how long it is watched then."""
 
 _WINDOW = """
 from PySide6.QtCore import QTimer
@@ -83,6 +85,7 @@ def start(state: Path, rounds: int, say: Say) -> list[dict[str, Any]]:
                 ours.append(moments(command, environment, list(_MOMENTS)))
                 bare.append(_bare(environment, card=reader != "simulated reader"))
             del ours[0], bare[0]
+            takes = footprint(command, environment)
     figures = []
     for what in _MOMENTS:
         took = median(one[what] for one in ours)
@@ -96,7 +99,8 @@ def start(state: Path, rounds: int, say: Say) -> list[dict[str, Any]]:
             }
         )
         say(f"{what:20} {took:7.0f}" + ("" if alone is None else f"   that alone {alone:7.0f}"))
-    return figures
+    say(f"it then waits with {takes['mb']} MB, face engine and all, and {takes['cpu_percent']} % of a core")
+    return [*figures, takes]
 
 
 @contextmanager
@@ -145,6 +149,46 @@ def moments(command: list[str], environment: Mapping[str, str], wanted: list[str
         process.communicate()
     missing = ", ".join(what for what in wanted if what not in came)
     raise BenchError(f"the program never came to: {missing}; its last words: {words.strip()}")
+
+
+def footprint(command: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return memory (PSS, MB) and processor time (% of a core) of a terminal that waits, and of what it began."""
+    process = subprocess.Popen(
+        command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        time.sleep(_SETTLED_S)
+        all_of_it = [process.pid, *_children(process.pid)]
+        before, began = sum(map(_cpu_s, all_of_it)), time.monotonic()
+        time.sleep(_WATCHED_S)
+        cpu = (sum(map(_cpu_s, all_of_it)) - before) / (time.monotonic() - began)
+        return {
+            "what": "waiting",
+            "mb": round(sum(map(_pss_mb, all_of_it))),
+            "cpu_percent": round(100 * cpu, 1),
+        }
+    except FileNotFoundError:
+        raise BenchError("the terminal ended while it should wait") from None
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _children(pid: int) -> list[int]:
+    text = "".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    return [int(child) for child in text.split()]
+
+
+def _cpu_s(pid: int) -> float:
+    """Return the processor time of a process, to the nanosecond: a terminal that waits uses less than a tick of it."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+def _pss_mb(pid: int) -> float:
+    """Return the memory of a process, what it shares counted by its share."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def _bare(environment: Mapping[str, str], *, card: bool) -> dict[str, float]:

@@ -300,6 +300,10 @@ def _scale(figures: Figures) -> Iterator[Row]:
 
 def _start(figures: Figures) -> Iterator[Row]:
     for one in figures:
+        if one["what"] == "waiting":
+            yield Row("memory, terminal and face engine wait", one["mb"], "MB")
+            yield Row("processor, terminal and face engine wait", one["cpu_percent"], "% of a core")
+            continue
         name, alone = f"start: {one['what']}", one["alone_ms"]
         if one["what"] == "ready for a face" and alone:
             yield Row(name, one["ms"], "ms", "face_recognition", alone, round(alone / one["ms"], 1))
