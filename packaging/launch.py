@@ -21,6 +21,8 @@ LEVELS = ("site", "bench", "dev")
 AT_A_SITE = ("terminal", "counter", "doctor", "staff-password", "record", "certificates", "card-info")
 """Commands that a terminal at its site needs."""
 FOR_DEVELOPERS = ("test", "bench", "fuzz")
+WITH_ALL = ("--json", "--compare", "--markdown")
+"""Options of `bench` when it measures everything."""
 
 PINNED = (
     "requirements/tools-constraints.txt",
@@ -62,6 +64,20 @@ def wanted_level(arguments: list[str]) -> str:
         return "dev"
     at_a_bench = any(argument.split("=")[0] == "--bench" for argument in arguments)
     return "site" if word in AT_A_SITE and not at_a_bench else "bench"
+
+
+def needs_more(arguments: list[str]) -> str:
+    """Which command asks for more of the system than all do: "test", or "bench" of everything; empty: another."""
+    if arguments[:1] == ["test"]:
+        return "test"
+    if arguments[:1] != ["bench"]:
+        return ""
+    before = ""
+    for word in arguments[1:]:
+        if before not in WITH_ALL and word.split("=")[0] not in WITH_ALL:
+            return ""  # one part, which may do without
+        before = word
+    return "bench"
 
 
 def look_of_all() -> str:
@@ -128,13 +144,13 @@ def hand_over(arguments: list[str]) -> None:
 def main() -> int:
     """Set up if that is needed, then hand over; every way to fail ends in one clear line."""
     arguments = sys.argv[1:]
-    level, for_tests = wanted_level(arguments), arguments[:1] == ["test"]
+    level, more = wanted_level(arguments), needs_more(arguments)
     try:
-        if for_tests or not is_unchanged(level):
+        if more or not is_unchanged(level):
             import set_up
 
             set_up.check_python()
-            if set_up.set_up(for_tests, level) and not for_tests:
+            if set_up.set_up(more, level):
                 keep_look(level)
         hand_over(arguments)
         return 0

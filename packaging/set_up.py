@@ -119,17 +119,22 @@ START_NEEDS = (
     Need("iproute2", "program", "ip", vital=False),
 )
 
-TEST_NEEDS = (
+# What `./run bench` measures beside.
+BENCH_NEEDS = (
     Need("opensc", "program", "pkcs15-tool", vital=False),
+    Need("postgresql", "file", "/usr/lib/postgresql/*/bin/initdb", vital=False),
+    Need("xvfb", "program", "Xvfb", vital=False),
+)
+
+TEST_NEEDS = (
+    *BENCH_NEEDS,
     Need("openssl", "program", "openssl", vital=False),
     # TLS in front of the mock server.
     Need("nginx-light", "program", "nginx", vital=False),
-    Need("postgresql", "file", "/usr/lib/postgresql/*/bin/initdb", vital=False),
     # The counter's page is tested in a real browser, and the fleet with a real broker.
     Need("chromium", "program", "chromium", vital=False),
     Need("chromium-driver", "program", "chromedriver", vital=False),
     Need("mosquitto", "program", "mosquitto", vital=False),
-    Need("xvfb", "program", "Xvfb", vital=False),
     Need("xauth", "program", "xauth", vital=False),
     Need("xdotool", "program", "xdotool", vital=False),
     # What a screen reader uses: the tests press and read by it.
@@ -382,9 +387,15 @@ def site_packages() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def set_up(for_tests: bool, level: str) -> bool:
-    """Bring system packages and `.venv` to what the pinned files ask for; return whether nothing at all is lacking."""
-    needs = START_NEEDS + (TEST_NEEDS if for_tests else ())
+NEEDS_OF = {"test": TEST_NEEDS, "bench": BENCH_NEEDS}
+
+
+def set_up(what: str, level: str) -> bool:
+    """Bring system packages and `.venv` to what the pinned files ask for; return whether nothing at all is lacking.
+
+    ``what``: "test" and "bench" need more than the others.
+    """
+    needs = START_NEEDS + NEEDS_OF.get(what, ())
     if is_ready(level):
         return provide(needs)
     say(f"Setting up in {ROOT} (only needed once).")

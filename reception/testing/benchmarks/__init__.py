@@ -5,13 +5,14 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import wrap
 from typing import Any
 
 from config import ConfigError
-from reception.testing.benchmarks import table
+from reception.testing.benchmarks import earlier, needs, table
 
 Say = Callable[[str], None]
 Figures = list[dict[str, Any]]
@@ -123,21 +124,48 @@ SHORT: dict[str, tuple[str, ...]] = {
 
 
 def measure(options: Namespace, say: Say) -> int:
-    """Measure one part, or all, or read what was measured; say the table; return the exit code."""
+    """Measure one part, or all, or read what was measured; say the table; return the exit code.
+
+    Raises ConfigError, before anything is measured, when something is missing for it.
+    """
+    say = within(say)
+    if options.compare and not options.compare.is_file():
+        return _beside_a_commit(options, say)
+    missing: list[str] = []
     if options.read:
         content = _read(options.read)
     elif options.what:
         content = as_content({options.what: PARTS[options.what](options, say)})
     else:
-        content = as_content(_all(options.state, say, SHORT))
+        content = as_content(_all(options.state, say))
+        missing = [part for part in SHORT if part not in content["figures"]]
     rows = table.as_rows(content)
     if options.json:
         options.json.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-    if rows:
+    if rows and not options.only_json:
         words = table.in_markdown if options.markdown else table.in_words
-        for line in ["", *words(content["machine"], rows)]:
+        for line in ["", *words(content["machine"], rows), "", table.in_a_sentence(rows)]:
             say(line)
-    return _compared(options.compare, rows, say) if options.compare else 0
+    if missing:
+        say(
+            f"The table is not whole: {', '.join(missing)} could not be measured; what they said stands above."
+        )
+    worse = _compared(options.compare, rows, say) if options.compare else 0
+    return 1 if missing or worse else 0
+
+
+def within(say: Say, width: int = table.WIDTH) -> Say:
+    """Return what says the same in lines of at most ``width`` letters; columns stay as they are."""
+
+    def narrow(text: str) -> None:
+        for line in text.split("\n"):
+            columns = "   " in line.strip()
+            for part in (
+                [line] if columns or len(line) <= width else wrap(line, width, subsequent_indent="  ")
+            ):
+                say(part)
+
+    return narrow
 
 
 def as_content(figures: dict[str, Figures]) -> dict[str, Any]:
@@ -145,22 +173,92 @@ def as_content(figures: dict[str, Figures]) -> dict[str, Any]:
     return {"machine": table.machine(), "table": table.as_plain(table.rows(figures)), "figures": figures}
 
 
-def _all(state: Path, say: Say, how: dict[str, tuple[str, ...]]) -> dict[str, Figures]:
+def _all(state: Path, say: Say) -> dict[str, Figures]:
     """Measure each part in a process of its own, so that none slows the next; a part that cannot be is told."""
+    _check_needs()
     figures: dict[str, Figures] = {}
     began = time.monotonic()
     with TemporaryDirectory(prefix="bench-") as folder:
-        for part, words in how.items():
+        for part, words in SHORT.items():
             say(f"\n--- {part} ---")
             written = Path(folder, f"{part}.json")
-            command = [sys.executable, "-m", "reception", "--state", str(state), "bench", part]
-            done = subprocess.run([*command, *words, "--json", str(written)], check=False)
+            done = subprocess.run(_command(state, part, words, written), check=False)
             if done.returncode == 0:
                 figures.update(_read(written)["figures"])
             else:
                 say(f"{part} could not be measured")
     say(f"\nall of it took {time.monotonic() - began:.0f} s")
     return figures
+
+
+def _command(state: Path, part: str, words: Sequence[str], written: Path) -> list[str]:
+    command = [sys.executable, "-m", "reception", "--state", str(state), "bench", part]
+    return [*command, *words, "--json", str(written), "--only-json"]
+
+
+def _check_needs() -> None:
+    lacking = " ".join(needs.lacking())
+    if lacking:
+        raise ConfigError(
+            f"bench: not installed: {lacking} (apt install {lacking}); a single part may do without: ./run bench PART"
+        )
+
+
+def _beside_a_commit(options: Namespace, say: Say) -> int:
+    """Measure the parts here and in another commit, by turns, and say one table of both; return the exit code."""
+    if options.read or options.markdown:
+        raise ConfigError("--read and --markdown go with --compare of a JSON file only")
+    if not options.what:
+        _check_needs()
+    parts = {options.what: _chosen(options)} if options.what else SHORT
+    with earlier.checked_out(str(options.compare)) as other, TemporaryDirectory(prefix="bench-") as folder:
+        say(f"each part here, then as {other.name} of {other.date} has it")
+        then: list[table.Row] = []
+        now: dict[str, Figures] = {}
+        for part, words in parts.items():
+            say(f"--- {part} ---")
+            written = Path(folder, "now.json"), Path(folder, "then.json")
+            command = _command(options.state, part, words, written[0])
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                now.update(_read(written[0])["figures"])
+            else:
+                say(f"{part} could not be measured here: {earlier.last_words(done)}")
+            asked = ["bench", part, *words, "--json", str(written[1])]
+            done = earlier.played(other, Path(folder, "state"), asked)
+            if done.returncode == 0:
+                then += table.as_rows(_read(written[1]))
+            else:
+                say(f"{part} could not be measured in {other.name}: {earlier.last_words(done)}")
+        content = as_content(now)
+    rows = table.as_rows(content)
+    if options.json:
+        options.json.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    if not then or not rows:
+        raise ConfigError(f"--compare {other.name}: nothing could be measured on both sides")
+    for line in ["", *table.beside(then, rows, other.name), ""]:
+        say(line)
+    better, worse = table.better(then, rows), table.slower(then, rows)
+    say(
+        f"Since {other.name} of {other.date}, {len(better)} of {len(rows)} figures became better by more than"
+        f" {table.NOISE:.0%}, and {len(worse)} worse{': ' if worse else '.'}"
+    )
+    for line in worse:
+        say(line)
+    return 1 if worse else 0
+
+
+_WORDS = ("rounds", "terminals", "seconds", "visits", "workers")
+
+
+def _chosen(options: Namespace) -> tuple[str, ...]:
+    """Return the options of a part by which another commit measures the same."""
+    return tuple(
+        word
+        for name in _WORDS
+        if (value := getattr(options, name, None))
+        for word in (f"--{name}", str(value))
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """How long the card takes by PIN: our driver beside OpenSC's PKCS#11 module, on one reader in one run."""
 
-import glob
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from hardware.card.authenticity import ChipProof
 from hardware.card.pcsc import PcscReader
 from hardware.simulation.pcscd import READER, BenchError, PcscdBench, service_folder
 from hardware.simulation.virtual_card import SmartCard
+from reception.testing.benchmarks.needs import opensc_modules
 from reception.testing.testbench import card_authorities, make_card
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _PERSON = "age45"
 _MESSAGE = b"challenge of a server"
 _NOTICED_S = 5.0
 
-_MODULES = ("/usr/lib/*/opensc-pkcs11.so", "/usr/lib*/opensc-pkcs11.so", "/usr/lib*/pkcs11/opensc-pkcs11.so")
 _KEY_ID = b"\x01"
 """OpenSC's id of the user-authentication certificate and its key."""
 _TOKEN = "JPKI (User Authentication PIN)"  # noqa: S105
@@ -235,7 +234,7 @@ def _by_ours(reader: CardReader, pin: bytearray) -> tuple[bytes, bytes]:
 @contextmanager
 def opensc() -> Iterator["_pkcs11.lib"]:
     """Load OpenSC's PKCS#11 module into this process; C_Initialize is left to each use. Raises BenchError."""
-    found = sorted(path for pattern in _MODULES for path in glob.glob(pattern))
+    found = opensc_modules()
     if not found:
         raise BenchError("OpenSC's PKCS#11 module is not installed: apt install opensc")
     try:

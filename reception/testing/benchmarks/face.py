@@ -90,7 +90,7 @@ def speed(state: Path, rounds: int, visits: int, say: Say) -> list[dict[str, Any
         bare = BareEmbeddings(clean[:10])
         figures = embeddings(bare, rounds, say)
         say(
-            "\nmachine time from frame to decision, ms      ours   README      ratio   1/4 size    ratio   to bare"
+            "\nfrom frame to decision, ms      ours  README     ratio  1/4 size    ratio  to bare  after last frame"
         )
         for kind, clip, needs in (("fast accept", clean, 1), ("mean of three", dappled, 3)):
             decision = decisions(engine, bare, clip, kind, needs, rounds)
@@ -247,9 +247,9 @@ def _until_accepted(loop: "ReadmeLoop", source: _Frames) -> float:
 def _line(decision: Decision) -> str:
     figure, ms = decision.as_figure(), decision.ms
     return (
-        f"{decision.kind + f' ({decision.starts} starts)':40} {ms['ours']:8.1f} {ms['readme']:8.1f} "
-        f"{figure['ratio']:8.1f} x {ms['readme_quarter']:9.1f} {figure['ratio_quarter']:7.1f} x "
-        f"{figure['ratio_to_bare']:8.2f}   after the last frame {decision.last_frame_ms:.1f}"
+        f"{decision.kind + f' ({decision.starts} starts)':26} {ms['ours']:8.1f} {ms['readme']:7.1f} "
+        f"{figure['ratio']:7.1f} x {ms['readme_quarter']:9.1f} {figure['ratio_quarter']:6.1f} x "
+        f"{figure['ratio_to_bare']:8.2f} {decision.last_frame_ms:17.1f}"
     )
 
 

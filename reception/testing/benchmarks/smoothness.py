@@ -159,14 +159,13 @@ def _figures(
         f"the patient's window on {platform}, {seconds:g} s each; wanted while matching: gaps of at most 20 ms, 30 fps"
     )
     say(
-        f"{'':26}{'longest gap':>12}{'worked in it':>14}{'p99':>8}{'median':>8}  ms {'frames/s':>10} "
-        f"{'CPU of one core':>17}"
+        f"{'':25}{'longest gap':>12}{'worked in it':>14}{'p99':>7}{'median':>8}  ms{'frames/s':>10}"
+        f"{'CPU of a core':>15}"
     )
     for one in figures:
         say(
-            f"{one['while']:26}{one['longest_gap_ms']:>12}{one['worked_in_it_ms']:>14}{one['p99_gap_ms']:>8}"
-            f"{one['median_gap_ms']:>8}"
-            f"     {one['frames_per_second']:>10} {one['cpu_percent']:>15} %"
+            f"{one['while']:25}{one['longest_gap_ms']:>12}{one['worked_in_it_ms']:>14}{one['p99_gap_ms']:>7}"
+            f"{one['median_gap_ms']:>8}    {one['frames_per_second']:>10}{one['cpu_percent']:>13} %"
         )
     return figures
 

@@ -2,14 +2,17 @@
 
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import textwrap
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 Figures = Sequence[Mapping[str, Any]]
 
+WIDTH = 98
+"""Letters of a line, which most consoles have."""
 NOISE = 0.25
 """Two runs of the same program on a quiet machine differ by less than this share; a busy one can do worse."""
 
@@ -55,14 +58,61 @@ def rows(figures: Mapping[str, Figures]) -> list[Row]:
 
 def in_words(machine: Mapping[str, Any], table: Sequence[Row]) -> list[str]:
     """Return the table as lines of text."""
-    cells = [_HEAD, *(_cells(row) for row in table)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD))]
-    lines = [
-        f"{line[0]:<{widths[0]}}"
-        + "".join(f"  {cell:>{width}}" for cell, width in zip(line[1:], widths[1:], strict=True))
-        for line in cells
-    ]
-    return [_on(machine), *(line.rstrip() for line in lines)]
+    narrow = (replace(row, unit=row.unit.replace("% of a core", "% core")) for row in table)
+    return [_on(machine), *_in_columns([_HEAD, *map(_cells, narrow)])]
+
+
+def in_a_sentence(table: Sequence[Row]) -> str:
+    """Say in words how the figures stand to what they were measured beside."""
+    ratios = {row.figure: row.ratio for row in table if row.ratio is not None}
+    floors = [row.to_floor for row in table if row.to_floor is not None]
+    told = []
+    if ratios:
+        told.append(f"{_span(ratios.values())} times as fast as what it is compared with")
+    if floors:
+        told.append(f"it takes {_span(floors)} times what no program could avoid")
+    behind = [name for name, ratio in ratios.items() if ratio < 1]
+    ends = f"; behind its baseline: {', '.join(behind)}" if behind else ""
+    return f"{len(table)} figures: ours is {', and '.join(told)}{ends}." if told else f"{len(table)} figures."
+
+
+def beside(old: Sequence[Row], new: Sequence[Row], then: str) -> list[str]:
+    """Return one table of two runs on the same machine: what it was, what it is, and how many times better."""
+    before, after = {row.figure: row for row in old}, {row.figure: row for row in new}
+    lines = [["figure", then, "now", "better", "by ratio"]]
+    for name in dict.fromkeys([*after, *before]):
+        was, now = before.get(name), after.get(name)
+        lines.append([name, *(f"{_number(row.ours)} {row.unit}" if row else "" for row in (was, now))])
+        lines[-1] += _times_better(was, now) if was and now else ["", ""]
+    return _in_columns(lines)
+
+
+def _times_better(was: Row, now: Row) -> list[str]:
+    """Return by how many times it became better: by the figure itself, and by its ratio to baseline or floor."""
+    bare = (replace(was, ratio=None, to_floor=None), replace(now, ratio=None, to_floor=None))
+    told = []
+    for one, other in (bare, (was, now)):
+        then, since, by = _compared(one, other)
+        told.append(f"{then / since:.2f} x" if since > 0 and (one is bare[0] or "ratio" in by) else "")
+    return told
+
+
+def _span(values: Collection[float]) -> str:
+    least, most = (f"{value:.1f}" for value in (min(values), max(values)))
+    return least if least == most else f"{least} to {most}"
+
+
+def _in_columns(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of at most WIDTH letters, where that can be; a long name goes on in the next line."""
+    widths = [max(len(line[column]) for line in cells) for column in range(1, len(cells[0]))]
+    room = max(24, WIDTH - sum(width + 2 for width in widths))
+    room = min(room, max(len(line[0]) for line in cells))
+    lines = []
+    for name, *rest in cells:
+        first, *more = textwrap.wrap(name, room, subsequent_indent="  ")
+        columns = "".join(f"  {cell:>{width}}" for cell, width in zip(rest, widths, strict=True))
+        lines += [f"{first:<{room}}{columns}".rstrip(), *more]
+    return lines
 
 
 def in_markdown(machine: Mapping[str, Any], table: Sequence[Row]) -> list[str]:
@@ -92,6 +142,13 @@ def slower(old: Sequence[Row], new: Sequence[Row], noise: float = NOISE) -> list
         if was > 0 and now / was > 1 + noise:
             told.append(f"{name}: {now / was:.2f} times what it was, by {by}")
     return sorted(told)
+
+
+def better(old: Sequence[Row], new: Sequence[Row], noise: float = NOISE) -> list[str]:
+    """Return the figures that became better by more than the noise, compared as slower() does."""
+    before = {row.figure: row for row in old}
+    pairs = ((row.figure, _compared(before[row.figure], row)) for row in new if row.figure in before)
+    return [name for name, (was, now, _) in pairs if now > 0 and was / now > 1 + noise]
 
 
 def as_rows(content: object) -> list[Row]:

@@ -28,13 +28,20 @@ def _add_parts(bench: argparse.ArgumentParser) -> None:
             type=Path,
             metavar="OLD",
             default=default,
-            help="say what became slower since this JSON was written; then the exit code is 1",
+            help="say what became slower since this JSON was written, or since this commit, which is measured beside;"
+            " then the exit code is 1",
         )
         each.add_argument(
             "--markdown",
             action="store_true",
             default=False if each is bench else argparse.SUPPRESS,
             help="print the table as Markdown",
+        )
+        each.add_argument(
+            "--only-json",
+            action="store_true",
+            default=False if each is bench else argparse.SUPPRESS,
+            help="leave the table to who reads the JSON",
         )
     bench.add_argument("--read", type=Path, metavar="F", help="measure nothing: the table of this JSON")
     bench.set_defaults(what="")

@@ -62,6 +62,25 @@ def test_a_command_brings_its_level(launch: ModuleType, line: str, level: str) -
     assert launch.wanted_level(line.split()) == level
 
 
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        ("test -k x", "test"),
+        ("bench", "bench"),
+        ("bench --json F --markdown", "bench"),
+        ("bench --compare=fefed08", "bench"),
+        ("bench start --rounds 2", ""),
+        ("bench --read F", ""),
+        ("terminal", ""),
+        ("", ""),
+    ],
+)
+def test_only_tests_and_all_benchmarks_ask_for_more_of_the_system(
+    launch: ModuleType, line: str, more: str
+) -> None:
+    assert launch.needs_more(line.split()) == more
+
+
 def test_a_start_after_one_that_found_all_in_order_looks_no_further(launch: ModuleType) -> None:
     assert not launch.is_unchanged("site")
     launch.keep_look("bench")

@@ -11,6 +11,7 @@ import pytest
 from hardware.simulation.pcscd import BenchError
 from reception.__main__ import main
 from reception.testing.benchmarks import card as measured
+from reception.testing.benchmarks import needs
 from reception.testing.benchmarks.card import ObservedCard
 from tests.support import cards
 from tests.support.pcscd import running_pcscd
@@ -100,7 +101,7 @@ def test_an_observed_card_answers_as_the_card_itself_and_masks_every_pin() -> No
 def test_without_opensc_one_line_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(measured, "_MODULES", (str(tmp_path / "*.so"),))
+    monkeypatch.setattr(needs, "_OPENSC", (str(tmp_path / "*.so"),))
     assert main(["--state", str(tmp_path), "bench", "card"]) == 2
     assert capsys.readouterr().err.strip().endswith("is not installed: apt install opensc")
 

@@ -1,8 +1,10 @@
 """./run bench as a whole: one table, which says what it was measured beside, and what became slower since."""
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from reception.__main__ import main
 from reception.commands import parser
 from reception.testing import benchmarks
 from reception.testing import commands as workshop
-from reception.testing.benchmarks import start, table
+from reception.testing.benchmarks import earlier, needs, start, table
 from reception.testing.benchmarks.table import Row
 from tests.support import ROOT
 
@@ -147,22 +149,147 @@ def test_another_file_is_refused_with_one_line(
     assert capsys.readouterr().err == f"reception: {file}: is not what --json wrote\n"
 
 
-def test_all_parts_run_in_processes_of_their_own_and_one_that_fails_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def played(command: list[str], check: bool) -> subprocess.CompletedProcess[bytes]:
+def measured_by(
+    without: tuple[str, ...] = (),
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return what stands in for the processes that measure; the parts in ``without`` fail."""
+
+    def played(command: list[str], **_how: object) -> subprocess.CompletedProcess[str]:
         options = parser(workshop).parse_args(command[3:])
-        if options.what == "card":
-            return subprocess.CompletedProcess(command, 2)
+        if options.what in without:
+            return subprocess.CompletedProcess(command, 2, "", f"reception: no {options.what} here")
         content = benchmarks.as_content({options.what: FIGURES[options.what]})
         options.json.write_text(json.dumps(content))
-        return subprocess.CompletedProcess(command, 0)
+        return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(subprocess, "run", played)
-    said: list[str] = []
-    figures = benchmarks._all(tmp_path, said.append, benchmarks.SHORT)
-    assert figures == {part: of for part, of in FIGURES.items() if part not in ("card", "scale")}
-    assert "card could not be measured" in said
+    return played
+
+
+def test_all_parts_run_in_processes_of_their_own_and_end_in_one_table_and_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(needs, "lacking", list)
+    monkeypatch.setattr(subprocess, "run", measured_by())
+    assert main(["--state", str(tmp_path), "bench"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("figure ") for line in said) == 1
+    assert " ".join(said[-2:]).startswith(
+        "14 figures: ours is 6.0 to 18.9 times as fast as what it is compared"
+    )
+
+
+def test_a_table_that_is_not_whole_says_so_and_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(needs, "lacking", list)
+    monkeypatch.setattr(subprocess, "run", measured_by(without=("card", "ui")))
+    assert main(["--state", str(tmp_path), "bench"]) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "The table is not whole: card, ui could not be measured; what they said stands above."
+
+
+def test_what_is_not_installed_is_named_in_one_line_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(needs, "lacking", lambda: ["opensc", "xvfb"])
+    assert main(["--state", str(tmp_path), "bench"]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert "not installed: opensc xvfb (apt install opensc xvfb)" in told.err
+
+
+def test_tables_and_sentences_fit_an_ordinary_console() -> None:
+    long = replace(
+        A_RATIO, figure="a figure whose name goes on and on, as those of servers do", unit="visits/s"
+    )
+    told: list[str] = []
+    say = benchmarks.within(told.append)
+    for line in [*table.in_words(MACHINE, [*ROWS, long]), *table.beside(ROWS, [*ROWS, long], "fefed08")]:
+        say(line)
+    say("a sentence " * 30)
+    assert max(map(len, told)) <= table.WIDTH
+    assert any(line.startswith("a figure whose name goes on and on") for line in told)
+    assert any(line.startswith("  ") and line.endswith("servers do") for line in told)
+
+
+# --- Beside another commit ------------------------------------------------------------------------------------------
+
+OTHER = """#!/usr/bin/env python3
+import json, pathlib, sys
+words = sys.argv[1:]
+if "--help" not in words:
+    if words[words.index("bench") + 1] == "card":
+        sys.exit("reception: no card here")
+    content = json.loads(pathlib.Path(__file__).with_name("figures.json").read_text())
+    pathlib.Path(words[words.index("--json") + 1]).write_text(json.dumps(content))
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One whose only commit took twice as long for a visit, and could not measure the card."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "run").write_text(OTHER)
+    (folder / "run").chmod(0o755)
+    slow = [{**FIGURES["visit"][0], "ms": 60.0, "ratio_to_floor": 2.5}]
+    (folder / "figures.json").write_text(json.dumps(benchmarks.as_content({"visit": slow})))
+    for words in (
+        ("init", "--quiet"),
+        ("add", "."),
+        ("-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "-m", "m"),
+    ):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    monkeypatch.setattr(earlier, "_ROOT", folder)
+    return folder
+
+
+def beside(folder: Path, *words: str) -> int:
+    return main(["--state", str(folder / "state"), "bench", *words, "--compare", "HEAD"])
+
+
+def test_a_commit_is_measured_beside_and_leaves_nothing_behind(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, ours = subprocess.run, measured_by()
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **how: (ours if command[0] == sys.executable else real)(command, **how),
+    )
+    assert beside(tmp_path, "visit") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"a visit by pin, pcsc +60 ms +30 ms +2\.00 x +2\.00 x\n", said)
+    assert re.search(
+        r"Since HEAD of .*, 1 of 1 figures became better by more than\s+25%, and 0 worse\.", said
+    )
+    listed = real(
+        ["git", "-C", str(repository), "worktree", "list"], capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.count("\n") == 1
+
+
+def test_a_part_that_the_other_commit_cannot_measure_is_told_with_its_last_words(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, ours = subprocess.run, measured_by()
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **how: (ours if command[0] == sys.executable else real)(command, **how),
+    )
+    assert beside(tmp_path, "card") == 2
+    told = capsys.readouterr()
+    assert "card could not be measured in HEAD: reception: no card here" in told.out
+    assert told.err == "reception: --compare HEAD: nothing could be measured on both sides\n"
+
+
+def test_what_is_neither_a_file_nor_a_commit_is_refused_with_one_line(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--state", str(tmp_path / "state"), "bench", "visit", "--compare", "no-such"]) == 2
+    told = capsys.readouterr().err
+    assert told == "reception: --compare no-such: is neither a JSON file nor a commit of this repository\n"
 
 
 def test_the_moments_of_a_start_are_taken_from_what_the_program_tells() -> None:
