@@ -280,7 +280,7 @@ def usage(action: argparse.Action) -> str:
 def command_table() -> str:
     """Every command of ``./run`` with its arguments; what all commands, or all parts of bench, share is said above."""
     common = {"help", "state", "verbose"}
-    of_bench = {"json", "compare", "markdown"}
+    of_bench = {"json", "compare", "markdown", "only_json"}
 
     def rows(of: argparse.ArgumentParser, above: str) -> Iterator[tuple[str, ...]]:
         for name, does, each in subcommands(of):
