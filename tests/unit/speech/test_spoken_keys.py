@@ -331,6 +331,8 @@ class BlindPatient(Hearing):
         # The language of the visit before is gone once the window waits for a card.
         self.qtbot.waitUntil(lambda: self.window.shown.screen == "WAITING", timeout=WITHIN_MS)
         if self.window.shown.language != self.language:
+            # Nobody presses a key before something is heard.
+            self.qtbot.waitUntil(lambda: bool(self.recorder.said), timeout=WITHIN_MS)
             self.press("9")
             self.qtbot.waitUntil(lambda: self.window.shown.language == self.language, timeout=WITHIN_MS)
         while self.spoken(wording.GET_WELL)[0] not in self.story:
