@@ -10,10 +10,10 @@ from reception.testing import kills
 
 
 @pytest.mark.timeout(120)
-def test_killed_at_twenty_moments_every_visit_is_shown_or_told_to_the_counter(tmp_path: Path) -> None:
-    report = kills.kills(tmp_path, 20, seed=20261123)
+def test_killed_at_a_dozen_moments_every_visit_is_shown_or_told_to_the_counter(tmp_path: Path) -> None:
+    report = kills.kills(tmp_path, 12, seed=20261123)
     assert report.wrong == []
-    assert report.kills.total() == 20
+    assert report.kills.total() == 12
     assert report.visits > 0
     assert report.in_sending > 0
 
