@@ -51,6 +51,8 @@ def played(earlier: Earlier, state: Path, words: list[str]) -> subprocess.Comple
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
         [str(earlier.run), "--state", str(state), *words],
+        # Python's -m looks in the folder where it is begun first: that must not be ours.
+        cwd=earlier.run.parent,
         env={**environment, _AS_IS: "1"},
         capture_output=True,
         text=True,
