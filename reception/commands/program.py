@@ -104,10 +104,14 @@ def _signals_heard() -> Iterator[None]:
 
 def place_patient(window: QWidget) -> None:
     """Make the window as large as fits its display, in the shape in which letters and buttons are largest."""
+    window.resize(*size_on_display_of(window, window.width(), window.height()))
+    window.move(window.screen().availableGeometry().topLeft())
+
+
+def size_on_display_of(window: QWidget, width: int, height: int) -> tuple[int, int]:
+    """Return the size of a window on the display of another, where it wants so many px."""
     free = window.screen().availableGeometry()
-    size = fitted(window.width(), window.height(), free.width(), free.height() - TITLE_BAR)
-    window.resize(*size)
-    window.move(free.topLeft())
+    return fitted(width, height, free.width(), free.height() - TITLE_BAR)
 
 
 def place_beside(window: PanelLike, patient: QWidget) -> None:
@@ -300,7 +304,10 @@ class _Program(QObject):
         from reception.patient.window import PatientWindow
 
         terminal, config = opened.terminal, opened.terminal.config
-        patient = self._patient = PatientWindow(terminal, config.screen)
+        # At once in the size that it will have: laid out twice, it would come later.
+        wanted = size_on_display_of(self._first, config.screen.width, config.screen.height)
+        patient = PatientWindow(terminal, config.screen, None if self._kiosk is not None else wanted)
+        self._patient = patient
         place_patient(patient)
         StaffNote(patient, terminal)
         self._windows.append(patient)

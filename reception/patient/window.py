@@ -52,7 +52,10 @@ class PatientWindow(QWidget):
     simulation_pressed = Signal()
     """The sign of a simulation was pressed, which is there on a simulated bench only."""
 
-    def __init__(self, terminal: TerminalLike, screen: Screen = UPRIGHT) -> None:
+    def __init__(
+        self, terminal: TerminalLike, screen: Screen = UPRIGHT, size: tuple[int, int] | None = None
+    ) -> None:
+        """``size``: px, where it is known already that it will be another than that of ``screen``."""
         super().__init__()
         self._sound = ""
         self._terminal, self._screen = terminal, screen
@@ -62,7 +65,7 @@ class PatientWindow(QWidget):
         self.setWindowTitle("マイナンバーカード受付")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.resize(screen.width, screen.height)
+        self.resize(*(size or (screen.width, screen.height)))
         self._frame = self._made()
         self._flash = ColourFlash(self)
         self._restyle()

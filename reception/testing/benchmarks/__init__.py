@@ -114,11 +114,11 @@ PARTS: dict[str, Callable[[Namespace, Say], Figures]] = {
 
 SHORT: dict[str, tuple[str, ...]] = {
     "start": ("--rounds", "3"),
-    "visit": ("--rounds", "5"),
-    "card": ("--rounds", "12"),
-    "face": ("--rounds", "8"),
+    "visit": ("--rounds", "4"),
+    "card": ("--rounds", "8"),
+    "face": ("--rounds", "5"),
     "server": ("--seconds", "3"),
-    "ui": ("--seconds", "6", "--visits", "10"),
+    "ui": ("--seconds", "5", "--visits", "10"),
 }
 """What ``./run bench`` without a part gives each of them, so that all take less than three minutes on two cores."""
 

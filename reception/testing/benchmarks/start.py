@@ -27,7 +27,7 @@ _MOMENTS = {
 }
 """What is measured, and how the log tells it."""
 _LIMIT_S = 120.0
-_SETTLED_S, _WATCHED_S = 6.0, 6.0
+_SETTLED_S, _WATCHED_S = 5.0, 6.0
 """When a started terminal has settled, and how long it is watched then."""
 
 _WINDOW = """
