@@ -244,7 +244,7 @@ class Browser:
         return [each for each in said if "Clear-Site-Data" not in each]
 
 
-def soon(holds: Callable[[], bool], otherwise: str, within_s: float = 5.0) -> None:
+def soon(holds: Callable[[], bool], otherwise: str, within_s: float = 20.0) -> None:
     """Wait until something holds."""
     until, tick = time.monotonic() + within_s, threading.Event()
     while not holds():
