@@ -52,6 +52,8 @@ def played(earlier: Earlier, state: Path, words: list[str]) -> subprocess.Comple
     return subprocess.run(
         [str(earlier.run), "--state", str(state), *words],
         env={**environment, _AS_IS: "1"},
+        # Python looks where it is started first: in our folder it would measure us.
+        cwd=earlier.run.parent,
         capture_output=True,
         text=True,
         check=False,
