@@ -126,7 +126,8 @@ def in_parallel(arguments: list[str]) -> list[str]:
 
 def hand_over(arguments: list[str]) -> None:
     """Become the Python of `.venv`, so that signals and exit codes are those of the command; never returns."""
-    command = [VENV_PYTHON, "-m", "reception", *arguments]
+    # Not what the folder holds in which it is started, which may be another checkout.
+    command = [VENV_PYTHON, "-P", "-m", "reception", *arguments]
     if arguments[:1] == ["terminal"]:
         # What a visit leaves in freed memory is overwritten at once: by the C library, which Python then uses, too.
         wiped = "glibc.malloc.perturb=255:glibc.malloc.tcache_count=0"

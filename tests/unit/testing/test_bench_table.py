@@ -217,6 +217,7 @@ def test_tables_and_sentences_fit_an_ordinary_console() -> None:
 
 OTHER = """#!/usr/bin/env python3
 import json, pathlib, sys
+assert pathlib.Path("run").samefile(__file__), "started in another folder"
 words = sys.argv[1:]
 if "--help" not in words:
     if words[words.index("bench") + 1] == "card":
