@@ -54,8 +54,6 @@ def played(earlier: Earlier, state: Path, words: list[str]) -> subprocess.Comple
         # Python's -m looks in the folder where it is begun first: that must not be ours.
         cwd=earlier.run.parent,
         env={**environment, _AS_IS: "1"},
-        # Python looks where it is started first: in our folder it would measure us.
-        cwd=earlier.run.parent,
         capture_output=True,
         text=True,
         check=False,
