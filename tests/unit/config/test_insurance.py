@@ -20,25 +20,9 @@ from config.insurance import (
 from config.person import Person, load_person, shipped_people
 from consent.choices import EligibilityStatus
 from consent.coverage import coverage, elderly_on, holds, limit_on, share_on
+from tests.support.people import SOMEBODY
 
 TODAY = date(2026, 4, 1)
-PERSON = """name = "山田　花子"
-name_kana = "ﾔﾏﾀﾞ ﾊﾅｺ"
-birth_date = {birth}
-sex = 2
-address = "東京都"
-
-[card]
-expires = 2035-02-17
-security_code = "2285"
-photo = "synthetic"
-
-[certificate]
-expires = 2030-02-17
-
-[insurance]
-{insurance}
-"""
 LONG = """[[insurance.qualifications]]
 insurer_number = "06139992"
 number = "345678"
@@ -48,7 +32,7 @@ qualified_on = 2020-04-01
 
 def load(folder: Path, insurance: str, birth: str = "1980-06-17") -> Person:
     path = folder / "someone.toml"
-    path.write_text(PERSON.format(birth=birth, insurance=insurance), encoding="utf-8")
+    path.write_text(SOMEBODY.format(birth=birth, more=f"[insurance]\n{insurance}"), encoding="utf-8")
     return load_person(str(path), day=TODAY)
 
 

@@ -7,23 +7,8 @@ import pytest
 
 from config import ConfigError
 from config.person import Person, load_person
+from tests.support.people import SOMEBODY
 
-PERSON = """name = "山田　花子"
-name_kana = "ﾔﾏﾀﾞ ﾊﾅｺ"
-birth_date = 1980-06-17
-sex = 2
-address = "東京都"
-
-[card]
-expires = 2035-02-17
-security_code = "2285"
-photo = "synthetic"
-
-[certificate]
-expires = 2030-02-17
-
-{subsidies}
-"""
 ONE = """[[subsidies]]
 scheme = "指定難病"
 payer_number = "54136015"
@@ -35,7 +20,7 @@ valid_until = 2026-09-30
 
 def load(folder: Path, subsidies: str) -> Person:
     path = folder / "someone.toml"
-    path.write_text(PERSON.format(subsidies=subsidies), encoding="utf-8")
+    path.write_text(SOMEBODY.format(birth="1980-06-17", more=subsidies), encoding="utf-8")
     return load_person(str(path), day=date(2026, 4, 1))
 
 

@@ -246,6 +246,16 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def play_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure nothing in processes of this checkout; git and the other commit are real."""
+    real, ours = subprocess.run, measured_by()
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **how: (ours if command[0] == sys.executable else real)(command, **how),
+    )
+
+
 def beside(folder: Path, *words: str) -> int:
     return main(["--state", str(folder / "state"), "bench", *words, "--compare", "HEAD"])
 
@@ -253,19 +263,14 @@ def beside(folder: Path, *words: str) -> int:
 def test_a_commit_is_measured_beside_and_leaves_nothing_behind(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real, ours = subprocess.run, measured_by()
-    monkeypatch.setattr(
-        subprocess,
-        "run",
-        lambda command, **how: (ours if command[0] == sys.executable else real)(command, **how),
-    )
+    play_ours(monkeypatch)
     assert beside(tmp_path, "visit") == 0
     said = capsys.readouterr().out
     assert re.search(r"a visit by pin, pcsc +60 ms +30 ms +2\.00 x +2\.00 x\n", said)
     assert re.search(
         r"Since HEAD of .*, 1 of 1 figures became better by more than\s+25%, and 0 worse\.", said
     )
-    listed = real(
+    listed = subprocess.run(
         ["git", "-C", str(repository), "worktree", "list"], capture_output=True, text=True, check=True
     )
     assert listed.stdout.count("\n") == 1
@@ -274,12 +279,7 @@ def test_a_commit_is_measured_beside_and_leaves_nothing_behind(
 def test_a_part_that_the_other_commit_cannot_measure_is_told_with_its_last_words(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real, ours = subprocess.run, measured_by()
-    monkeypatch.setattr(
-        subprocess,
-        "run",
-        lambda command, **how: (ours if command[0] == sys.executable else real)(command, **how),
-    )
+    play_ours(monkeypatch)
     assert beside(tmp_path, "card") == 2
     told = capsys.readouterr()
     assert "card could not be measured in HEAD: reception: no card here" in told.out
