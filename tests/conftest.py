@@ -1,9 +1,10 @@
 """What holds for every test: no display is needed, and an unexpected warning in the log is a failure."""
 
+import faulthandler
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 DEAR = (
+    "quality",  # mypy, as long as a third of all
     *("scenarios_simulated", "desktop_visits", "scenarios_pcsc", "face_engine", "disturbances", "kills"),
     *("nothing_kept", "screens", "pcsc", "bench_file", "server_doors", "look", "server", "eligibility"),
     *(
@@ -60,8 +62,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.skip(reason="takes minutes; run with --long"))
 
 
+stderr = 2
+"""Where the process tells why it ends itself, whatever pytest captures."""
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End a process in which a test outlives its timeout, and say where each thread stood; xdist begins another.
+
+    The timeout itself is a signal: it is not heard in a call that does not return (measured: a run that hung for
+    90 minutes at its last test), and only once, so that what is put away afterwards may hang.
+    """
+    mark = item.get_closest_marker("timeout")
+    limit = float(mark.args[0] if mark else item.config.getini("timeout"))
+    if not item.config.getoption("usepdb"):
+        faulthandler.dump_traceback_later(limit + 60, exit=True, file=stderr)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    global bench_file, allow_pin_miss
+    global bench_file, allow_pin_miss, stderr
+    stderr = os.dup(2)  # nothing is captured while plugins are configured
     bench_file, allow_pin_miss = config.getoption("--bench"), config.getoption("--allow-pin-miss")
     if bench_file is None:
         return

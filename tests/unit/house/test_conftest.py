@@ -1,6 +1,9 @@
-"""The log watch must itself be able to fail."""
+"""What watches over every test must itself be able to fail."""
 
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +32,35 @@ def test_the_marker_expects_a_record() -> None:
 
 def test_information_is_free() -> None:
     log.info("reader found")
+
+
+HANGS = """
+import signal, time
+
+def test_hangs():
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    time.sleep(50)
+"""
+
+
+def test_a_test_that_hears_no_timeout_ends_its_process_and_tells_where_it_stood(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(HANGS)
+    plugins = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "tests.conftest")
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            *plugins,
+            "-o",
+            "timeout=-59",
+            f"--rootdir={tmp_path}",
+            tmp_path,
+        ],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert "line 6 in test_hangs" in ended.stderr
