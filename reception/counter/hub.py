@@ -162,22 +162,31 @@ class Hub:
             return
         with self.lock:
             desk = self.expect(terminal, link)
-            try:
-                changed = self._take(desk, heard)
-            except MessageError as error:
-                _log.info("terminal %s: %s", terminal, error)
-                return
-        if changed:
-            self._tell(terminal)
-
-    def _take(self, desk: Desk, heard: News | None) -> bool:
-        """Keep what is heard; False: nothing that anybody sees."""
+            was_heard, was_silent_since, before = desk.is_heard, desk.silent_since, desk.snapshot
+            if heard is None:
+                desk.is_heard, desk.silent_since = False, was_silent_since or self._clock()
+            else:
+                desk.is_heard, desk.silent_since = True, None
+                try:
+                    self._take(desk, heard)
+                except MessageError as error:
+                    _log.info("terminal %s: %s", terminal, error)
+                    return
+            is_watched = desk.watchers > 0
         if heard is None:
-            changed, desk.is_heard = desk.is_heard or desk.silent_since is None, False
-            desk.silent_since = desk.silent_since or self._clock()
-            return changed
-        came_back = not desk.is_heard
-        desk.is_heard, desk.silent_since = True, None
+            if was_heard or was_silent_since is None:
+                self._tell(terminal)
+            return
+        # Not under the lock: what is asked goes to a terminal, which may take its time, or answer at once.
+        if is_watched and (heard.kind is Kind.TALLY or _moment(desk.snapshot) != _moment(before)):
+            # The tally that follows a move brings what the journal keeps only after it was shown.
+            self.refresh(terminal)
+        if is_watched and not was_heard:
+            self._ask_to_watch(desk)
+        self._tell(terminal)
+
+    def _take(self, desk: Desk, heard: News) -> None:
+        """Keep what is heard."""
         match heard.kind:
             case Kind.SNAPSHOT:
                 self._take_snapshot(desk, read_snapshot(heard.content))
@@ -189,24 +198,15 @@ class Hub:
                 desk.about = dict(heard.content) if isinstance(heard.content, dict) else {}
             case Kind.TALLY:
                 desk.tally = _tally(heard.content)
-                if desk.watchers:
-                    self.refresh(desk.terminal)
             case Kind.PEOPLE:
                 self._take_people(desk, heard.content)
             case Kind.PHOTO:
                 self._take_photo(desk, heard.content)
-        if came_back and desk.watchers:
-            self._ask_to_watch(desk)
-        return True
 
     def _take_snapshot(self, desk: Desk, snapshot: Snapshot) -> None:
-        moved = (snapshot.visit, str(snapshot.state)) != (desk.snapshot.visit, str(desk.snapshot.state))
         desk.snapshot = snapshot
         if (snapshot.visit, snapshot.screen) != desk.occasion:
             desk.occasion, desk.since = (snapshot.visit, snapshot.screen), self._clock()
-        if moved and desk.watchers:
-            # The tally that follows brings what the journal keeps only after it was shown.
-            self.refresh(desk.terminal)
 
     def _take_people(self, desk: Desk, content: Any) -> None:
         if not desk.watchers or not isinstance(content, list):
@@ -311,6 +311,10 @@ class Hub:
                 self._tell(terminal)
             if now >= due:
                 due = now + WATCH_AGAIN_S
+
+
+def _moment(snapshot: Snapshot) -> tuple[str, str]:
+    return snapshot.visit, str(snapshot.state)
 
 
 def _lines(content: Any, keys: set[str]) -> tuple[Mapping[str, str], ...]:

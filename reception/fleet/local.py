@@ -113,6 +113,7 @@ class _Program:
         self._watch = Watch(time.monotonic)
         self._out: queue.Queue[bytes | None] = queue.Queue(MOST_WAITING)
         self.is_open = True
+        self._ending = threading.Lock()
         self._stop = port.listen(self._hear)
         self._threads = [
             threading.Thread(target=work, name="local-program", daemon=True)
@@ -128,8 +129,10 @@ class _Program:
                 thread.join()
 
     def _end(self) -> None:
-        if self.is_open:
-            self.is_open = False
+        """Once: the program may leave while the terminal ends."""
+        with self._ending:
+            was_open, self.is_open = self.is_open, False
+        if was_open:
             self._stop()
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)

@@ -17,6 +17,7 @@ def test_ten_thousand_malformed_requests_are_answered_whole_or_not_at_all() -> N
     assert (report.failure, report.inputs) == ("", 10_000)
 
 
+@pytest.mark.timeout(180)
 def test_requests_made_from_the_openapi_document_find_nothing() -> None:
     report = fuzz_described(seconds=None, seed=1, examples=1)
     assert report.failure == ""
