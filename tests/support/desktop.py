@@ -74,10 +74,21 @@ class Desktop:
 
     def window(self, title: str) -> tuple[int, int, int, int]:
         """Wait for a window; return its x, y, width, height."""
-        number = self.xdotool("search", "--sync", "--onlyvisible", "--name", f"^{title}$").splitlines()[0]
+        number = self._found(title)
         lines = self.xdotool("getwindowgeometry", "--shell", number).splitlines()
         values = dict(line.split("=") for line in lines)
         return int(values["X"]), int(values["Y"]), int(values["WIDTH"]), int(values["HEIGHT"])
+
+    def _found(self, title: str) -> str:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                found = self.xdotool("search", "--sync", "--onlyvisible", "--name", f"^{title}$")
+                return found.splitlines()[0]
+            except subprocess.CalledProcessError:
+                # It fails when any window goes away while it looks through them.
+                if time.monotonic() > deadline:
+                    raise
 
     def click(self, place: Place) -> None:
         """Press the left button there, not before the last press there is long enough ago."""
