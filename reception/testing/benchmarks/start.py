@@ -99,7 +99,8 @@ def start(state: Path, rounds: int, say: Say) -> list[dict[str, Any]]:
             }
         )
         say(f"{what:20} {took:7.0f}" + ("" if alone is None else f"   that alone {alone:7.0f}"))
-    say(f"it then waits with {takes['mb']} MB, face engine and all, and {takes['cpu_percent']} % of a core")
+    memory = f"{takes['own_mb']} MB of its own, {takes['mb']} MB with its share of libraries"
+    say(f"it then waits, face engine and all, with {memory}, and {takes['cpu_percent']} % of a core")
     return [*figures, takes]
 
 
@@ -152,7 +153,11 @@ def moments(command: list[str], environment: Mapping[str, str], wanted: list[str
 
 
 def footprint(command: list[str], environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return memory (PSS, MB) and processor time (% of a core) of a terminal that waits, and of what it began."""
+    """Return what a terminal that waits takes, with what it began: memory (MB) and processor time (% of a core).
+
+    Memory of its own (``own_mb``), and with its share of the files that are mapped (``mb``, PSS), which others that run
+    share, and which the system takes back when it needs them.
+    """
     process = subprocess.Popen(
         command, env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -164,7 +169,8 @@ def footprint(command: list[str], environment: Mapping[str, str]) -> dict[str, A
         cpu = (sum(map(_cpu_s, all_of_it)) - before) / (time.monotonic() - began)
         return {
             "what": "waiting",
-            "mb": round(sum(map(_pss_mb, all_of_it))),
+            "own_mb": round(sum(_memory_mb(pid, "Private_Dirty") for pid in all_of_it)),
+            "mb": round(sum(_memory_mb(pid, "Pss") for pid in all_of_it)),
             "cpu_percent": round(100 * cpu, 1),
         }
     except FileNotFoundError:
@@ -185,10 +191,10 @@ def _cpu_s(pid: int) -> float:
     return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
-def _pss_mb(pid: int) -> float:
-    """Return the memory of a process, what it shares counted by its share."""
+def _memory_mb(pid: int, kind: str) -> float:
+    """Return the memory of a process, of a kind that the kernel tells."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:")) / 1024
 
 
 def _bare(environment: Mapping[str, str], *, card: bool) -> dict[str, float]:
