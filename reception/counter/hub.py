@@ -182,6 +182,8 @@ class Hub:
             # The tally that follows a move brings what the journal keeps only after it was shown.
             self.refresh(terminal)
         if is_watched and not was_heard:
+            # Begun anew: what was told meanwhile to whom could not hear it is told again.
+            self._ask_not_to_watch(terminal)
             self._ask_to_watch(desk)
         self._tell(terminal)
 
@@ -287,12 +289,15 @@ class Hub:
                 if not desk.watchers:
                     desk.forget()
             if not desk.watchers:
-                self.ask(terminal, Verb.WATCH, ITSELF, {"seconds": "0"})
+                self._ask_not_to_watch(terminal)
 
         return stop
 
     def _ask_to_watch(self, desk: Desk) -> None:
         self.ask(desk.terminal, Verb.WATCH, ITSELF, {"seconds": f"{WATCH_S:.0f}"})
+
+    def _ask_not_to_watch(self, terminal: str) -> None:
+        self.ask(terminal, Verb.WATCH, ITSELF, {"seconds": "0"})
 
     def _keep_watching(self, pulse: Pulse) -> None:
         due = self._now() + WATCH_AGAIN_S

@@ -107,8 +107,8 @@ class FleetPort:
         client.will_set(
             state_topic(self.terminal, PRESENCE), self._presence(online=False), qos=1, retain=True
         )
-        client.on_connect, client.on_message = self._connected, self._came
-        client.on_disconnect = self._disconnected
+        client.on_connect, client.on_subscribe = self._connected, self._subscribed
+        client.on_message, client.on_disconnect = self._came, self._disconnected
 
     def __enter__(self) -> "FleetPort":
         """Connect, in the background and again and again."""
@@ -164,6 +164,13 @@ class FleetPort:
             _log.info("broker: %s", code)
             return
         client.subscribe(f"{ROOT}/{self.terminal}/command/#", options=SubscribeOptions(qos=1))
+
+    def _subscribed(self, *_: object) -> None:
+        """Tell all that is present.
+
+        Not at the connection: what an earlier broker never acknowledged is sent again only after that callback, and a
+        state of then would come after the newest, and stay with the broker.
+        """
         self._publish(PRESENCE, self._presence(online=True), retain=True)
         self.beat()
         with self._telling:

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import shutil
 import signal
 import socket
@@ -14,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paho.mqtt.client import ConnectFlags
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.reasoncodes import ReasonCode
 
 from config import Fleet as Settings
 from reception import flow
@@ -130,12 +128,7 @@ def test_a_new_connection_holds_up_nobody_who_tells_news(terminal: Remote, hub: 
     """The conductor's thread tells news by the port: it must not hang because the broker came back just then."""
     turn: Any = Announced(terminal.port._lock)
     terminal.port._lock = turn
-    success, flags = ReasonCode(PacketTypes.CONNACK, "Success"), ConnectFlags(session_present=False)
-    connects = threading.Thread(
-        target=terminal.fleet._connected,
-        args=(terminal.fleet._client, None, flags, success, None),
-        daemon=True,
-    )
+    connects = threading.Thread(target=terminal.fleet._subscribed, daemon=True)
     with turn:
         # As whoever tells news has it, before the link to the broker is told.
         connects.start()
@@ -313,6 +306,43 @@ def test_the_broker_dies_in_mid_visit_and_the_visit_goes_on_and_the_picture_is_r
     broker.start()
     soon(lambda: desk.is_heard and desk.tally.completed == 1, "the picture is not right afterwards", 20)
     soon(lambda: desk.snapshot.completed == terminal.actor.snapshot.completed, "another state")
+
+
+def test_what_a_broker_died_without_acknowledging_does_not_come_after_what_is_newer(
+    terminal: Remote, hub: Hub, broker: Broker, ends: ExitStack
+) -> None:
+    terminal.comes()
+    soon(shows(hub, NAMES[0], State.METHOD_CHOICE), "the visit is not seen")
+    os.kill(broker.process_id, signal.SIGSTOP)
+    terminal.is_identified()
+    broker.stop(signal.SIGKILL)
+    soon(lambda: not terminal.fleet._client.is_connected(), "the terminal does not notice", 10)
+    terminal.answers()
+    assert terminal.state is State.COMPLETE
+    broker.start()
+    soon(shows(hub, NAMES[0], State.COMPLETE), "an old state")
+    # All that the terminal has to send, the acknowledged state of before included, has come by now.
+    assert ask(hub, Verb.OPEN_DESK) is Verdict.DONE
+    soon(lambda: not terminal.fleet._client._out_messages, "something is not acknowledged")
+    later, _ = board_of(ends, broker.settings("board", BOARD))
+    for board in (hub, later):
+        soon(shows(board, NAMES[0], terminal.state), "an old state")
+
+
+def test_staff_who_look_on_are_told_who_came_while_the_broker_was_away(
+    terminal: Remote, hub: Hub, broker: Broker
+) -> None:
+    desk = hub.desk(NAMES[0])
+    assert desk is not None
+    stop = hub.watch(NAMES[0])
+    visit = terminal.comes()
+    soon(shows(hub, NAMES[0], State.METHOD_CHOICE), "the visit is not seen")
+    broker.stop(signal.SIGKILL)
+    soon(lambda: not (desk.is_heard or terminal.fleet._client.is_connected()), "nobody notices", 10)
+    terminal.is_identified()
+    broker.start()
+    soon(lambda: desk.board.whom(visit) is not None, "nobody is told")
+    stop()
 
 
 def test_a_board_that_starts_anew_has_everything_at_once(
