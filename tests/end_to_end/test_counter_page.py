@@ -519,10 +519,10 @@ def test_the_door_throttles_and_is_accessible(browser: Browser, counter: Counter
     keep(browser, "login")
     for _ in range(3):
         browser.types("#staff", STAFF)
-        browser.types("#password", "wrong-password\n")
+        browser.submits("#password", "wrong-password")
         browser.sees("IDかパスワードが違います")
     browser.types("#staff", STAFF)
-    browser.types("#password", STAFF_PASSWORD + "\n")
+    browser.submits("#password", STAFF_PASSWORD)
     browser.sees("秒待ってください")
     browser.complaints()
 
