@@ -435,6 +435,8 @@ def _cell(scene: _Scene, fault: PartFault, state: State) -> str:
     driver.bench.slot.remove()
     driver.release()
     _until(lambda: _is_well(driver.terminal.snapshot), lambda: _not_well(driver.terminal.snapshot))
+    # What still stands there in the next cell would not be told anew.
+    _until(lambda: not _office(scene), lambda: f"the counter is not told well again: {driver.notices}")
     completed, recorded = driver.completed(visit), driver.recorded(visit)
     assert recorded or not completed, f"shown complete and not recorded: {driver.states()}"
     if recorded and not completed:
