@@ -159,36 +159,41 @@ class Hub:
     def _hear(self, link: Link, terminal: str, heard: News | Answer | None) -> None:
         if isinstance(heard, Answer):
             self._answered(heard)
-            return
+        elif heard is None:
+            self._hear_nothing(link, terminal)
+        else:
+            self._hear_news(link, terminal, heard)
+
+    def _hear_nothing(self, link: Link, terminal: str) -> None:
         with self.lock:
             desk = self.expect(terminal, link)
-            was_heard, was_silent_since, before = desk.is_heard, desk.silent_since, desk.snapshot
-            if heard is None:
-                desk.is_heard, desk.silent_since = False, was_silent_since or self._clock()
-            else:
-                desk.is_heard, desk.silent_since = True, None
-                try:
-                    self._take(desk, heard)
-                except MessageError as error:
-                    _log.info("terminal %s: %s", terminal, error)
-                    return
+            is_new = desk.is_heard or desk.silent_since is None
+            desk.is_heard, desk.silent_since = False, desk.silent_since or self._clock()
+        if is_new:
+            self._tell(terminal)
+
+    def _hear_news(self, link: Link, terminal: str, news: News) -> None:
+        with self.lock:
+            desk = self.expect(terminal, link)
+            came_back, before = not desk.is_heard, desk.snapshot
+            desk.is_heard, desk.silent_since = True, None
+            try:
+                self._take(desk, news)
+            except MessageError as error:
+                _log.info("terminal %s: %s", terminal, error)
+                return
             is_watched = desk.watchers > 0
-        if heard is None:
-            if was_heard or was_silent_since is None:
-                self._tell(terminal)
-            return
         # Not under the lock: what is asked goes to a terminal, which may take its time, or answer at once.
-        if is_watched and (heard.kind is Kind.TALLY or _moment(desk.snapshot) != _moment(before)):
+        if is_watched and (news.kind is Kind.TALLY or _moment(desk.snapshot) != _moment(before)):
             # The tally that follows a move brings what the journal keeps only after it was shown.
             self.refresh(terminal)
-        if is_watched and not was_heard:
+        if is_watched and came_back:
             # Begun anew: what was told meanwhile to whom could not hear it is told again.
             self._ask_not_to_watch(terminal)
             self._ask_to_watch(desk)
         self._tell(terminal)
 
     def _take(self, desk: Desk, heard: News) -> None:
-        """Keep what is heard."""
         match heard.kind:
             case Kind.SNAPSHOT:
                 self._take_snapshot(desk, read_snapshot(heard.content))
