@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_configure(config: pytest.Config) -> None:
     global bench_file, allow_pin_miss, stderr
     stderr = os.dup(2)  # nothing is captured while plugins are configured
+    # How long an example takes is the machine's matter, which others may use, too.
+    hypothesis.settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("untimed")
     bench_file, allow_pin_miss = config.getoption("--bench"), config.getoption("--allow-pin-miss")
     if bench_file is None:
         return

@@ -275,7 +275,7 @@ def qualifications(draw: Any, born: date) -> tuple[Qualification, ...]:
 
 @pytest.mark.timeout(600)
 @given(data=st.data(), born=BIRTHS)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_what_holds_on_a_day_follows_from_dates_that_never_contradict_each_other(
     data: Any, born: date
 ) -> None:

@@ -149,7 +149,7 @@ def test_a_changed_request_is_told_as_the_library_tells_it(change: Change) -> No
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_change_of_a_byte_is_taken(data: st.DataObject) -> None:
     lines = signed()

@@ -1043,7 +1043,7 @@ def test_the_written_table_has_one_line_for_each_row() -> None:
     assert all(line.count("|") == 5 for line in lines)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data())
 def test_whatever_happens_nothing_is_sent_twice_or_called_complete_too_early(data: st.DataObject) -> None:
     walk = Walk()

@@ -427,7 +427,7 @@ class TestHostileAnswers:
         assert len(script.sent) < 60
 
     @given(st.lists(st.binary(max_size=300), min_size=1, max_size=30))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_random_answers_end_in_a_card_error(self, answers: list[bytes]) -> None:
         def endless() -> Iterator[bytes]:
             while True:
@@ -492,7 +492,7 @@ class TestParsers:
 
     @pytest.mark.parametrize("name", PARSERS)
     @given(data=st.data())
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_random_and_mutated_bytes(self, name: str, data: st.DataObject) -> None:
         parse, original = PARSERS[name]
         given_bytes = data.draw(st.binary(max_size=500) | mutated(original))
@@ -502,7 +502,7 @@ class TestParsers:
     @given(st.binary(max_size=4096))
     @example(b"\xff" * 4096)
     @example(b"\x1f\x7f\x00" * 1000)
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def test_memory_is_bound_by_the_input(self, data: bytes) -> None:
         tracemalloc.start()
         try:
