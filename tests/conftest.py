@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 DEAR = (
-    "quality",  # mypy, as long as a third of all
+    "quality",  # mypy: a minute
     *("scenarios_simulated", "desktop_visits", "scenarios_pcsc", "face_engine", "disturbances", "kills"),
     *("nothing_kept", "screens", "pcsc", "bench_file", "server_doors", "look", "server", "eligibility"),
     *(
@@ -71,8 +71,8 @@ stderr = 2
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """End a process in which a test outlives its timeout, and say where each thread stood; xdist begins another.
 
-    The timeout itself is a signal: it is not heard in a call that does not return (measured: a run that hung for
-    90 minutes at its last test), and only once, so that what is put away afterwards may hang.
+    The timeout itself is a signal, which comes once: it is not heard in a call that does not return, and what is put
+    away after it may hang. A run was seen to stand still for 90 minutes.
     """
     mark = item.get_closest_marker("timeout")
     limit = float(mark.args[0] if mark else item.config.getini("timeout"))

@@ -321,7 +321,7 @@ def test_what_a_broker_died_without_acknowledging_does_not_come_after_what_is_ne
     assert terminal.state is State.COMPLETE
     broker.start()
     soon(shows(hub, NAMES[0], State.COMPLETE), "an old state")
-    # All that the terminal has to send, the acknowledged state of before included, has come by now.
+    # All that the terminal had to send, what was not acknowledged before included, has come by now.
     assert ask(hub, Verb.OPEN_DESK) is Verdict.DONE
     soon(lambda: not terminal.fleet._client._out_messages, "something is not acknowledged")
     later, _ = board_of(ends, broker.settings("board", BOARD))

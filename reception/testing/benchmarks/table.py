@@ -301,8 +301,7 @@ def _scale(figures: Figures) -> Iterator[Row]:
 def _start(figures: Figures) -> Iterator[Row]:
     for one in figures:
         if one["what"] == "waiting":
-            if "own_mb" in one:
-                yield Row("memory of their own, terminal and face engine wait", one["own_mb"], "MB")
+            yield Row("memory of their own, terminal and face engine wait", one["own_mb"], "MB")
             yield Row("memory, terminal and face engine wait", one["mb"], "MB")
             yield Row("processor, terminal and face engine wait", one["cpu_percent"], "% of a core")
             continue

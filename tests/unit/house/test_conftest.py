@@ -45,6 +45,7 @@ def test_hangs():
 
 def test_a_test_that_hears_no_timeout_ends_its_process_and_tells_where_it_stood(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(HANGS)
+    # A second in all: the watch allows a minute beyond the timeout.
     plugins = ("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "tests.conftest")
     ended = subprocess.run(
         [
