@@ -325,14 +325,18 @@ class BlindPatient(Hearing):
         self.at, self.number, self.language = 0, "", "ja"
         super().__init__(bench.terminal)
 
+    def _english_is_offered(self) -> bool:
+        said = self.recorder.said
+        return bool(said) and said[-1][-1] == "For English, press 9."
+
     def visit(self, pin: str, *wanted: str) -> list[str]:
         """Go through one visit, choosing what is wanted whenever it is offered; return all that was heard."""
         self.story = []
         # The language of the visit before is gone once the window waits for a card.
         self.qtbot.waitUntil(lambda: self.window.shown.screen == "WAITING", timeout=WITHIN_MS)
         if self.window.shown.language != self.language:
-            # Nobody presses a key before something is heard.
-            self.qtbot.waitUntil(lambda: bool(self.recorder.said), timeout=WITHIN_MS)
+            # Nobody presses a key before it is offered: what was said last may still be of the visit before.
+            self.qtbot.waitUntil(self._english_is_offered, timeout=WITHIN_MS)
             self.press("9")
             self.qtbot.waitUntil(lambda: self.window.shown.language == self.language, timeout=WITHIN_MS)
         while self.spoken(wording.GET_WELL)[0] not in self.story:
