@@ -38,8 +38,8 @@ FOLLOWS = 0.8
 _LAG_MS = 25.0
 _ENOUGH = 12
 """Frames within the time of the colours; with fewer, nothing can be said."""
-_JUMP, _JUMP_MS = 0.75, 200.0
-"""A face that moves by that share of its width in that time, or is gone for longer, was exchanged."""
+_JUMP, _GONE_MS = 0.75, 200.0
+"""A face that moves by that share of its width, or is gone for that long, was exchanged."""
 _INNER = 0.6
 """Share of the face's box that is looked at: skin, little hair, nothing of the room."""
 
@@ -67,7 +67,9 @@ class Flash:
         self._stamps: list[float] = []
         self._tints: list[Any] = []
         self._at: tuple[float, float] | None = None
-        self._exchanged = False
+        self._seen_ms = self._newest_ms = 0.0
+        self._exchanged = self._missed = False
+        self._frames = 0
         self.reflects = self.follows = 0.0
         """What was measured, at the lag that fits best; 0 before the end."""
 
@@ -76,20 +78,29 @@ class Flash:
         step = int((stamp_ms - self._began_ms) // STEP_MS)
         return self._order[step] if step < len(self._order) else None
 
-    def add(self, stamp_ms: float, image: Image, box: Box) -> None:
-        """Take the next frame, (H, W, 3) uint8 BGR, and where its face is."""
+    def add(self, stamp_ms: float, image: Image, box: Box | None) -> None:
+        """Take the next frame, (H, W, 3) uint8 BGR, and where its face is; None: there is none, or more than one."""
         since = stamp_ms - self._began_ms
+        self._missed |= since - self._newest_ms > _GONE_MS
+        self._newest_ms = since
+        self._frames += since < STEP_MS * len(self._order)
+        self._exchanged |= since - self._seen_ms > _GONE_MS
+        if box is None:
+            return
         at = (box.left + box.width / 2) / box.width, (box.top + box.height / 2) / box.width
-        if self._at is not None:
-            gone = since - self._stamps[-1] > _JUMP_MS
-            self._exchanged |= gone or math.dist(at, self._at) > _JUMP
-        self._at = at
+        self._exchanged |= self._at is not None and math.dist(at, self._at) > _JUMP
+        self._at, self._seen_ms = at, since
         self._stamps.append(since)
         self._tints.append(_tint(image, box))
 
     def over(self, stamp_ms: float) -> bool:
         """Whether everything that may still come of the colours has come."""
         return stamp_ms - self._began_ms >= STEP_MS * len(self._order) + LATE_MS
+
+    @property
+    def watched(self) -> bool:
+        """Whether camera and machine delivered enough frames to say anything; a face that leaves changes nothing."""
+        return not self._missed and self._frames >= _ENOUGH
 
     def passed(self) -> bool:
         """Whether the face took on the colours, in their order; call when it is over."""

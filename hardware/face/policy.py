@@ -515,9 +515,13 @@ class _Run:
     def _flashed(self, flash: "Flash", frame: Frame, seen: Observation) -> FaceOutcome | None:
         """Show the next colour; whoever took them on must then be who was compared, and may be challenged."""
         self.show(flash.shows(frame.stamp_ms))
-        if seen.faces == 1 and seen.box is not None:
-            flash.add(frame.stamp_ms, frame.image, seen.box)
+        flash.add(frame.stamp_ms, frame.image, seen.box if seen.faces == 1 else None)
         if not flash.over(frame.stamp_ms):
+            return None
+        if not flash.watched:
+            # A slow machine says nothing about the face. Nobody before the camera can bring this about.
+            self._reasons[Guidance.HOLD_STILL] += 1
+            self._flash = None
             return None
         if not flash.passed():
             return FaceOutcome.FLAT

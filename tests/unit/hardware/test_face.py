@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import groupby, pairwise
+from random import Random
 from threading import Event
 from typing import Any
 
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 import config
 from hardware.camera import Frame, NoCamera
 from hardware.face.engine import Runs
+from hardware.face.flash import Colour
 from hardware.face.guidance import Guidance
 from hardware.face.observation import Box, Embedding, Observation
 from hardware.face.policy import FaceMatch, FaceOutcome, Policy, SteadyGuidance, gate, rule_of
+from hardware.simulation.screen_light import Scene, lit
 
 GOOD = Observation(
     faces=1,
@@ -316,6 +319,56 @@ def test_the_right_person_is_accepted_with_the_first_good_frame() -> None:
     assert (result.frames_seen, result.frames_used) == (1, 1)
     assert result.distance == pytest.approx(0.2)
     assert len(previewed) == 1
+
+
+class LitSource:
+    """Somebody grey whom the display's colours light; frames come at the given stamps, ms."""
+
+    paced = False
+
+    def __init__(self, stamps: Iterable[float]) -> None:
+        self._stamps = stamps
+        self._colour: Colour | None = None
+        self.shown: list[Colour | None] = []
+
+    def show(self, colour: Colour | None) -> None:
+        self._colour = colour
+        self.shown.append(colour)
+
+    def frames(self) -> Iterator[Frame]:
+        grey = np.full((480, 640, 3), 128, np.uint8)
+        for stamp in self._stamps:
+            yield Frame(lit(grey, Scene(), self._colour), stamp)
+
+    def close(self) -> None:
+        pass
+
+
+FLASHED = replace(SETTINGS, flash=True)
+
+
+def test_colours_that_the_machine_could_not_watch_are_shown_again_in_an_order_drawn_anew() -> None:
+    source = LitSource(number * 100 / 3 for number in range(200) if number not in range(10, 18))
+    match = FaceMatch(Engine([GOOD], at(0.2)), FLASHED, Random(2))
+    assert match.match(source, PHOTO, on_colour=source.show).accepted
+    rounds = [list(colours) for none, colours in groupby(source.shown, lambda one: one is None) if not none]
+    assert [len(colours) for colours in rounds] == [4, 4]
+    assert rounds[0] != rounds[1]
+
+
+def test_a_machine_that_never_watches_the_colours_is_no_photo() -> None:
+    source = LitSource(number * 125.0 for number in range(200))
+    result = FaceMatch(Engine([GOOD], at(0.2)), FLASHED).match(source, PHOTO, on_colour=source.show)
+    assert (result.outcome, result.guidance) == (FaceOutcome.TIMEOUT, Guidance.HOLD_STILL)
+    assert source.shown[-1] is None
+
+
+@pytest.mark.parametrize("gone", [range(1, 9), range(10, 18)])
+def test_a_face_that_leaves_while_the_colours_are_shown_gets_no_others(gone: range) -> None:
+    seen = [NOBODY if number in gone else GOOD for number in range(60)]
+    source = LitSource(number * 100 / 3 for number in range(200))
+    result = FaceMatch(Engine(seen, at(0.2)), FLASHED).match(source, PHOTO, on_colour=source.show)
+    assert (result.outcome, len(source.shown)) == (FaceOutcome.FLAT, 5)
 
 
 @pytest.mark.parametrize(
