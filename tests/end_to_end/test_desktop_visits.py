@@ -1,6 +1,5 @@
 """Whole visits on a desktop, played from outside: real windows, real clicks, and the way of a screen reader."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -52,9 +51,7 @@ class Reception:
 
     def page(self) -> Page:
         """Log in at the counter's page, whose address the program has printed."""
-        found = re.search(r"page: (http://\S+)", "\n".join(self.program.lines))
-        assert found, self.program.lines
-        return Page(found[1])
+        return Page(self.program.printed(r"page: (http://\S+)"))
 
     def session(self, name: str) -> Session:
         return Session(self.screen, self.drawn, self.program, name)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -155,6 +156,14 @@ class Program:
                         self._seen = number + 1
                         return
                 assert self._told.wait(deadline - time.monotonic()), f"no {state}:\n" + "\n".join(self.lines)
+
+    def printed(self, pattern: str, within_s: float = 20.0) -> str:
+        """Wait until a line was printed in which the pattern is found, and return its group."""
+        deadline = time.monotonic() + within_s
+        with self._told:
+            while not (found := re.search(pattern, "\n".join(self.lines))):
+                assert self._told.wait(deadline - time.monotonic()), f"no {pattern}:\n" + "\n".join(self.lines)
+        return found[1]
 
     def end(self) -> int:
         """End it as the system does, and return its exit code."""
