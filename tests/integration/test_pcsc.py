@@ -89,13 +89,13 @@ class TestEveryReader:
         bench.insert_own()
         begin = time.monotonic()
         assert bench.reader.wait_for_change(Presence.EMPTY, 5) is Presence.PRESENT
-        assert time.monotonic() - begin < 0.2
+        assert time.monotonic() - begin < 3
         assert bench.reader.presence() is Presence.PRESENT
 
     def test_a_wait_without_change_ends_at_its_timeout(self, bench: Bench) -> None:
         begin = time.monotonic()
         assert bench.reader.wait_for_change(Presence.EMPTY, 0.3) is Presence.EMPTY
-        assert 0.25 < time.monotonic() - begin < 1.0
+        assert 0.25 < time.monotonic() - begin < 5
 
     def test_removal_wakes_the_waiting_thread(self, bench: Bench) -> None:
         bench.insert_own()
@@ -112,7 +112,7 @@ class TestEveryReader:
         bench.reader.cancel()
         begin = time.monotonic()
         bench.reader.wait_for_change(Presence.EMPTY, 10)
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 5
         bench.reader.wait_for_change(Presence.EMPTY, 0.3)
         assert time.monotonic() - begin >= 0.25
 
@@ -268,7 +268,7 @@ def test_a_stalled_card_is_given_up_and_the_reader_recovers(kind: str) -> None:
     with bench_of_kind(kind, stall_limit_s=0.3) as bench:
         bench.insert(cards.card())
         channel = bench.reader.connect()
-        bench.slot.stall(0.8)
+        bench.slot.stall(2.5)
         begin = time.monotonic()
         with pytest.raises(ReaderStalled):
             MyNumberCard(channel).read()
@@ -277,8 +277,8 @@ def test_a_stalled_card_is_given_up_and_the_reader_recovers(kind: str) -> None:
             bench.reader.presence()
         with pytest.raises(ReaderStalled):
             bench.reader.wait_for_change(Presence.PRESENT, 5)
-        assert time.monotonic() - begin < 0.7
-        deadline = time.monotonic() + 5
+        assert time.monotonic() - begin < 2.4
+        deadline = time.monotonic() + 10
         while True:
             try:
                 channel = bench.reader.connect()
@@ -588,9 +588,9 @@ class TestPcscdBench:
 
         slot = VpcdSlot(refuse)
         slot.insert(cards.card())
-        assert asked.wait(2)
+        assert asked.wait(20)
         asked.clear()
-        assert asked.wait(2)
+        assert asked.wait(20)
         slot.remove()
 
 

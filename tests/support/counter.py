@@ -215,7 +215,7 @@ class Browser:
             self.driver.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", css)
         )
 
-    def waits(self, found: Callable[[], Any], otherwise: str = "", within_s: float = 8.0) -> Any:
+    def waits(self, found: Callable[[], Any], otherwise: str = "", within_s: float = 20.0) -> Any:
         return WebDriverWait(self.driver, within_s, 0.05).until(lambda _: found(), otherwise)
 
     def sees(self, words: str, css: str = "body") -> None:

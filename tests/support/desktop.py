@@ -162,7 +162,9 @@ class Program:
         deadline = time.monotonic() + within_s
         with self._told:
             while not (found := re.search(pattern, "\n".join(self.lines))):
-                assert self._told.wait(deadline - time.monotonic()), f"no {pattern}:\n" + "\n".join(self.lines)
+                assert self._told.wait(deadline - time.monotonic()), f"no {pattern}:\n" + "\n".join(
+                    self.lines
+                )
         return found[1]
 
     def end(self) -> int:
@@ -223,7 +225,7 @@ class Assistive:
         """Return every text that the window tells a screen reader, shown or not."""
         return set(self._ask("texts", window))
 
-    def waits(self, window: str, fits: Callable[[set[str]], bool], within_s: float = 10.0) -> None:
+    def waits(self, window: str, fits: Callable[[set[str]], bool], within_s: float = 20.0) -> None:
         """Wait until what the window tells fits: a press acts a moment later."""
         deadline = time.monotonic() + within_s
         while not fits(told := self.texts(window)):

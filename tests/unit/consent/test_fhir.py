@@ -323,7 +323,7 @@ def test_what_a_terminal_owed_when_it_stopped_is_made_again_at_its_next_start(tm
     chart = Chart(200)
     with serving(chart) as url, charts(tmp_path, url, str(place), owed) as made:
         service_beside(made, tmp_path, lambda _: CONFIRMED).look()
-        _, body = chart.came.get(timeout=5)
+        _, body = chart.came.get(timeout=20)
         assert json.loads(body)["type"] == "collection"
         waits_until(lambda: names_in(owed) == [])
         assert made.left() == made.failed() == ()

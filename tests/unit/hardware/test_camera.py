@@ -180,7 +180,7 @@ def test_a_consumer_ends_at_stop_without_a_further_frame() -> None:
         threading.Timer(0.05, event.set).start()
     began = time.monotonic()
     assert list(newest) == []
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
 
 
 def test_a_camera_that_falls_silent_is_noticed_within_two_seconds() -> None:

@@ -49,7 +49,7 @@ class Watch:
         self._thread.join()
 
     def next(self) -> str:
-        return self.told.get(timeout=5)
+        return self.told.get(timeout=20)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_match_does_not_wait_for_a_look_at_a_faulty_camera(camera: Watched) ->
         time.sleep(0.01)
     began = time.monotonic()
     with watch.health.in_use():
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 1.5
         opened = camera.opened
         time.sleep(0.2)
         assert camera.opened == opened
@@ -127,5 +127,5 @@ def test_it_stops_at_once_while_a_look_goes_on(camera: Watched) -> None:
         time.sleep(0.01)
     began = time.monotonic()
     watch.stop()
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1.5
     camera.close()

@@ -504,13 +504,11 @@ def test_closing_before_a_network_was_told_ends_the_worker() -> None:
 
 def test_closing_while_it_still_starts_ends_the_worker() -> None:
     engine = FaceEngine()
-    began = time.monotonic()
     engine.start()
-    assert time.monotonic() - began < 0.5
+    assert not engine.ready.is_set()
     pid = engine.pid
     engine.close()
     assert not Path(f"/proc/{pid}").exists()
-    assert time.monotonic() - began < 3
 
 
 TERMINAL = """
