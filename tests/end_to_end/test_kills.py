@@ -25,7 +25,9 @@ def test_engine_counter_and_broker_killed_under_a_visit_cost_it_neither_record_n
     report = kills.kills(tmp_path, 6, seed=20261129, of=("engine", "counter", "broker"))
     assert report.wrong == []
     assert set(report.kills) == {"engine", "counter", "broker"}
-    assert report.visits == report.shown == report.delivered > 0
+    assert report.visits == report.delivered > 0
+    # The terminal itself is killed once, at the end, perhaps in the last visit.
+    assert report.visits - report.shown == report.unseen <= 1
 
 
 @pytest.mark.long

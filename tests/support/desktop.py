@@ -73,19 +73,16 @@ class Desktop:
         )
         return done.stdout.strip()
 
-    def window(self, title: str) -> tuple[int, int, int, int]:
-        """Wait for a window; return its x, y, width, height."""
-        number = self._found(title)
-        lines = self.xdotool("getwindowgeometry", "--shell", number).splitlines()
-        values = dict(line.split("=") for line in lines)
-        return int(values["X"]), int(values["Y"]), int(values["WIDTH"]), int(values["HEIGHT"])
-
-    def _found(self, title: str) -> str:
-        deadline = time.monotonic() + 30
+    def window(self, title: str, within_s: float = 30.0) -> tuple[str, tuple[int, int, int, int]]:
+        """Wait for a window; return its whole title, and its x, y, width and height."""
+        deadline = time.monotonic() + within_s
         while True:
             try:
-                found = self.xdotool("search", "--sync", "--onlyvisible", "--name", f"^{title}$")
-                return found.splitlines()[0]
+                found = self.xdotool("search", "--sync", "--onlyvisible", "--name", f"^{title}$").split()[0]
+                lines = self.xdotool("getwindowgeometry", "--shell", found).splitlines()
+                values = dict(line.split("=") for line in lines)
+                place = tuple(int(values[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
+                return self.xdotool("getwindowname", found), cast(tuple[int, int, int, int], place)
             except subprocess.CalledProcessError:
                 # It fails when any window goes away while it looks through them.
                 if time.monotonic() > deadline:

@@ -87,7 +87,7 @@ class Session:
     def __init__(self, screen: Desktop, drawn: Drawn, program: Program, name: str) -> None:
         self._screen, self._drawn, self._program, self._name = screen, drawn, program, name
         self._pictures, self._seen_at = 0, 0.0
-        self.patient = screen.window(PATIENT)
+        _, self.patient = screen.window(PATIENT)
         drawn.patient.resize(*self.patient[2:])
 
     def keep(self) -> None:
