@@ -55,11 +55,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def browser(chromium: Browser, counter: Counter) -> Iterator[Browser]:
-    chromium.url = counter.program.url
-    chromium.goes("static/icon.svg")
-    chromium.driver.delete_all_cookies()
-    chromium.driver.set_window_size(1280, 900)
-    chromium.complaints()
+    chromium.begins(counter.program.url)
     yield chromium
     assert chromium.complaints() == []
 
@@ -186,9 +182,7 @@ def test_the_photo_is_compared_after_the_password_and_then_gone(tmp_path: Path, 
 
     terminal = Terminal()
     with page_of([terminal], tmp_path) as program:
-        chromium.url = program.url
-        chromium.goes("static/icon.svg")
-        chromium.driver.delete_all_cookies()
+        chromium.begins(program.url)
         chromium.logs_in()
         visit = terminal.comes()
         chromium.types("#visual_password", "wrong-password")
@@ -266,9 +260,7 @@ def test_a_changed_address_is_accepted_by_the_keyboard_and_is_in_the_audit(
 ) -> None:
     clinic = Clinic(tmp_path / "receipt")
     with page_of([Terminal()], tmp_path, worklist=clinic.changes) as program:
-        chromium.url = program.url
-        chromium.goes("static/icon.svg")
-        chromium.driver.delete_all_cookies()
+        chromium.begins(program.url)
         chromium.logs_in()
         chromium.presses("a[href='/changes']")
         chromium.sees(OLD_ADDRESS)
@@ -456,14 +448,12 @@ def test_a_locked_page_tells_no_name_and_opens_with_the_password(clerk: Browser,
 def test_who_does_nothing_is_logged_out_and_the_page_is_emptied(tmp_path: Path, chromium: Browser) -> None:
     terminal = Terminal()
     with page_of([terminal], tmp_path, logout_after_s=10.0) as program:
-        chromium.url = program.url
-        chromium.goes("static/icon.svg")
-        chromium.driver.delete_all_cookies()
+        chromium.begins(program.url)
         chromium.logs_in()
         terminal.comes()
         terminal.is_identified()
         chromium.sees(PERSON.name, "#person")
-        chromium.waits(lambda: "/login" in chromium.driver.current_url, "is still logged in", within_s=20)
+        chromium.waits(lambda: "/login" in chromium.driver.current_url, "is still logged in", within_s=40)
         chromium.sees("しばらく操作がなかったため")
         assert PERSON.name not in chromium.driver.page_source
         chromium.complaints()
@@ -532,9 +522,7 @@ def test_all_terminals_stand_on_one_board_and_who_needs_help_first_is_first(
 ) -> None:
     terminals = [Terminal(f"terminal-{number}") for number in range(1, 6)]
     with page_of(terminals, tmp_path) as program:
-        chromium.url = program.url
-        chromium.goes("static/icon.svg")
-        chromium.driver.delete_all_cookies()
+        chromium.begins(program.url)
         chromium.logs_in()
         chromium.waits(lambda: len(chromium.driver.find_elements(By.CSS_SELECTOR, "#rows tr")) == 5)
         terminals[3].comes()
