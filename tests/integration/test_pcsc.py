@@ -348,7 +348,7 @@ class TestPcscReader:
         reader = PcscReader(READER)
         pcscd.slot.insert(cards.card())
         reader.wait_for_change(Presence.EMPTY, 5)
-        before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+        threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
         for _ in range(250):  # more than the 200 contexts that pcscd allows
             channel = reader.connect()
             MyNumberCard(channel).pin_tries_left()
@@ -357,7 +357,9 @@ class TestPcscReader:
             with pytest.raises(ReaderBusy):
                 reader.connect()
             held.close()
-        assert (threading.active_count(), len(os.listdir("/proc/self/fd"))) == before
+        # What the test before still held may go meanwhile.
+        assert threading.active_count() <= threads
+        assert len(os.listdir("/proc/self/fd")) <= files
 
     def test_a_killed_service_leaves_nothing_on_stderr(self, tmp_path: Path) -> None:
         script = """
