@@ -96,9 +96,7 @@ def _flash(images: Sequence[Image], boxes: Sequence[Box | None], scene: Scene, s
     colours = [flash.shows(stamp - late) if stamp >= late else None for stamp in stamps]
     seen = exposed(lit(images[place], scene, colour) for place, colour in zip(places, colours, strict=True))
     for stamp, place, image in zip(stamps, places, seen, strict=True):
-        box = boxes[place]
-        if box is not None:
-            flash.add(stamp, image, box)
+        flash.add(stamp, image, boxes[place])
     return flash.passed()
 
 
