@@ -67,9 +67,9 @@ class Flash:
         self._stamps: list[float] = []
         self._tints: list[Any] = []
         self._at: tuple[float, float] | None = None
-        self._seen_ms = self._newest_ms = 0.0
-        self._exchanged = self._missed = False
-        self._frames = 0
+        self._exchanged = False
+        self._frames: list[float] = []
+        """When each frame came, with a face or without."""
         self.reflects = self.follows = 0.0
         """What was measured, at the lag that fits best; 0 before the end."""
 
@@ -81,15 +81,12 @@ class Flash:
     def add(self, stamp_ms: float, image: Image, box: Box | None) -> None:
         """Take the next frame, (H, W, 3) uint8 BGR, and where its face is; None: there is none, or more than one."""
         since = stamp_ms - self._began_ms
-        self._missed |= since - self._newest_ms > _GONE_MS
-        self._newest_ms = since
-        self._frames += since < STEP_MS * len(self._order)
-        self._exchanged |= since - self._seen_ms > _GONE_MS
+        self._frames.append(since)
         if box is None:
             return
         at = (box.left + box.width / 2) / box.width, (box.top + box.height / 2) / box.width
         self._exchanged |= self._at is not None and math.dist(at, self._at) > _JUMP
-        self._at, self._seen_ms = at, since
+        self._at = at
         self._stamps.append(since)
         self._tints.append(_tint(image, box))
 
@@ -100,11 +97,12 @@ class Flash:
     @property
     def watched(self) -> bool:
         """Whether camera and machine delivered enough frames to say anything; a face that leaves changes nothing."""
-        return not self._missed and self._frames >= _ENOUGH
+        shown = [since for since in self._frames if since < STEP_MS * len(self._order)]
+        return _without_gap(self._frames) and len(shown) >= _ENOUGH
 
     def passed(self) -> bool:
         """Whether the face took on the colours, in their order; call when it is over."""
-        if self._exchanged or not self._stamps:
+        if self._exchanged or not self._stamps or not _without_gap([*self._stamps, self._frames[-1]]):
             return False
         stamps, tints = np.array(self._stamps), np.array(self._tints)
         fits = {order: _best_fit(order, stamps, tints) for order in _ORDERS}
@@ -112,6 +110,11 @@ class Flash:
         enough = self.follows >= FOLLOWS and self.reflects >= REFLECTS
         # A recording of an order that differs in one colour follows this one, too, but less than its own.
         return enough and self.follows == max(follows for follows, _ in fits.values())
+
+
+def _without_gap(stamps: list[float]) -> bool:
+    """Whether no more than _GONE_MS passed before the first of these times, ms, nor between two."""
+    return all(later - one <= _GONE_MS for one, later in pairwise([0.0, *stamps]))
 
 
 def _best_fit(order: tuple[Colour, ...], stamps: Any, tints: Any) -> tuple[float, float]:

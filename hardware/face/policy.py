@@ -395,7 +395,7 @@ class _Run:
         self._seen = self._with_face = 0
         self._machine_ms = self._compared_ms = self._last_ms = 0.0
         self._photo_check = _photo_check() if settings.photo_check else None
-        self._matched = False
+        self._matched = self._checked = False
         self._flash: Flash | None = None
         self.on_colour: Callable[[Colour | None], None] | None = None
         self._shown: Colour | None = None
@@ -422,7 +422,7 @@ class _Run:
 
     def out_of_time(self) -> FaceOutcome:
         measured = self._photo_check is not None and self._photo_check.residual is not None
-        if self._matched and (measured or self._presence is not None):
+        if self._matched and not self._checked and (measured or self._presence is not None):
             return FaceOutcome.FLAT
         enough = self.policy.compared >= self._settings.frames
         if not self._matched and (enough or (self.policy.compared and not self._reasons)):
@@ -503,11 +503,12 @@ class _Run:
         check.add(frame.image, seen.landmarks if seen.faces == 1 else ())
         if check.track != track:
             self.policy.forget()
-            self._matched = False
+            self._matched = self._checked = False
 
     def _begin_flash(self, stamp_ms: float, seen: Observation) -> None:
         from hardware.face import flash
 
+        self._checked = True
         if seen.faces == 1:
             self._flash = flash.Flash(flash.drawn(self._random), stamp_ms)
             self.show(self._flash.shows(stamp_ms))
@@ -519,7 +520,7 @@ class _Run:
         if not flash.over(frame.stamp_ms):
             return None
         if not flash.watched:
-            # A slow machine says nothing about the face. Nobody before the camera can bring this about.
+            # A slow machine says nothing about the face; the time limit says how often others are shown.
             self._reasons[Guidance.HOLD_STILL] += 1
             self._flash = None
             return None

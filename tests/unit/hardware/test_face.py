@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, pairwise
 from random import Random
@@ -356,14 +356,16 @@ def test_colours_that_the_machine_could_not_watch_are_shown_again_in_an_order_dr
     assert rounds[0] != rounds[1]
 
 
-def test_a_machine_that_never_watches_the_colours_is_no_photo() -> None:
+@pytest.mark.parametrize("presence", [None, lambda: True])
+def test_a_machine_that_never_watches_the_colours_is_no_photo(presence: Callable[[], bool] | None) -> None:
     source = LitSource(number * 125.0 for number in range(200))
-    result = FaceMatch(Engine([GOOD], at(0.2)), FLASHED).match(source, PHOTO, on_colour=source.show)
+    match = FaceMatch(Engine([GOOD], at(0.2)), FLASHED, presence=presence)
+    result = match.match(source, PHOTO, on_colour=source.show)
     assert (result.outcome, result.guidance) == (FaceOutcome.TIMEOUT, Guidance.HOLD_STILL)
     assert source.shown[-1] is None
 
 
-@pytest.mark.parametrize("gone", [range(1, 9), range(10, 18)])
+@pytest.mark.parametrize("gone", [range(1, 9), range(10, 18), range(33, 42)])
 def test_a_face_that_leaves_while_the_colours_are_shown_gets_no_others(gone: range) -> None:
     seen = [NOBODY if number in gone else GOOD for number in range(60)]
     source = LitSource(number * 100 / 3 for number in range(200))
